@@ -1,0 +1,78 @@
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <string_view>
+
+#include "server/kernels/forms/all.h"
+#include "server/kernels/kernel_table.h"
+#include "server/kernels/kernels.h"
+
+namespace lossd::kernels {
+namespace {
+
+struct InstructionSet {
+  std::string_view flag;  // its name in LOSSD_SIMD
+  const char* name;
+  bool available;
+  KernelTable (*make)();
+};
+
+#if defined(__x86_64__)
+constexpr size_t kSetCount = 3;
+#else
+constexpr size_t kSetCount = 1;
+#endif
+
+// From the least to the best.
+std::array<InstructionSet, kSetCount> InstructionSets() {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw");
+  return {{{"sse2", "SSE2", true, &Sse2Kernels},
+           {"avx2", "AVX2+FMA", avx2, &Avx2Kernels},
+           {"avx512", "AVX-512", avx512, &Avx512Kernels}}};
+#else
+  return {{{"neon", "NEON", true, &NeonKernels}}};
+#endif
+}
+
+struct Selected {
+  const char* name = nullptr;
+  KernelTable table;
+};
+
+Selected Select() {
+  const char* wanted = std::getenv("LOSSD_SIMD");
+  const auto sets = InstructionSets();
+  const InstructionSet* best = &sets.front();
+  for (const InstructionSet& set : sets) {
+    if (!set.available) continue;
+    best = &set;
+    if (wanted != nullptr && set.flag == wanted) break;
+  }
+  return {best->name, best->make()};
+}
+
+const Selected& Current() {
+  static const Selected selected = Select();
+  return selected;
+}
+
+template <class... Forms>
+std::array<const FormInfo*, sizeof...(Forms)> Rows(FormList<Forms...>) {
+  return {&Forms::kInfo...};
+}
+
+}  // namespace
+
+int FormCount() { return AllForms::kSize; }
+
+const FormInfo& FormAt(int index) { return *Rows(AllForms{})[static_cast<size_t>(index)]; }
+
+const FormKernels& KernelsAt(int index) { return Current().table[static_cast<size_t>(index)]; }
+
+const char* InstructionSetName() { return Current().name; }
+
+}  // namespace lossd::kernels

@@ -1,0 +1,45 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_ALL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_ALL_H_
+
+#include "server/kernels/forms/asymmetric.h"
+#include "server/kernels/forms/cross_entropy.h"
+#include "server/kernels/forms/focal.h"
+#include "server/kernels/forms/focal_blended.h"
+#include "server/kernels/forms/focal_star.h"
+#include "server/kernels/forms/generalized_cross_entropy.h"
+#include "server/kernels/forms/jensen_shannon.h"
+#include "server/kernels/forms/poly1.h"
+#include "server/kernels/forms/quality_focal.h"
+#include "server/kernels/forms/squared_error.h"
+#include "server/kernels/forms/symmetric_cross_entropy.h"
+#include "server/kernels/forms/varifocal.h"
+
+namespace lossd::kernels {
+
+template <class... Forms>
+struct FormList {
+  static constexpr int kSize = static_cast<int>(sizeof...(Forms));
+};
+
+// The table of losses. A new loss is a row here and the file that defines it; the request's field
+// of the same name, the catalogue's text and every kernel follow from the row.
+// clang-format off
+using AllForms = FormList<
+    CrossEntropy,
+    Focal,
+    SquaredError,
+    KlDivergence,
+    Poly1,
+    GeneralizedCrossEntropy,
+    SymmetricCrossEntropy,
+    Asymmetric,
+    QualityFocal,
+    Varifocal,
+    FocalStar,
+    JensenShannon,
+    FocalBlended>;
+// clang-format on
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_ALL_H_

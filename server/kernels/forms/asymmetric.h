@@ -1,0 +1,74 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_
+#define LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_
+
+#include "server/kernels/forms/focal.h"
+#include "server/kernels/forms/logit_term.h"
+
+namespace lossd::kernels {
+
+// Positives focal with gamma_positive; negatives p_m^gamma_negative (-log(1 - p_m)) with the
+// shifted p_m = max(p - margin, 0), and the full gradient. With P = p_m, L = -log(1 - P), r = L / P
+// and w = p (1 - p) = dP/dz:
+//   first   = P^g (g r + 1/(1-P)) w
+//   second  = (g (g-1) P^(g-1) r + 2 g P^(g-1)/(1-P) + P^g/(1-P)^2) w^2 + first (1 - 2p)
+struct Asymmetric : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "asymmetric",
+      "a_1 (1-p)^gamma_positive (-log p) + a_0 p_m^gamma_negative (-log(1-p_m)), "
+      "p_m = max(p - margin, 0)",
+      "Ridnik et al. 2021, Asymmetric Loss For Multi-Label Classification, arXiv:2009.14119",
+      ActivationSet::kSigmoidOnly,
+      3,
+      {{{"gamma_positive", 0, 0, kUnbounded, false, false, "focusing of the positives"},
+        {"gamma_negative", 4, 0, kUnbounded, false, false, "focusing of the negatives"},
+        {"margin", 0.05, 0, 1, false, true, "probability below which a negative is left alone"}}}};
+  static constexpr Domain kDomain = Domain::kLogit;
+
+  template <class V>
+  static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
+    const FormParameters focal = {parameters[0]};
+    const V slope = Focal::Slope(x.yes, focal);
+    return {Focal::Value(x.yes, focal), slope * x.no.p,
+            x.no.p * (Focal::Curvature(x.yes, focal) - slope * x.yes.p)};
+  }
+
+  template <class V>
+  static LogitTerm<V> No(const LogitPoint<V>& x, const FormParameters& parameters) {
+    if (parameters[2] == 0) return UnshiftedNo(x, parameters);
+    using T = typename V::value_type;
+    const V zero(T(0));
+    const V one(T(1));
+    const double exponent = parameters[1];
+    const V g(static_cast<T>(exponent));
+    const V margin(static_cast<T>(parameters[2]));
+    const V shifted = x.yes.p - margin;
+    const auto active = shifted > zero;
+    const V p_m = xsimd::select(active, shifted, one);  // 1 is a stand-in that divides well
+    const V rest = x.no.p + margin;                     // 1 - p_m
+    const V loss = -xsimd::select(p_m < V(T(0.5)), xsimd::log1p(-p_m), xsimd::log(rest));
+    const V r = loss / p_m;
+    const V w = x.yes.p * x.no.p;
+    const V power = PowUnit(p_m, exponent);
+    const V first = power * (g * r + one / rest) * w;
+    const V power_1 = power / p_m;
+    const V second =
+        (g * (g - one) * power_1 * r + (g + g) * power_1 / rest + power / (rest * rest)) * w * w +
+        first * (x.no.p - x.yes.p);
+    return {xsimd::select(active, power * loss, zero), xsimd::select(active, first, zero),
+            xsimd::select(active, second, zero)};
+  }
+
+ private:
+  // Without a margin the negative is focal on the other outcome.
+  template <class V>
+  static LogitTerm<V> UnshiftedNo(const LogitPoint<V>& x, const FormParameters& parameters) {
+    const FormParameters focal = {parameters[1]};
+    const V slope = Focal::Slope(x.no, focal);
+    return {Focal::Value(x.no, focal), -slope * x.yes.p,
+            x.yes.p * (Focal::Curvature(x.no, focal) - slope * x.no.p)};
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_

@@ -1,0 +1,52 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
+
+#include "server/kernels/forms/point.h"
+
+namespace lossd::kernels {
+
+// phi(u) = -(1 - p)^gamma u, p = e^u. With c = 1 - p and r = -u / c (which tends to 1 as p does):
+//   phi'      = -c^gamma (1 + gamma p r)
+//   phi'' * c = gamma p c^gamma (2 + r (gamma p - 1))
+// so that no power of c below gamma appears, and gamma < 1 has no pole at p = 1.
+struct Focal : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "focal",
+      "-sum_k a_k (1 - p_k)^gamma log p_k",
+      "Lin et al. 2017, Focal Loss for Dense Object Detection, arXiv:1708.02002",
+      ActivationSet::kSoftmaxAndSigmoid,
+      1,
+      {{{"gamma", 2, 0, kUnbounded, false, false,
+         "focusing: how strongly easy samples are damped; 0 is cross entropy"}}}};
+
+  template <class V>
+  static V Value(const Point<V>& x, const FormParameters& parameters) {
+    return -MultiplyZeroWins(PowUnit(x.one_minus_p, parameters[0]), x.log_p);
+  }
+  template <class V>
+  static V Slope(const Point<V>& x, const FormParameters& parameters) {
+    const V one(typename V::value_type(1));
+    const V gamma(static_cast<typename V::value_type>(parameters[0]));
+    return -PowUnit(x.one_minus_p, parameters[0]) * (one + gamma * MultiplyZeroWins(x.p, Ratio(x)));
+  }
+  template <class V>
+  static V Curvature(const Point<V>& x, const FormParameters& parameters) {
+    const V one(typename V::value_type(1));
+    const V two(typename V::value_type(2));
+    const V gamma(static_cast<typename V::value_type>(parameters[0]));
+    const V bracket = two * x.p + MultiplyZeroWins(x.p, Ratio(x)) * (gamma * x.p - one);
+    return gamma * PowUnit(x.one_minus_p, parameters[0]) * bracket;
+  }
+
+ private:
+  template <class V>
+  static V Ratio(const Point<V>& x) {
+    const V zero(typename V::value_type(0));
+    const V one(typename V::value_type(1));
+    return xsimd::select(x.one_minus_p == zero, one, -x.log_p / x.one_minus_p);
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_

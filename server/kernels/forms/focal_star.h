@@ -1,0 +1,43 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_
+#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_
+
+#include "server/kernels/forms/logit_term.h"
+
+namespace lossd::kernels {
+
+// -log sigmoid(gamma s z + beta) / gamma, s = 1 for "yes" and -1 for "no".
+struct FocalStar : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "focal_star",
+      "sum_k a_k -log sigmoid(gamma s_k z + beta) / gamma, s = +1 or -1",
+      "Lin et al. 2017, Focal Loss for Dense Object Detection, appendix A, arXiv:1708.02002",
+      ActivationSet::kSigmoidOnly,
+      2,
+      {{{"gamma", 2, 0, kUnbounded, true, false, "steepness"},
+        {"beta", 0, -kUnbounded, kUnbounded, false, false, "shift"}}}};
+  static constexpr Domain kDomain = Domain::kLogit;
+
+  template <class V>
+  static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
+    return Outcome(x.logit, parameters);
+  }
+  template <class V>
+  static LogitTerm<V> No(const LogitPoint<V>& x, const FormParameters& parameters) {
+    LogitTerm<V> term = Outcome(-x.logit, parameters);
+    term.first = -term.first;
+    return term;
+  }
+
+ private:
+  template <class V>
+  static LogitTerm<V> Outcome(const V& z, const FormParameters& parameters) {
+    const V gamma(static_cast<typename V::value_type>(parameters[0]));
+    const V beta(static_cast<typename V::value_type>(parameters[1]));
+    const LogitPoint<V> x = Sigmoid(V(gamma * z + beta));
+    return {-x.yes.log_p / gamma, -x.no.p, gamma * x.yes.p * x.no.p};
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_

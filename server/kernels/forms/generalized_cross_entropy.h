@@ -1,0 +1,39 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_
+#define LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_
+
+#include "server/kernels/forms/point.h"
+
+namespace lossd::kernels {
+
+// phi(u) = (1 - p^q) / q = -expm1(q u) / q: cross entropy as q tends to 0, 1 - p at q = 1.
+struct GeneralizedCrossEntropy : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "generalized_cross_entropy",
+      "sum_k a_k (1 - p_k^q) / q",
+      "Zhang & Sabuncu 2018, Generalized Cross Entropy Loss for Training Deep Neural Networks "
+      "with Noisy Labels, arXiv:1805.07836",
+      ActivationSet::kSoftmaxAndSigmoid,
+      1,
+      {{{"q", 0.7, 0, 1, true, false,
+         "robustness to wrong labels; 1 is the mean absolute error"}}}};
+
+  template <class V>
+  static V Value(const Point<V>& x, const FormParameters& parameters) {
+    const V q(static_cast<typename V::value_type>(parameters[0]));
+    return -xsimd::expm1(q * x.log_p) / q;
+  }
+  template <class V>
+  static V Slope(const Point<V>& x, const FormParameters& parameters) {
+    const V q(static_cast<typename V::value_type>(parameters[0]));
+    return -xsimd::exp(q * x.log_p);
+  }
+  template <class V>
+  static V Curvature(const Point<V>& x, const FormParameters& parameters) {
+    const V q(static_cast<typename V::value_type>(parameters[0]));
+    return -q * xsimd::exp(q * x.log_p) * x.one_minus_p;
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_

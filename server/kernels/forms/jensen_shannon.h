@@ -1,0 +1,58 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_
+#define LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_
+
+#include "server/kernels/forms/point.h"
+
+namespace lossd::kernels {
+
+// psi(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; d psi / d p = log(p / m) / 2.
+struct JensenShannon : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "jensen_shannon",
+      "(KL(y || m) + KL(p || m)) / 2, m = (y + p) / 2, in nats; targets sum to 1",
+      "Lin 1991, Divergence Measures Based on the Shannon Entropy, "
+      "IEEE Trans. Inf. Theory 37(1)",
+  };
+  static constexpr Weighting kWeighting = Weighting::kWhole;
+
+  template <class V>
+  static V Value(const Point<V>& x, const FormParameters&) {
+    const V half(typename V::value_type(0.5));
+    return half * (MultiplyZeroWins(x.target, LogTargetOverMean(x)) +
+                   MultiplyZeroWins(x.p, LogProbabilityOverMean(x)));
+  }
+  template <class V>
+  static V Slope(const Point<V>& x, const FormParameters&) {
+    const V half(typename V::value_type(0.5));
+    return half * MultiplyZeroWins(x.p, LogProbabilityOverMean(x));
+  }
+  template <class V>
+  static V Curvature(const Point<V>& x, const FormParameters& parameters) {
+    const V half(typename V::value_type(0.5));
+    const V zero(typename V::value_type(0));
+    const V sum = x.p + x.target;
+    const V mixed = xsimd::select(sum == zero, zero, half * x.p * x.target / sum);
+    return (Slope(x, parameters) + mixed) * x.one_minus_p;
+  }
+
+ private:
+  // Close to the mean by log1p of the relative difference; far below it by logarithms.
+  template <class V>
+  static V LogProbabilityOverMean(const Point<V>& x) {
+    const V half(typename V::value_type(0.5));
+    const V sum = x.p + x.target;
+    return xsimd::select(x.p < half * x.target, x.log_p - xsimd::log(half * sum),
+                         xsimd::log1p(ErrorOf(x) / sum));
+  }
+  template <class V>
+  static V LogTargetOverMean(const Point<V>& x) {
+    const V half(typename V::value_type(0.5));
+    const V sum = x.p + x.target;
+    return xsimd::select(x.target < half * x.p, xsimd::log(x.target) - xsimd::log(half * sum),
+                         xsimd::log1p(-ErrorOf(x) / sum));
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_

@@ -1,0 +1,77 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_POINT_H_
+#define LOSSD_SERVER_KERNELS_FORMS_POINT_H_
+
+#include <xsimd/xsimd.hpp>
+
+#include "server/kernels/form_info.h"
+
+namespace lossd::kernels {
+
+// What a form sees of one class, a SIMD batch of samples or classes at a time. Each of the first
+// three is accurate relative to itself, however close p is to 0 or to 1: a form that needs 1 - p
+// takes `one_minus_p` and never subtracts.
+template <class V>
+struct Point {
+  V log_p;
+  V p;
+  V one_minus_p;
+  V target;  // y, smoothed; read by forms that compare p with it
+};
+
+// How a form's terms are weighted and summed.
+//  kTruth:   loss = sum over classes of a_k phi(log p_k), a_k = class weight times target
+//  kWhole:   loss = w * sum over classes of psi(log p_k; y_k), one weight for the sample
+enum class Weighting { kTruth, kWhole };
+
+// What a form is a function of.
+//  kLogProbability:  of each class's log p; softmax and sigmoid follow by the chain rule
+//  kLogit:           of the logit of a sigmoid, whose derivatives the form gives itself
+enum class Domain { kLogProbability, kLogit };
+
+// Traits of a form that has nothing special; forms derive from it and override.
+//
+// A form provides three functions of a Point and the form's parameters, as derivatives with respect
+// to u = log p:
+//   Value      phi(u)
+//   Slope      phi'(u)
+//   Curvature  phi''(u) * (1 - p): the factor cancels the pole that (1 - p)^gamma has at p = 1
+// Everything else (the chain rule to the logits, weights, reductions) is shared. A kLogit form
+// gives Yes and No instead, the terms of the two outcomes (see logit_term.h).
+struct FormTraits {
+  static constexpr Domain kDomain = Domain::kLogProbability;
+  static constexpr Weighting kWeighting = Weighting::kTruth;
+  // Adds the constant sum of a_k log y_k to the loss.
+  static constexpr bool kAddsTargetEntropy = false;
+  // Sigmoid: the terms of "no" (log of 1 - sigmoid) count as well as those of "yes".
+  static constexpr bool kBothSides = true;
+};
+
+// x^exponent for x in [0, 1] and exponent >= 0; 0^0 = 1.
+template <class V>
+inline V PowUnit(const V& x, double exponent) {
+  using T = typename V::value_type;
+  if (exponent == 0) return V(T(1));
+  if (exponent == 0.5) return xsimd::sqrt(x);
+  if (exponent == 1) return x;
+  if (exponent == 2) return x * x;
+  if (exponent == 3) return x * x * x;
+  return xsimd::exp(V(static_cast<T>(exponent)) * xsimd::log(x));
+}
+
+// a * b where a is 0 also when b is infinite.
+template <class V>
+inline V MultiplyZeroWins(const V& a, const V& b) {
+  const V zero(typename V::value_type(0));
+  return xsimd::select(a == zero, zero, a * b);
+}
+
+// p - y, by way of 1 - p where p is the larger, so that an almost right answer keeps its digits.
+template <class V>
+inline V ErrorOf(const Point<V>& x) {
+  const V one(typename V::value_type(1));
+  return xsimd::select(x.p < x.one_minus_p, x.p - x.target, (one - x.target) - x.one_minus_p);
+}
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_POINT_H_

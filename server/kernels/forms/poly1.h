@@ -1,0 +1,40 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_POLY1_H_
+#define LOSSD_SERVER_KERNELS_FORMS_POLY1_H_
+
+#include "server/kernels/forms/point.h"
+
+namespace lossd::kernels {
+
+// phi(u) = -u + epsilon (1 - p): cross entropy with its first polynomial coefficient moved.
+struct Poly1 : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "poly1",
+      "sum_k a_k (-log p_k + epsilon (1 - p_k))",
+      "Leng et al. 2022, PolyLoss, arXiv:2204.12511",
+      ActivationSet::kSoftmaxAndSigmoid,
+      1,
+      {{{"epsilon", 1, -1, kUnbounded, false, false, "weight of the added 1 - p"}}}};
+
+  template <class V>
+  static V Value(const Point<V>& x, const FormParameters& parameters) {
+    return Epsilon<V>(parameters) * x.one_minus_p - x.log_p;
+  }
+  template <class V>
+  static V Slope(const Point<V>& x, const FormParameters& parameters) {
+    return -(V(typename V::value_type(1)) + Epsilon<V>(parameters) * x.p);
+  }
+  template <class V>
+  static V Curvature(const Point<V>& x, const FormParameters& parameters) {
+    return -Epsilon<V>(parameters) * x.p * x.one_minus_p;
+  }
+
+ private:
+  template <class V>
+  static V Epsilon(const FormParameters& parameters) {
+    return V(static_cast<typename V::value_type>(parameters[0]));
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_POLY1_H_

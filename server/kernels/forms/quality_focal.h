@@ -1,0 +1,55 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_
+
+#include "server/kernels/forms/logit_term.h"
+
+namespace lossd::kernels {
+
+// |y - p|^beta BCE(p, y). With d = p - y, m = |d|, w = p (1 - p) and B the cross entropy:
+//   first   = beta m^(beta-1) sign(d) w B + m^beta d
+//   second  = beta (beta-1) m^(beta-2) w^2 B + beta m^(beta-1) sign(d) w (1-2p) B
+//             + (2 beta + 1) m^beta w
+// At p = y both are 0, but for the second at beta = 0 (cross entropy) and at beta >= 2.
+struct QualityFocal : FormTraits {
+  static constexpr FormInfo kInfo = {"quality_focal",
+                                     "|y - p|^beta BCE(p, y)",
+                                     "Li et al. 2020, Generalized Focal Loss, arXiv:2006.04388",
+                                     ActivationSet::kSigmoidOnly,
+                                     1,
+                                     {{{"beta", 2, 0, kUnbounded, false, false,
+                                        "focusing: 0, or 1 and more", "0 or at least 1"}}}};
+  static constexpr Domain kDomain = Domain::kLogit;
+  static constexpr Weighting kWeighting = Weighting::kWhole;
+
+  template <class V>
+  static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
+    using T = typename V::value_type;
+    const double exponent = parameters[0];
+    const V zero(T(0));
+    const V beta(static_cast<T>(exponent));
+    const V bce = BinaryCrossEntropy(x);
+    const V d = ErrorOf(x.yes);
+    const V m = xsimd::abs(d);
+    const V w = x.yes.p * x.no.p;
+    if (exponent == 0) return {bce, d, w};
+    const V sign = xsimd::select(d < zero, V(T(-1)), V(T(1)));
+    const V m_beta = PowUnit(m, exponent);
+    const V m_beta_1 = PowUnit(m, exponent - 1);
+    const V w_bce = MultiplyZeroWins(w, bce);
+    V second =
+        beta * m_beta_1 * sign * w_bce * (x.no.p - x.yes.p) + (beta + beta + V(T(1))) * m_beta * w;
+    if (exponent != 1) {
+      const V m_beta_2 =
+          exponent >= 2 ? PowUnit(m, exponent - 2) : xsimd::select(m == zero, zero, m_beta_1 / m);
+      second += beta * (beta - V(T(1))) * m_beta_2 * w * w_bce;
+    }
+    const V first = beta * m_beta_1 * sign * w_bce + m_beta * d;
+    const auto exact = m == zero;
+    return {MultiplyZeroWins(m_beta, bce), xsimd::select(exact, zero, first),
+            exponent < 2 ? xsimd::select(exact, zero, second) : second};
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_

@@ -1,0 +1,53 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_
+#define LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_
+
+#include "server/kernels/forms/point.h"
+
+namespace lossd::kernels {
+
+// psi(u; y) = -alpha y u - beta p max(log y, log_zero): cross entropy and its reverse, where the
+// logarithm of a zero target is the constant log_zero.
+struct SymmetricCrossEntropy : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "symmetric_cross_entropy",
+      "alpha CE + beta RCE, RCE = -sum_k p_k max(log y_k, log_zero)",
+      "Wang et al. 2019, Symmetric Cross Entropy for Robust Learning with Noisy Labels, "
+      "arXiv:1908.06112",
+      ActivationSet::kSoftmaxAndSigmoid,
+      3,
+      {{{"alpha", 0.1, 0, kUnbounded, false, false, "weight of the cross entropy"},
+        {"beta", 1, 0, kUnbounded, false, false, "weight of the reverse cross entropy"},
+        {"log_zero", -4, -kUnbounded, 0, false, true, "the logarithm of a target of 0"}}}};
+  static constexpr Weighting kWeighting = Weighting::kWhole;
+
+  template <class V>
+  static V Value(const Point<V>& x, const FormParameters& parameters) {
+    return -(Alpha<V>(parameters) * MultiplyZeroWins(x.target, x.log_p) + Reverse(x, parameters));
+  }
+  template <class V>
+  static V Slope(const Point<V>& x, const FormParameters& parameters) {
+    return -(Alpha<V>(parameters) * x.target + Reverse(x, parameters));
+  }
+  template <class V>
+  static V Curvature(const Point<V>& x, const FormParameters& parameters) {
+    return -Reverse(x, parameters) * x.one_minus_p;
+  }
+
+ private:
+  template <class V>
+  static V Alpha(const FormParameters& parameters) {
+    return V(static_cast<typename V::value_type>(parameters[0]));
+  }
+  // beta p max(log y, log_zero)
+  template <class V>
+  static V Reverse(const Point<V>& x, const FormParameters& parameters) {
+    const V beta(static_cast<typename V::value_type>(parameters[1]));
+    const V log_zero(static_cast<typename V::value_type>(parameters[2]));
+    const V log_target = xsimd::log(x.target);
+    return beta * x.p * xsimd::select(log_target > log_zero, log_target, log_zero);
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_

@@ -1,0 +1,46 @@
+#ifndef LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_
+
+#include "server/kernels/forms/logit_term.h"
+
+namespace lossd::kernels {
+
+// Positives by their target, y BCE; negatives focal, alpha p^gamma BCE, where the weight p^gamma is
+// differentiated too.
+struct Varifocal : FormTraits {
+  static constexpr FormInfo kInfo = {
+      "varifocal",
+      "y BCE(p, y) if t > 0, else alpha p^gamma BCE(p, 0)",
+      "Zhang et al. 2021, VarifocalNet, arXiv:2008.13367",
+      ActivationSet::kSigmoidOnly,
+      2,
+      {{{"alpha", 0.75, 0, kUnbounded, false, false, "weight of the negatives"},
+        {"gamma", 2, 0, kUnbounded, false, false, "focusing of the negatives"}}},
+      SmoothingRule::kRefused};
+  static constexpr Domain kDomain = Domain::kLogit;
+  static constexpr Weighting kWeighting = Weighting::kWhole;
+
+  template <class V>
+  static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
+    using T = typename V::value_type;
+    const V alpha(static_cast<T>(parameters[0]));
+    const V gamma(static_cast<T>(parameters[1]));
+    const V y = x.yes.target;
+    const V p = x.yes.p;
+    const V c = x.no.p;
+    const V pc = p * c;
+    const V focus = alpha * PowUnit(p, parameters[1]);
+    const V cq = -MultiplyZeroWins(c, x.no.log_p);
+    const LogitTerm<V> negative = {
+        -MultiplyZeroWins(focus, x.no.log_p), focus * (gamma * cq + p),
+        focus * (gamma * cq * (gamma * c - p) + (gamma + gamma + V(T(1))) * pc)};
+    const auto positive = y > V(T(0));
+    return {xsimd::select(positive, y * BinaryCrossEntropy(x), negative.value),
+            xsimd::select(positive, y * ErrorOf(x.yes), negative.first),
+            xsimd::select(positive, y * pc, negative.second)};
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_

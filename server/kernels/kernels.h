@@ -1,0 +1,127 @@
+#ifndef LOSSD_SERVER_KERNELS_KERNELS_H_
+#define LOSSD_SERVER_KERNELS_KERNELS_H_
+
+#include <cstdint>
+
+#include "server/kernels/form_info.h"
+
+namespace lossd::kernels {
+
+// Buffers whose names say "padded" hold a multiple of this many elements, so that no loop has a
+// tail. It is also the number of partial sums that a sum over classes keeps, whatever the width of
+// the registers: AVX2 and AVX-512 give the same bits.
+inline constexpr int64_t kLanes = 16;
+
+constexpr int64_t PaddedSize(int64_t size) { return (size + kLanes - 1) / kLanes * kLanes; }
+
+// Second derivatives are taken as they are, or so that none is negative (for tree boosters).
+enum class Curvature { kExact, kPositive };
+
+// Rows of logits with one true class each, hard labels without smoothing: the fast path.
+template <typename T>
+struct ClassIdRows {
+  const T* logits = nullptr;  // [row_count, class_count]
+  int64_t row_count = 0;
+  int64_t class_count = 0;
+
+  // Per row. A row whose class_weight * sample_weight is 0 has loss and derivatives 0.
+  const int64_t* class_ids = nullptr;      // in [0, class_count)
+  const double* class_weight = nullptr;    // of the true class; 0 where the row is ignored
+  const double* sample_weight = nullptr;   // scales the loss
+  const double* gradient_scale = nullptr;  // scales the gradient, beside class_weight
+  const double* hessian_scale = nullptr;   // scales the Hessian, beside class_weight
+  Curvature curvature = Curvature::kExact;
+
+  // Outputs; each may be null.
+  T* losses = nullptr;                 // [row_count]
+  T* gradient = nullptr;               // [row_count, class_count]
+  T* hessian = nullptr;                // [row_count, class_count]
+  T* probabilities = nullptr;          // [row_count, class_count]
+  T* log_sum_exp = nullptr;            // [row_count]
+  double* true_probability = nullptr;  // [row_count]
+  double* true_gradient = nullptr;     // [row_count]: phi' (1 - p_t), without any weight
+};
+
+// One row with a target per class, in double; every form and every logit type comes here when the
+// fast path does not apply. All arrays are [padded_count]; past the classes, logits hold -inf and
+// the others 0.
+struct DenseRow {
+  int64_t class_count = 0;
+  const double* logits = nullptr;
+  double* weighted_targets = nullptr;  // a; read and restored
+  const double* targets = nullptr;     // y
+  double whole_weight = 1;             // forms with Weighting::kWhole
+  Curvature curvature = Curvature::kExact;
+
+  // Outputs. gradient and hessian are with respect to `logits`.
+  double* probabilities = nullptr;
+  double* one_minus_probabilities = nullptr;
+  double* gradient = nullptr;
+  double* hessian = nullptr;    // may be null
+  double* workspace = nullptr;  // 2 * padded_count
+  double loss = 0;
+  double log_sum_exp = 0;
+};
+
+// Elements of a sigmoid with hard 0/1 labels: the fast path. All arrays are [count].
+template <typename T>
+struct BinaryElements {
+  const T* logits = nullptr;
+  int64_t count = 0;
+  const T* sign = nullptr;            // 1 where the label is 1, else -1
+  const T* weight = nullptr;          // a; 0 where the element is ignored
+  const T* sample_weight = nullptr;   // scales the loss
+  const T* gradient_scale = nullptr;  // scales the gradient, beside weight
+  const T* hessian_scale = nullptr;
+  Curvature curvature = Curvature::kExact;
+
+  // Outputs; each may be null.
+  T* losses = nullptr;
+  T* gradient = nullptr;
+  T* hessian = nullptr;
+  T* probabilities = nullptr;
+  T* true_probability = nullptr;
+  T* true_gradient = nullptr;  // phi' (1 - p_t), without any weight
+};
+
+// Elements of a sigmoid with any target, in double. All arrays are [padded_count].
+struct DenseElements {
+  int64_t count = 0;
+  const double* logits = nullptr;
+  const double* positive_weight = nullptr;  // a1 = weight of "yes" times target
+  const double* negative_weight = nullptr;  // a0
+  const double* targets = nullptr;          // y
+  const double* whole_weight = nullptr;     // forms with Weighting::kWhole
+  Curvature curvature = Curvature::kExact;
+
+  double* losses = nullptr;
+  double* gradient = nullptr;
+  double* hessian = nullptr;
+  double* probabilities = nullptr;
+  double* one_minus_probabilities = nullptr;
+};
+
+// One form's kernels. Null: the form has no fast path, and the dense kernel serves it.
+struct FormKernels {
+  void (*class_id_rows_f32)(const ClassIdRows<float>&, const FormParameters&) = nullptr;
+  void (*class_id_rows_f64)(const ClassIdRows<double>&, const FormParameters&) = nullptr;
+  void (*dense_row)(DenseRow&, const FormParameters&) = nullptr;
+  void (*binary_elements_f32)(const BinaryElements<float>&, const FormParameters&) = nullptr;
+  void (*binary_elements_f64)(const BinaryElements<double>&, const FormParameters&) = nullptr;
+  void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
+};
+
+// Rows of the table, in the order of AllForms.
+int FormCount();
+const FormInfo& FormAt(int index);
+
+// The kernels of row `index` for the best instruction set that this CPU has, or the one named by
+// the environment variable LOSSD_SIMD (sse2, avx2, avx512) when the CPU has it.
+const FormKernels& KernelsAt(int index);
+
+// "AVX-512", "AVX2+FMA" or "SSE2".
+const char* InstructionSetName();
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_KERNELS_H_

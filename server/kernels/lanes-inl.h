@@ -1,0 +1,81 @@
+#ifndef LOSSD_SERVER_KERNELS_LANES_INL_H_
+#define LOSSD_SERVER_KERNELS_LANES_INL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <xsimd/xsimd.hpp>
+
+#include "server/kernels/kernels.h"
+
+// Included only by the kernels, which are compiled once for each instruction set. Everything here
+// is a template of the architecture, so that each set's code has names of its own and the linker
+// cannot pick AVX-512 code for a CPU that lacks it.
+namespace lossd::kernels {
+
+template <typename T, class Arch>
+using Batch = xsimd::batch<T, Arch>;
+
+template <typename T>
+inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
+
+// kLanes partial sums in as many registers as the width needs. The order of additions does not
+// depend on the width: element i goes to lane i % kLanes, and lanes are added pairwise.
+template <typename T, class Arch>
+class LaneSum {
+ public:
+  using V = Batch<T, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  static constexpr int64_t kRegisters = kLanes / kWidth;
+
+  LaneSum() {
+    for (V& v : sums_) v = V(T(0));
+  }
+
+  void Add(int64_t register_index, const V& value) { sums_[register_index] += value; }
+
+  // Adds the lanes to `totals` and starts again from 0.
+  void Flush(double* totals) {
+    alignas(64) T lanes[kLanes];
+    for (int64_t k = 0; k < kRegisters; ++k) {
+      sums_[k].store_aligned(lanes + k * kWidth);
+      sums_[k] = V(T(0));
+    }
+    for (int64_t i = 0; i < kLanes; ++i) totals[i] += static_cast<double>(lanes[i]);
+  }
+
+  static double Reduce(double* totals) {
+    for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
+      for (int64_t i = 0; i < half; ++i) totals[i] += totals[i + half];
+    }
+    return totals[0];
+  }
+
+  double Total() {
+    double totals[kLanes] = {};
+    Flush(totals);
+    return Reduce(totals);
+  }
+
+ private:
+  V sums_[static_cast<size_t>(kRegisters)];
+};
+
+template <class V>
+inline typename V::value_type First(const V& v) {
+  alignas(64) typename V::value_type lanes[V::size];
+  v.store_aligned(lanes);
+  return lanes[0];
+}
+
+// weight * value, where a weight of 0 gives 0 whatever the value is.
+template <class V>
+inline V Weighted(const V& weight, const V& value) {
+  const V zero(typename V::value_type(0));
+  return xsimd::select(weight == zero, zero, weight * value);
+}
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_LANES_INL_H_

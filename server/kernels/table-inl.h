@@ -1,0 +1,36 @@
+#ifndef LOSSD_SERVER_KERNELS_TABLE_INL_H_
+#define LOSSD_SERVER_KERNELS_TABLE_INL_H_
+
+#include <array>
+
+#include "server/kernels/class_id_rows-inl.h"
+#include "server/kernels/dense_row-inl.h"
+#include "server/kernels/elements-inl.h"
+#include "server/kernels/forms/all.h"
+#include "server/kernels/kernel_table.h"
+
+namespace lossd::kernels {
+
+template <class Arch, class Form>
+FormKernels MakeKernels() {
+  FormKernels kernels;
+  constexpr bool kOverLogit = Form::kDomain == Domain::kLogit;
+  if constexpr (Form::kWeighting == Weighting::kTruth && !kOverLogit) {
+    kernels.class_id_rows_f32 = &ClassIdKernel<Form, float, Arch>::Run;
+    kernels.class_id_rows_f64 = &ClassIdKernel<Form, double, Arch>::Run;
+    kernels.binary_elements_f32 = &BinaryKernel<Form, float, Arch>::Run;
+    kernels.binary_elements_f64 = &BinaryKernel<Form, double, Arch>::Run;
+  }
+  if constexpr (!kOverLogit) kernels.dense_row = &DenseRowKernel<Form, Arch>::Run;
+  kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
+  return kernels;
+}
+
+template <class Arch, class... Forms>
+KernelTable MakeTable(FormList<Forms...>) {
+  return {MakeKernels<Arch, Forms>()...};
+}
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_TABLE_INL_H_

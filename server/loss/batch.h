@@ -1,0 +1,57 @@
+#ifndef LOSSD_SERVER_LOSS_BATCH_H_
+#define LOSSD_SERVER_LOSS_BATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+#include "absl/types/span.h"
+#include "server/loss/float_view.h"
+
+namespace lossd::loss {
+
+// The class of each row, shape [rows]: in [0, classes), or ignore_index. Beside sigmoid it is read
+// as one-hot, and `classes` itself means "negative for every class".
+struct ClassIds {
+  absl::Span<const int64_t> values;
+};
+
+// Sigmoid only, shape [rows, classes]: 0, 1 or ignore_index per element.
+struct BinaryLabels {
+  absl::Span<const int64_t> values;
+};
+
+// A target per class, shape [rows, classes]. Softmax: finite and >= 0. Sigmoid: in [0, 1].
+struct Targets {
+  FloatView values;
+};
+
+using Labels = std::variant<ClassIds, BinaryLabels, Targets>;
+
+// One number per sample, or per group of `repeat` consecutive samples (a weight per row, where a
+// row holds several samples). No values: 1 for every sample.
+struct PerSample {
+  absl::Span<const double> values;
+  int64_t repeat = 1;
+
+  bool empty() const { return values.empty(); }
+  double operator[](int64_t sample) const {
+    return values.empty() ? 1.0 : values[static_cast<size_t>(sample / repeat)];
+  }
+};
+
+// A batch as views; it owns nothing, and what it points at must outlive every call that takes it.
+// Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
+// there are rows * classes. Values were checked where they entered; nothing here checks them again.
+struct Batch {
+  FloatView logits;  // [rows, classes]
+  int64_t rows = 0;
+  int64_t classes = 0;  // >= 1
+  Labels labels;
+  PerSample sample_weights;     // finite, >= 0
+  PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BATCH_H_

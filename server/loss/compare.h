@@ -1,0 +1,28 @@
+#ifndef LOSSD_SERVER_LOSS_COMPARE_H_
+#define LOSSD_SERVER_LOSS_COMPARE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "server/loss/compute.h"
+
+namespace lossd::loss {
+
+struct Comparison {
+  Result result;             // with vanishing_count
+  double gradient_norm = 0;  // L2, of the reduced gradient
+};
+
+// Computes every loss of `specs` on one batch, in their order. `options` says the reduction and
+// which statistics; its gradient_scale is not used. Memory: one gradient at a time.
+// Errors: as Compute.
+absl::StatusOr<std::vector<Comparison>> Compare(const Batch& batch,
+                                                absl::Span<const LossSpec> specs,
+                                                const ComputeOptions& options,
+                                                const Executor& executor);
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_COMPARE_H_

@@ -1,0 +1,252 @@
+#include "server/loss/compute.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "server/loss/class_terms.h"
+#include "server/loss/mining.h"
+#include "server/loss/run.h"
+#include "server/loss/sample_outcomes.h"
+#include "server/loss/sample_records.h"
+
+namespace lossd::loss {
+namespace {
+
+absl::Status CancelledWhileComputing() {
+  return absl::CancelledError("the call was cancelled while it was being computed");
+}
+
+// A block is this many logits: long enough to be worth handing to a thread, short enough that a
+// cancelled call stops soon.
+constexpr int64_t kBlockElements = int64_t{1} << 15;
+
+// Pairs of MEAN's divisor and the number of valid samples.
+struct Totals {
+  double weight_sum = 0;
+  int64_t valid_count = 0;
+};
+
+Totals CountSamples(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
+                    const ElementLabels& labels) {
+  Totals totals;
+  const bool softmax = spec.activation == Activation::kSoftmax;
+  const int64_t per_row = softmax ? 1 : batch.classes;
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    for (int64_t k = 0; k < per_row; ++k) {
+      if (labels.ignored(row, k)) continue;
+      ++totals.valid_count;
+      const double s = batch.sample_weights[row * per_row + k];
+      const bool by_class = softmax && labels.has_class_ids();
+      totals.weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
+    }
+  }
+  return totals;
+}
+
+double Divisor(const ComputeOptions& options, const Totals& totals) {
+  switch (options.reduction) {
+    case Reduction::kNone:
+    case Reduction::kSum:
+      return 1;
+    case Reduction::kMean:
+      return options.normalizer.value_or(totals.weight_sum);
+    case Reduction::kMeanValid:
+      return options.normalizer.value_or(static_cast<double>(totals.valid_count));
+  }
+  return 1;
+}
+
+// In double, in an order that depends on the number of values alone.
+template <typename T>
+double Sum(absl::Span<const T> values) {
+  constexpr size_t kSums = 8;
+  std::array<double, kSums> sums = {};
+  size_t i = 0;
+  for (; i + kSums <= values.size(); i += kSums) {
+    for (size_t k = 0; k < kSums; ++k) sums[k] += static_cast<double>(values[i + k]);
+  }
+  for (size_t k = 0; i < values.size(); ++i, ++k) sums[k] += static_cast<double>(values[i]);
+  for (size_t half = kSums / 2; half >= 1; half /= 2) {
+    for (size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  return sums[0];
+}
+
+template <typename T>
+int64_t CountNonFinite(absl::Span<const T> values) {
+  return std::count_if(values.begin(), values.end(), [](T v) { return !std::isfinite(v); });
+}
+
+template <typename T>
+absl::Span<T> As(const MutableFloatView& view) {
+  const auto* span = std::get_if<absl::Span<T>>(&view);
+  return span == nullptr ? absl::Span<T>() : *span;
+}
+
+// Ranks count the request's logits: #{z_j > z_t} + #{earlier z_j = z_t}.
+template <typename T>
+int64_t RankOfTruth(const T* z, int64_t classes, int64_t truth) {
+  if (std::isnan(z[truth])) return classes;
+  int64_t rank = 0;
+  for (int64_t j = 0; j < classes; ++j) {
+    if (z[j] > z[truth] || (z[j] == z[truth] && j < truth)) ++rank;
+  }
+  return rank;
+}
+
+template <typename T>
+std::vector<int64_t> CountTopK(const Run<T>& run) {
+  std::vector<int64_t> correct(run.options.top_k.size(), 0);
+  if (correct.empty()) return correct;
+  for (int64_t row = 0; row < run.batch.rows; ++row) {
+    if (run.labels.ignored(row, 0)) continue;
+    const T* z = run.logits.data() + row * run.batch.classes;
+    const int64_t rank = RankOfTruth(z, run.batch.classes, ClassOfRow(run, row));
+    for (size_t i = 0; i < correct.size(); ++i) {
+      if (rank < run.options.top_k[i]) ++correct[i];
+    }
+  }
+  return correct;
+}
+
+template <typename T>
+void AddStatistics(const Run<T>& run, Result& result) {
+  const int64_t classes = ClassVectorSize(run.batch, run.spec.activation);
+  StatisticsCollector collector(classes, run.options.hard_threshold);
+  ForEachOutcome(run, [&](const SampleOutcome& sample) { collector.Add(sample); });
+  if (run.options.class_statistics) {
+    std::vector<double> weights;
+    for (int64_t k = 0; k < classes; ++k) weights.push_back(run.terms.weight(k));
+    result.class_statistics = collector.MakeClassStatistics(std::move(weights));
+  }
+  if (run.options.difficulty) result.difficulty = collector.MakeDifficulty();
+  for (const uint8_t vanishing : run.records.vanishing) result.vanishing_count += vanishing;
+}
+
+int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
+  return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
+}
+
+// Computes every row's outputs and records. False when the call was cancelled.
+template <typename T>
+bool ComputeRows(const Run<T>& run, const Executor& executor) {
+  const auto compute_rows =
+      run.spec.activation == Activation::kSoftmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
+  const int64_t block = std::max<int64_t>(1, kBlockElements / run.batch.classes);
+  return executor.ParallelFor(run.batch.rows, block, run.options.cancelled,
+                              [&](int64_t begin, int64_t end) { compute_rows(run, begin, end); });
+}
+
+// Mining looks at the losses of the whole batch before it decides: one pass without derivatives.
+template <typename T>
+absl::StatusOr<MiningDecision> MineBatch(const Run<T>& whole, const Executor& executor) {
+  const int64_t samples = SampleCount(whole.batch, whole.spec);
+  std::vector<T> losses(static_cast<size_t>(samples));
+  SampleRecords records;
+  records.Resize(samples);
+  ComputeOptions options;
+  options.cancelled = whole.options.cancelled;
+  TypedOutputs<T> outputs;
+  outputs.losses = absl::MakeSpan(losses);
+  const Run<T> run = {whole.batch,  whole.spec,   options, whole.terms, whole.transform,
+                      whole.labels, whole.logits, outputs, records,     1};
+  if (!ComputeRows(run, executor)) return CancelledWhileComputing();
+  MinedSamples mined;
+  mined.losses.assign(losses.begin(), losses.end());
+  mined.true_probability = std::move(records.true_probability);
+  const int64_t per_row = samples / std::max<int64_t>(1, whole.batch.rows);
+  for (int64_t i = 0; i < samples; ++i) {
+    mined.valid.push_back(whole.labels.ignored(i / per_row, i % per_row) ? 0 : 1);
+  }
+  return Mine(mined, whole.spec.mining);
+}
+
+// The batch as mining leaves it: its weights multiplied, the dropped samples marked.
+struct MinedBatch {
+  MiningDecision decision;
+  std::vector<double> weights;
+  Batch batch;
+
+  MinedBatch(const Batch& original, MiningDecision made)
+      : decision(std::move(made)), batch(original) {
+    if (decision.weights.empty()) return;
+    for (size_t i = 0; i < decision.weights.size(); ++i) {
+      weights.push_back(original.sample_weights[static_cast<int64_t>(i)] * decision.weights[i]);
+    }
+    batch.sample_weights = {weights, 1};
+  }
+};
+
+template <typename T>
+absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
+                                    const ComputeOptions& options, const Outputs& outputs,
+                                    const Executor& executor, absl::Span<const T> logits) {
+  const ClassTerms terms(batch, spec);
+  const LogitTransform transform(spec);
+  const int64_t samples = SampleCount(batch, spec);
+  const int64_t per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
+  ElementLabels labels(batch, spec.ignore_index);
+
+  std::vector<T> own_losses;
+  TypedOutputs<T> typed = {As<T>(outputs.losses), As<T>(outputs.gradient),
+                           As<T>(outputs.hessian_diagonal), As<T>(outputs.probabilities),
+                           As<T>(outputs.log_sum_exp)};
+  if (typed.losses.empty()) {
+    own_losses.resize(static_cast<size_t>(samples));
+    typed.losses = absl::MakeSpan(own_losses);
+  }
+  SampleRecords records;
+
+  std::optional<MinedBatch> mined;
+  if (!std::holds_alternative<std::monostate>(spec.mining)) {
+    const Run<T> whole = {batch,  spec,   options, terms,   transform,
+                          labels, logits, typed,   records, 1};
+    absl::StatusOr<MiningDecision> decision = MineBatch(whole, executor);
+    if (!decision.ok()) return decision.status();
+    mined.emplace(batch, *std::move(decision));
+    labels = ElementLabels(batch, spec.ignore_index, mined->decision.dropped, per_row);
+  }
+  const Totals totals = CountSamples(batch, spec, terms, labels);
+  const double divisor = Divisor(options, totals);
+  if (options.class_statistics || options.difficulty || options.vanishing) records.Resize(samples);
+  const Run<T> run = {mined ? mined->batch : batch,
+                      spec,
+                      options,
+                      terms,
+                      transform,
+                      labels,
+                      logits,
+                      typed,
+                      records,
+                      divisor == 0 ? 0 : 1 / divisor};
+  if (!ComputeRows(run, executor)) return CancelledWhileComputing();
+
+  Result result;
+  result.loss_sum = Sum<T>(typed.losses);
+  result.loss = divisor == 0 ? 0 : result.loss_sum / divisor;
+  result.weight_sum = totals.weight_sum;
+  result.valid_count = totals.valid_count;
+  result.non_finite_count = CountNonFinite<T>(typed.losses);
+  result.class_weights = terms.weights();
+  result.top_k_correct = CountTopK(run);
+  if (records.wanted()) AddStatistics(run, result);
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<Result> Compute(const Batch& batch, const LossSpec& spec,
+                               const ComputeOptions& options, const Outputs& outputs,
+                               const Executor& executor) {
+  return std::visit(
+      [&](auto logits) { return ComputeTyped(batch, spec, options, outputs, executor, logits); },
+      batch.logits);
+}
+
+}  // namespace lossd::loss

@@ -1,0 +1,45 @@
+#ifndef LOSSD_SERVER_LOSS_LOSS_SPEC_H_
+#define LOSSD_SERVER_LOSS_LOSS_SPEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/loss/catalogue.h"
+#include "server/loss/class_weights.h"
+#include "server/loss/logit_adjustment.h"
+#include "server/loss/mining.h"
+
+namespace lossd::loss {
+
+enum class Activation { kSoftmax, kSigmoid };
+
+// What weighs the classes. `weights` or `scheme`, not both; everything given is multiplied.
+struct ClassWeighting {
+  std::vector<double> weights;  // [classes], or empty; for one-logit rows: {negative, positive}
+  std::optional<SchemeWeights> scheme;   // weights from counts; of this batch when none are given
+  std::optional<double> alpha;           // sigmoid: positives by alpha, negatives by 1 - alpha
+  std::vector<double> positive_weights;  // sigmoid: [classes] or one value, multiplies positives
+
+  bool empty() const { return weights.empty() && !scheme && !alpha && positive_weights.empty(); }
+};
+
+// One activation, one form, and what acts around them. Order: softcap, temperature, logit
+// adjustment, form; derivatives are with respect to the batch's logits.
+struct LossSpec {
+  Activation activation = Activation::kSoftmax;
+  const FormInfo* form = &CrossEntropyForm();
+  FormParameters parameters = {};
+  ClassWeighting class_weighting;
+  double label_smoothing = 0;  // [0, 1)
+  std::optional<int64_t> ignore_index;
+  double temperature = 1;  // > 0; z / temperature
+  double softcap = 0;      // > 0; c tanh(z / c); 0 is off
+  double z_loss = 0;       // >= 0, softmax: adds z_loss * logsumexp(z)^2 of the final logits
+  LogitAdjustment logit_adjustment;
+  Mining mining;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_LOSS_SPEC_H_

@@ -1,0 +1,72 @@
+#ifndef LOSSD_SERVER_LOSS_SAMPLE_LABELS_H_
+#define LOSSD_SERVER_LOSS_SAMPLE_LABELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "server/loss/batch.h"
+
+namespace lossd::loss {
+
+// A batch's labels as one unsmoothed target t per (row, class), whichever way they were given.
+class ElementLabels {
+ public:
+  // `dropped` has an entry per sample, `samples_per_row` to a row, or none at all: samples that
+  // count as ignored beside those that ignore_index marks.
+  ElementLabels(const Batch& batch, std::optional<int64_t> ignore_index,
+                absl::Span<const uint8_t> dropped = {}, int64_t samples_per_row = 1)
+      : classes_(batch.classes),
+        ignore_index_(ignore_index),
+        dropped_(dropped),
+        samples_per_row_(samples_per_row) {
+    if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) ids_ = ids->values;
+    if (const auto* binary = std::get_if<BinaryLabels>(&batch.labels)) binary_ = binary->values;
+    if (const auto* targets = std::get_if<Targets>(&batch.labels)) {
+      if (const auto* f32 = std::get_if<absl::Span<const float>>(&targets->values)) f32_ = *f32;
+      if (const auto* f64 = std::get_if<absl::Span<const double>>(&targets->values)) f64_ = *f64;
+    }
+  }
+
+  // Every target is 0 or 1.
+  bool hard() const { return f32_.empty() && f64_.empty(); }
+
+  // The class given for `row`, which must be labelled by class ids.
+  int64_t class_id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
+  bool has_class_ids() const { return !ids_.empty(); }
+
+  // Softmax asks with k = 0.
+  bool ignored(int64_t row, int64_t k) const {
+    if (!dropped_.empty() && dropped_[static_cast<size_t>(row * samples_per_row_ + k)] != 0) {
+      return true;
+    }
+    if (!ignore_index_) return false;
+    if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == *ignore_index_;
+    if (!binary_.empty()) return binary_[Index(row, k)] == *ignore_index_;
+    return false;
+  }
+
+  double target(int64_t row, int64_t k) const {
+    if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == k ? 1 : 0;
+    if (!binary_.empty()) return static_cast<double>(binary_[Index(row, k)]);
+    if (!f32_.empty()) return static_cast<double>(f32_[Index(row, k)]);
+    return f64_[Index(row, k)];
+  }
+
+ private:
+  size_t Index(int64_t row, int64_t k) const { return static_cast<size_t>(row * classes_ + k); }
+
+  int64_t classes_;
+  std::optional<int64_t> ignore_index_;
+  absl::Span<const uint8_t> dropped_;
+  int64_t samples_per_row_;
+  absl::Span<const int64_t> ids_;
+  absl::Span<const int64_t> binary_;
+  absl::Span<const float> f32_;
+  absl::Span<const double> f64_;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_SAMPLE_LABELS_H_

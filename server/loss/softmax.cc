@@ -1,0 +1,299 @@
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "server/kernels/kernels.h"
+#include "server/loss/run.h"
+
+namespace lossd::loss {
+namespace {
+
+using kernels::ClassIdRows;
+using kernels::DenseRow;
+
+// Rows with one true class and no smoothing: straight from the request's logits to the outputs.
+template <typename T>
+class ClassIdBlock {
+ public:
+  ClassIdBlock(const Run<T>& run, int64_t begin, int64_t end)
+      : run_(run), begin_(begin), size_(end - begin), columns_(static_cast<size_t>(6 * size_)) {
+    ids_.resize(static_cast<size_t>(size_));
+  }
+
+  void Compute(void (*kernel)(const ClassIdRows<T>&, const FormParameters&)) {
+    ClassIdRows<T> rows = Inputs();
+    BindOutputs(rows);
+    kernel(rows, run_.spec.parameters);
+    if (run_.records.wanted()) Record();
+  }
+
+ private:
+  double* Column(int64_t index) { return columns_.data() + index * size_; }
+
+  ClassIdRows<T> Inputs() {
+    ClassIdRows<T> rows;
+    rows.logits = run_.logits.data() + begin_ * run_.batch.classes;
+    rows.row_count = size_;
+    rows.class_count = run_.batch.classes;
+    rows.curvature = CurvatureOf(run_.options);
+    for (int64_t i = 0; i < size_; ++i) {
+      const int64_t row = begin_ + i;
+      const bool ignored = run_.labels.ignored(row, 0);
+      const int64_t id = ignored ? 0 : run_.labels.class_id(row);
+      const double s = run_.batch.sample_weights[row];
+      const double scale = s * run_.batch.upstream_gradient[row] * run_.derivative_scale;
+      ids_[static_cast<size_t>(i)] = id;
+      Column(0)[i] = ignored ? 0 : run_.terms.weight(id);
+      Column(1)[i] = s;
+      Column(2)[i] = scale * run_.options.gradient_scale;
+      Column(3)[i] = scale;
+    }
+    rows.class_ids = ids_.data();
+    rows.class_weight = Column(0);
+    rows.sample_weight = Column(1);
+    rows.gradient_scale = Column(2);
+    rows.hessian_scale = Column(3);
+    return rows;
+  }
+
+  void BindOutputs(ClassIdRows<T>& rows) {
+    const int64_t first = begin_ * run_.batch.classes;
+    rows.losses = At(run_.outputs.losses, begin_);
+    rows.gradient = At(run_.outputs.gradient, first);
+    rows.hessian = At(run_.outputs.hessian_diagonal, first);
+    rows.probabilities = At(run_.outputs.probabilities, first);
+    rows.log_sum_exp = At(run_.outputs.log_sum_exp, begin_);
+    if (run_.records.wanted()) {
+      rows.true_probability = Column(4);
+      rows.true_gradient = Column(5);
+    }
+  }
+
+  void Record() {
+    for (int64_t i = 0; i < size_; ++i) {
+      const auto row = static_cast<size_t>(begin_ + i);
+      const double weight = Column(0)[i] * Column(1)[i];
+      run_.records.true_probability[row] = Column(4)[i];
+      // The others' |g_j| add up to the true class's.
+      run_.records.gradient_l1[row] = weight == 0 ? 0 : 2 * weight * std::abs(Column(5)[i]);
+      run_.records.vanishing[row] = Vanishes(Column(4)[i], Column(5)[i]) ? 1 : 0;
+    }
+  }
+
+  const Run<T>& run_;
+  int64_t begin_;
+  int64_t size_;
+  std::vector<double> columns_;
+  std::vector<int64_t> ids_;
+};
+
+// Rows with a target per class, one at a time in double.
+template <typename T>
+class DenseBlock {
+ public:
+  explicit DenseBlock(const Run<T>& run)
+      : run_(run),
+        classes_(run.batch.classes),
+        padded_(kernels::PaddedSize(classes_)),
+        arrays_(static_cast<size_t>(12 * padded_)) {
+    row_.class_count = classes_;
+    row_.logits = Array(0);
+    row_.weighted_targets = Array(1);
+    row_.targets = Array(2);
+    row_.probabilities = Array(3);
+    row_.one_minus_probabilities = Array(4);
+    row_.gradient = Array(5);
+    row_.hessian = run.outputs.hessian_diagonal.empty() ? nullptr : Array(6);
+    row_.workspace = Array(7);
+    row_.curvature = CurvatureOf(run.options);
+  }
+
+  void Compute(int64_t index, void (*kernel)(DenseRow&, const FormParameters&)) {
+    const bool ignored = run_.labels.ignored(index, 0);
+    LoadTargets(index, ignored);
+    LoadLogits(index);
+    if (!run_.transform.identity()) TransformLogits(index, ignored);
+    WeighByClass();
+    Evaluate(ignored, kernel);
+    Write(index, ignored);
+    if (run_.records.wanted()) Record(index, ignored, kernel);
+  }
+
+ private:
+  double* Array(int64_t index) { return arrays_.data() + index * padded_; }
+  double* true_targets() { return Array(9); }
+  double* first_derivatives() { return Array(10); }  // of the form's logits by the request's
+  double* second_derivatives() { return Array(11); }
+
+  void LoadLogits(int64_t index) {
+    double* const logits = Array(0);
+    const T* const in = run_.logits.data() + index * classes_;
+    for (int64_t k = 0; k < classes_; ++k) logits[k] = static_cast<double>(in[k]);
+    std::fill(logits + classes_, logits + padded_, -std::numeric_limits<double>::infinity());
+  }
+
+  void TransformLogits(int64_t index, bool ignored) {
+    const auto size = static_cast<size_t>(classes_);
+    const bool labelled = !ignored && run_.labels.has_class_ids();
+    run_.transform.Apply(labelled ? run_.labels.class_id(index) : -1, {Array(0), size},
+                         {first_derivatives(), size}, {second_derivatives(), size});
+  }
+
+  // t, then y <- (1 - e) t + (e / C) sum t. An ignored row has no targets at all.
+  void LoadTargets(int64_t index, bool ignored) {
+    double* const t = true_targets();
+    double* const y = Array(2);
+    target_sum_ = 0;
+    true_class_ = 0;
+    for (int64_t k = 0; k < classes_; ++k) {
+      t[k] = ignored ? 0 : run_.labels.target(index, k);
+      target_sum_ += t[k];
+      if (t[k] > t[true_class_]) true_class_ = k;
+    }
+    const double smoothing = run_.spec.label_smoothing;
+    const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
+    for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
+  }
+
+  void WeighByClass() {
+    const double* const t = true_targets();
+    double weighted_sum = 0;
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double v = run_.terms.weight(k);
+      Array(1)[k] = v * Array(2)[k];
+      weighted_sum += v * t[k];
+    }
+    row_.whole_weight = target_sum_ == 0 ? 0 : weighted_sum / target_sum_;
+  }
+
+  void WeighEqually() {
+    std::copy(Array(2), Array(2) + classes_, Array(1));
+    row_.whole_weight = target_sum_ == 0 ? 0 : 1;
+  }
+
+  void Evaluate(bool ignored, void (*kernel)(DenseRow&, const FormParameters&)) {
+    kernel(row_, run_.spec.parameters);
+    if (run_.spec.z_loss != 0 && !ignored) AddZLoss();
+    if (!run_.transform.identity()) ChainToRequest();
+  }
+
+  // lambda logsumexp^2, whose gradient is 2 lambda logsumexp p. Chowdhery et al. 2022,
+  // arXiv:2204.02311.
+  void AddZLoss() {
+    const double lambda = run_.spec.z_loss;
+    const double slope = 2 * lambda * row_.log_sum_exp;
+    row_.loss += lambda * row_.log_sum_exp * row_.log_sum_exp;
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double p = row_.probabilities[k];
+      row_.gradient[k] += slope * p;
+      if (row_.hessian == nullptr) continue;
+      row_.hessian[k] += 2 * lambda * p * p + slope * p * row_.one_minus_probabilities[k];
+    }
+  }
+
+  void ChainToRequest() {
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double first = first_derivatives()[k];
+      if (row_.hessian != nullptr) {
+        row_.hessian[k] =
+            row_.hessian[k] * first * first + row_.gradient[k] * second_derivatives()[k];
+      }
+      row_.gradient[k] *= first;
+    }
+  }
+
+  void Write(int64_t index, bool ignored) {
+    const double s = ignored ? 0 : run_.batch.sample_weights[index];
+    const double scale = s * run_.batch.upstream_gradient[index] * run_.derivative_scale;
+    const auto row = static_cast<size_t>(index);
+    run_.outputs.losses[row] = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
+    const int64_t first = index * classes_;
+    if (T* out = At(run_.outputs.gradient, first)) {
+      WriteScaled(row_.gradient, scale * run_.options.gradient_scale, out);
+    }
+    if (T* out = At(run_.outputs.hessian_diagonal, first)) WriteHessian(scale, out);
+    if (T* out = At(run_.outputs.probabilities, first)) WriteScaled(row_.probabilities, 1, out);
+    if (!run_.outputs.log_sum_exp.empty()) {
+      run_.outputs.log_sum_exp[row] = static_cast<T>(row_.log_sum_exp);
+    }
+  }
+
+  void WriteScaled(const double* in, double scale, T* out) const {
+    if (scale == 0) {
+      std::fill(out, out + classes_, T(0));
+      return;
+    }
+    for (int64_t k = 0; k < classes_; ++k) out[k] = static_cast<T>(in[k] * scale);
+  }
+
+  void WriteHessian(double scale, T* out) const {
+    WriteScaled(row_.hessian, scale, out);
+    if (run_.options.hessian_mode != HessianMode::kPositive) return;
+    for (int64_t k = 0; k < classes_; ++k) out[k] = std::max(std::abs(out[k]), T(kHessianFloor));
+  }
+
+  double TrueProbability() const {
+    if (target_sum_ == 0) return 0;
+    double sum = 0;
+    const double* const t = arrays_.data() + 9 * padded_;
+    for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : t[k] * row_.probabilities[k];
+    return sum / target_sum_;
+  }
+
+  void Record(int64_t index, bool ignored, void (*kernel)(DenseRow&, const FormParameters&)) {
+    const auto row = static_cast<size_t>(index);
+    const double s = ignored ? 0 : run_.batch.sample_weights[index];
+    double l1 = 0;
+    for (int64_t k = 0; k < classes_; ++k) l1 += std::abs(row_.gradient[k]);
+    const double p = TrueProbability();
+    run_.records.true_probability[row] = p;
+    run_.records.gradient_l1[row] = s == 0 ? 0 : s * l1;
+    run_.records.vanishing[row] = 0;
+    if (!run_.options.vanishing || !(p < kConfidentlyWrong)) return;
+    if (!run_.terms.empty()) {
+      WeighEqually();
+      Evaluate(ignored, kernel);
+    }
+    run_.records.vanishing[row] = Vanishes(p, row_.gradient[true_class_]) ? 1 : 0;
+  }
+
+  const Run<T>& run_;
+  int64_t classes_;
+  int64_t padded_;
+  std::vector<double> arrays_;
+  DenseRow row_;
+  double target_sum_ = 0;
+  int64_t true_class_ = 0;
+};
+
+template <typename T>
+auto ClassIdKernelOf(const kernels::FormKernels& kernels) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return kernels.class_id_rows_f32;
+  } else {
+    return kernels.class_id_rows_f64;
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
+  const kernels::FormKernels& kernels = KernelsOf(*run.spec.form);
+  const auto class_id_kernel = ClassIdKernelOf<T>(kernels);
+  const bool plain =
+      run.spec.label_smoothing == 0 && run.spec.z_loss == 0 && run.transform.identity();
+  if (plain && class_id_kernel != nullptr && run.labels.has_class_ids()) {
+    ClassIdBlock<T>(run, begin, end).Compute(class_id_kernel);
+    return;
+  }
+  DenseBlock<T> block(run);
+  for (int64_t row = begin; row < end; ++row) block.Compute(row, kernels.dense_row);
+}
+
+template void ComputeSoftmaxRows(const Run<float>&, int64_t, int64_t);
+template void ComputeSoftmaxRows(const Run<double>&, int64_t, int64_t);
+
+}  // namespace lossd::loss

@@ -1,0 +1,82 @@
+#ifndef LOSSD_SERVER_LOSS_STATISTICS_H_
+#define LOSSD_SERVER_LOSS_STATISTICS_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace lossd::loss {
+
+// Columns with one entry per class. A soft-target sample belongs to its largest target's class, the
+// first on ties. Shares of a zero total are 0. Sigmoid: see the fields of the response's message.
+struct ClassStatistics {
+  std::vector<int64_t> count;
+  std::vector<double> frequency;
+  std::vector<double> weight;
+  std::vector<double> loss_sum;
+  std::vector<double> loss_share;
+  std::vector<double> gradient_share;
+  std::vector<double> mean_true_probability;
+  std::vector<int64_t> correct_count;
+  std::vector<int64_t> predicted_count;
+  std::vector<int64_t> empty_classes;
+};
+
+inline constexpr int kDifficultyBins = 10;
+
+// A histogram of p_t, the probability given to the truth: bin i holds [i/10, (i+1)/10), and the
+// last one 1 as well. A sample whose p_t is NaN is in no bin.
+struct Difficulty {
+  std::array<double, kDifficultyBins + 1> bin_edges = {};
+  std::array<int64_t, kDifficultyBins> count = {};
+  std::array<double, kDifficultyBins> loss_share = {};
+  std::array<double, kDifficultyBins> gradient_share = {};
+  double hard_threshold = 0.5;  // a sample with p_t below it is hard
+  int64_t hard_count = 0;
+  double hard_loss_share = 0;
+  double hard_gradient_share = 0;
+  double mean_true_probability = 0;
+};
+
+// What the aggregates read of one valid sample.
+struct SampleOutcome {
+  int64_t class_id = 0;    // whose row of the statistics it belongs to
+  int64_t predicted = -1;  // -1: no class was predicted
+  bool counted = true;     // adds to count and mean_true_probability
+  bool correct = false;
+  double loss = 0;  // sample weight times loss
+  double true_probability = 0;
+  double gradient_l1 = 0;
+};
+
+// Adds samples up in the order in which they are given, so that sums do not depend on threads.
+class StatisticsCollector {
+ public:
+  StatisticsCollector(int64_t class_count, double hard_threshold);
+
+  void Add(const SampleOutcome& sample);
+
+  // `weights` [class_count]: the weight column.
+  ClassStatistics MakeClassStatistics(std::vector<double> weights) const;
+  Difficulty MakeDifficulty() const;
+
+ private:
+  struct Sums {
+    int64_t count = 0;
+    int64_t correct = 0;
+    int64_t predicted = 0;
+    double loss = 0;
+    double gradient = 0;
+    double true_probability = 0;
+  };
+
+  std::vector<Sums> classes_;
+  std::array<Sums, kDifficultyBins> bins_;
+  Sums hard_;
+  Sums all_;  // its count is the number of samples
+  double hard_threshold_;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_STATISTICS_H_
