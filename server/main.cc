@@ -1,0 +1,58 @@
+#include <csignal>
+#include <iostream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/flags.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/stop_signals.h"
+
+namespace {
+
+using lossd::LogLevel;
+
+// What Kubernetes gives a container by default is 30 s; the rest is for the exit itself.
+constexpr absl::Duration kShutdownGrace = absl::Seconds(25);
+
+lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::Log& log) {
+  lossd::ServerOptions options;
+  options.listen = flags.listen;
+  options.max_message_bytes = flags.max_message_bytes;
+  options.threads = flags.threads;
+  options.log = &log;
+  return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const lossd::FlagsOutcome parsed =
+      lossd::ParseFlags({argv + 1, argv + argc}, lossd::ProcessEnvironment);
+  if (parsed.exit) {
+    std::cout << parsed.exit->standard_output;
+    std::cerr << parsed.exit->standard_error;
+    return parsed.exit->code;
+  }
+  lossd::StopSignals stop_signals;
+  std::signal(SIGPIPE, SIG_IGN);  // Whoever reads stdout may be gone.
+  const lossd::Log log(parsed.flags.log_format);
+  log.TakeGrpcErrors();
+
+  const auto server = lossd::Server::Create(MakeServerOptions(parsed.flags, log));
+  if (!server.ok()) {
+    log.Write(LogLevel::kError, server.status().message());
+    return 1;
+  }
+  for (const std::string& address : (*server)->addresses()) {
+    std::cout << "listening on " << address << std::endl;
+  }
+  log.Write(LogLevel::kInfo, "serving",
+            {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
+
+  log.Write(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat("SIG", stop_signals.Wait())}});
+  const bool finished = (*server)->Shutdown(kShutdownGrace);
+  log.Write(LogLevel::kInfo, "stopped", {{"cancelled_calls", finished ? "none" : "some"}});
+  return 0;
+}

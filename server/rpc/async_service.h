@@ -1,0 +1,61 @@
+#ifndef LOSSD_SERVER_RPC_ASYNC_SERVICE_H_
+#define LOSSD_SERVER_RPC_ASYNC_SERVICE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/time/time.h"
+#include "grpcpp/server_builder.h"
+#include "server/rpc/method_table.h"
+#include "server/rpc/unary_call.h"
+
+namespace lossd::rpc {
+
+struct AsyncServiceOptions {
+  // Threads for requests that are too large to be answered between two events.
+  int worker_count = 1;
+  // Bytes of requests in flight at once; further ones are refused with UNAVAILABLE.
+  int64_t max_in_flight_bytes = int64_t{1} << 30;
+  // May be empty.
+  CallErrorObserver on_error;
+};
+
+// Serves lossd.v1.LossService from completion queues with a thread of their own each. (gRPC's
+// callback API sleeps between polls once a second went by without calls; training steps are that
+// far apart, and would see tens of milliseconds more.) Messages are taken and given as bytes, so
+// that what is malformed gets an answer in words; to reflection it is the service as generated.
+//
+//   AsyncService service(table, options);
+//   service.Register(builder);
+//   server = builder.BuildAndStart();
+//   service.Start();
+//   ...
+//   server->Shutdown(deadline);  // `service` runs on: it finishes what is in flight
+//   service.Stop();
+class AsyncService {
+ public:
+  AsyncService(MethodTable table, AsyncServiceOptions options);
+  // If Register() was called, Stop() was too.
+  ~AsyncService();
+  AsyncService(const AsyncService&) = delete;
+  AsyncService& operator=(const AsyncService&) = delete;
+
+  void Register(grpc::ServerBuilder& builder);
+
+  // Begins to answer. The server has started.
+  void Start();
+
+  // Waits until no call is being answered. False if there is one still at `deadline`.
+  bool WaitUntilIdle(absl::Time deadline);
+
+  // Waits for the calls in flight and ends the threads. The server has shut down, or never started.
+  void Stop();
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_ASYNC_SERVICE_H_

@@ -1,0 +1,133 @@
+#include "server/rpc/batch_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/tensor_values.h"
+
+namespace lossd::rpc {
+namespace {
+
+template <class Request>
+BatchFields FieldsOfBatch(const Request& request) {
+  BatchFields fields;
+  if (request.has_logits()) fields.logits = FieldsOf(request.logits());
+  if (request.has_labels()) fields.labels = FieldsOf(request.labels());
+  if (request.has_sample_weights()) fields.sample_weights = FieldsOf(request.sample_weights());
+  if (request.has_class_axis()) fields.class_axis = request.class_axis();
+  return fields;
+}
+
+// Numbers of the losses' shape, or one for each entry of axis 0; none after adding to `violations`.
+OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& layout,
+                               loss::Activation activation, Bound bound, absl::string_view path,
+                               FieldViolations& violations) {
+  const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+  if (!tensor) return {};
+
+  const Shape sample_shape = layout.SampleShape(activation);
+  const Shape first_axis = {layout.shape[0]};
+  const bool is_per_sample = tensor->shape == sample_shape;
+  if (!is_per_sample && tensor->shape != first_axis) {
+    violations.Add(absl::StrCat(path, ".shape"),
+                   absl::StrCat("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
+                                ShapeText(sample_shape), " or ", ShapeText(first_axis)));
+    return {};
+  }
+  auto numbers = ReadNumbers(*tensor, path, violations);
+  if (!numbers || !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, path,
+                              violations)) {
+    return {};
+  }
+
+  OwnedPerSample per_sample;
+  if (is_per_sample) {
+    const bool follows_logits = activation == loss::Activation::kSigmoid;
+    per_sample.values =
+        follows_logits ? MoveClassesLast(layout, *std::move(numbers)) : *std::move(numbers);
+  } else {
+    const int64_t samples_of_row = activation == loss::Activation::kSigmoid ? layout.classes : 1;
+    per_sample.values = *std::move(numbers);
+    per_sample.repeat = layout.inner * samples_of_row;
+  }
+  return per_sample;
+}
+
+loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
+  return {per_sample.values, per_sample.repeat};
+}
+
+}  // namespace
+
+BatchFields FieldsOf(const v1::ComputeRequest& request) {
+  BatchFields fields = FieldsOfBatch(request);
+  if (request.has_upstream_gradient()) {
+    fields.upstream_gradient = FieldsOf(request.upstream_gradient());
+  }
+  return fields;
+}
+
+BatchFields FieldsOf(const v1::CompareRequest& request) { return FieldsOfBatch(request); }
+
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, FieldViolations& violations) {
+  if (!fields.logits) {
+    violations.Add("logits", "is not set, expected a tensor of floats");
+    return std::nullopt;
+  }
+  const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, "logits", violations);
+  if (!tensor) return std::nullopt;
+  auto layout = LayOutLogits(tensor->shape, fields.class_axis, violations);
+  auto values = ReadFloats(*tensor, "logits", violations);
+  if (!layout || !values) return std::nullopt;
+
+  FloatArray rows = std::visit(
+      [&](auto array) -> FloatArray { return MoveClassesLast(*layout, std::move(array)); },
+      *std::move(values));
+  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows)};
+}
+
+std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
+                                            loss::Activation activation,
+                                            FieldViolations& violations) {
+  if (activation == loss::Activation::kSoftmax && !layout.class_axis) {
+    violations.Add("logits.shape", absl::StrCat("= ", ShapeText(layout.shape),
+                                                ", expected [N, C] or more axes for softmax"));
+    return std::nullopt;
+  }
+  auto labels = DecodeLabels(fields.labels, layout, activation, violations);
+  OwnedPerSample sample_weights;
+  if (fields.sample_weights) {
+    sample_weights = DecodePerSample(*fields.sample_weights, layout, activation,
+                                     Bound::kFiniteAndNotNegative, "sample_weights", violations);
+  }
+  OwnedPerSample upstream;
+  if (fields.upstream_gradient) {
+    upstream = DecodePerSample(*fields.upstream_gradient, layout, activation, Bound::kFinite,
+                               "upstream_gradient", violations);
+  }
+  if (!labels) return std::nullopt;
+  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream)};
+}
+
+void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations) {
+  const auto check = [&](const std::optional<TensorFields>& tensor, absl::string_view path) {
+    if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+  };
+  check(fields.labels, "labels");
+  check(fields.sample_weights, "sample_weights");
+  check(fields.upstream_gradient, "upstream_gradient");
+}
+
+loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) {
+  loss::Batch batch;
+  batch.logits = ViewOf(logits.values);
+  batch.rows = logits.layout.rows;
+  batch.classes = logits.layout.classes;
+  batch.labels = ViewOf(samples.labels);
+  batch.sample_weights = ViewOf(samples.sample_weights);
+  batch.upstream_gradient = ViewOf(samples.upstream_gradient);
+  return batch;
+}
+
+}  // namespace lossd::rpc

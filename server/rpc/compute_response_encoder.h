@@ -1,0 +1,34 @@
+#ifndef LOSSD_SERVER_RPC_COMPUTE_RESPONSE_ENCODER_H_
+#define LOSSD_SERVER_RPC_COMPUTE_RESPONSE_ENCODER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "lossd/v1/compute.pb.h"
+#include "server/loss/compute.h"
+#include "server/rpc/aligned_array.h"
+#include "server/rpc/compute_request_decoder.h"
+
+namespace lossd::rpc {
+
+// RESOURCE_EXHAUSTED when the answer to `call` would not fit a message.
+absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_bytes);
+
+// What the core writes into: arrays of the computed type, without elements where nothing is wanted.
+struct OutputArrays {
+  FloatArray losses;
+  FloatArray gradient;
+  FloatArray hessian_diagonal;
+  FloatArray probabilities;
+  FloatArray log_sum_exp;
+};
+
+OutputArrays AllocateOutputs(const ComputeCall& call);
+loss::Outputs ViewOf(OutputArrays& arrays);
+
+v1::ComputeResponse EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
+                                          const loss::Result& result);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_COMPUTE_RESPONSE_ENCODER_H_

@@ -1,0 +1,45 @@
+#include "server/rpc/message_limit.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/rpc/data_type.h"
+#include "server/rpc/status.h"
+
+namespace lossd::rpc {
+namespace {
+
+constexpr int64_t kSmallestLogitBytes = 2;
+
+// Of ClassStatistics: doubles take 8 bytes, integers at least one.
+constexpr int64_t kBytesOfClass = 6 * 8 + 3 * 1;
+
+}  // namespace
+
+void ResponseSize::Add(int64_t count, int64_t bytes_of_one) {
+  bytes_ += static_cast<double>(count) * static_cast<double>(bytes_of_one);
+}
+
+void ResponseSize::AddTensor(int64_t elements, v1::DataType type, TensorStyle style) {
+  Add(elements, style == TensorStyle::kData ? ElementSize(type)
+                                            : static_cast<int64_t>(sizeof(double)));
+}
+
+void ResponseSize::AddClassStatistics(int64_t classes) { Add(classes, kBytesOfClass); }
+
+absl::Status ResponseSize::Check(int64_t max_message_bytes) const {
+  if (bytes_ <= static_cast<double>(max_message_bytes)) return absl::OkStatus();
+  return LimitExceeded(absl::StrFormat(
+      "the response would have at least %.0f bytes, more than the limit of %d bytes for a message "
+      "(--max-message-bytes); ask for fewer outputs or send a smaller batch",
+      bytes_, max_message_bytes));
+}
+
+absl::Status CheckClassesFitMessage(const LogitsLayout& layout, int64_t max_message_bytes) {
+  if (layout.classes <= max_message_bytes / kSmallestLogitBytes) return absl::OkStatus();
+  return LimitExceeded(absl::StrCat(
+      "logits.shape = ", ShapeText(layout.shape), " has ", layout.classes,
+      " classes, more than fit the limit of ", max_message_bytes,
+      " bytes for a message (--max-message-bytes)"));
+}
+
+}  // namespace lossd::rpc

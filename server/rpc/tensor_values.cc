@@ -1,0 +1,218 @@
+#include "server/rpc/tensor_values.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/element_violations.h"
+#include "server/rpc/half_float.h"
+#include "server/rpc/number_text.h"
+
+// Elements are read as they stand in memory.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lossd runs on little-endian machines");
+
+namespace lossd::rpc {
+namespace {
+
+// Reads unaligned elements of type Stored.
+template <class Stored, class Out, class Convert>
+void Load(absl::string_view bytes, absl::Span<Out> out, Convert convert) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, bytes.data() + i * sizeof(Stored), sizeof(Stored));
+    out[i] = static_cast<Out>(convert(stored));
+  }
+}
+
+template <class Stored, class Out>
+void Load(absl::string_view bytes, absl::Span<Out> out) {
+  Load<Stored>(bytes, out, [](Stored stored) { return stored; });
+}
+
+// `bytes` hold elements of a float type that Out can hold exactly.
+template <class Out>
+void LoadFloats(v1::DataType type, absl::string_view bytes, absl::Span<Out> out) {
+  switch (type) {
+    case v1::DATA_TYPE_FLOAT16:
+      return Load<uint16_t>(bytes, out, Float16ToFloat);
+    case v1::DATA_TYPE_BFLOAT16:
+      return Load<uint16_t>(bytes, out, Bfloat16ToFloat);
+    case v1::DATA_TYPE_FLOAT64:
+      return Load<double>(bytes, out);
+    default:
+      return Load<float>(bytes, out);
+  }
+}
+
+template <class Out>
+void LoadIntegers(v1::DataType type, absl::string_view bytes, absl::Span<Out> out) {
+  switch (type) {
+    case v1::DATA_TYPE_INT32:
+      return Load<int32_t>(bytes, out);
+    case v1::DATA_TYPE_UINT8:
+      return Load<uint8_t>(bytes, out);
+    default:
+      return Load<int64_t>(bytes, out);
+  }
+}
+
+template <class Out>
+void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<Out> out) {
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Out>(RoundToType(type, values[i]));
+}
+
+template <class Out>
+void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
+  if (const auto* bytes = std::get_if<absl::string_view>(&tensor.elements)) {
+    LoadFloats(tensor.type, *bytes, out);
+  } else {
+    RoundValues(tensor.type, std::get<absl::Span<const double>>(tensor.elements), out);
+  }
+}
+
+// The smallest and the largest value of an integer type.
+std::pair<int64_t, int64_t> RangeOf(v1::DataType type) {
+  switch (type) {
+    case v1::DATA_TYPE_INT32:
+      return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+    case v1::DATA_TYPE_UINT8:
+      return {0, std::numeric_limits<uint8_t>::max()};
+    default:
+      return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+  }
+}
+
+bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, absl::string_view path,
+               FieldViolations& violations) {
+  const auto [smallest, largest] = RangeOf(tensor.type);
+  ElementViolations elements(path, tensor.shape, violations);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] >= smallest && values[i] <= largest) continue;
+    elements.Add(i, [&, low = smallest, high = largest] {
+      return absl::StrCat("= ", values[i], " is not in [", low, ", ", high, "] of ",
+                          NameOf(tensor.type));
+    });
+  }
+  return elements.empty();
+}
+
+bool CheckFamily(const TensorView& tensor, bool is_of_family, absl::string_view family,
+                 absl::string_view path, FieldViolations& violations) {
+  if (is_of_family || tensor.type == v1::DATA_TYPE_UNSPECIFIED) return true;
+  violations.Add(absl::StrCat(path, ".data_type"),
+                 absl::StrCat("= ", NameOf(tensor.type), ", expected ", family));
+  return false;
+}
+
+template <class T>
+FloatArray CopyOfFloats(const TensorView& tensor) {
+  AlignedArray<T> array(static_cast<size_t>(tensor.size));
+  CopyFloats(tensor, array.span());
+  return array;
+}
+
+bool Holds(Bound bound, double value) {
+  switch (bound) {
+    case Bound::kFinite:
+      return std::isfinite(value);
+    case Bound::kFiniteAndNotNegative:
+      return value >= 0 && std::isfinite(value);
+    case Bound::kUnitInterval:
+      return value >= 0 && value <= 1;
+  }
+  return false;
+}
+
+absl::string_view TextOf(Bound bound) {
+  switch (bound) {
+    case Bound::kFinite:
+      return ", expected a finite number";
+    case Bound::kFiniteAndNotNegative:
+      return ", expected a finite number >= 0";
+    case Bound::kUnitInterval:
+      return " is not in [0, 1]";
+  }
+  return "";
+}
+
+template <class T, class Check>
+int64_t CountBroken(absl::Span<const T> values, Check holds) {
+  int64_t broken = 0;
+  for (const T value : values) broken += holds(value) ? 0 : 1;
+  return broken;
+}
+
+}  // namespace
+
+double RoundToType(v1::DataType type, double value) {
+  switch (type) {
+    case v1::DATA_TYPE_FLOAT16:
+      return Float16ToFloat(DoubleToFloat16(value));
+    case v1::DATA_TYPE_BFLOAT16:
+      return Bfloat16ToFloat(DoubleToBfloat16(value));
+    case v1::DATA_TYPE_FLOAT32:
+      return static_cast<float>(value);
+    default:
+      return value;
+  }
+}
+
+std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
+                                     FieldViolations& violations) {
+  if (!CheckFamily(tensor, IsFloat(tensor.type), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64", path,
+                   violations)) {
+    return std::nullopt;
+  }
+  return tensor.type == v1::DATA_TYPE_FLOAT64 ? CopyOfFloats<double>(tensor)
+                                              : CopyOfFloats<float>(tensor);
+}
+
+std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,
+                                                 FieldViolations& violations) {
+  if (!CheckFamily(tensor, IsInteger(tensor.type), "INT32, INT64 or UINT8", path, violations)) {
+    return std::nullopt;
+  }
+  if (const auto* values = std::get_if<absl::Span<const int64_t>>(&tensor.elements)) {
+    if (!CheckFits(tensor, *values, path, violations)) return std::nullopt;
+    return std::vector<int64_t>(values->begin(), values->end());
+  }
+  std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
+  LoadIntegers(tensor.type, std::get<absl::string_view>(tensor.elements),
+               absl::MakeSpan(integers));
+  return integers;
+}
+
+std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, absl::string_view path,
+                                               FieldViolations& violations) {
+  if (IsInteger(tensor.type)) {
+    const auto integers = ReadIntegers(tensor, path, violations);
+    if (!integers) return std::nullopt;
+    return std::vector<double>(integers->begin(), integers->end());
+  }
+  std::vector<double> numbers(static_cast<size_t>(tensor.size));
+  CopyFloats(tensor, absl::MakeSpan(numbers));
+  return numbers;
+}
+
+bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound bound,
+                absl::string_view path, FieldViolations& violations) {
+  return std::visit(
+      [&](auto span) {
+        // Nearly always nothing is broken: a pass that only counts finds that out first.
+        if (CountBroken(span, [bound](double value) { return Holds(bound, value); }) == 0) {
+          return true;
+        }
+        ElementViolations elements(path, shape, violations);
+        for (size_t i = 0; i < span.size(); ++i) {
+          if (Holds(bound, span[i])) continue;
+          elements.Add(i, [&] { return absl::StrCat("= ", NumberText(span[i]), TextOf(bound)); });
+        }
+        return false;
+      },
+      values);
+}
+
+}  // namespace lossd::rpc
