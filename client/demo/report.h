@@ -1,0 +1,33 @@
+#ifndef LOSSD_CLIENT_DEMO_REPORT_H_
+#define LOSSD_CLIENT_DEMO_REPORT_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "client/demo/training.h"
+#include "lossd/compare.h"
+
+namespace lossd::demo {
+
+// What the demo prints at the end: tables, and under each the sentences that its numbers bear out.
+// `models` and `losses` are in the order of the line-up.
+
+// The classes that hold under 1 % of the training rows.
+std::vector<size_t> RareClasses(absl::Span<const double> frequencies);
+
+// One row per loss: accuracy, balanced accuracy, recall of each class with its number of test rows.
+std::string RecallReport(absl::Span<const TrainedModel> models, absl::Span<const size_t> rare);
+
+// What each loss makes of the test logits of one model.
+std::string ComparisonReport(absl::string_view model, absl::Span<const NamedLoss> losses,
+                             const CompareResult& comparison, absl::Span<const size_t> rare);
+
+// How the set of hard training samples moved in each run.
+std::string DifficultyReport(absl::Span<const TrainedModel> models, int epochs);
+
+}  // namespace lossd::demo
+
+#endif  // LOSSD_CLIENT_DEMO_REPORT_H_

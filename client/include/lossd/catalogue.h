@@ -1,0 +1,45 @@
+#ifndef LOSSD_CATALOGUE_H_
+#define LOSSD_CATALOGUE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lossd/loss_spec.h"
+
+namespace lossd {
+
+// A parameter of a loss and the values it takes.
+struct LossParameter {
+  std::string name;
+  std::optional<double> default_value;
+  std::optional<double> minimum;
+  std::optional<double> maximum;
+  bool minimum_exclusive = false;
+  bool maximum_exclusive = false;
+  std::string description;
+};
+
+// A loss that the server computes.
+struct LossInfo {
+  std::string name;
+  std::string formula;
+  std::vector<Activation> activations;
+  std::vector<LossParameter> parameters;
+  std::string reference;
+};
+
+// What the server is and what it takes.
+struct ServerInfo {
+  std::string version;
+  std::string simd_instruction_set;
+  int32_t thread_count = 0;
+  int64_t max_message_bytes = 0;
+  int64_t max_in_flight_bytes = 0;
+  int32_t max_stream_window = 0;
+};
+
+}  // namespace lossd
+
+#endif  // LOSSD_CATALOGUE_H_

@@ -1,0 +1,45 @@
+#ifndef LOSSD_CLASS_WEIGHTS_H_
+#define LOSSD_CLASS_WEIGHTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lossd/array_view.h"
+#include "lossd/class_weighting.h"
+
+namespace lossd {
+
+// What to make of a set of labels or counts.
+struct ClassWeightsOptions {
+  // The number of classes. Unset: the largest label + 1.
+  std::optional<int64_t> class_count = std::nullopt;
+
+  // Which weights to compute; their `counts` stay empty. Empty: all six.
+  std::vector<SchemeWeights> schemes = {};
+
+  // Finite, ≥ 0, one for each label. A view: it must outlive the call.
+  OptionalReals sample_weights = {};
+};
+
+// The weights of one scheme, one value per class; 0 for a class without samples.
+struct ClassWeights {
+  WeightScheme scheme = WeightScheme::kBalanced;
+  Normalization normalization = Normalization::kNone;
+  std::vector<double> values;
+  std::optional<double> beta;  // kEffectiveNumber's
+};
+
+struct ClassWeightsResult {
+  std::vector<double> counts;             // one per class
+  std::vector<double> frequencies;        // counts / their sum
+  std::vector<ClassWeights> weights;      // in the order asked
+  std::vector<int64_t> empty_classes;     // indices
+  std::optional<double> imbalance_ratio;  // largest count / smallest above 0
+  std::optional<double>
+      alpha;  // two classes: the share of the negatives, balanced cross entropy's α
+};
+
+}  // namespace lossd
+
+#endif  // LOSSD_CLASS_WEIGHTS_H_

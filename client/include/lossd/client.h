@@ -1,0 +1,117 @@
+#ifndef LOSSD_CLIENT_H_
+#define LOSSD_CLIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "lossd/array_view.h"
+#include "lossd/catalogue.h"
+#include "lossd/class_weights.h"
+#include "lossd/compare.h"
+#include "lossd/compute.h"
+#include "lossd/information.h"
+#include "lossd/loss_spec.h"
+#include "lossd/options.h"
+
+namespace lossd {
+
+// A connection to a lossd server.
+//
+//   absl::StatusOr<lossd::Client> client = lossd::Client::Create({"localhost:50051"});
+//   if (!client.ok()) return client.status();
+//   lossd::ComputeOptions options;
+//   options.reduction = lossd::Reduction::kMean;
+//   options.outputs.gradient = true;
+//   auto result = client->Compute(logits, labels, lossd::LossSpec{lossd::Focal{2.0}}, options);
+//
+// Logits are xtensor containers of float or double, or ArrayViews of other memory, of shape
+//   [N, C]            softmax or sigmoid
+//   [N]               sigmoid
+//   [N, d1, ..., C]   or [N, C, d1, ...] with class_axis 1.
+// Results have the logits' element type, and are computed in it.
+//
+// Every call has a deadline. A failed one returns the server's code and message, with its details
+// to be read by the functions of lossd/error.h:
+//   INVALID_ARGUMENT     the request makes no sense; a shape that does not fit its values is found
+//                        before anything is sent
+//   UNIMPLEMENTED        this server does not know the loss or an option
+//   RESOURCE_EXHAUSTED   the request or its answer is over a size limit
+//   UNAVAILABLE          no server there, or an overloaded one
+//   DEADLINE_EXCEEDED    no answer in time; the server stops working on it
+//   INTERNAL             the server failed, or its answer is not what was asked for
+// No call is repeated by itself.
+//
+// Thread-safe: any number of threads may call one client at once. Calls block. Only moving and
+// destroying it must not happen beside a call; a moved-from client may only be assigned to or
+// destroyed.
+class Client {
+ public:
+  // INVALID_ARGUMENT when an option makes no sense. Connects at the first call, so that a server
+  // that is not there yet is no error here.
+  static absl::StatusOr<Client> Create(const ClientOptions& options);
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  // The losses of one batch, and what `options.outputs` asks for beside them.
+  absl::StatusOr<Result<float>> Compute(const ArrayView<float>& logits, const Labels& labels,
+                                        const LossSpec& loss = {},
+                                        const ComputeOptions& options = {},
+                                        const CallOptions& call = {}) const;
+  absl::StatusOr<Result<double>> Compute(const ArrayView<double>& logits, const Labels& labels,
+                                         const LossSpec& loss = {},
+                                         const ComputeOptions& options = {},
+                                         const CallOptions& call = {}) const;
+
+  // What each of 1 to 32 losses makes of the same batch.
+  absl::StatusOr<CompareResult> Compare(const ArrayView<float>& logits, const Labels& labels,
+                                        absl::Span<const LossSpec> losses,
+                                        const CompareOptions& options = {},
+                                        const CallOptions& call = {}) const;
+  absl::StatusOr<CompareResult> Compare(const ArrayView<double>& logits, const Labels& labels,
+                                        absl::Span<const LossSpec> losses,
+                                        const CompareOptions& options = {},
+                                        const CallOptions& call = {}) const;
+
+  // How often each class occurs, and the weights that follow. Integer labels are classes ≥ 0, one
+  // per sample; floating-point ones are targets [N, C], which are summed.
+  absl::StatusOr<ClassWeightsResult> ComputeClassWeights(const Labels& labels,
+                                                         const ClassWeightsOptions& options = {},
+                                                         const CallOptions& call = {}) const;
+
+  // The same from known counts, one per class; `options.sample_weights` does not apply.
+  absl::StatusOr<ClassWeightsResult> ComputeClassWeightsFromCounts(
+      absl::Span<const double> counts, const ClassWeightsOptions& options = {},
+      const CallOptions& call = {}) const;
+
+  // Entropy of the rows of p, of shape [N, K] or [K].
+  absl::StatusOr<Information> MeasureInformation(const ArrayView<double>& p,
+                                                 const InformationOptions& options = {},
+                                                 const CallOptions& call = {}) const;
+
+  // The same, and how far the rows of q, of p's shape, are from those of p.
+  absl::StatusOr<Information> MeasureInformation(const ArrayView<double>& p,
+                                                 const ArrayView<double>& q,
+                                                 const InformationOptions& options = {},
+                                                 const CallOptions& call = {}) const;
+
+  // The losses that the server computes.
+  absl::StatusOr<std::vector<LossInfo>> ListLosses(const CallOptions& call = {}) const;
+
+  absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {}) const;
+
+ private:
+  class Connection;
+
+  explicit Client(std::unique_ptr<Connection> connection);
+
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace lossd
+
+#endif  // LOSSD_CLIENT_H_

@@ -1,0 +1,96 @@
+#ifndef LOSSD_COMPUTE_H_
+#define LOSSD_COMPUTE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lossd/array_view.h"
+#include "lossd/statistics.h"
+#include "xtensor/xarray.hpp"
+
+namespace lossd {
+
+// What becomes of the samples' losses; `loss`, `gradient` and `hessian_diagonal` refer to it.
+enum class Reduction {
+  kNone,       // one loss per sample; `loss` is their sum
+  kSum,        // Σ s ℓ, s the sample weight
+  kMean,       // that over Σ s v_t (softmax with integer labels, as PyTorch) or over Σ s (else)
+  kMeanValid,  // that over the number of valid samples
+};
+
+enum class HessianMode {
+  kExact,
+  kPositive,  // never below 1e-16, for tree boosters: focal loss is not convex
+};
+
+// What to send back beside the scalars. Each array costs its size on the wire.
+struct OutputOptions {
+  bool losses = true;
+  bool gradient = false;          // ∂/∂logits
+  bool hessian_diagonal = false;  // ∂²/∂logits², the diagonal
+  bool probabilities = false;
+  bool class_statistics = false;
+  bool difficulty = false;
+  bool log_sum_exp = false;  // softmax only
+  bool class_weights = true;
+
+  HessianMode hessian_mode = HessianMode::kExact;
+  std::vector<int32_t> top_k =
+      {};  // each ≥ 1: how many samples have their class among the k largest
+
+  // In (0, 1). Unset: 0.5.
+  std::optional<double> hard_threshold = std::nullopt;
+
+  // Finite; multiplies the gradient only.
+  double gradient_scale = 1.0;
+
+  // Class statistics of the classes that occur alone, with their `class_ids`.
+  bool present_classes_only = false;
+};
+
+// What acts on a batch beside the loss itself. Arrays are views: they must outlive the call.
+struct ComputeOptions {
+  Reduction reduction = Reduction::kNone;
+  OutputOptions outputs = {};
+
+  // s: finite, ≥ 0, of the losses' shape, or [N], one for each row.
+  OptionalReals sample_weights = {};
+
+  // With kNone only: ∂final/∂loss of each sample, of the losses' shape or [N]; scales the gradient
+  // and the Hessian.
+  OptionalReals upstream_gradient = {};
+
+  // With kMean and kMeanValid only, > 0: takes the place of their divisor, so that the parts of a
+  // batch add up to the whole.
+  std::optional<double> normalizer = std::nullopt;
+
+  // Which axis of the logits the classes lie on: the last (unset) or 1.
+  std::optional<int32_t> class_axis = std::nullopt;
+};
+
+// The losses of one batch. Arrays that were not asked for are unset; those that were are always
+// there.
+template <typename T>
+struct Result {
+  std::optional<xt::xarray<T>> losses;    // s ℓ; softmax: logits' shape without the class axis
+  std::optional<xt::xarray<T>> gradient;  // logits' shape
+  std::optional<xt::xarray<T>> hessian_diagonal;  // logits' shape
+  std::optional<xt::xarray<T>> probabilities;     // logits' shape
+  std::optional<xt::xarray<T>> log_sum_exp;       // losses' shape
+
+  double loss = 0.0;             // the reduced loss; with kNone the sum
+  double loss_sum = 0.0;         // Σ s ℓ
+  double weight_sum = 0.0;       // kMean's divisor, before `normalizer`
+  int64_t valid_count = 0;       // samples not ignored
+  int64_t non_finite_count = 0;  // samples whose loss is NaN or infinite
+
+  std::optional<ClassStatistics> class_statistics;
+  std::optional<Difficulty> difficulty;
+  std::vector<double> class_weights;   // those applied, one per class; empty when none were
+  std::vector<int64_t> top_k_correct;  // one per `top_k`
+};
+
+}  // namespace lossd
+
+#endif  // LOSSD_COMPUTE_H_

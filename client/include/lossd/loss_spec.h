@@ -1,0 +1,109 @@
+#ifndef LOSSD_LOSS_SPEC_H_
+#define LOSSD_LOSS_SPEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "lossd/class_weighting.h"
+
+namespace lossd {
+
+// What turns logits into probabilities p.
+enum class Activation {
+  kSoftmax,  // one class of C
+  kSigmoid,  // each logit is a yes or no of its own
+};
+
+// How focal loss treats targets that are neither 0 nor 1.
+enum class SoftTargetRule {
+  kPerClass,  // each class's term has its own factor (1 − p_k)^γ
+  kBlended,   // sigmoid: one factor M^γ with M = y(1 − p) + (1 − y)p
+};
+
+// The forms. y_k is the (smoothed) target of class k, a_k = y_k times the class weight; the formula
+// is the loss of one sample. The server's catalogue (Client::ListLosses) says which of them it
+// computes; another one is answered with UNIMPLEMENTED.
+struct CrossEntropy {};  // −Σ a_k ln p_k
+
+struct Focal {         // −Σ a_k (1 − p_k)^γ ln p_k; Lin et al. 2017
+  double gamma = 2.0;  // ≥ 0; 0 is cross entropy
+  SoftTargetRule soft_target_rule = SoftTargetRule::kPerClass;
+};
+
+struct SquaredError {};  // Σ (p_k − y_k)²; Brier 1950
+
+struct KlDivergence {};  // Σ a_k (ln y_k − ln p_k)
+
+struct Poly1 {           // Σ a_k (−ln p_k + ε(1 − p_k)); Leng et al. 2022
+  double epsilon = 1.0;  // ≥ −1
+};
+
+struct GeneralizedCrossEntropy {  // Σ a_k (1 − p_k^q) / q; Zhang and Sabuncu 2018
+  double q = 0.7;                 // in (0, 1]
+};
+
+struct SymmetricCrossEntropy {  // α CE + β RCE, RCE = −Σ p_k max(ln y_k, log_zero); Wang et al.
+                                // 2019
+  double alpha = 0.1;      // ≥ 0
+  double beta = 1.0;       // ≥ 0
+  double log_zero = -4.0;  // < 0
+};
+
+struct Asymmetric {  // a₁(1 − p)^γ⁺(−ln p) + a₀ p_m^γ⁻(−ln(1 − p_m)), p_m = max(p − margin, 0);
+                     // sigmoid; Ridnik et al. 2021
+  double gamma_positive = 0.0;
+  double gamma_negative = 4.0;
+  double margin = 0.05;  // in [0, 1)
+};
+
+struct QualityFocal {  // |y − p|^β BCE; sigmoid; Li et al. 2020
+  double beta = 2.0;   // 0 or ≥ 1
+};
+
+struct Varifocal {  // y BCE where t > 0, elsewhere α p^γ BCE; sigmoid; Zhang et al. 2021
+  double alpha = 0.75;
+  double gamma = 2.0;
+};
+
+struct FocalStar {  // −Σ a_k ln σ(γ s_k z + β) / γ, s = ±1; sigmoid; Lin et al. 2017, appendix
+  double gamma = 2.0;  // > 0
+  double beta = 0.0;
+};
+
+struct JensenShannon {};  // ½KL(y‖m) + ½KL(p‖m), m = ½(y + p); targets sum to 1
+
+using LossForm = std::variant<CrossEntropy, Focal, SquaredError, KlDivergence, Poly1,
+                              GeneralizedCrossEntropy, SymmetricCrossEntropy, Asymmetric,
+                              QualityFocal, Varifocal, FocalStar, JensenShannon>;
+
+// A loss: one form over one activation, and what acts around them. The default is softmax cross
+// entropy.
+//
+//   lossd::LossSpec loss{lossd::Focal{2.0}};
+//   loss.label_smoothing = 0.1;
+//   loss.ignore_index = -100;
+struct LossSpec {
+  LossForm form = CrossEntropy{};
+  Activation activation = Activation::kSoftmax;
+  ClassWeighting class_weighting = {};
+
+  // ε in [0, 1): y = (1 − ε)t + ε/C (softmax), (1 − ε)t + ε/2 (sigmoid).
+  double label_smoothing = 0.0;
+
+  // Integer labels of this value have loss 0, gradient 0, and count nowhere.
+  std::optional<int64_t> ignore_index = std::nullopt;
+
+  // T > 0: z / T takes the place of z.
+  double temperature = 1.0;
+
+  // c > 0: c tanh(z / c) takes the place of z, before the temperature. 0 is off.
+  double softcap = 0.0;
+
+  // λ ≥ 0, softmax: adds λ ln²(Σ e^z).
+  double z_loss = 0.0;
+};
+
+}  // namespace lossd
+
+#endif  // LOSSD_LOSS_SPEC_H_

@@ -1,0 +1,22 @@
+#ifndef LOSSD_CLIENT_SRC_STATUS_H_
+#define LOSSD_CLIENT_SRC_STATUS_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace grpc {
+class Status;
+}  // namespace grpc
+
+namespace lossd::client {
+
+// The same code and message, and each of the details as a payload under its type URL.
+absl::Status FromGrpcStatus(const grpc::Status& status);
+
+// INVALID_ARGUMENT that reads like the server's: `description` as the message, and a BadRequest
+// that names `field`.
+absl::Status InvalidField(absl::string_view field, absl::string_view description);
+
+}  // namespace lossd::client
+
+#endif  // LOSSD_CLIENT_SRC_STATUS_H_
