@@ -1,0 +1,86 @@
+#include "client/demo/training.h"
+
+#include <numeric>
+#include <sstream>
+#include <utility>
+
+#include "client/demo/random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/fake_server.h"
+
+namespace lossd::demo {
+namespace {
+
+// Samples whose class shows: feature k is large where the class is k.
+Samples Separable(size_t size, uint64_t seed) {
+  Random random(seed);
+  Samples samples;
+  for (size_t i = 0; i < size; ++i) {
+    const size_t label = i % kClassCount;
+    for (size_t j = 0; j < kFeatureCount; ++j) {
+      samples.features.push_back(random.Symmetric(0.5f) + (j == label ? 2.0f : 0.0f));
+    }
+    samples.labels.push_back(static_cast<int64_t>(label));
+  }
+  return samples;
+}
+
+class TrainingTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<TrainedModel> TrainOnce(const TrainingOptions& options) {
+    absl::StatusOr<Client> client = Client::Create({server_.address()});
+    EXPECT_TRUE(client.ok()) << client.status();
+    std::ostringstream out;
+    ProgressBar progress(&out, ProgressBar::Style::kLog, "cross entropy", options.epochs,
+                         dataset_.train.size());
+    return Train(*client, dataset_, {"cross entropy", LossSpec{}}, options, &progress);
+  }
+
+  const Dataset dataset_ = {Separable(700, 1), Separable(70, 2)};
+  testing::FakeServer server_;
+};
+
+TEST_F(TrainingTest, LearnsFromTheServersGradients) {
+  TrainingOptions options;
+  options.epochs = 20;
+  options.batch_size = 64;
+
+  const absl::StatusOr<TrainedModel> model = TrainOnce(options);
+
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ClassStatistics& statistics = model->test_statistics;
+  const auto sum = [](const std::vector<int64_t>& values) {
+    return std::accumulate(values.begin(), values.end(), int64_t{0});
+  };
+  EXPECT_EQ(sum(statistics.count), 70);
+  // Separable by its largest feature.
+  EXPECT_EQ(sum(statistics.correct_count), 70);
+  EXPECT_EQ(model->test_logits.size(), 70U * kClassCount);
+  EXPECT_GT(model->difficulty.hard_at_first(), model->difficulty.hard_at_last());
+  EXPECT_EQ(model->difficulty.hard_at_last(), 0U);
+  // Eleven batches and one look at all samples an epoch, and the test set.
+  EXPECT_EQ(server_.last_call().count, 20 * (11 + 1) + 1);
+}
+
+TEST_F(TrainingTest, GivesTheSameNumbersForTheSameSeed) {
+  TrainingOptions options;
+  options.epochs = 2;
+  const absl::StatusOr<TrainedModel> first = TrainOnce(options);
+  const absl::StatusOr<TrainedModel> second = TrainOnce(options);
+  options.seed = 2;
+  const absl::StatusOr<TrainedModel> other = TrainOnce(options);
+  ASSERT_TRUE(first.ok() && second.ok() && other.ok());
+  EXPECT_EQ(first->test_logits, second->test_logits);
+  EXPECT_NE(first->test_logits, other->test_logits);
+}
+
+TEST_F(TrainingTest, StopsAtTheServersError) {
+  server_.FailWith(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no such loss"));
+  const absl::StatusOr<TrainedModel> model = TrainOnce({});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(model.status().message(), "no such loss");
+}
+
+}  // namespace
+}  // namespace lossd::demo

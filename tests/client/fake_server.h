@@ -1,0 +1,63 @@
+#ifndef LOSSD_TESTS_CLIENT_FAKE_SERVER_H_
+#define LOSSD_TESTS_CLIENT_FAKE_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "google/protobuf/message.h"
+#include "grpcpp/support/status.h"
+#include "lossd/v1/catalogue.pb.h"
+#include "lossd/v1/class_weights.pb.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/information.pb.h"
+
+namespace lossd::testing {
+
+// A server of the LossService on a free loopback port, for tests of what calls it. It stops when it
+// is destroyed.
+//
+// Compute answers softmax cross entropy of float or double logits [N, C] with integer labels, in
+// the plainest code there is: losses, the mean, gradient, probabilities, and counts per class. The
+// other calls answer empty messages. A test may put answers of its own in their place.
+class FakeServer {
+ public:
+  // What the last call brought.
+  struct Call {
+    int count = 0;                                    // calls so far
+    absl::Duration time_left = absl::ZeroDuration();  // until its deadline, when it arrived
+    v1::ComputeRequest compute;
+    v1::CompareRequest compare;
+    v1::ComputeClassWeightsRequest class_weights;
+    v1::MeasureInformationRequest information;
+  };
+
+  FakeServer();
+  ~FakeServer();
+
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  // "127.0.0.1:PORT".
+  const std::string& address() const { return address_; }
+
+  Call last_call() const;
+
+  // From here on, every call of the rpc with this response type answers this.
+  void AnswerWith(const google::protobuf::Message& response);
+  // From here on, every call fails like this.
+  void FailWith(const grpc::Status& status);
+  // From here on, no call is answered until it is cancelled or its deadline passes.
+  void NeverAnswer();
+
+ private:
+  class Service;
+
+  std::unique_ptr<Service> service_;
+  std::string address_;
+};
+
+}  // namespace lossd::testing
+
+#endif  // LOSSD_TESTS_CLIENT_FAKE_SERVER_H_

@@ -1,0 +1,343 @@
+#include "client/src/request_encoding.h"
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+
+namespace lossd::client {
+namespace {
+
+// Holds when the message is the one of this text, field for field.
+MATCHER_P(EqualsText, text, "") {
+  typename std::decay<arg_type>::type expected;
+  if (!google::protobuf::TextFormat::ParseFromString(text, &expected)) {
+    *result_listener << "the expected text does not parse";
+    return false;
+  }
+  google::protobuf::util::MessageDifferencer differencer;
+  std::string difference;
+  differencer.ReportDifferencesToString(&difference);
+  const bool equal = differencer.Compare(expected, arg);
+  *result_listener << difference;
+  return equal;
+}
+
+v1::ComputeRequest Encode(const LossSpec& loss, const ComputeOptions& options) {
+  const xt::xarray<float> logits = {{1.0f, -2.0f}};
+  const xt::xarray<int64_t> labels = {1};
+  const auto request = EncodeCompute<float>(logits, labels, loss, options);
+  EXPECT_TRUE(request.ok()) << request.status();
+  return *request;
+}
+
+v1::LossSpec EncodeLoss(const LossSpec& loss) { return Encode(loss, {}).loss(); }
+
+TEST(RequestEncodingTest, SendsArraysAsLittleEndianBytes) {
+  EXPECT_THAT(
+      Encode({}, {}), EqualsText(R"pb(
+        loss {
+          activation: ACTIVATION_SOFTMAX
+          cross_entropy {}
+        }
+        logits {
+          data_type: DATA_TYPE_FLOAT32
+          shape: [ 1, 2 ]
+          data: "\000\000\200\077\000\000\000\300"
+        }
+        labels { data_type: DATA_TYPE_INT64 shape: 1 data: "\001\000\000\000\000\000\000\000" }
+        reduction: REDUCTION_NONE
+        outputs {})pb"));
+}
+
+TEST(RequestEncodingTest, SendsTargetsInTheirOwnType) {
+  const xt::xarray<float> logits = {{0.0f, 0.0f}};
+  const xt::xarray<double> targets = {{0.25, 0.75}};
+  const auto request = EncodeCompute<float>(logits, targets, {}, {});
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(request->logits().data_type(), v1::DATA_TYPE_FLOAT32);
+  EXPECT_EQ(request->labels().data_type(), v1::DATA_TYPE_FLOAT64);
+  double second = 0.0;
+  ASSERT_EQ(request->labels().data().size(), 16U);
+  std::memcpy(&second, request->labels().data().data() + 8, sizeof(second));
+  EXPECT_EQ(second, 0.75);
+}
+
+TEST(RequestEncodingTest, SendsEveryForm) {
+  const auto form = [](const LossForm& value) { return EncodeLoss(LossSpec{value}); };
+  EXPECT_THAT(form(CrossEntropy{}), EqualsText("activation: ACTIVATION_SOFTMAX cross_entropy {}"));
+  EXPECT_THAT(form(Focal{0.0}), EqualsText("activation: ACTIVATION_SOFTMAX focal { gamma: 0 }"));
+  EXPECT_THAT(form(Focal{}), EqualsText("activation: ACTIVATION_SOFTMAX focal { gamma: 2 }"));
+  EXPECT_THAT(form(SquaredError{}), EqualsText("activation: ACTIVATION_SOFTMAX squared_error {}"));
+  EXPECT_THAT(form(KlDivergence{}), EqualsText("activation: ACTIVATION_SOFTMAX kl_divergence {}"));
+  EXPECT_THAT(form(Poly1{-0.5}),
+              EqualsText("activation: ACTIVATION_SOFTMAX poly1 { epsilon: -0.5 }"));
+  EXPECT_THAT(form(GeneralizedCrossEntropy{}),
+              EqualsText("activation: ACTIVATION_SOFTMAX generalized_cross_entropy { q: 0.7 }"));
+  EXPECT_THAT(form(SymmetricCrossEntropy{}),
+              EqualsText("activation: ACTIVATION_SOFTMAX "
+                         "symmetric_cross_entropy { alpha: 0.1 beta: 1 log_zero: -4 }"));
+  EXPECT_THAT(form(JensenShannon{}),
+              EqualsText("activation: ACTIVATION_SOFTMAX jensen_shannon {}"));
+}
+
+TEST(RequestEncodingTest, SendsEverySigmoidForm) {
+  const auto form = [](const LossForm& value) {
+    return EncodeLoss(LossSpec{value, Activation::kSigmoid});
+  };
+  EXPECT_THAT(form(Focal{1.0, SoftTargetRule::kBlended}),
+              EqualsText("activation: ACTIVATION_SIGMOID "
+                         "focal { gamma: 1 soft_target_rule: SOFT_TARGET_RULE_BLENDED }"));
+  EXPECT_THAT(form(Asymmetric{}),
+              EqualsText("activation: ACTIVATION_SIGMOID "
+                         "asymmetric { gamma_positive: 0 gamma_negative: 4 margin: 0.05 }"));
+  EXPECT_THAT(form(QualityFocal{}),
+              EqualsText("activation: ACTIVATION_SIGMOID quality_focal { beta: 2 }"));
+  EXPECT_THAT(form(Varifocal{}),
+              EqualsText("activation: ACTIVATION_SIGMOID varifocal { alpha: 0.75 gamma: 2 }"));
+  EXPECT_THAT(form(FocalStar{}),
+              EqualsText("activation: ACTIVATION_SIGMOID focal_star { gamma: 2 beta: 0 }"));
+}
+
+TEST(RequestEncodingTest, SendsWhatActsAroundTheForm) {
+  LossSpec loss;
+  loss.label_smoothing = 0.125;
+  loss.ignore_index = -100;
+  loss.temperature = 2.0;
+  loss.softcap = 30.0;
+  loss.z_loss = 0.0001;
+  EXPECT_THAT(EncodeLoss(loss),
+              EqualsText("activation: ACTIVATION_SOFTMAX cross_entropy {} label_smoothing: 0.125 "
+                         "ignore_index: -100 temperature: 2 softcap: 30 z_loss: 0.0001"));
+}
+
+TEST(RequestEncodingTest, SendsAnIgnoreIndexOfZero) {
+  LossSpec loss;
+  loss.ignore_index = 0;
+  EXPECT_TRUE(EncodeLoss(loss).has_ignore_index());
+  EXPECT_FALSE(EncodeLoss({}).has_ignore_index());
+}
+
+TEST(RequestEncodingTest, SendsATemperatureOfZeroForTheServerToJudge) {
+  LossSpec loss;
+  loss.temperature = -1.0;
+  EXPECT_EQ(EncodeLoss(loss).temperature(), -1.0);
+}
+
+TEST(RequestEncodingTest, SendsExplicitClassWeights) {
+  LossSpec loss;
+  loss.activation = Activation::kSigmoid;
+  loss.class_weighting.source = std::vector<double>{1.0, 2.0};
+  loss.class_weighting.alpha = 0.0;
+  loss.class_weighting.positive_weights = {1.0};
+  EXPECT_THAT(EncodeLoss(loss), EqualsText(R"pb(
+                activation: ACTIVATION_SIGMOID
+                cross_entropy {}
+                class_weighting {
+                  weights {
+                    data_type: DATA_TYPE_FLOAT64
+                    shape: 2
+                    data: "\000\000\000\000\000\000\360\077\000\000\000\000\000\000\000\100"
+                  }
+                  alpha: 0
+                  positive_weights {
+                    data_type: DATA_TYPE_FLOAT64
+                    shape: 1
+                    data: "\000\000\000\000\000\000\360\077"
+                  }
+                })pb"));
+}
+
+TEST(RequestEncodingTest, SendsEveryScheme) {
+  const auto scheme = [](WeightScheme value) {
+    LossSpec loss;
+    loss.class_weighting.source = SchemeWeights{value};
+    return EncodeLoss(loss).class_weighting().scheme().scheme();
+  };
+  EXPECT_EQ(scheme(WeightScheme::kBalanced), v1::WEIGHT_SCHEME_BALANCED);
+  EXPECT_EQ(scheme(WeightScheme::kInverseFrequency), v1::WEIGHT_SCHEME_INVERSE_FREQUENCY);
+  EXPECT_EQ(scheme(WeightScheme::kInverseSquareRoot), v1::WEIGHT_SCHEME_INVERSE_SQUARE_ROOT);
+  EXPECT_EQ(scheme(WeightScheme::kEffectiveNumber), v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER);
+  EXPECT_EQ(scheme(WeightScheme::kMedianFrequency), v1::WEIGHT_SCHEME_MEDIAN_FREQUENCY);
+  EXPECT_EQ(scheme(WeightScheme::kLogFrequency), v1::WEIGHT_SCHEME_LOG_FREQUENCY);
+}
+
+TEST(RequestEncodingTest, SendsASchemesDetails) {
+  LossSpec loss;
+  loss.class_weighting.source =
+      SchemeWeights{WeightScheme::kEffectiveNumber, 0.5, {1.0}, Normalization::kSumOne};
+  EXPECT_THAT(
+      EncodeLoss(loss).class_weighting(), EqualsText(R"pb(
+        scheme {
+          scheme: WEIGHT_SCHEME_EFFECTIVE_NUMBER
+          beta: 0.5
+          counts { data_type: DATA_TYPE_FLOAT64 shape: 1 data: "\000\000\000\000\000\000\360\077" }
+          normalization: NORMALIZATION_SUM_ONE
+        })pb"));
+}
+
+TEST(RequestEncodingTest, SendsEveryOption) {
+  const xt::xarray<float> weights = {1.0f};
+  ComputeOptions options;
+  options.reduction = Reduction::kMeanValid;
+  options.normalizer = 8.0;
+  options.class_axis = -1;
+  options.sample_weights = ArrayView<float>(weights);
+  options.upstream_gradient = ArrayView<float>(weights);
+  options.outputs.losses = false;
+  options.outputs.gradient = true;
+  options.outputs.hessian_diagonal = true;
+  options.outputs.probabilities = true;
+  options.outputs.class_statistics = true;
+  options.outputs.difficulty = true;
+  options.outputs.log_sum_exp = true;
+  options.outputs.class_weights = false;
+  options.outputs.hessian_mode = HessianMode::kPositive;
+  options.outputs.top_k = {1, 5};
+  options.outputs.hard_threshold = 0.25;
+  options.outputs.gradient_scale = 1024.0;
+  options.outputs.present_classes_only = true;
+
+  v1::ComputeRequest request = Encode({}, options);
+  request.clear_loss();
+  request.clear_logits();
+  request.clear_labels();
+  EXPECT_THAT(request, EqualsText(R"pb(
+                sample_weights { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
+                upstream_gradient { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
+                reduction: REDUCTION_MEAN_VALID
+                normalizer: 8
+                class_axis: -1
+                outputs {
+                  omit_losses: true
+                  gradient: true
+                  hessian_diagonal: true
+                  probabilities: true
+                  class_statistics: true
+                  difficulty: true
+                  log_sum_exp: true
+                  omit_class_weights: true
+                  hessian_mode: HESSIAN_MODE_POSITIVE
+                  top_k: [ 1, 5 ]
+                  hard_threshold: 0.25
+                  gradient_scale: 1024
+                  present_classes_only: true
+                })pb"));
+}
+
+TEST(RequestEncodingTest, SendsEveryReduction) {
+  const auto reduction = [](Reduction value) {
+    ComputeOptions options;
+    options.reduction = value;
+    return Encode({}, options).reduction();
+  };
+  EXPECT_EQ(reduction(Reduction::kNone), v1::REDUCTION_NONE);
+  EXPECT_EQ(reduction(Reduction::kSum), v1::REDUCTION_SUM);
+  EXPECT_EQ(reduction(Reduction::kMean), v1::REDUCTION_MEAN);
+  EXPECT_EQ(reduction(Reduction::kMeanValid), v1::REDUCTION_MEAN_VALID);
+}
+
+TEST(RequestEncodingTest, SendsAComparison) {
+  const xt::xtensor<double, 2> logits = {{0.0}};
+  const xt::xarray<int64_t> labels = {0};
+  CompareOptions options;
+  options.reduction = Reduction::kSum;
+  options.class_axis = 1;
+  options.hard_threshold = 0.75;
+  options.class_statistics = false;
+  options.difficulty = false;
+  options.present_classes_only = true;
+  options.sample_weights = ArrayView<double>(logits);
+  auto request = EncodeCompare<double>(logits, labels, {LossSpec{}, LossSpec{Focal{}}}, options);
+  ASSERT_TRUE(request.ok()) << request.status();
+  request->clear_labels();
+  EXPECT_THAT(*request, EqualsText(R"pb(
+    logits {
+      data_type: DATA_TYPE_FLOAT64
+      shape: [ 1, 1 ]
+      data: "\000\000\000\000\000\000\000\000"
+    }
+    losses {
+      activation: ACTIVATION_SOFTMAX
+      cross_entropy {}
+    }
+    losses {
+      activation: ACTIVATION_SOFTMAX
+      focal { gamma: 2 }
+    }
+    sample_weights {
+      data_type: DATA_TYPE_FLOAT64
+      shape: [ 1, 1 ]
+      data: "\000\000\000\000\000\000\000\000"
+    }
+    reduction: REDUCTION_SUM
+    class_axis: 1
+    omit_class_statistics: true
+    omit_difficulty: true
+    hard_threshold: 0.75
+    present_classes_only: true)pb"));
+}
+
+TEST(RequestEncodingTest, SendsLabelsToFindClassWeightsOf) {
+  const xt::xarray<int64_t> labels = {0};
+  const xt::xarray<double> weights = {0.0};
+  ClassWeightsOptions options;
+  options.class_count = 3;
+  options.schemes = {SchemeWeights{WeightScheme::kBalanced},
+                     SchemeWeights{WeightScheme::kEffectiveNumber, 0.5}};
+  options.sample_weights = ArrayView<double>(weights);
+  const auto request = EncodeClassWeights(labels, options);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_THAT(*request, EqualsText(R"pb(
+    labels { data_type: DATA_TYPE_INT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
+    class_count: 3
+    schemes { scheme: WEIGHT_SCHEME_BALANCED }
+    schemes { scheme: WEIGHT_SCHEME_EFFECTIVE_NUMBER beta: 0.5 }
+    sample_weights {
+      data_type: DATA_TYPE_FLOAT64
+      shape: 1
+      data: "\000\000\000\000\000\000\000\000"
+    })pb"));
+}
+
+TEST(RequestEncodingTest, SendsCountsToFindClassWeightsOf) {
+  const auto request = EncodeClassWeightsFromCounts({0.0}, {});
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_THAT(*request,
+              EqualsText(R"pb(
+                counts {
+                  data_type: DATA_TYPE_FLOAT64
+                  shape: 1
+                  data: "\000\000\000\000\000\000\000\000"
+                })pb"));
+}
+
+TEST(RequestEncodingTest, RefusesSampleWeightsBesideCounts) {
+  const xt::xarray<double> weights = {1.0};
+  ClassWeightsOptions options;
+  options.sample_weights = ArrayView<double>(weights);
+  EXPECT_EQ(EncodeClassWeightsFromCounts({1.0}, options).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(RequestEncodingTest, SendsWhatToMeasure) {
+  const xt::xarray<double> p = {0.0};
+  InformationOptions options;
+  options.base = InformationBase::kHartley;
+  options.from_logits = true;
+  options.self_information = true;
+  const auto request = EncodeInformation(p, nullptr, options);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_THAT(*request, EqualsText(R"pb(
+    p { data_type: DATA_TYPE_FLOAT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
+    base: INFORMATION_BASE_HARTLEY
+    from_logits: true
+    self_information: true)pb"));
+}
+
+}  // namespace
+}  // namespace lossd::client

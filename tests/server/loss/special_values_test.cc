@@ -1,0 +1,414 @@
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/oracle/evaluate.h"
+#include "tests/oracle/term.h"
+#include "tests/server/loss/agreement.h"
+#include "tests/server/loss/draw.h"
+#include "tests/server/loss/problem_batch.h"
+
+namespace lossd::loss {
+namespace {
+
+using oracle::Activation;
+using oracle::Form;
+using oracle::Matrix;
+using oracle::Problem;
+using ::testing::Each;
+using ::testing::Eq;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+constexpr oracle::Reduction kReductions[] = {oracle::Reduction::kNone, oracle::Reduction::kSum,
+                                             oracle::Reduction::kMean,
+                                             oracle::Reduction::kMeanValid};
+
+Problem SoftmaxRow(Matrix logits, int64_t label) {
+  Problem problem;
+  problem.logits = std::move(logits);
+  problem.class_ids = {label};
+  return problem;
+}
+
+Problem SoftRow(Matrix logits, Matrix targets) {
+  Problem problem;
+  problem.logits = std::move(logits);
+  problem.targets = std::move(targets);
+  return problem;
+}
+
+Problem Focal(Problem problem, double gamma) {
+  problem.form = Form::kFocal;
+  problem.parameters.gamma = gamma;
+  return problem;
+}
+
+template <class T>
+class SpecialValuesTest : public ::testing::Test {};
+using ElementTypes = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(SpecialValuesTest, ElementTypes);
+
+TYPED_TEST(SpecialValuesTest, AllIgnoredReducesToZero) {
+  for (const FormChoice& choice : FormChoices()) {
+    for (const Activation activation : ActivationsOf(choice)) {
+      for (const oracle::Reduction reduction : kReductions) {
+        Problem problem;
+        problem.activation = activation;
+        SetForm(choice, &problem);
+        problem.logits = {{1, 2, kNan}, {-3, 0.5, 2}};
+        problem.class_ids = {-100, -100};
+        problem.ignore_index = -100;
+        problem.reduction = reduction;
+        SCOPED_TRACE(Describe(problem));
+        const Computed<TypeParam> actual = Run<TypeParam>(problem);
+        EXPECT_EQ(actual.result.loss, 0);
+        EXPECT_EQ(actual.result.loss_sum, 0);
+        EXPECT_EQ(actual.result.weight_sum, 0);
+        EXPECT_EQ(actual.result.valid_count, 0);
+        EXPECT_EQ(actual.result.non_finite_count, 0);
+        EXPECT_THAT(actual.losses, Each(Eq(TypeParam{0})));
+        EXPECT_THAT(actual.gradient, Each(Eq(TypeParam{0})));
+        EXPECT_THAT(actual.hessian_diagonal, Each(Eq(TypeParam{0})));
+      }
+    }
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, WeightsThatSumToZeroReduceToZero) {
+  for (const oracle::Reduction reduction : kReductions) {
+    Problem problem;
+    problem.logits = {{1, 2, 3}, {-3, 0.5, 2}};
+    problem.class_ids = {0, 1};
+    problem.weights = {0, 0, 1};
+    problem.reduction = reduction;
+    const Computed<TypeParam> actual = Run<TypeParam>(problem);
+    EXPECT_EQ(actual.result.loss, 0);
+    EXPECT_THAT(actual.gradient, Each(Eq(TypeParam{0})));
+    problem.weights.clear();
+    problem.sample_weights = {0, 0};
+    const Computed<TypeParam> unweighted = Run<TypeParam>(problem);
+    EXPECT_EQ(unweighted.result.loss, 0);
+    EXPECT_EQ(unweighted.result.valid_count, 2);
+    EXPECT_THAT(unweighted.gradient, Each(Eq(TypeParam{0})));
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroTargetClassIsExact) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (Problem problem :
+         {SoftmaxRow({{2, -kInfinity, 1}}, 0), SoftmaxRow({{-kInfinity, -1, 4.5, -kInfinity}}, 1),
+          SoftmaxRow({{-kInfinity, 3}}, 1), SoftRow({{2, -kInfinity, 1}}, {{0.25, 0, 0.75}}),
+          SoftRow({{-kInfinity, 0.5}}, {{0, 1}})}) {
+      SetForm(choice, &problem);
+      ExpectAgrees<TypeParam>(problem);
+      const Computed<TypeParam> actual = Run<TypeParam>(problem);
+      EXPECT_EQ(actual.result.non_finite_count, 0) << Describe(problem);
+      for (size_t k = 0; k < problem.classes(); ++k) {
+        if (problem.logits(0, k) != -kInfinity) continue;
+        EXPECT_EQ(actual.gradient[k], TypeParam{0}) << Describe(problem);
+        EXPECT_EQ(actual.hessian_diagonal[k], TypeParam{0}) << Describe(problem);
+        EXPECT_EQ(actual.probabilities[k], TypeParam{0}) << Describe(problem);
+      }
+    }
+  }
+}
+
+// Smoothing gives the class a target; its weight of 0 takes it away again.
+TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroWeightClassIsExact) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax || !oracle::IsWeightedPerClass(choice.form)) continue;
+    Problem problem = SoftmaxRow({{2, -kInfinity, 1}}, 0);
+    problem.label_smoothing = 0.125;
+    problem.weights = {1, 0, 2};
+    SetForm(choice, &problem);
+    ExpectAgrees<TypeParam>(problem);
+    EXPECT_EQ(Run<TypeParam>(problem).result.non_finite_count, 0) << Describe(problem);
+
+    Problem label_on_it = SoftmaxRow({{2, -kInfinity, 1}}, 1);
+    label_on_it.weights = {1, 0, 2};
+    SetForm(choice, &label_on_it);
+    const Computed<TypeParam> actual = Run<TypeParam>(label_on_it);
+    EXPECT_EQ(actual.losses[0], TypeParam{0}) << Describe(label_on_it);
+    EXPECT_THAT(actual.gradient, Each(Eq(TypeParam{0}))) << Describe(label_on_it);
+    EXPECT_EQ(actual.result.non_finite_count, 0) << Describe(label_on_it);
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, InfiniteLogitsOfASigmoidAreExact) {
+  for (const FormChoice& choice : FormChoices()) {
+    Problem problem;
+    problem.activation = Activation::kSigmoid;
+    problem.logits = {{-kInfinity, kInfinity, 1}};
+    problem.binary_labels = xt::xtensor<int64_t, 2>{{0, 1, 1}};
+    SetForm(choice, &problem);
+    ExpectAgrees<TypeParam>(problem);
+    const Computed<TypeParam> actual = Run<TypeParam>(problem);
+    EXPECT_EQ(actual.losses[0], TypeParam{0}) << Describe(problem);
+    EXPECT_EQ(actual.losses[1], TypeParam{0}) << Describe(problem);
+    EXPECT_EQ(actual.gradient[0], TypeParam{0}) << Describe(problem);
+    EXPECT_EQ(actual.result.non_finite_count, 0) << Describe(problem);
+  }
+}
+
+// The loss is infinite, the gradient is not: it still points the way out.
+TYPED_TEST(SpecialValuesTest, MinusInfinityOnTheTrueClassHasAFiniteGradient) {
+  for (const double gamma : {0.0, 0.5, 1.0, 2.0, 5.0}) {
+    const Problem problem = Focal(SoftmaxRow({{1, -kInfinity, 1}}, 1), gamma);
+    const Computed<TypeParam> actual = Run<TypeParam>(problem);
+    EXPECT_EQ(actual.losses[0], std::numeric_limits<TypeParam>::infinity()) << gamma;
+    EXPECT_EQ(actual.result.non_finite_count, 1) << gamma;
+    EXPECT_EQ(actual.result.loss, kInfinity) << gamma;
+    EXPECT_THAT(actual.gradient,
+                ::testing::ElementsAre(TypeParam{0.5}, TypeParam{-1}, TypeParam{0.5}))
+        << gamma;
+    ExpectAgrees<TypeParam>(problem);
+
+    Problem sigmoid;
+    sigmoid.activation = Activation::kSigmoid;
+    sigmoid.logits = {{-kInfinity, 0}};
+    sigmoid.binary_labels = xt::xtensor<int64_t, 2>{{1, 0}};
+    ExpectAgrees<TypeParam>(Focal(sigmoid, gamma));
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, NotANumberIsCountedAndStaysInItsRow) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
+      Random random(3);
+      Problem problem = Draw(Activation::kSoftmax, labels, {5, 19}, 2, random);
+      SetForm(choice, &problem);
+      SCOPED_TRACE(Describe(problem));
+      const Computed<TypeParam> clean = Run<TypeParam>(problem);
+      for (const size_t column : {0, 7, 18}) {
+        Problem spoiled = problem;
+        spoiled.logits(2, column) = kNan;
+        const Computed<TypeParam> actual = Run<TypeParam>(spoiled);
+        EXPECT_EQ(actual.result.non_finite_count, 1);
+        EXPECT_EQ(actual.result.valid_count, 5);
+        EXPECT_TRUE(std::isnan(actual.losses[2]));
+        EXPECT_TRUE(std::isnan(actual.result.loss_sum));
+        for (const size_t row : {0, 1, 3, 4}) {
+          EXPECT_EQ(actual.losses[row], clean.losses[row]);
+          for (size_t k = 0; k < 19; ++k) {
+            EXPECT_EQ(actual.gradient[row * 19 + k], clean.gradient[row * 19 + k]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, NotANumberBesideSigmoidStaysInItsElement) {
+  for (const FormChoice& choice : FormChoices()) {
+    Random random(4);
+    Problem problem = Draw(Activation::kSigmoid, LabelKind::kBinaryLabels, {2, 21}, 2, random);
+    SetForm(choice, &problem);
+    SCOPED_TRACE(Describe(problem));
+    const Computed<TypeParam> clean = Run<TypeParam>(problem);
+    problem.logits(1, 3) = kNan;
+    const Computed<TypeParam> actual = Run<TypeParam>(problem);
+    EXPECT_EQ(actual.result.non_finite_count, 1);
+    for (size_t n = 0; n < 42; ++n) {
+      if (n == 24) {
+        EXPECT_TRUE(std::isnan(actual.losses[n]));
+      } else {
+        EXPECT_EQ(actual.losses[n], clean.losses[n]) << n;
+        EXPECT_EQ(actual.gradient[n], clean.gradient[n]) << n;
+      }
+    }
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, PlusInfinityAndRowsOfMinusInfinityAreCounted) {
+  const Matrix rows[] = {{{kInfinity, 0, 1}},
+                         {{kInfinity, kInfinity, 0}},
+                         {{-kInfinity, -kInfinity, -kInfinity}},
+                         {{kInfinity, kNan, -kInfinity}}};
+  for (const Matrix& logits : rows) {
+    Problem problem = SoftmaxRow(logits, 1);
+    for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
+      if (labels == LabelKind::kSoftTargets) {
+        problem.class_ids.reset();
+        problem.targets = Matrix{{0.25, 0.5, 0.25}};
+      }
+      const Computed<TypeParam> actual = Run<TypeParam>(problem);
+      EXPECT_EQ(actual.result.non_finite_count, 1) << logits(0, 0);
+      EXPECT_FALSE(std::isfinite(actual.losses[0])) << logits(0, 0);
+    }
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, IgnoredRowsMayHoldAnything) {
+  Problem problem;
+  problem.logits = {{1, 2, 0}, {kNan, kInfinity, -kInfinity}};
+  problem.class_ids = {1, 255};
+  problem.ignore_index = 255;
+  problem.reduction = oracle::Reduction::kMean;
+  const Computed<TypeParam> actual = Run<TypeParam>(problem);
+  EXPECT_EQ(actual.result.valid_count, 1);
+  EXPECT_EQ(actual.result.non_finite_count, 0);
+  EXPECT_NEAR(actual.result.loss, 0.40760596444438, 1e-6);
+  EXPECT_EQ(actual.losses[1], TypeParam{0});
+  for (size_t k = 3; k < 6; ++k) EXPECT_EQ(actual.gradient[k], TypeParam{0});
+}
+
+TYPED_TEST(SpecialValuesTest, AnEmptyBatchReducesToZero) {
+  for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    for (const oracle::Reduction reduction : kReductions) {
+      Problem problem;
+      problem.activation = activation;
+      problem.logits = Matrix::from_shape({0, 3});
+      problem.class_ids.emplace();
+      problem.reduction = reduction;
+      problem.top_k =
+          activation == Activation::kSoftmax ? std::vector<int32_t>{1} : std::vector<int32_t>{};
+      const Result result = Run<TypeParam>(problem).result;
+      EXPECT_EQ(result.loss, 0);
+      EXPECT_EQ(result.loss_sum, 0);
+      EXPECT_EQ(result.valid_count, 0);
+      EXPECT_EQ(result.class_statistics->count, (std::vector<int64_t>{0, 0, 0}));
+      EXPECT_EQ(result.class_statistics->empty_classes, (std::vector<int64_t>{0, 1, 2}));
+      EXPECT_EQ(result.difficulty->mean_true_probability, 0);
+    }
+  }
+}
+
+TYPED_TEST(SpecialValuesTest, OneClassIsAlwaysRight) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (const double z : {-1e4, 0.0, 3.5}) {
+      Problem problem = SoftmaxRow({{z}}, 0);
+      SetForm(choice, &problem);
+      SCOPED_TRACE(Describe(problem));
+      const Computed<TypeParam> actual = Run<TypeParam>(problem);
+      EXPECT_EQ(actual.losses[0], TypeParam{0});
+      EXPECT_EQ(actual.gradient[0], TypeParam{0});
+      EXPECT_EQ(actual.hessian_diagonal[0], TypeParam{0});
+      EXPECT_EQ(actual.probabilities[0], TypeParam{1});
+      EXPECT_EQ(actual.log_sum_exp[0], static_cast<TypeParam>(z));
+      EXPECT_EQ(actual.result.non_finite_count, 0);
+    }
+  }
+}
+
+// (1 - p)^(gamma - 1) has a pole at p = 1 for gamma < 1; the derivatives have none.
+TYPED_TEST(SpecialValuesTest, FocalWithGammaBelowOneIsFiniteForCertainAnswers) {
+  for (const double gamma : {0.0, 0.01, 0.25, 0.5, 0.99}) {
+    for (const double gap : {1.0, 15.0, 17.0, 40.0, 80.0, 104.0, 400.0, 1000.0}) {
+      ExpectAgrees<TypeParam>(Focal(SoftmaxRow({{gap, 0}}, 0), gamma));
+      ExpectAgrees<TypeParam>(Focal(SoftmaxRow({{0, gap, -1}}, 1), gamma));
+      Problem smoothed = SoftmaxRow({{0, gap, -1}}, 1);
+      smoothed.label_smoothing = 0.0625;
+      ExpectAgrees<TypeParam>(Focal(smoothed, gamma));
+      Problem sigmoid;
+      sigmoid.activation = Activation::kSigmoid;
+      sigmoid.logits = {{gap, -gap}};
+      sigmoid.binary_labels = xt::xtensor<int64_t, 2>{{1, 0}};
+      ExpectAgrees<TypeParam>(Focal(sigmoid, gamma));
+      const Computed<TypeParam> actual = Run<TypeParam>(Focal(sigmoid, gamma));
+      for (const TypeParam h : actual.hessian_diagonal) EXPECT_TRUE(std::isfinite(h));
+    }
+  }
+}
+
+// From 60-digit arithmetic. 1 - softmax in float32 is 37 % off at 15 and gives 0 at 17.
+TEST(SpecialValueLiteralsTest, EasyFocalSamplesKeepTheirLossInFloat) {
+  const Computed<float> at15 = Run<float>(Focal(SoftmaxRow({{15, 0}}, 0), 2));
+  EXPECT_NEAR(at15.losses[0] / 2.8625163914228637e-20, 1, 3.6e-6);
+  EXPECT_NEAR(at15.gradient[0] / -8.5875469851432219e-20, 1, 3.6e-6);
+  const Computed<float> at17 = Run<float>(Focal(SoftmaxRow({{17, 0}}, 0), 2));
+  EXPECT_NEAR(at17.losses[0] / 7.0954734279142289e-23, 1, 3.6e-6);
+  EXPECT_NEAR(at17.gradient[0] / -2.1286419549372264e-22, 1, 3.6e-6);
+}
+
+TEST(SpecialValueLiteralsTest, EasyCrossEntropySamplesKeepTheirLossInFloat) {
+  const Computed<float> actual = Run<float>(SoftmaxRow({{80, 0, -1}}, 0));
+  EXPECT_NEAR(actual.losses[0] / 2.4688191078034886e-35, 1, 5e-6);
+  EXPECT_NEAR(actual.gradient[0] / -2.4688191078034886e-35, 1, 5e-6);
+}
+
+// From 120-digit arithmetic; summed naively the second derivative is +2.1e-18 even in double.
+TEST(SpecialValueLiteralsTest, SoftFocalHessianDoesNotCancel) {
+  const Problem problem = Focal(SoftRow({{40, 0}}, {{0.5, 0.5}}), 0.5);
+  constexpr double kExpected = -3.8235188287773225858e-17;
+  const Computed<double> actual = Run<double>(problem);
+  EXPECT_NEAR(actual.hessian_diagonal[0] / kExpected, 1, 1e-12);
+  EXPECT_NEAR(actual.hessian_diagonal[1] / kExpected, 1, 1e-12);
+  const Computed<float> single = Run<float>(problem);
+  EXPECT_NEAR(single.hessian_diagonal[0] / kExpected, 1, 1e-5);
+  EXPECT_NEAR(single.hessian_diagonal[1] / kExpected, 1, 1e-5);
+}
+
+// From 120-digit arithmetic: -2 p (1 - p)^2 where cross entropy has p - 1.
+TYPED_TEST(SpecialValuesTest, SquaredErrorVanishesWhereCrossEntropyDoesNot) {
+  const double tolerance = std::is_same_v<TypeParam, float> ? 2.4e-6 : 1e-12;
+  Problem problem = SoftmaxRow({{-20, 0}}, 0);
+  const Computed<TypeParam> cross_entropy = Run<TypeParam>(problem);
+  EXPECT_NEAR(static_cast<double>(cross_entropy.gradient[0]), -0.9999999979388463, tolerance);
+  EXPECT_EQ(cross_entropy.result.vanishing_count, 0);
+  problem.form = Form::kSquaredError;
+  const Computed<TypeParam> squared_error = Run<TypeParam>(problem);
+  EXPECT_NEAR(static_cast<double>(squared_error.gradient[0]) / -8.2446144387739804585e-9, 1,
+              tolerance);
+  EXPECT_EQ(squared_error.result.vanishing_count, 1);
+}
+
+// Differences of these logits are exact, so the offset must not show at all.
+TEST(SpecialValueLiteralsTest, ALargeCommonOffsetInDoubleCostsNothing) {
+  Random random(8);
+  std::uniform_int_distribution<int> step(-20000, 20000);
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
+      Problem problem = Draw(Activation::kSoftmax, labels, {20, 37}, 1, random);
+      SetForm(choice, &problem);
+      for (double& z : problem.logits) z = step(random) / 1024.0;
+      Problem moved = problem;
+      for (double& z : moved.logits) z += 1e6;
+      const oracle::Answer expected = oracle::Evaluate(problem);
+      const Computed<double> actual = Run<double>(moved);
+      for (size_t i = 0; i < expected.losses.size(); ++i) {
+        EXPECT_NEAR(actual.losses[i], static_cast<double>(expected.losses[i]),
+                    1e-12 * static_cast<double>(expected.losses_magnitude[i]))
+            << Describe(problem);
+        EXPECT_NEAR(actual.log_sum_exp[i], 1e6 + expected.log_sum_exp[i], 2.4e-10);
+      }
+      ExpectAgrees<double>(moved);
+    }
+  }
+}
+
+// Float logits stay exact under offsets that leave their differences exact.
+TEST(SpecialValueLiteralsTest, ShiftingALogitsRowChangesNothing) {
+  Random random(9);
+  std::uniform_int_distribution<int> step(-512, 512);
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, {8, 21}, 1, random);
+    SetForm(choice, &problem);
+    for (double& z : problem.logits) z = step(random) / 64.0;
+    Problem moved = problem;
+    for (double& z : moved.logits) z += 4096;
+    const Computed<float> a = Run<float>(problem);
+    const Computed<float> b = Run<float>(moved);
+    for (size_t i = 0; i < a.losses.size(); ++i) {
+      EXPECT_FLOAT_EQ(a.losses[i], b.losses[i]) << Describe(problem);
+    }
+    for (size_t n = 0; n < a.gradient.size(); ++n) {
+      EXPECT_FLOAT_EQ(a.gradient[n], b.gradient[n]) << Describe(problem);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lossd::loss

@@ -1,0 +1,135 @@
+#include "server/rpc/message_codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "grpcpp/support/slice.h"
+#include "lossd/v1/compute.pb.h"
+#include "server/rpc/method_table.h"
+
+namespace lossd::rpc {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr int64_t kLimit = 1000;
+
+// `text` in slices of `slice_bytes`, as a connection delivers it.
+grpc::ByteBuffer Bytes(const std::string& text, size_t slice_bytes = 1 << 20) {
+  std::vector<grpc::Slice> slices;
+  for (size_t i = 0; i < text.size(); i += slice_bytes) {
+    slices.emplace_back(text.substr(i, slice_bytes));
+  }
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+std::string Text(const grpc::ByteBuffer& bytes) {
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(bytes.Dump(&slices).ok());
+  std::string text;
+  for (const grpc::Slice& slice : slices) text.append(slice.begin(), slice.end());
+  return text;
+}
+
+v1::ComputeRequest SomeRequest() {
+  v1::ComputeRequest request;
+  request.mutable_logits()->add_shape(2);
+  request.mutable_logits()->add_shape(300);
+  request.mutable_logits()->add_float_values(0.5);
+  request.mutable_labels()->set_data("0123456789");
+  return request;
+}
+
+TEST(ParseMessageTest, ReadsAcrossSlicesOfAnySize) {
+  const v1::ComputeRequest expected = SomeRequest();
+  for (const size_t slice_bytes : {1, 2, 3, 7, 1000}) {
+    v1::ComputeRequest parsed;
+    grpc::ByteBuffer bytes = Bytes(expected.SerializeAsString(), slice_bytes);
+    ASSERT_TRUE(ParseMessage(bytes, kLimit, parsed).ok()) << slice_bytes;
+    EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
+  }
+}
+
+TEST(ParseMessageTest, NoBytesAreAnEmptyMessage) {
+  v1::ComputeRequest parsed;
+  grpc::ByteBuffer bytes = Bytes("");
+  EXPECT_TRUE(ParseMessage(bytes, kLimit, parsed).ok());
+}
+
+TEST(ParseMessageTest, SaysThatBytesAreNoMessage) {
+  const std::string cut = SomeRequest().SerializeAsString().substr(0, 5);
+  for (const std::string& text : {std::string("\xff\xff\xff"), cut, std::string("\x07", 1)}) {
+    v1::ComputeRequest parsed;
+    grpc::ByteBuffer bytes = Bytes(text);
+    const absl::Status status = ParseMessage(bytes, kLimit, parsed);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("lossd.v1.ComputeRequest"));
+  }
+}
+
+TEST(ParseMessageTest, RefusesAMessageOverTheLimitAndNoSmallerOne) {
+  v1::ComputeRequest parsed;
+  v1::ComputeRequest request;
+  request.mutable_labels()->set_data(std::string(990, 'x'));
+  grpc::ByteBuffer bytes = Bytes(request.SerializeAsString());
+  const auto size = static_cast<int64_t>(request.ByteSizeLong());
+  EXPECT_TRUE(ParseMessage(bytes, size, parsed).ok());
+
+  bytes = Bytes(request.SerializeAsString());
+  const absl::Status status = ParseMessage(bytes, size - 1, parsed);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr(absl::StrCat("the request has ", size, " bytes")),
+                    HasSubstr(absl::StrCat("limit of ", size - 1, " bytes")),
+                    HasSubstr("--max-message-bytes")));
+}
+
+TEST(SerializeMessageTest, WritesWhatProtobufReads) {
+  const v1::ComputeRequest message = SomeRequest();
+  const auto bytes = SerializeMessage(message, kLimit);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(Text(*bytes), message.SerializeAsString());
+  EXPECT_EQ(SerializeMessage(v1::ComputeRequest(), kLimit)->Length(), 0);
+}
+
+TEST(SerializeMessageTest, RefusesAResponseOverTheLimit) {
+  const v1::ComputeRequest message = SomeRequest();
+  const auto bytes = SerializeMessage(message, 10);
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(bytes.status().message()),
+              AllOf(HasSubstr("the response has"), HasSubstr("--max-message-bytes")));
+}
+
+TEST(MakeMethodTest, ParsesAnswersAndSerializes) {
+  const UnaryMethod method =
+      MakeMethod<v1::ComputeRequest>(kLimit,
+                                     [](const v1::ComputeRequest& request,
+                                        const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
+                                       v1::ComputeResponse response;
+                                       response.set_valid_count(request.logits().shape(1));
+                                       return response;
+                                     });
+  grpc::ByteBuffer request = Bytes(SomeRequest().SerializeAsString());
+  const auto answer = method(request, CallContext());
+  ASSERT_TRUE(answer.ok());
+  v1::ComputeResponse response;
+  ASSERT_TRUE(response.ParseFromString(Text(*answer)));
+  EXPECT_EQ(response.valid_count(), 300);
+}
+
+TEST(MakeMethodTest, HandsOnTheHandlersError) {
+  const UnaryMethod method = MakeMethod<v1::ComputeRequest>(
+      kLimit,
+      [](const v1::ComputeRequest&, const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
+        return absl::InvalidArgumentError("no");
+      });
+  grpc::ByteBuffer request = Bytes("");
+  EXPECT_EQ(method(request, CallContext()).status(), absl::InvalidArgumentError("no"));
+}
+
+}  // namespace
+}  // namespace lossd::rpc

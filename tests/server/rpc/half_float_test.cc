@@ -1,0 +1,121 @@
+#include "server/rpc/half_float.h"
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "gtest/gtest.h"
+
+namespace lossd::rpc {
+namespace {
+
+constexpr uint32_t kPatterns = 1U << 16;
+
+// The value of the bits by the formats' definition, in arithmetic of its own.
+double ValueOf(uint16_t bits, int exponent_bits, int fraction_bits) {
+  const int bias = (1 << (exponent_bits - 1)) - 1;
+  const int exponent = (bits >> fraction_bits) & ((1 << exponent_bits) - 1);
+  const int fraction = bits & ((1 << fraction_bits) - 1);
+  const double sign = (bits & 0x8000) != 0 ? -1 : 1;
+  if (exponent == (1 << exponent_bits) - 1) {
+    return fraction == 0 ? sign * std::numeric_limits<double>::infinity()
+                         : std::numeric_limits<double>::quiet_NaN();
+  }
+  const double ulp = std::ldexp(1.0, std::max(exponent, 1) - bias - fraction_bits);
+  return sign * ulp * (exponent == 0 ? fraction : fraction + (1 << fraction_bits));
+}
+
+struct Format {
+  const char* name;
+  int exponent_bits;
+  int fraction_bits;
+  float (*widen)(uint16_t);
+  uint16_t (*narrow)(double);
+  uint16_t infinity;
+};
+
+const Format kFormats[] = {
+    {"float16", 5, 10, Float16ToFloat, DoubleToFloat16, 0x7c00},
+    {"bfloat16", 8, 7, Bfloat16ToFloat, DoubleToBfloat16, 0x7f80},
+};
+
+TEST(HalfFloat, WidensEveryPatternToItsValue) {
+  for (const Format& format : kFormats) {
+    for (uint32_t i = 0; i < kPatterns; ++i) {
+      const auto bits = static_cast<uint16_t>(i);
+      const double expected = ValueOf(bits, format.exponent_bits, format.fraction_bits);
+      const double actual = format.widen(bits);
+      if (std::isnan(expected)) {
+        ASSERT_TRUE(std::isnan(actual)) << format.name << " " << bits;
+      } else {
+        ASSERT_EQ(actual, expected) << format.name << " " << bits;
+        ASSERT_EQ(std::signbit(actual), (bits & 0x8000) != 0) << format.name << " " << bits;
+      }
+    }
+  }
+}
+
+TEST(HalfFloat, NarrowsEveryRepresentableValueToItsOwnBits) {
+  for (const Format& format : kFormats) {
+    for (uint32_t i = 0; i < kPatterns; ++i) {
+      const auto bits = static_cast<uint16_t>(i);
+      const float value = format.widen(bits);
+      if (std::isnan(value)) {
+        ASSERT_TRUE(std::isnan(format.widen(format.narrow(value)))) << format.name << " " << bits;
+      } else {
+        ASSERT_EQ(format.narrow(value), bits) << format.name;
+      }
+    }
+  }
+}
+
+// Between every two neighbours: the midpoint goes to the even one, and a little beside it to the
+// nearer one. Doubles hold all these exactly.
+TEST(HalfFloat, RoundsToNearestAndTiesToEven) {
+  for (const Format& format : kFormats) {
+    for (uint32_t i = 0; i + 1 < format.infinity; ++i) {
+      const auto low = static_cast<uint16_t>(i);
+      const auto high = static_cast<uint16_t>(i + 1);
+      const double a = ValueOf(low, format.exponent_bits, format.fraction_bits);
+      const double b = ValueOf(high, format.exponent_bits, format.fraction_bits);
+      const double middle = (a + b) / 2;
+      const double step = (b - a) * 0x1p-20;
+      ASSERT_EQ(format.narrow(middle), (low & 1) == 0 ? low : high) << format.name << " " << low;
+      ASSERT_EQ(format.narrow(middle - step), low) << format.name << " " << low;
+      ASSERT_EQ(format.narrow(middle + step), high) << format.name << " " << low;
+      ASSERT_EQ(format.narrow(-middle - step), high | 0x8000) << format.name << " " << low;
+    }
+  }
+}
+
+TEST(HalfFloat, OverflowsToInfinityFromHalfAStepPastTheLargest) {
+  EXPECT_EQ(DoubleToFloat16(65519.99), 0x7bff);
+  EXPECT_EQ(DoubleToFloat16(65520), 0x7c00);
+  EXPECT_EQ(DoubleToFloat16(-1e300), 0xfc00);
+  const double largest = ValueOf(0x7f7f, 8, 7);
+  const double step = ValueOf(0x7f7f, 8, 7) - ValueOf(0x7f7e, 8, 7);
+  EXPECT_EQ(DoubleToBfloat16(largest + step * 0.499), 0x7f7f);
+  EXPECT_EQ(DoubleToBfloat16(largest + step * 0.5), 0x7f80);
+  EXPECT_EQ(DoubleToBfloat16(-std::numeric_limits<double>::infinity()), 0xff80);
+}
+
+TEST(HalfFloat, UnderflowsToZeroOfTheSameSign) {
+  EXPECT_EQ(DoubleToFloat16(0x1p-25), 0x0000);            // a tie with zero, which is even
+  EXPECT_EQ(DoubleToFloat16(0x1.0000001p-25), 0x0001);
+  EXPECT_EQ(DoubleToFloat16(-0x1p-60), 0x8000);
+  EXPECT_EQ(DoubleToFloat16(5e-324), 0x0000);
+  EXPECT_EQ(DoubleToBfloat16(-5e-324), 0x8000);
+  EXPECT_EQ(DoubleToBfloat16(0x1p-134), 0x0000);
+  EXPECT_EQ(DoubleToBfloat16(0x1.8p-134), 0x0001);
+}
+
+// 1 + 2^-11 + 2^-40 is above the tie between 1 and the next half; as a float it would be the tie.
+TEST(HalfFloat, RoundsDoublesOnce) {
+  EXPECT_EQ(DoubleToFloat16(1 + 0x1p-11 + 0x1p-40), 0x3c01);
+  EXPECT_EQ(DoubleToFloat16(1 + 0x1p-11), 0x3c00);
+}
+
+}  // namespace
+}  // namespace lossd::rpc
