@@ -126,7 +126,7 @@ class Server::State {
     const absl::Time deadline = absl::Now() + grace;
     server_->GetHealthCheckService()->Shutdown();
     std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
-    const bool finished = service_.WaitUntilIdle(deadline);
+    const bool finished = service_.WaitUntilFinished(deadline);
     // What is left are watches of the health service and reflection, which have no end of their
     // own.
     grpc_server_cancel_all_calls(server_->c_server());

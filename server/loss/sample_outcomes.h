@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_LOSS_SAMPLE_OUTCOMES_H_
 #define LOSSD_SERVER_LOSS_SAMPLE_OUTCOMES_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,7 +27,7 @@ int64_t ArgMax(const Run<T>& run, int64_t row) {
   const T* z = run.logits.data() + row * run.batch.classes;
   int64_t largest = 0;
   for (int64_t k = 1; k < run.batch.classes; ++k) {
-    if (z[k] > z[largest] || z[largest] != z[largest]) largest = k;
+    if (z[k] > z[largest] || std::isnan(z[largest])) largest = k;
   }
   return largest;
 }

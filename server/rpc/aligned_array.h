@@ -27,7 +27,7 @@ class AlignedArray {
   explicit AlignedArray(size_t size)
       : size_(size),
         elements_(static_cast<T*>(
-            ::operator new(size_ * sizeof(T), std::align_val_t{kArrayAlignment}))) {}
+            ::operator new (size_ * sizeof(T), std::align_val_t{kArrayAlignment}))) {}
 
   size_t size() const { return size_; }
   T* data() { return elements_.get(); }
@@ -40,7 +40,7 @@ class AlignedArray {
  private:
   struct Delete {
     void operator()(T* elements) const {
-      ::operator delete(elements, std::align_val_t{kArrayAlignment});
+      ::operator delete (elements, std::align_val_t{kArrayAlignment});
     }
   };
 

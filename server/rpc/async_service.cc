@@ -6,30 +6,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lossd/v1/loss_service.grpc.pb.h"
 #include "server/rpc/completion_tag.h"
 #include "server/rpc/in_flight.h"
-#include "server/rpc/unimplemented_stream.h"
+#include "server/rpc/raw_service.h"
 #include "server/rpc/worker_pool.h"
 
 namespace lossd::rpc {
 namespace {
 
-using v1::LossService;
-
 // One thread each.
 constexpr int kQueues = 2;
 // Calls of one method that gRPC can hand to one queue before the queue's thread asks for more.
-constexpr int kAwaitedCalls = 8;
-
-using RawService = LossService::WithRawMethod_Compute<LossService::WithRawMethod_ComputeStream<
-    LossService::WithRawMethod_Compare<LossService::WithRawMethod_ComputeClassWeights<
-        LossService::WithRawMethod_MeasureInformation<LossService::WithRawMethod_ListLosses<
-            LossService::WithRawMethod_GetServerInfo<LossService::Service>>>>>>>;
-
-std::string MethodName(absl::string_view method) {
-  return absl::StrCat(LossService::service_full_name(), "/", method);
-}
+constexpr int kAwaitedCalls = 32;
 
 }  // namespace
 
@@ -39,18 +27,13 @@ class AsyncService::State {
       : in_flight_(options.max_in_flight_bytes),
         on_error_(std::move(options.on_error)),
         workers_(options.worker_count) {
-    Serve("Compute", std::move(table.compute), &RawService::RequestCompute);
-    Serve("Compare", std::move(table.compare), &RawService::RequestCompare);
-    Serve("ComputeClassWeights", std::move(table.compute_class_weights),
-          &RawService::RequestComputeClassWeights);
-    Serve("MeasureInformation", std::move(table.measure_information),
-          &RawService::RequestMeasureInformation);
-    Serve("ListLosses", std::move(table.list_losses), &RawService::RequestListLosses);
-    Serve("GetServerInfo", std::move(table.get_server_info), &RawService::RequestGetServerInfo);
-    stream_ = {MethodName("ComputeStream"), [this](grpc::ServerContext* context, auto* stream,
-                                                   grpc::ServerCompletionQueue* queue, void* tag) {
-                 service_.RequestComputeStream(context, stream, queue, queue, tag);
-               }};
+    Serve("Compute", std::move(table.compute));
+    Serve("ComputeStream", nullptr);
+    Serve("Compare", std::move(table.compare));
+    Serve("ComputeClassWeights", std::move(table.compute_class_weights));
+    Serve("MeasureInformation", std::move(table.measure_information));
+    Serve("ListLosses", std::move(table.list_losses));
+    Serve("GetServerInfo", std::move(table.get_server_info));
   }
 
   void Register(grpc::ServerBuilder& builder) {
@@ -61,14 +44,13 @@ class AsyncService::State {
   void Start() {
     for (const auto& queue : queues_) {
       for (int i = 0; i < kAwaitedCalls; ++i) {
-        for (const ServedMethod& method : methods_) UnaryCall::Await(method, *queue, environment_);
-        UnimplementedStream::Await(stream_, *queue, environment_);
+        for (const ServedMethod& method : methods_) ServedCall::Await(method, *queue, environment_);
       }
       threads_.emplace_back([&queue = *queue] { DeliverEvents(queue); });
     }
   }
 
-  bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitForNoCalls(deadline); }
+  bool WaitUntilFinished(absl::Time deadline) { return in_flight_.WaitForNoCalls(deadline); }
 
   void Stop() {
     // A call that is being computed still needs its queue to end on.
@@ -81,15 +63,11 @@ class AsyncService::State {
   }
 
  private:
-  template <typename RequestMember>
-  void Serve(absl::string_view name, UnaryMethod answer, RequestMember request_member) {
-    methods_.push_back(
-        {MethodName(name), std::move(answer),
-         [this, request_member](grpc::ServerContext* context, grpc::ByteBuffer* request,
-                                grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>* responder,
-                                grpc::ServerCompletionQueue* queue, void* tag) {
-           (service_.*request_member)(context, request, responder, queue, queue, tag);
-         }});
+  void Serve(const char* name, UnaryMethod answer) {
+    const google::protobuf::MethodDescriptor& method =
+        *LossServiceDescriptor().FindMethodByName(name);
+    methods_.push_back({absl::StrCat(LossServiceDescriptor().full_name(), "/", name),
+                        method.index(), std::move(answer)});
   }
 
   static void DeliverEvents(grpc::ServerCompletionQueue& queue) {
@@ -102,12 +80,11 @@ class AsyncService::State {
   const CallErrorObserver on_error_;
   RawService service_;
   std::vector<ServedMethod> methods_;
-  UnimplementedMethod stream_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   // Last, so that they end first.
   WorkerPool workers_;
   std::vector<std::thread> threads_;
-  const CallEnvironment environment_{&in_flight_, &workers_, &on_error_};
+  const CallEnvironment environment_{&service_, &in_flight_, &workers_, &on_error_};
 };
 
 AsyncService::AsyncService(MethodTable table, AsyncServiceOptions options)
@@ -119,7 +96,9 @@ void AsyncService::Register(grpc::ServerBuilder& builder) { state_->Register(bui
 
 void AsyncService::Start() { state_->Start(); }
 
-bool AsyncService::WaitUntilIdle(absl::Time deadline) { return state_->WaitUntilIdle(deadline); }
+bool AsyncService::WaitUntilFinished(absl::Time deadline) {
+  return state_->WaitUntilFinished(deadline);
+}
 
 void AsyncService::Stop() { state_->Stop(); }
 

@@ -7,7 +7,7 @@
 #include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
 #include "server/rpc/method_table.h"
-#include "server/rpc/unary_call.h"
+#include "server/rpc/served_call.h"
 
 namespace lossd::rpc {
 
@@ -45,8 +45,9 @@ class AsyncService {
   // Begins to answer. The server has started.
   void Start();
 
-  // Waits until no call is being answered. False if there is one still at `deadline`.
-  bool WaitUntilIdle(absl::Time deadline);
+  // Waits until the server has begun to shut down and every call that it took is finished. False if
+  // there is one still at `deadline`.
+  bool WaitUntilFinished(absl::Time deadline);
 
   // Waits for the calls in flight and ends the threads. The server has shut down, or never started.
   void Stop();

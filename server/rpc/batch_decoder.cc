@@ -36,8 +36,8 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
     return {};
   }
   auto numbers = ReadNumbers(*tensor, path, violations);
-  if (!numbers || !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, path,
-                              violations)) {
+  if (!numbers ||
+      !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, path, violations)) {
     return {};
   }
 

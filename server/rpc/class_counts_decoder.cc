@@ -33,12 +33,12 @@ std::optional<std::vector<double>> DecodeSampleWeights(
     FieldViolations& violations) {
   constexpr char kPath[] = "sample_weights";
   if (!request.has_sample_weights()) return std::vector<double>();
-  const auto tensor = CheckTensor(FieldsOf(request.sample_weights()), v1::DATA_TYPE_UNSPECIFIED,
-                                  kPath, violations);
+  const auto tensor =
+      CheckTensor(FieldsOf(request.sample_weights()), v1::DATA_TYPE_UNSPECIFIED, kPath, violations);
   if (!tensor) return std::nullopt;
   if (tensor->shape != shape) {
-    violations.Add("sample_weights.shape", absl::StrCat("= ", ShapeText(tensor->shape),
-                                                        ", expected ", ShapeText(shape)));
+    violations.Add("sample_weights.shape",
+                   absl::StrCat("= ", ShapeText(tensor->shape), ", expected ", ShapeText(shape)));
     return std::nullopt;
   }
   auto weights = ReadNumbers(*tensor, kPath, violations);
@@ -72,8 +72,7 @@ void CheckLabels(const std::vector<int64_t>& labels, const Shape& shape, int64_t
 }
 
 absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsRequest& request,
-                                                const TensorView& tensor,
-                                                int64_t max_message_bytes,
+                                                const TensorView& tensor, int64_t max_message_bytes,
                                                 FieldViolations& violations) {
   const auto labels = ReadIntegers(tensor, "labels", violations);
   const auto weights = DecodeSampleWeights(request, tensor.shape, violations);
@@ -101,13 +100,11 @@ void CheckClassCount(int64_t class_count, int64_t actual, absl::string_view of,
 }
 
 absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequest& request,
-                                               const TensorView& tensor,
-                                               int64_t max_message_bytes,
+                                               const TensorView& tensor, int64_t max_message_bytes,
                                                FieldViolations& violations) {
   if (tensor.shape.size() != 2 || tensor.shape[1] == 0) {
-    violations.Add("labels.shape",
-                   absl::StrCat("= ", ShapeText(tensor.shape),
-                                ", expected [N, C] with C >= 1 for float labels"));
+    violations.Add("labels.shape", absl::StrCat("= ", ShapeText(tensor.shape),
+                                                ", expected [N, C] with C >= 1 for float labels"));
     return std::vector<double>();
   }
   const int64_t classes = tensor.shape[1];
@@ -148,9 +145,9 @@ absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequ
 
 }  // namespace
 
-absl::StatusOr<std::vector<double>> DecodeClassCounts(
-    const v1::ComputeClassWeightsRequest& request, int64_t max_message_bytes,
-    FieldViolations& violations) {
+absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
+                                                      int64_t max_message_bytes,
+                                                      FieldViolations& violations) {
   if (request.class_count() < 0) {
     violations.Add("class_count", absl::StrCat("= ", request.class_count(),
                                                ", expected >= 1, or 0 for what the source says"));
@@ -161,8 +158,8 @@ absl::StatusOr<std::vector<double>> DecodeClassCounts(
     violations.Add("labels", "is not set and neither is counts, expected one of them");
     return std::vector<double>();
   }
-  const auto tensor = CheckTensor(FieldsOf(request.labels()), v1::DATA_TYPE_UNSPECIFIED, "labels",
-                                  violations);
+  const auto tensor =
+      CheckTensor(FieldsOf(request.labels()), v1::DATA_TYPE_UNSPECIFIED, "labels", violations);
   if (!tensor) return std::vector<double>();
   return IsFloat(tensor->type) ? SumTargets(request, *tensor, max_message_bytes, violations)
                                : CountLabels(request, *tensor, max_message_bytes, violations);

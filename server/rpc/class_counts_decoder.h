@@ -14,9 +14,9 @@ namespace lossd::rpc {
 // counts are then of no use.
 // Errors: RESOURCE_EXHAUSTED when a response about so many classes would exceed
 // `max_message_bytes`, before anything is allocated for them.
-absl::StatusOr<std::vector<double>> DecodeClassCounts(
-    const v1::ComputeClassWeightsRequest& request, int64_t max_message_bytes,
-    FieldViolations& violations);
+absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
+                                                      int64_t max_message_bytes,
+                                                      FieldViolations& violations);
 
 }  // namespace lossd::rpc
 

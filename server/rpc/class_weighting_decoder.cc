@@ -172,8 +172,7 @@ loss::SchemeWeights DecodeScheme(const v1::SchemeWeights& scheme, absl::string_v
 
 loss::ClassWeighting DecodeClassWeighting(const v1::ClassWeighting& weighting,
                                           absl::string_view path, loss::Activation activation,
-                                          const LogitsLayout* layout,
-                                          FieldViolations& violations) {
+                                          const LogitsLayout* layout, FieldViolations& violations) {
   loss::ClassWeighting decoded;
   const std::optional<int64_t> length = ClassVectorLength(layout);
   if (weighting.has_weights()) {
@@ -187,8 +186,8 @@ loss::ClassWeighting DecodeClassWeighting(const v1::ClassWeighting& weighting,
     decoded.scheme = DecodeScheme(weighting.scheme(), scheme_path, violations);
     if (weighting.scheme().has_counts()) {
       const std::string counts_path = absl::StrCat(scheme_path, ".counts");
-      if (auto counts = DecodeClassVector(weighting.scheme().counts(), length, counts_path,
-                                          violations)) {
+      if (auto counts =
+              DecodeClassVector(weighting.scheme().counts(), length, counts_path, violations)) {
         CheckSum(*counts, counts_path, violations);
         decoded.scheme->counts = *std::move(counts);
       }

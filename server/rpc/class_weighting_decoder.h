@@ -14,8 +14,8 @@
 
 namespace lossd::rpc {
 
-// The tensor of weights or counts of classes that stands at `path`: finite, >= 0, of one axis and of
-// `length` entries unless that is not known. nullopt after adding to `violations`.
+// The tensor of weights or counts of classes that stands at `path`: finite, >= 0, of one axis and
+// of `length` entries unless that is not known. nullopt after adding to `violations`.
 std::optional<std::vector<double>> DecodeClassVector(const v1::Tensor& tensor,
                                                      std::optional<int64_t> length,
                                                      absl::string_view path,
@@ -28,12 +28,11 @@ void CheckSum(absl::Span<const double> counts, absl::string_view path, FieldViol
 loss::SchemeWeights DecodeScheme(const v1::SchemeWeights& scheme, absl::string_view path,
                                  FieldViolations& violations);
 
-// The weighting at `path` of a loss of `activation`. `layout` is null when the logits were at fault;
-// shapes are then not checked against it.
+// The weighting at `path` of a loss of `activation`. `layout` is null when the logits were at
+// fault; shapes are then not checked against it.
 loss::ClassWeighting DecodeClassWeighting(const v1::ClassWeighting& weighting,
                                           absl::string_view path, loss::Activation activation,
-                                          const LogitsLayout* layout,
-                                          FieldViolations& violations);
+                                          const LogitsLayout* layout, FieldViolations& violations);
 
 }  // namespace lossd::rpc
 

@@ -84,8 +84,8 @@ void EncodeArrays(const ComputeCall& call, OutputArrays arrays, v1::ComputeRespo
 void EncodeClasses(const ComputeCall& call, const loss::Result& result,
                    v1::ComputeResponse& response) {
   if (call.outputs.class_weights && !result.class_weights.empty()) {
-    TensorWriter(call.logits).WriteClassVector(result.class_weights,
-                                               *response.mutable_class_weights());
+    TensorWriter(call.logits)
+        .WriteClassVector(result.class_weights, *response.mutable_class_weights());
   }
   if (result.class_statistics) {
     EncodeClassStatistics(

@@ -12,9 +12,9 @@
 
 namespace lossd::rpc {
 
-// Adds the elements at fault of one tensor to a request's violations: the first few by their places,
-// the others, which may be millions, by their number alone. So they cost little, and leave room for
-// what is wrong elsewhere.
+// Adds the elements at fault of one tensor to a request's violations: the first few by their
+// places, the others, which may be millions, by their number alone. So they cost little, and leave
+// room for what is wrong elsewhere.
 class ElementViolations {
  public:
   // The tensor stands at `path` and has `shape`; both, and `violations`, outlive this object.

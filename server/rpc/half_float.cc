@@ -75,9 +75,7 @@ float Float16ToFloat(uint16_t bits) {
   return BitCast<float>(sign | ((exponent + 127 - 15) << 23) | (fraction << 13));
 }
 
-float Bfloat16ToFloat(uint16_t bits) {
-  return BitCast<float>(static_cast<uint32_t>(bits) << 16);
-}
+float Bfloat16ToFloat(uint16_t bits) { return BitCast<float>(static_cast<uint32_t>(bits) << 16); }
 
 uint16_t DoubleToFloat16(double value) { return Narrow<5, 10>(value); }
 

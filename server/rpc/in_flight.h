@@ -10,7 +10,8 @@
 
 namespace lossd::rpc {
 
-// The calls that are being answered and the bytes of their requests. Thread-safe.
+// The calls that are there, those that are waited for included, and the bytes of the requests that
+// are being answered. Thread-safe.
 class InFlight {
  public:
   explicit InFlight(int64_t max_bytes) : max_bytes_(max_bytes) {}

@@ -65,9 +65,9 @@ std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
     return std::nullopt;
   }
   if (IsInteger(view->type)) {
-    violations.Add(absl::StrCat(path, ".data_type"),
-                   absl::StrCat("= ", NameOf(view->type),
-                                ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
+    violations.Add(
+        absl::StrCat(path, ".data_type"),
+        absl::StrCat("= ", NameOf(view->type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
     return std::nullopt;
   }
   auto values = ReadNumbers(*view, path, violations);
@@ -92,8 +92,8 @@ loss::InformationBase DecodeBase(v1::InformationBase base, FieldViolations& viol
     case v1::INFORMATION_BASE_HARTLEY:
       return loss::InformationBase::kHartley;
     default:
-      violations.Add("base", absl::StrCat("= ", static_cast<int>(base),
-                                          " is not an InformationBase"));
+      violations.Add("base",
+                     absl::StrCat("= ", static_cast<int>(base), " is not an InformationBase"));
       return loss::InformationBase::kNat;
   }
 }

@@ -18,8 +18,7 @@ void AddShapeViolation(const Shape& shape, absl::string_view expected,
 }
 
 std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsLayout& layout,
-                                         loss::Activation activation,
-                                         FieldViolations& violations) {
+                                         loss::Activation activation, FieldViolations& violations) {
   if (tensor.shape != layout.shape) {
     AddShapeViolation(tensor.shape,
                       absl::StrCat("the logits' shape ", ShapeText(layout.shape),
@@ -46,12 +45,11 @@ std::optional<OwnedLabels> DecodeIntegers(const TensorView& tensor, const Logits
   const bool per_logit = sigmoid && tensor.shape == layout.shape;
   if (!per_logit && tensor.shape != layout.RowShape()) {
     const std::string rows = ShapeText(layout.RowShape());
-    AddShapeViolation(
-        tensor.shape,
-        sigmoid ? absl::StrCat("the logits' shape ", ShapeText(layout.shape), " for 0/1 labels or ",
-                               rows, " for class labels")
-                : absl::StrCat(rows, " for integer labels, the class of each sample"),
-        violations);
+    AddShapeViolation(tensor.shape,
+                      sigmoid ? absl::StrCat("the logits' shape ", ShapeText(layout.shape),
+                                             " for 0/1 labels or ", rows, " for class labels")
+                              : absl::StrCat(rows, " for integer labels, the class of each sample"),
+                      violations);
     return std::nullopt;
   }
   auto integers = ReadIntegers(tensor, kPath, violations);
@@ -60,7 +58,8 @@ std::optional<OwnedLabels> DecodeIntegers(const TensorView& tensor, const Logits
   return OwnedClassIds{*std::move(integers)};
 }
 
-// An empty tensor need not name its type: its shape then says which kind of labels it holds none of.
+// An empty tensor need not name its type: its shape then says which kind of labels it holds none
+// of.
 bool HoldsTargets(const TensorView& tensor, const LogitsLayout& layout) {
   if (tensor.type != v1::DATA_TYPE_UNSPECIFIED) return IsFloat(tensor.type);
   return tensor.shape == layout.shape;
@@ -117,9 +116,8 @@ void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
     // Beside sigmoid, C itself says that every class is negative.
     const bool sigmoid = activation == loss::Activation::kSigmoid;
-    const LabelRange range = {
-        sigmoid ? layout.classes + 1 : layout.classes,
-        absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
+    const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes,
+                              absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
     CheckRange(ids->values, layout.RowShape(), range, ignore_index, violations);
   } else if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
     const LabelRange range = {2, "0 or 1"};

@@ -12,8 +12,8 @@
 namespace lossd::rpc {
 namespace {
 
-// How far from 1 the sum of a row of targets may be: twice what rounding each target to BFLOAT16, the
-// coarsest type, can do.
+// How far from 1 the sum of a row of targets may be: twice what rounding each target to BFLOAT16,
+// the coarsest type, can do.
 constexpr double kSumTolerance = 0x1p-8;
 
 void CheckIgnoreIndex(const loss::LossSpec& spec, absl::string_view spec_path,

@@ -52,10 +52,10 @@ std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32
   const size_t rank = shape.size();
   const std::optional<size_t> axis = ResolveAxis(rank, class_axis.value_or(-1));
   if (!axis) {
-    violations.Add("class_axis",
-                   absl::StrCat("= ", *class_axis, " for logits of shape ", ShapeText(shape),
-                                ", expected ", rank > 2 ? "1, or " : "", "-1 or ", rank - 1,
-                                " (the last axis)"));
+    violations.Add(
+        "class_axis",
+        absl::StrCat("= ", *class_axis, " for logits of shape ", ShapeText(shape), ", expected ",
+                     rank > 2 ? "1, or " : "", "-1 or ", rank - 1, " (the last axis)"));
     return std::nullopt;
   }
   LogitsLayout layout;
@@ -64,9 +64,9 @@ std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32
     layout.class_axis = axis;
     layout.classes = shape[*axis];
     if (layout.classes == 0) {
-      violations.Add("logits.shape", absl::StrCat("= ", ShapeText(shape),
-                                                  " has no classes, expected at least 1 on axis ",
-                                                  *axis));
+      violations.Add("logits.shape",
+                     absl::StrCat("= ", ShapeText(shape),
+                                  " has no classes, expected at least 1 on axis ", *axis));
       return std::nullopt;
     }
   }

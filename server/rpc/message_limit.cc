@@ -20,8 +20,8 @@ void ResponseSize::Add(int64_t count, int64_t bytes_of_one) {
 }
 
 void ResponseSize::AddTensor(int64_t elements, v1::DataType type, TensorStyle style) {
-  Add(elements, style == TensorStyle::kData ? ElementSize(type)
-                                            : static_cast<int64_t>(sizeof(double)));
+  Add(elements,
+      style == TensorStyle::kData ? ElementSize(type) : static_cast<int64_t>(sizeof(double)));
 }
 
 void ResponseSize::AddClassStatistics(int64_t classes) { Add(classes, kBytesOfClass); }
@@ -36,10 +36,10 @@ absl::Status ResponseSize::Check(int64_t max_message_bytes) const {
 
 absl::Status CheckClassesFitMessage(const LogitsLayout& layout, int64_t max_message_bytes) {
   if (layout.classes <= max_message_bytes / kSmallestLogitBytes) return absl::OkStatus();
-  return LimitExceeded(absl::StrCat(
-      "logits.shape = ", ShapeText(layout.shape), " has ", layout.classes,
-      " classes, more than fit the limit of ", max_message_bytes,
-      " bytes for a message (--max-message-bytes)"));
+  return LimitExceeded(absl::StrCat("logits.shape = ", ShapeText(layout.shape), " has ",
+                                    layout.classes, " classes, more than fit the limit of ",
+                                    max_message_bytes,
+                                    " bytes for a message (--max-message-bytes)"));
 }
 
 }  // namespace lossd::rpc

@@ -38,8 +38,8 @@ loss::ThresholdMining DecodeBelow(const v1::ThresholdMining& below, absl::string
                                   FieldViolations& violations) {
   loss::ThresholdMining decoded;
   if (below.has_probability()) decoded.probability = below.probability();
-  CheckRange(decoded.probability, NumberRange::AboveUpTo(0, 1),
-             absl::StrCat(path, ".probability"), violations);
+  CheckRange(decoded.probability, NumberRange::AboveUpTo(0, 1), absl::StrCat(path, ".probability"),
+             violations);
   decoded.min_kept = below.min_kept();
   if (decoded.min_kept < 0) {
     violations.Add(absl::StrCat(path, ".min_kept"),

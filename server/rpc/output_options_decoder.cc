@@ -14,9 +14,9 @@ void CheckGradientType(v1::DataType type, FieldViolations& violations) {
                    absl::StrCat("= ", static_cast<int>(type), " is not a DataType"));
     return;
   }
-  violations.Add("outputs.gradient_data_type",
-                 absl::StrCat("= ", NameOf(type),
-                              ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
+  violations.Add(
+      "outputs.gradient_data_type",
+      absl::StrCat("= ", NameOf(type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
 }
 
 loss::HessianMode DecodeHessianMode(v1::HessianMode mode, FieldViolations& violations) {

@@ -18,11 +18,9 @@ void DecodeSmoothing(const v1::LossSpec& spec, absl::string_view path, loss::Los
   const std::string smoothing_path = absl::StrCat(path, ".label_smoothing");
   decoded.label_smoothing = spec.label_smoothing();
   CheckRange(decoded.label_smoothing, NumberRange::FromBelow(0, 1), smoothing_path, violations);
-  if (decoded.label_smoothing != 0 &&
-      decoded.form->smoothing == kernels::SmoothingRule::kRefused) {
-    violations.Add(smoothing_path, absl::StrCat("= ", NumberText(decoded.label_smoothing),
-                                                " with ", decoded.form->name,
-                                                ", which takes no smoothing"));
+  if (decoded.label_smoothing != 0 && decoded.form->smoothing == kernels::SmoothingRule::kRefused) {
+    violations.Add(smoothing_path, absl::StrCat("= ", NumberText(decoded.label_smoothing), " with ",
+                                                decoded.form->name, ", which takes no smoothing"));
   }
 }
 

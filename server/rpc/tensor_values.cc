@@ -180,8 +180,7 @@ std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl:
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
-  LoadIntegers(tensor.type, std::get<absl::string_view>(tensor.elements),
-               absl::MakeSpan(integers));
+  LoadIntegers(tensor.type, std::get<absl::string_view>(tensor.elements), absl::MakeSpan(integers));
   return integers;
 }
 

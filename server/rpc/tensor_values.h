@@ -13,8 +13,8 @@
 namespace lossd::rpc {
 
 // Copies of a tensor's elements, rounded to its type and aligned. Each answers nullopt after adding
-// to `violations` when the type is of another family or a value does not fit it; `path` is where the
-// tensor stands.
+// to `violations` when the type is of another family or a value does not fit it; `path` is where
+// the tensor stands.
 
 // Of the float family: doubles for FLOAT64, floats for the other types.
 std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,

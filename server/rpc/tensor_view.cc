@@ -68,8 +68,8 @@ std::optional<Shape> ResolveShape(const TensorFields& fields, absl::string_view 
     return std::nullopt;
   }
   if (fields.shape.size() > kMaxRank) {
-    violations.Add(shape_path, absl::StrCat("has ", fields.shape.size(),
-                                            " axes, expected at most ", kMaxRank));
+    violations.Add(shape_path,
+                   absl::StrCat("has ", fields.shape.size(), " axes, expected at most ", kMaxRank));
     return std::nullopt;
   }
   for (size_t axis = 0; axis < fields.shape.size(); ++axis) {

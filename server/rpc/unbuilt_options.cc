@@ -59,8 +59,8 @@ void UnbuiltOptions::AddFrom(const v1::LossSpec& spec, absl::string_view path) {
 absl::Status UnbuiltOptions::ToStatus() const {
   if (options_.empty()) return absl::OkStatus();
   const size_t listed = std::min(options_.size(), kListedOptions);
-  std::string message = absl::StrJoin(options_.begin(),
-                                      options_.begin() + static_cast<std::ptrdiff_t>(listed), "; ");
+  std::string message =
+      absl::StrJoin(options_.begin(), options_.begin() + static_cast<std::ptrdiff_t>(listed), "; ");
   if (listed < options_.size()) {
     absl::StrAppend(&message, "; and ", options_.size() - listed, " more");
   }

@@ -1,6 +1,5 @@
-#include "server/rpc/unary_call.h"
+#include "server/rpc/served_call.h"
 
-#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -15,28 +14,40 @@ constexpr size_t kSmallRequestBytes = 16 << 10;
 
 }  // namespace
 
-void UnaryCall::Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
-                      const CallEnvironment& environment) {
-  auto* call = new UnaryCall(method, queue, environment);
-  method.request_call(&call->context_, &call->request_, &call->responder_, &queue,
-                      &call->arrival_tag_);
+void ServedCall::Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+                       const CallEnvironment& environment) {
+  auto* call = new ServedCall(method, queue, environment);
+  environment.service->RequestCall(method.index, call->context_, call->stream_, queue,
+                                   &call->arrival_tag_);
 }
 
-UnaryCall::UnaryCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
-                     const CallEnvironment& environment)
-    : method_(method), queue_(queue), environment_(environment), responder_(&context_) {
+ServedCall::ServedCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+                       const CallEnvironment& environment)
+    : method_(method), queue_(queue), environment_(environment), stream_(&context_) {
+  environment_.in_flight->AddCall();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
 
-void UnaryCall::OnArrival(bool ok) {
+void ServedCall::OnArrival(bool ok) {
   if (!ok) {  // The server shuts down; no other event will come.
-    delete this;
+    Delete();
     return;
   }
-  environment_.in_flight->AddCall();
   Await(method_, queue_, environment_);
   deadline_ = context_.deadline();
+  if (method_.answer) {
+    stream_.Read(&request_, &request_tag_);
+  } else {
+    Finish(UnimplementedOption(absl::StrCat(method_.name, " is not implemented")));
+  }
+}
 
+void ServedCall::OnRequest(bool ok) {
+  if (!ok) {  // Cancelled, over gRPC's own limit, or a client that closed without a message.
+    Finish(WithErrorInfo(absl::InvalidArgumentError("the call brought no whole request message"),
+                         "MALFORMED_REQUEST"));
+    return;
+  }
   const auto bytes = static_cast<int64_t>(request_.Length());
   if (absl::Status admitted = environment_.in_flight->AddBytes(bytes); !admitted.ok()) {
     Finish(std::move(admitted));
@@ -50,9 +61,9 @@ void UnaryCall::OnArrival(bool ok) {
   }
 }
 
-void UnaryCall::Answer() { Finish(ComputeAnswer()); }
+void ServedCall::Answer() { Finish(ComputeAnswer()); }
 
-absl::StatusOr<grpc::ByteBuffer> UnaryCall::ComputeAnswer() {
+absl::StatusOr<grpc::ByteBuffer> ServedCall::ComputeAnswer() {
   const CallContext context{[this] { return Cancelled(); }};
   // It may have waited for a worker.
   if (Cancelled()) return absl::CancelledError("the call was cancelled");
@@ -65,10 +76,10 @@ absl::StatusOr<grpc::ByteBuffer> UnaryCall::ComputeAnswer() {
   }
 }
 
-void UnaryCall::Finish(absl::StatusOr<grpc::ByteBuffer> answer) {
+void ServedCall::Finish(absl::StatusOr<grpc::ByteBuffer> answer) {
   request_.Clear();
   if (answer.ok()) {
-    responder_.Finish(*answer, grpc::Status::OK, &finished_tag_);
+    stream_.WriteAndFinish(*answer, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
     return;
   }
   absl::Status error = answer.status();
@@ -76,28 +87,31 @@ void UnaryCall::Finish(absl::StatusOr<grpc::ByteBuffer> answer) {
     error = absl::DeadlineExceededError("the call's deadline passed");
   }
   if (*environment_.on_error) (*environment_.on_error)(method_.name, error);
-  responder_.FinishWithError(ToGrpcStatus(error), &finished_tag_);
+  stream_.Finish(ToGrpcStatus(error), &finished_tag_);
 }
 
-void UnaryCall::OnDone(bool) {
+void ServedCall::OnFinished(bool) { DeleteAfterLastEvent(); }
+
+void ServedCall::OnDone(bool) {
   if (context_.IsCancelled()) cancelled_.store(true, std::memory_order_relaxed);
   DeleteAfterLastEvent();
 }
 
-void UnaryCall::OnFinished(bool) { DeleteAfterLastEvent(); }
+void ServedCall::DeleteAfterLastEvent() {
+  if (--last_events_ == 0) Delete();
+}
 
-void UnaryCall::DeleteAfterLastEvent() {
-  if (--events_to_come_ > 0) return;
+void ServedCall::Delete() {
   InFlight& in_flight = *environment_.in_flight;
   in_flight.RemoveBytes(admitted_bytes_);
   delete this;
   in_flight.RemoveCall();
 }
 
-bool UnaryCall::Cancelled() const {
+bool ServedCall::Cancelled() const {
   return cancelled_.load(std::memory_order_relaxed) || DeadlinePassed();
 }
 
-bool UnaryCall::DeadlinePassed() const { return std::chrono::system_clock::now() >= deadline_; }
+bool ServedCall::DeadlinePassed() const { return std::chrono::system_clock::now() >= deadline_; }
 
 }  // namespace lossd::rpc

@@ -1,20 +1,22 @@
-#ifndef LOSSD_SERVER_RPC_UNARY_CALL_H_
-#define LOSSD_SERVER_RPC_UNARY_CALL_H_
+#ifndef LOSSD_SERVER_RPC_SERVED_CALL_H_
+#define LOSSD_SERVER_RPC_SERVED_CALL_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/server_context.h"
-#include "grpcpp/support/async_unary_call.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/completion_tag.h"
 #include "server/rpc/in_flight.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/raw_service.h"
 #include "server/rpc/worker_pool.h"
 
 namespace lossd::rpc {
@@ -23,19 +25,15 @@ namespace lossd::rpc {
 // more than the client sees. Called from several threads at once.
 using CallErrorObserver = std::function<void(absl::string_view method, const absl::Status& error)>;
 
-// A method as the machinery serves it.
 struct ServedMethod {
-  std::string name;  // "lossd.v1.LossService/Compute"
-  UnaryMethod answer;
-  // The generated service's RequestX: asks for the next call of the method.
-  std::function<void(grpc::ServerContext* context, grpc::ByteBuffer* request,
-                     grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>* responder,
-                     grpc::ServerCompletionQueue* queue, void* tag)>
-      request_call;
+  std::string name;    // "lossd.v1.LossService/Compute"
+  int index = 0;       // RawService's
+  UnaryMethod answer;  // empty: the method is declared and not built
 };
 
 // What all calls share. Nothing is owned; everything outlives the calls.
 struct CallEnvironment {
+  RawService* service;
   InFlight* in_flight;
   WorkerPool* workers;
   const CallErrorObserver* on_error;
@@ -43,27 +41,31 @@ struct CallEnvironment {
 
 // One call, from waiting for it to its end; it deletes itself. Small requests are answered on the
 // queue's thread, at once; large ones on the workers, so that they do not hold up the small.
-class UnaryCall {
+class ServedCall {
  public:
-  // Waits for a call of `method` on `queue`. When one arrives, another UnaryCall takes its place in
-  // waiting.
+  // Waits for a call of `method` on `queue`. When one arrives, another ServedCall takes its place
+  // in waiting.
   static void Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
                     const CallEnvironment& environment);
 
  private:
-  UnaryCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
-            const CallEnvironment& environment);
-  ~UnaryCall() = default;
+  ServedCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+             const CallEnvironment& environment);
+  ~ServedCall() = default;
 
+  // gRPC's events. A call that arrived has the other three, the last two in any order; all of them
+  // on the queue's thread.
   void OnArrival(bool ok);
-  void OnDone(bool ok);
+  void OnRequest(bool ok);
   void OnFinished(bool ok);
+  void OnDone(bool ok);
 
   // Computes the answer and sends it.
   void Answer();
   absl::StatusOr<grpc::ByteBuffer> ComputeAnswer();
   void Finish(absl::StatusOr<grpc::ByteBuffer> answer);
   void DeleteAfterLastEvent();
+  void Delete();
 
   bool Cancelled() const;
   bool DeadlinePassed() const;
@@ -73,19 +75,19 @@ class UnaryCall {
   const CallEnvironment& environment_;
 
   grpc::ServerContext context_;
+  RawStream stream_;
   grpc::ByteBuffer request_;
-  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_;
   int64_t admitted_bytes_ = 0;
-  std::chrono::system_clock::time_point deadline_ = std::chrono::system_clock::time_point::max();
+  std::chrono::system_clock::time_point deadline_;
   std::atomic<bool> cancelled_ = false;
-  // gRPC's two events at a call's end come in any order, both on the queue's thread.
-  int events_to_come_ = 2;
+  int last_events_ = 2;
 
-  MemberTag<UnaryCall, &UnaryCall::OnArrival> arrival_tag_{this};
-  MemberTag<UnaryCall, &UnaryCall::OnDone> done_tag_{this};
-  MemberTag<UnaryCall, &UnaryCall::OnFinished> finished_tag_{this};
+  MemberTag<ServedCall, &ServedCall::OnArrival> arrival_tag_{this};
+  MemberTag<ServedCall, &ServedCall::OnRequest> request_tag_{this};
+  MemberTag<ServedCall, &ServedCall::OnFinished> finished_tag_{this};
+  MemberTag<ServedCall, &ServedCall::OnDone> done_tag_{this};
 };
 
 }  // namespace lossd::rpc
 
-#endif  // LOSSD_SERVER_RPC_UNARY_CALL_H_
+#endif  // LOSSD_SERVER_RPC_SERVED_CALL_H_
