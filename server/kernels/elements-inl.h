@@ -26,23 +26,20 @@ class BinaryKernel {
   static void RunBatch(const BinaryElements<T>& all, int64_t i, const FormParameters& parameters) {
     const V zero(T(0));
     const V sign = V::load_unaligned(all.sign + i);
-    const V weight = V::load_unaligned(all.weight + i);
-    const Point<V> x = Sigmoid(sign * V::load_unaligned(all.logits + i)).yes;
+    const Factors factors = FactorsAt(all, i, sign);
+    const Point<V> x = Sigmoid(V(sign * V::load_unaligned(all.logits + i))).yes;
     const V slope = Form::Slope(x, parameters);
     if (all.losses != nullptr) {
-      const V w = weight * V::load_unaligned(all.sample_weight + i);
-      Weighted(w, Form::Value(x, parameters)).store_unaligned(all.losses + i);
+      Weighted(factors.loss, Form::Value(x, parameters)).store_unaligned(all.losses + i);
     }
     if (all.gradient != nullptr) {
-      const V w = weight * V::load_unaligned(all.gradient_scale + i);
-      Weighted(w, sign * slope * x.one_minus_p).store_unaligned(all.gradient + i);
+      Weighted(factors.gradient, sign * slope * x.one_minus_p).store_unaligned(all.gradient + i);
     }
     if (all.hessian != nullptr) {
       const bool positive = all.curvature == Curvature::kPositive;
-      const V w = weight * V::load_unaligned(all.hessian_scale + i);
       V curvature = Form::Curvature(x, parameters);
       if (positive) curvature = xsimd::select(curvature < zero, zero, curvature);
-      V h = Weighted(w, x.one_minus_p * (curvature - slope * x.p));
+      V h = Weighted(factors.hessian, x.one_minus_p * (curvature - slope * x.p));
       const V floor(T(1e-16));
       if (positive) h = xsimd::select(h < floor, floor, h);
       h.store_unaligned(all.hessian + i);
@@ -54,6 +51,23 @@ class BinaryKernel {
     if (all.true_gradient != nullptr) {
       (slope * x.one_minus_p).store_unaligned(all.true_gradient + i);
     }
+  }
+
+  struct Factors {
+    V loss, gradient, hessian;
+  };
+
+  static Factors FactorsAt(const BinaryElements<T>& all, int64_t i, const V& sign) {
+    if (all.weight == nullptr) {
+      const ElementFactors<T>& f = all.factors;
+      const V weight = xsimd::select(sign > V(T(0)), V(f.positive_weight), V(f.negative_weight));
+      return {weight * V(f.sample_weight), weight * V(f.gradient_scale),
+              weight * V(f.hessian_scale)};
+    }
+    const V weight = V::load_unaligned(all.weight + i);
+    return {weight * V::load_unaligned(all.sample_weight + i),
+            weight * V::load_unaligned(all.gradient_scale + i),
+            weight * V::load_unaligned(all.hessian_scale + i)};
   }
 
   // The last elements, through padded copies: the same instructions as everywhere else, so that an

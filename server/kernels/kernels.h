@@ -63,15 +63,29 @@ struct DenseRow {
   double log_sum_exp = 0;
 };
 
+// What scales one element of a sigmoid, beside the form.
+template <typename T>
+struct ElementFactors {
+  T positive_weight = 1;  // a where the label is 1
+  T negative_weight = 1;  // a where it is 0
+  T sample_weight = 1;    // scales the loss
+  T gradient_scale = 1;   // scales the gradient, beside the weight
+  T hessian_scale = 1;    // scales the Hessian, beside the weight
+};
+
 // Elements of a sigmoid with hard 0/1 labels: the fast path. All arrays are [count].
 template <typename T>
 struct BinaryElements {
   const T* logits = nullptr;
   int64_t count = 0;
-  const T* sign = nullptr;            // 1 where the label is 1, else -1
-  const T* weight = nullptr;          // a; 0 where the element is ignored
-  const T* sample_weight = nullptr;   // scales the loss
-  const T* gradient_scale = nullptr;  // scales the gradient, beside weight
+  const T* sign = nullptr;  // 1 where the label is 1, else -1
+
+  // The factors of all elements, or, where `weight` is set, columns with those of each; a weight of
+  // 0 (an ignored element) makes loss and derivatives 0.
+  ElementFactors<T> factors;
+  const T* weight = nullptr;
+  const T* sample_weight = nullptr;
+  const T* gradient_scale = nullptr;
   const T* hessian_scale = nullptr;
   Curvature curvature = Curvature::kExact;
 

@@ -32,6 +32,10 @@ class ElementLabels {
   // Every target is 0 or 1.
   bool hard() const { return f32_.empty() && f64_.empty(); }
 
+  // Every sample has a label of its own, 0 or 1, and none is ignored.
+  bool all_binary() const { return !binary_.empty() && !ignore_index_ && dropped_.empty(); }
+  absl::Span<const int64_t> binary() const { return binary_; }
+
   // The class given for `row`, which must be labelled by class ids.
   int64_t class_id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   bool has_class_ids() const { return !ids_.empty(); }

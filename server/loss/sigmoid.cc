@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "server/kernels/kernels.h"
@@ -33,20 +34,26 @@ void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
 template <typename T>
 class BinaryBlock {
  public:
-  explicit BinaryBlock(const Run<T>& run) : run_(run), columns_(static_cast<size_t>(7 * kBlock)) {}
+  explicit BinaryBlock(const Run<T>& run)
+      : run_(run), uniform_(UniformFactors(run)), columns_(static_cast<size_t>(7 * kBlock)) {}
 
   void Compute(int64_t begin, int64_t size,
                void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
-    FillColumns(begin, size);
     BinaryElements<T> elements;
     elements.logits = run_.logits.data() + begin;
     elements.count = size;
     elements.sign = Column(0);
-    elements.weight = Column(1);
-    elements.sample_weight = Column(2);
-    elements.gradient_scale = Column(3);
-    elements.hessian_scale = Column(4);
     elements.curvature = CurvatureOf(run_.options);
+    if (uniform_) {
+      FillSigns(begin, size);
+      elements.factors = *uniform_;
+    } else {
+      FillColumns(begin, size);
+      elements.weight = Column(1);
+      elements.sample_weight = Column(2);
+      elements.gradient_scale = Column(3);
+      elements.hessian_scale = Column(4);
+    }
     elements.losses = At(run_.outputs.losses, begin);
     elements.gradient = At(run_.outputs.gradient, begin);
     elements.hessian = At(run_.outputs.hessian_diagonal, begin);
@@ -62,18 +69,55 @@ class BinaryBlock {
  private:
   T* Column(int64_t index) { return columns_.data() + index * kBlock; }
 
+  struct Scales {
+    double sample_weight, gradient, hessian;
+  };
+
+  static Scales ScalesOf(const Run<T>& run, int64_t sample) {
+    const double s = run.batch.sample_weights[sample];
+    const double scale = s * run.batch.upstream_gradient[sample] * run.derivative_scale;
+    return {s, scale * run.options.gradient_scale, scale};
+  }
+
+  // Set when no element differs from the others in anything but its logit and its label.
+  static std::optional<kernels::ElementFactors<T>> UniformFactors(const Run<T>& run) {
+    if (!run.labels.all_binary() || !run.batch.sample_weights.empty() ||
+        !run.batch.upstream_gradient.empty()) {
+      return std::nullopt;
+    }
+    for (int64_t k = 1; k < run.batch.classes; ++k) {
+      if (run.terms.positive(k) != run.terms.positive(0) ||
+          run.terms.negative(k) != run.terms.negative(0)) {
+        return std::nullopt;
+      }
+    }
+    const Scales scales = ScalesOf(run, 0);
+    return kernels::ElementFactors<T>{
+        static_cast<T>(run.terms.positive(0)), static_cast<T>(run.terms.negative(0)),
+        static_cast<T>(scales.sample_weight), static_cast<T>(scales.gradient),
+        static_cast<T>(scales.hessian)};
+  }
+
+  // Labels are 0 or 1 here, so their low halves are all of them; those convert in registers.
+  void FillSigns(int64_t begin, int64_t size) {
+    const int64_t* const labels = run_.labels.binary().data() + begin;
+    T* const signs = Column(0);
+    for (int64_t i = 0; i < size; ++i) {
+      signs[i] = static_cast<T>(2 * static_cast<int32_t>(labels[i]) - 1);
+    }
+  }
+
   void FillColumns(int64_t begin, int64_t size) {
     ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const bool positive = run_.labels.target(row, k) == 1;
       const bool ignored = run_.labels.ignored(row, k);
-      const double s = run_.batch.sample_weights[begin + i];
-      const double scale = s * run_.batch.upstream_gradient[begin + i] * run_.derivative_scale;
+      const Scales scales = ScalesOf(run_, begin + i);
       const double weight = positive ? run_.terms.positive(k) : run_.terms.negative(k);
       Column(0)[i] = positive ? T(1) : T(-1);
       Column(1)[i] = ignored ? T(0) : static_cast<T>(weight);
-      Column(2)[i] = static_cast<T>(s);
-      Column(3)[i] = static_cast<T>(scale * run_.options.gradient_scale);
-      Column(4)[i] = static_cast<T>(scale);
+      Column(2)[i] = static_cast<T>(scales.sample_weight);
+      Column(3)[i] = static_cast<T>(scales.gradient);
+      Column(4)[i] = static_cast<T>(scales.hessian);
     });
   }
 
@@ -82,14 +126,22 @@ class BinaryBlock {
       const auto sample = static_cast<size_t>(begin + i);
       const auto p = static_cast<double>(Column(5)[i]);
       const auto g = static_cast<double>(Column(6)[i]);
-      const double weight = static_cast<double>(Column(1)[i]) * static_cast<double>(Column(2)[i]);
       run_.records.true_probability[sample] = p;
+      const double weight = LossWeight(i);
       run_.records.gradient_l1[sample] = weight == 0 ? 0 : weight * std::abs(g);
       run_.records.vanishing[sample] = Vanishes(p, g) ? 1 : 0;
     }
   }
 
+  // Element i's weight times its sample weight; the gradient of a weight of 0 is 0.
+  double LossWeight(int64_t i) {
+    if (!uniform_) return static_cast<double>(Column(1)[i]) * static_cast<double>(Column(2)[i]);
+    return static_cast<double>(Column(0)[i] > 0 ? uniform_->positive_weight
+                                                : uniform_->negative_weight);
+  }
+
   const Run<T>& run_;
+  std::optional<kernels::ElementFactors<T>> uniform_;
   std::vector<T> columns_;
 };
 
