@@ -37,6 +37,7 @@ class DenseRowKernel {
     largest.p = p_max;
     largest.one_minus_p = D(held.rest) * p_max;
     largest.target = D(row.targets[m]);
+    if constexpr (Form::kShifts) largest.shift = Form::Shift(largest, parameters);
     const D weight_m(kWhole ? row.whole_weight : a_m);
     const double value_m = First(Weighted(weight_m, Value(largest, D(a_m), parameters)));
     const double slope_m = First(Weighted(weight_m, Form::Slope(largest, parameters)));
@@ -54,6 +55,7 @@ class DenseRowKernel {
       x.p = D::load_unaligned(row.probabilities + j) * p_max;
       x.one_minus_p = D(1.0) - x.p;
       x.target = D::load_unaligned(row.targets + j);
+      x.shift = largest.shift;
       x.p.store_unaligned(row.probabilities + j);
       x.one_minus_p.store_unaligned(row.one_minus_probabilities + j);
       const D weight = TermWeight(row, j, m);

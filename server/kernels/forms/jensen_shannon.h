@@ -14,6 +14,14 @@ struct JensenShannon : FormTraits {
       "IEEE Trans. Inf. Theory 37(1)",
   };
   static constexpr Weighting kWeighting = Weighting::kWhole;
+  // Classes with y = 0 all have d psi / d p = log(2) / 2: on a row whose truth has hardly any p,
+  // all that counts is what is left when that is taken off.
+  static constexpr bool kShifts = true;
+
+  template <class V>
+  static V Shift(const Point<V>& x, const FormParameters&) {
+    return LogProbabilityOverMean(x);
+  }
 
   template <class V>
   static V Value(const Point<V>& x, const FormParameters&) {
@@ -24,7 +32,7 @@ struct JensenShannon : FormTraits {
   template <class V>
   static V Slope(const Point<V>& x, const FormParameters&) {
     const V half(typename V::value_type(0.5));
-    return half * MultiplyZeroWins(x.p, LogProbabilityOverMean(x));
+    return half * MultiplyZeroWins(x.p, LogProbabilityOverMean(x) - x.shift);
   }
   template <class V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
@@ -41,8 +49,10 @@ struct JensenShannon : FormTraits {
   static V LogProbabilityOverMean(const Point<V>& x) {
     const V half(typename V::value_type(0.5));
     const V sum = x.p + x.target;
-    return xsimd::select(x.p < half * x.target, x.log_p - xsimd::log(half * sum),
-                         xsimd::log1p(ErrorOf(x) / sum));
+    const V other = xsimd::select(x.p < half * x.target, x.log_p - xsimd::log(half * sum),
+                                  xsimd::log1p(ErrorOf(x) / sum));
+    const V log_2(static_cast<typename V::value_type>(0.69314718055994530942));
+    return xsimd::select(x.target == V(typename V::value_type(0)), log_2, other);
   }
   template <class V>
   static V LogTargetOverMean(const Point<V>& x) {

@@ -16,6 +16,9 @@ struct Point {
   V p;
   V one_minus_p;
   V target;  // y, smoothed; read by forms that compare p with it
+  // A constant of the row, taken off d psi / d p by forms with kShifts: since the p of a row add up
+  // to 1 it changes no derivative by the logits, but what cancels in them can be taken off here.
+  V shift = V(typename V::value_type(0));
 };
 
 // How a form's terms are weighted and summed.
@@ -42,6 +45,8 @@ struct FormTraits {
   static constexpr Weighting kWeighting = Weighting::kTruth;
   // Adds the constant sum of a_k log y_k to the loss.
   static constexpr bool kAddsTargetEntropy = false;
+  // Has a function Shift, evaluated at the row's largest class, for Point::shift.
+  static constexpr bool kShifts = false;
   // Sigmoid: the terms of "no" (log of 1 - sigmoid) count as well as those of "yes".
   static constexpr bool kBothSides = true;
 };
