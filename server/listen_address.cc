@@ -2,9 +2,11 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -75,7 +77,21 @@ const sockaddr* Generic(const Address& address) {
   return reinterpret_cast<const sockaddr*>(&address);  // NOLINT: how the sockets API has it
 }
 
-std::string ErrorText(int error) { return strerror(error); }
+std::string ErrorText(int error) { return error == 0 ? "" : strerror(error); }
+
+std::string WhyNotListenAtFile(absl::string_view path) {
+  const sockaddr_un file = SocketFile(path);
+  struct stat status = {};
+  if (lstat(file.sun_path, &status) != 0) {
+    const int error = Socket(AF_UNIX).Bind(Generic(file), sizeof(file));
+    if (error == 0) unlink(file.sun_path);
+    return ErrorText(error);
+  }
+  if (!S_ISSOCK(status.st_mode)) return "the file is there and is no socket";
+  // Left by a process that is gone, it refuses; gRPC replaces it then.
+  const bool served = Socket(AF_UNIX).Connect(Generic(file), sizeof(file)) == 0;
+  return ErrorText(served ? EADDRINUSE : 0);
+}
 
 }  // namespace
 
@@ -108,22 +124,9 @@ std::string WithPort(absl::string_view address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
 
-absl::Status CheckSocketFileIsFree(absl::string_view address) {
+std::string WhyNotListen(absl::string_view address) {
   absl::string_view path = address;
-  if (!absl::ConsumePrefix(&path, kUnixPrefix)) return absl::OkStatus();
-  const sockaddr_un file = SocketFile(path);
-  if (Socket(AF_UNIX).Connect(Generic(file), sizeof(file)) != 0) return absl::OkStatus();
-  return absl::AlreadyExistsError(ErrorText(EADDRINUSE));
-}
-
-std::string WhyNotListening(absl::string_view address) {
-  absl::string_view path = address;
-  if (absl::ConsumePrefix(&path, kUnixPrefix)) {
-    const sockaddr_un file = SocketFile(path);
-    const int error = Socket(AF_UNIX).Bind(Generic(file), sizeof(file));
-    if (error == 0) unlink(file.sun_path);
-    return error == 0 ? "" : ErrorText(error);
-  }
+  if (absl::ConsumePrefix(&path, kUnixPrefix)) return WhyNotListenAtFile(path);
   const std::optional<HostAndPort> parts = SplitHostAndPort(address);
   if (!parts) return "";
   addrinfo hints = {};

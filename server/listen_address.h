@@ -17,13 +17,10 @@ absl::Status ValidateListenAddress(absl::string_view address);
 // `address` with `port` in place of its own; a unix: address as it is.
 std::string WithPort(absl::string_view address, int port);
 
-// OK when nothing serves at the unix: address. A bind would not tell: it takes the file from
-// whoever listens on it. OK for any other address.
-absl::Status CheckSocketFileIsFree(absl::string_view address);
-
-// Why listening at `address` failed, found out by trying: "address already in use". Empty when it
-// cannot be told.
-std::string WhyNotListening(absl::string_view address);
+// Why nobody could listen at `address` now, found out by trying: "Address already in use". Empty
+// when one could. gRPC says it in a log alone, and takes a unix: address from whoever listens
+// there.
+std::string WhyNotListen(absl::string_view address);
 
 }  // namespace lossd
 

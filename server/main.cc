@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/flags.h"
+#include "server/freed_memory.h"
 #include "server/log.h"
 #include "server/server.h"
 #include "server/stop_signals.h"
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   }
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // Whoever reads stdout may be gone.
+  lossd::KeepFreedMemory();
   const lossd::Log log(parsed.flags.log_format);
   log.TakeGrpcErrors();
 

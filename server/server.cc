@@ -95,18 +95,19 @@ class Server::State {
     std::vector<int> ports(options.listen.size(), 0);
     for (size_t i = 0; i < options.listen.size(); ++i) {
       const std::string& address = options.listen[i];
-      absl::Status free = CheckSocketFileIsFree(address);
-      if (!free.ok()) return ListenError(address, free.message());
+      const std::string problem = WhyNotListen(address);
+      if (!problem.empty()) return ListenError(address, problem);
       builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &ports[i]);
     }
     service_.Register(builder);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
       service_.Stop();
-      // gRPC takes the addresses in turn, and stops at the one that fails.
+      // Another one was faster, or gRPC has its own reasons. It takes the addresses in
+      // turn, and stops at the one that fails.
       const auto failed = std::find(ports.begin(), ports.end(), 0) - ports.begin();
       const std::string& address = options.listen[static_cast<size_t>(failed)];
-      return ListenError(address, WhyNotListening(address));
+      return ListenError(address, WhyNotListen(address));
     }
     service_.Start();
     for (size_t i = 0; i < ports.size(); ++i) {
@@ -125,11 +126,12 @@ class Server::State {
     if (server_ == nullptr) return true;
     const absl::Time deadline = absl::Now() + grace;
     server_->GetHealthCheckService()->Shutdown();
+    const bool finished = service_.Drain(deadline);
     std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
-    const bool finished = service_.WaitUntilFinished(deadline);
+    service_.WaitForCalls(deadline);
     // What is left are watches of the health service and reflection, which have no end of their
     // own.
-    if (!getenv("NOCANCEL")) grpc_server_cancel_all_calls(server_->c_server());
+    grpc_server_cancel_all_calls(server_->c_server());
     closing.join();
     service_.Stop();
     server_ = nullptr;

@@ -116,7 +116,7 @@ int Main(int argc, char** argv) {
     std::cerr << "\nlossd_demo: " << status.message() << " ("
               << absl::StatusCodeToString(status.code()) << ")\n";
     for (const FieldViolation& violation : FieldViolations(status)) {
-      std::cerr << "  " << violation.field << ": " << violation.description << "\n";
+      std::cerr << "  " << violation.field << " " << violation.description << "\n";
     }
     return EXIT_FAILURE;
   }

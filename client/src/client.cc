@@ -24,28 +24,26 @@ namespace {
 
 absl::Status CheckDeadline(absl::Duration deadline) {
   if (deadline <= absl::ZeroDuration() || deadline == absl::InfiniteDuration()) {
-    return client::InvalidField("deadline",
-                                absl::StrCat("deadline is ", absl::FormatDuration(deadline),
-                                             "; it must be above 0 and finite"));
+    return client::InvalidField("deadline", absl::StrCat("= ", absl::FormatDuration(deadline),
+                                                         ", expected above 0 and finite"));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckOptions(const ClientOptions& options) {
   if (options.target.empty()) {
-    return client::InvalidField("target", "target is empty; expected host:port or unix:/path");
+    return client::InvalidField("target", "is empty, expected host:port or unix:/path");
   }
   constexpr int64_t kMostBytes = std::numeric_limits<int>::max();
   if (options.max_message_bytes < 1 || options.max_message_bytes > kMostBytes) {
-    return client::InvalidField("max_message_bytes",
-                                absl::StrCat("max_message_bytes is ", options.max_message_bytes,
-                                             "; it must be in [1, ", kMostBytes, "]"));
+    return client::InvalidField(
+        "max_message_bytes",
+        absl::StrCat("= ", options.max_message_bytes, " is not in [1, ", kMostBytes, "]"));
   }
   if (options.tls.has_value() &&
       options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
-    return client::InvalidField("tls",
-                                "tls has one of client_certificate and client_key; it takes both "
-                                "or neither");
+    return client::InvalidField(
+        "tls", "has one of client_certificate and client_key, expected both or neither");
   }
   return CheckDeadline(options.deadline);
 }

@@ -92,6 +92,59 @@ class FormEncoder {
   v1::LossSpec* loss_;
 };
 
+// Writes each adjustment into the oneof.
+class AdjustmentEncoder {
+ public:
+  explicit AdjustmentEncoder(v1::LossSpec* loss) : loss_(loss) {}
+
+  void operator()(std::monostate) const {}
+  void operator()(const PriorAdjustment& adjustment) const {
+    auto* message = loss_->mutable_logit_adjustment()->mutable_prior();
+    message->set_tau(adjustment.tau);
+    EncodeVector(adjustment.counts, message->mutable_counts());
+  }
+  void operator()(const MarginAdjustment& adjustment) const {
+    auto* message = loss_->mutable_logit_adjustment()->mutable_margin();
+    message->set_max_margin(adjustment.max_margin);
+    message->set_scale(adjustment.scale);
+    EncodeVector(adjustment.counts, message->mutable_counts());
+  }
+  void operator()(const SeesawAdjustment& adjustment) const {
+    auto* message = loss_->mutable_logit_adjustment()->mutable_seesaw();
+    message->set_p(adjustment.p);
+    message->set_q(adjustment.q);
+    message->set_eps(adjustment.eps);
+    EncodeVector(adjustment.counts, message->mutable_counts());
+  }
+
+ private:
+  v1::LossSpec* loss_;
+};
+
+// Writes each method into the oneof.
+class MiningEncoder {
+ public:
+  explicit MiningEncoder(v1::LossSpec* loss) : loss_(loss) {}
+
+  void operator()(std::monostate) const {}
+  void operator()(const HardestFraction& method) const {
+    loss_->mutable_mining()->mutable_hardest()->set_keep_fraction(method.fraction);
+  }
+  void operator()(const HardestCount& method) const {
+    loss_->mutable_mining()->mutable_hardest()->set_keep_count(method.count);
+  }
+  void operator()(const BelowProbability& method) const {
+    loss_->mutable_mining()->mutable_below()->set_probability(method.probability);
+    loss_->mutable_mining()->mutable_below()->set_min_kept(method.min_kept);
+  }
+  void operator()(const GradientHarmonizing& method) const {
+    loss_->mutable_mining()->mutable_gradient_harmonizing()->set_bins(method.bins);
+  }
+
+ private:
+  v1::LossSpec* loss_;
+};
+
 void EncodeClassWeighting(const ClassWeighting& weighting, v1::LossSpec* loss) {
   if (const auto* weights = std::get_if<std::vector<double>>(&weighting.source)) {
     EncodeVector(*weights, loss->mutable_class_weighting()->mutable_weights());
@@ -137,6 +190,8 @@ v1::LossSpec EncodeLossSpec(const LossSpec& loss) {
   }
   message.set_softcap(loss.softcap);
   message.set_z_loss(loss.z_loss);
+  std::visit(AdjustmentEncoder(&message), loss.logit_adjustment);
+  std::visit(MiningEncoder(&message), loss.mining);
   return message;
 }
 

@@ -174,7 +174,7 @@ absl::StatusOr<v1::ComputeClassWeightsRequest> EncodeClassWeights(
 absl::StatusOr<v1::ComputeClassWeightsRequest> EncodeClassWeightsFromCounts(
     absl::Span<const double> counts, const ClassWeightsOptions& options) {
   if (!std::holds_alternative<std::monostate>(options.sample_weights)) {
-    return InvalidField("sample_weights", "sample_weights weigh labels; counts have none");
+    return InvalidField("sample_weights", "weigh labels; counts have none");
   }
   v1::ComputeClassWeightsRequest request;
   EncodeVector(counts, request.mutable_counts());

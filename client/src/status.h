@@ -13,8 +13,8 @@ namespace lossd::client {
 // The same code and message, and each of the details as a payload under its type URL.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
-// INVALID_ARGUMENT that reads like the server's: `description` as the message, and a BadRequest
-// that names `field`.
+// INVALID_ARGUMENT that reads like the server's: a BadRequest that names `field`, and both as the
+// message.
 absl::Status InvalidField(absl::string_view field, absl::string_view description);
 
 }  // namespace lossd::client

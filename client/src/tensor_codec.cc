@@ -58,7 +58,7 @@ std::optional<int64_t> ElementCount(const Extents& shape) {
 absl::Status CheckShape(absl::string_view field, const Shape& shape, size_t value_count) {
   const auto refuse = [&](auto... reason) {
     return InvalidField(absl::StrCat(field, ".shape"),
-                        absl::StrCat(field, ".shape ", ShapeText(shape), " ", reason...));
+                        absl::StrCat("= ", ShapeText(shape), " ", reason...));
   };
   if (shape.size() > kMaxRank) {
     return refuse("has ", shape.size(), " extents; at most ", kMaxRank, " are allowed");
@@ -77,8 +77,7 @@ absl::Status CheckShape(absl::string_view field, const Shape& shape, size_t valu
 
 template <typename T>
 absl::Status EncodeTensor(absl::string_view field, const ArrayView<T>& array, v1::Tensor* tensor) {
-  if (absl::Status status = CheckShape(field, array.shape(), array.values().size());
-      !status.ok()) {
+  if (absl::Status status = CheckShape(field, array.shape(), array.values().size()); !status.ok()) {
     return status;
   }
   tensor->set_data_type(kDataType<T>);

@@ -193,7 +193,7 @@ class DenseElementsKernel {
     if (all.curvature != Curvature::kPositive || kWhole) return term;
     const D slope_part = D(sign) * term.first * p;
     const D curved_part = term.second + slope_part;
-    term.second = xsimd::select(curved_part < D(0.0), D(0.0), curved_part) - slope_part;
+    term.second = xsimd::select(curved_part < D(0.0), -slope_part, term.second);
     return term;
   }
 

@@ -119,14 +119,16 @@ template <typename T>
 void AddStatistics(const Run<T>& run, Result& result) {
   const int64_t classes = ClassVectorSize(run.batch, run.spec.activation);
   StatisticsCollector collector(classes, run.options.hard_threshold);
-  ForEachOutcome(run, [&](const SampleOutcome& sample) { collector.Add(sample); });
+  ForEachOutcome(run, [&](const SampleOutcome& sample) {
+    collector.Add(sample);
+    if (sample.vanishing) ++result.vanishing_count;
+  });
   if (run.options.class_statistics) {
     std::vector<double> weights;
     for (int64_t k = 0; k < classes; ++k) weights.push_back(run.terms.weight(k));
     result.class_statistics = collector.MakeClassStatistics(std::move(weights));
   }
   if (run.options.difficulty) result.difficulty = collector.MakeDifficulty();
-  for (const uint8_t vanishing : run.records.vanishing) result.vanishing_count += vanishing;
 }
 
 int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
@@ -214,7 +216,8 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   }
   const Totals totals = CountSamples(batch, spec, terms, labels);
   const double divisor = Divisor(options, totals);
-  if (options.class_statistics || options.difficulty || options.vanishing) records.Resize(samples);
+  const bool statistics = options.class_statistics || options.difficulty || options.vanishing;
+  if (statistics) records.Resize(samples);
   const Run<T> run = {mined ? mined->batch : batch,
                       spec,
                       options,
@@ -235,7 +238,7 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   result.non_finite_count = CountNonFinite<T>(typed.losses);
   result.class_weights = terms.weights();
   result.top_k_correct = CountTopK(run);
-  if (records.wanted()) AddStatistics(run, result);
+  if (statistics) AddStatistics(run, result);
   return result;
 }
 

@@ -16,12 +16,14 @@ struct Distribution {
   std::vector<double> log_p;
 };
 
+// By the largest first, whose multiples cannot overflow as sums of the weights themselves can.
 Distribution FromWeights(Row weights) {
+  const double largest = *std::max_element(weights.begin(), weights.end());
   double sum = 0;
-  for (const double w : weights) sum += w;
+  for (const double w : weights) sum += w / largest;
   Distribution d;
   for (const double w : weights) {
-    d.p.push_back(w / sum);
+    d.p.push_back(w / largest / sum);
     d.log_p.push_back(std::log(d.p.back()));
   }
   return d;

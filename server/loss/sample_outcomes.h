@@ -39,6 +39,7 @@ SampleOutcome RecordedOutcome(const Run<T>& run, int64_t sample) {
   outcome.loss = static_cast<double>(run.outputs.losses[i]);
   outcome.true_probability = run.records.true_probability[i];
   outcome.gradient_l1 = run.records.gradient_l1[i];
+  outcome.vanishing = run.records.vanishing[i] != 0;
   return outcome;
 }
 

@@ -239,8 +239,9 @@ class DenseBlock {
       run_.outputs.losses[sample] = scaled(Column(5)[i], s);
       if (T* out = At(run_.outputs.gradient, begin)) out[i] = scaled(Column(6)[i], gradient_scale);
       if (T* out = At(run_.outputs.hessian_diagonal, begin)) {
-        const T h = scaled(Column(7)[i], scale);
-        out[i] = positive ? std::max(std::abs(h), T(kHessianFloor)) : h;
+        const double h = Column(7)[i];
+        out[i] =
+            positive ? std::max(scaled(std::abs(h), scale), T(kHessianFloor)) : scaled(h, scale);
       }
       if (T* out = At(run_.outputs.probabilities, begin)) out[i] = static_cast<T>(Column(8)[i]);
     }

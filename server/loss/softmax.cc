@@ -229,9 +229,10 @@ class DenseBlock {
   }
 
   void WriteHessian(double scale, T* out) const {
+    const bool positive = run_.options.hessian_mode == HessianMode::kPositive;
+    for (int64_t k = 0; positive && k < classes_; ++k) row_.hessian[k] = std::abs(row_.hessian[k]);
     WriteScaled(row_.hessian, scale, out);
-    if (run_.options.hessian_mode != HessianMode::kPositive) return;
-    for (int64_t k = 0; k < classes_; ++k) out[k] = std::max(std::abs(out[k]), T(kHessianFloor));
+    for (int64_t k = 0; positive && k < classes_; ++k) out[k] = std::max(out[k], T(kHessianFloor));
   }
 
   double TrueProbability() const {

@@ -47,6 +47,7 @@ struct SampleOutcome {
   double loss = 0;  // sample weight times loss
   double true_probability = 0;
   double gradient_l1 = 0;
+  bool vanishing = false;  // confidently wrong and learning nothing
 };
 
 // Adds samples up in the order in which they are given, so that sums do not depend on threads.

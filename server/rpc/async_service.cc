@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/rpc/admission.h"
+#include "server/rpc/call_count.h"
 #include "server/rpc/completion_tag.h"
-#include "server/rpc/in_flight.h"
 #include "server/rpc/raw_service.h"
 #include "server/rpc/worker_pool.h"
 
@@ -24,7 +25,7 @@ constexpr int kAwaitedCalls = 32;
 class AsyncService::State {
  public:
   State(MethodTable table, AsyncServiceOptions options)
-      : in_flight_(options.max_in_flight_bytes),
+      : admission_(options.max_in_flight_bytes),
         on_error_(std::move(options.on_error)),
         workers_(options.worker_count) {
     Serve("Compute", std::move(table.compute));
@@ -50,11 +51,16 @@ class AsyncService::State {
     }
   }
 
-  bool WaitUntilFinished(absl::Time deadline) { return in_flight_.WaitForNoCalls(deadline); }
+  bool Drain(absl::Time deadline) {
+    admission_.Drain();
+    return admission_.WaitUntilDrained(deadline);
+  }
+
+  bool WaitForCalls(absl::Time deadline) { return calls_.WaitForNone(deadline); }
 
   void Stop() {
     // A call that is being computed still needs its queue to end on.
-    in_flight_.WaitForNoCalls(absl::InfiniteFuture());
+    calls_.WaitForNone(absl::InfiniteFuture());
     for (const auto& queue : queues_) queue->Shutdown();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -76,7 +82,8 @@ class AsyncService::State {
     while (queue.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
   }
 
-  InFlight in_flight_;
+  CallCount calls_;
+  Admission admission_;
   const CallErrorObserver on_error_;
   RawService service_;
   std::vector<ServedMethod> methods_;
@@ -84,7 +91,7 @@ class AsyncService::State {
   // Last, so that they end first.
   WorkerPool workers_;
   std::vector<std::thread> threads_;
-  const CallEnvironment environment_{&service_, &in_flight_, &workers_, &on_error_};
+  const CallEnvironment environment_{&service_, &calls_, &admission_, &workers_, &on_error_};
 };
 
 AsyncService::AsyncService(MethodTable table, AsyncServiceOptions options)
@@ -96,9 +103,9 @@ void AsyncService::Register(grpc::ServerBuilder& builder) { state_->Register(bui
 
 void AsyncService::Start() { state_->Start(); }
 
-bool AsyncService::WaitUntilFinished(absl::Time deadline) {
-  return state_->WaitUntilFinished(deadline);
-}
+bool AsyncService::Drain(absl::Time deadline) { return state_->Drain(deadline); }
+
+bool AsyncService::WaitForCalls(absl::Time deadline) { return state_->WaitForCalls(deadline); }
 
 void AsyncService::Stop() { state_->Stop(); }
 

@@ -30,7 +30,8 @@ struct AsyncServiceOptions {
 //   server = builder.BuildAndStart();
 //   service.Start();
 //   ...
-//   server->Shutdown(deadline);  // `service` runs on: it finishes what is in flight
+//   service.Drain(deadline);
+//   server->Shutdown(deadline);
 //   service.Stop();
 class AsyncService {
  public:
@@ -45,9 +46,15 @@ class AsyncService {
   // Begins to answer. The server has started.
   void Start();
 
-  // Waits until the server has begun to shut down and every call that it took is finished. False if
+  // Refuses new calls with UNAVAILABLE from here on, and waits for those in flight and for clients
+  // to notice (see Admission). A gRPC server that shuts down under clients that keep calling
+  // answers some of them CANCELLED, which nobody tries again; so this comes first. False if calls
+  // are in flight still at `deadline`.
+  bool Drain(absl::Time deadline);
+
+  // Waits until the server has begun to shut down and every call that it took has ended. False if
   // there is one still at `deadline`.
-  bool WaitUntilFinished(absl::Time deadline);
+  bool WaitForCalls(absl::Time deadline);
 
   // Waits for the calls in flight and ends the threads. The server has shut down, or never started.
   void Stop();

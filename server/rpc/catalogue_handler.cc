@@ -58,6 +58,7 @@ absl::StatusOr<v1::GetServerInfoResponse> Handlers::GetServerInfo(const v1::GetS
   response.set_simd_instruction_set(kernels::InstructionSetName());
   response.set_thread_count(options_.thread_count);
   response.set_max_message_bytes(options_.max_message_bytes);
+  response.set_max_in_flight_bytes(options_.max_in_flight_bytes);
   response.set_max_stream_window(options_.max_stream_window);
   return response;
 }

@@ -24,7 +24,7 @@ void ServedCall::Await(const ServedMethod& method, grpc::ServerCompletionQueue& 
 ServedCall::ServedCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
                        const CallEnvironment& environment)
     : method_(method), queue_(queue), environment_(environment), stream_(&context_) {
-  environment_.in_flight->AddCall();
+  environment_.calls->Add();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
 
@@ -35,11 +35,16 @@ void ServedCall::OnArrival(bool ok) {
   }
   Await(method_, queue_, environment_);
   deadline_ = context_.deadline();
-  if (method_.answer) {
-    stream_.Read(&request_, &request_tag_);
-  } else {
-    Finish(UnimplementedOption(absl::StrCat(method_.name, " is not implemented")));
+  if (absl::Status refused = environment_.admission->AdmitCall(); !refused.ok()) {
+    Finish(std::move(refused));
+    return;
   }
+  admitted_ = true;
+  if (!method_.answer) {
+    Finish(UnimplementedOption(absl::StrCat(method_.name, " is not implemented")));
+    return;
+  }
+  stream_.Read(&request_, &request_tag_);
 }
 
 void ServedCall::OnRequest(bool ok) {
@@ -49,8 +54,8 @@ void ServedCall::OnRequest(bool ok) {
     return;
   }
   const auto bytes = static_cast<int64_t>(request_.Length());
-  if (absl::Status admitted = environment_.in_flight->AddBytes(bytes); !admitted.ok()) {
-    Finish(std::move(admitted));
+  if (absl::Status refused = environment_.admission->AdmitBytes(bytes); !refused.ok()) {
+    Finish(std::move(refused));
     return;
   }
   admitted_bytes_ = bytes;
@@ -102,10 +107,11 @@ void ServedCall::DeleteAfterLastEvent() {
 }
 
 void ServedCall::Delete() {
-  InFlight& in_flight = *environment_.in_flight;
-  in_flight.RemoveBytes(admitted_bytes_);
+  environment_.admission->ReturnBytes(admitted_bytes_);
+  if (admitted_) environment_.admission->EndCall();
+  CallCount& calls = *environment_.calls;
   delete this;
-  in_flight.RemoveCall();
+  calls.Remove();
 }
 
 bool ServedCall::Cancelled() const {

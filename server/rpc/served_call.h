@@ -13,8 +13,9 @@
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
+#include "server/rpc/admission.h"
+#include "server/rpc/call_count.h"
 #include "server/rpc/completion_tag.h"
-#include "server/rpc/in_flight.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/raw_service.h"
 #include "server/rpc/worker_pool.h"
@@ -34,7 +35,8 @@ struct ServedMethod {
 // What all calls share. Nothing is owned; everything outlives the calls.
 struct CallEnvironment {
   RawService* service;
-  InFlight* in_flight;
+  CallCount* calls;  // those that are waited for included
+  Admission* admission;
   WorkerPool* workers;
   const CallErrorObserver* on_error;
 };
@@ -77,6 +79,7 @@ class ServedCall {
   grpc::ServerContext context_;
   RawStream stream_;
   grpc::ByteBuffer request_;
+  bool admitted_ = false;
   int64_t admitted_bytes_ = 0;
   std::chrono::system_clock::time_point deadline_;
   std::atomic<bool> cancelled_ = false;

@@ -95,13 +95,14 @@ absl::Status MalformedRequest(absl::string_view message_name) {
                        "MALFORMED_REQUEST");
 }
 
-absl::Status Overloaded(absl::string_view message, absl::Duration retry_delay) {
+absl::Status Unavailable(absl::string_view message, absl::string_view reason,
+                         absl::Duration retry_delay) {
   google::rpc::RetryInfo retry;
   const int64_t seconds = absl::IDivDuration(retry_delay, absl::Seconds(1), &retry_delay);
   retry.mutable_retry_delay()->set_seconds(seconds);
   retry.mutable_retry_delay()->set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(retry_delay)));
-  absl::Status status = WithErrorInfo(absl::UnavailableError(message), "OVERLOADED");
+  absl::Status status = WithErrorInfo(absl::UnavailableError(message), reason);
   status.SetPayload(TypeUrl(retry), Serialized(retry));
   return status;
 }

@@ -39,8 +39,9 @@ absl::Status LimitExceeded(absl::string_view message);
 // INVALID_ARGUMENT, reason MALFORMED_REQUEST: the bytes are no message of the type `message_name`.
 absl::Status MalformedRequest(absl::string_view message_name);
 
-// UNAVAILABLE, reason OVERLOADED, with google.rpc.RetryInfo: worth another try after `retry_delay`.
-absl::Status Overloaded(absl::string_view message, absl::Duration retry_delay);
+// UNAVAILABLE, with google.rpc.RetryInfo: worth another try after `retry_delay`.
+absl::Status Unavailable(absl::string_view message, absl::string_view reason,
+                         absl::Duration retry_delay);
 
 // The status as a client sees it. Codes outside the API's table become INTERNAL, and the text of
 // INTERNAL is a neutral one: whatever an exception said about addresses and files stays here.

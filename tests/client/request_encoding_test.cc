@@ -180,6 +180,38 @@ TEST(RequestEncodingTest, SendsASchemesDetails) {
         })pb"));
 }
 
+TEST(RequestEncodingTest, SendsEveryLogitAdjustment) {
+  const auto adjustment = [](const LogitAdjustment& value) {
+    LossSpec loss;
+    loss.logit_adjustment = value;
+    return EncodeLoss(loss).logit_adjustment();
+  };
+  const std::string counts =
+      "counts { data_type: DATA_TYPE_FLOAT64 shape: 1 data: "
+      "'\\000\\000\\000\\000\\000\\000\\360\\077' }";
+  EXPECT_THAT(adjustment(PriorAdjustment{{1.0}, 0.5}),
+              EqualsText("prior { tau: 0.5 " + counts + " }"));
+  EXPECT_THAT(adjustment(MarginAdjustment{{1.0}}),
+              EqualsText("margin { max_margin: 0.5 scale: 30 " + counts + " }"));
+  EXPECT_THAT(adjustment(SeesawAdjustment{{1.0}}),
+              EqualsText("seesaw { p: 0.8 q: 2 eps: 0.01 " + counts + " }"));
+  EXPECT_FALSE(EncodeLoss({}).has_logit_adjustment());
+}
+
+TEST(RequestEncodingTest, SendsEveryMiningMethod) {
+  const auto mining = [](const Mining& value) {
+    LossSpec loss;
+    loss.mining = value;
+    return EncodeLoss(loss).mining();
+  };
+  EXPECT_THAT(mining(HardestFraction{0.25}), EqualsText("hardest { keep_fraction: 0.25 }"));
+  EXPECT_THAT(mining(HardestCount{3}), EqualsText("hardest { keep_count: 3 }"));
+  EXPECT_THAT(mining(BelowProbability{0.5, 2}),
+              EqualsText("below { probability: 0.5 min_kept: 2 }"));
+  EXPECT_THAT(mining(GradientHarmonizing{}), EqualsText("gradient_harmonizing { bins: 10 }"));
+  EXPECT_FALSE(EncodeLoss({}).has_mining());
+}
+
 TEST(RequestEncodingTest, SendsEveryOption) {
   const xt::xarray<float> weights = {1.0f};
   ComputeOptions options;

@@ -356,7 +356,11 @@ class Evaluation {
       answer_.hessian_diagonal(i, k) = static_cast<double>(
           s * (problem_.hessian_mode == HessianMode::kPositive ? row.positive_hessian[k]
                                                                : row.hessian[k]));
-      answer_.hessian_magnitude(i, k) = static_cast<double>(s * row.hessian_magnitude[k]);
+      // The positive one is summed differently: of terms up to its own size.
+      const Real magnitude = problem_.hessian_mode == HessianMode::kPositive
+                                 ? row.hessian_magnitude[k] + row.positive_hessian[k]
+                                 : row.hessian_magnitude[k];
+      answer_.hessian_magnitude(i, k) = static_cast<double>(s * magnitude);
       sample.gradient += std::abs(s * row.gradient[k]);
     }
     Collect(sample, i, s, row.value, row.value_magnitude);
@@ -389,7 +393,10 @@ class Evaluation {
     answer_.gradient_magnitude(i, k) = static_cast<double>(s * e.gradient_magnitude);
     answer_.hessian_diagonal(i, k) = static_cast<double>(
         s * (problem_.hessian_mode == HessianMode::kPositive ? e.positive_hessian : e.hessian));
-    answer_.hessian_magnitude(i, k) = static_cast<double>(s * e.hessian_magnitude);
+    const Real magnitude = problem_.hessian_mode == HessianMode::kPositive
+                               ? e.hessian_magnitude + e.positive_hessian
+                               : e.hessian_magnitude;
+    answer_.hessian_magnitude(i, k) = static_cast<double>(s * magnitude);
 
     Sample sample;
     const bool is_positive = given >= 0.5L;

@@ -11,9 +11,17 @@ namespace {
 
 constexpr Real kNan = std::numeric_limits<Real>::quiet_NaN();
 
+// Powers of what is smaller than this overflow before the factor that takes them back to 0 is met.
+// Every product that they end in is far below the smallest double.
+constexpr Real kVanished = 1e-1500L;
+
 // p - y without cancellation where both are close to 1.
 Real Difference(const Probability& p, Real target) {
   return p.value < 0.5L ? p.value - target : (1 - target) - p.complement;
+}
+// The sum of the operands of that subtraction: what its rounding error is in proportion to.
+Real DifferenceMagnitude(const Probability& p, Real target) {
+  return p.value < 0.5L ? p.value + target : (1 - target) + p.complement;
 }
 
 Term CrossEntropy(const Probability& p) { return {-p.log, -1, 0, -p.log, 1, 0}; }
@@ -22,9 +30,8 @@ Term CrossEntropy(const Probability& p) { return {-p.log, -1, 0, -p.log, 1, 0}; 
 Term Focal(Real gamma, const Probability& p) {
   if (gamma == 0) return CrossEntropy(p);
   const Real q = p.complement;
-  // The poles of phi' and phi'' at p = 1 are multiplied by (delta - p_j) or its square, which are
-  // exactly 0 there, and their products have the limit 0.
-  if (q == 0) return {};
+  // The poles of phi' and phi'' at p = 1 meet (delta - p_j) and its square.
+  if (q < kVanished) return {};
   const Real pu = p.value == 0 ? 0 : p.value * p.log;
   const Real power = std::pow(q, gamma);
   const Real power1 = std::pow(q, gamma - 1);
@@ -73,12 +80,14 @@ struct OfProbability {
   Real slope = 0;      // df/dp
   Real curvature = 0;  // p^2 d^2f/dp^2
   Real value_magnitude = 0;
+  Real slope_magnitude = 0;
 };
 
 // f = (p - y)^2
 OfProbability SquaredError(const Probability& p, Real target) {
   const Real d = Difference(p, target);
-  return {d * d, 2 * d, 2 * p.value * p.value, d * d};
+  const Real sum = DifferenceMagnitude(p, target);
+  return {d * d, 2 * d, 2 * p.value * p.value, std::abs(d) * sum, 2 * sum};
 }
 
 // f = -alpha y log p - beta p max(log y, log_zero). The slope is the second part's alone: the
@@ -87,7 +96,7 @@ OfProbability ReverseCrossEntropy(const Parameters& parameters, const Probabilit
   const Real log_zero = parameters.log_zero;
   const Real log_target = target > 0 ? std::max(std::log(target), log_zero) : log_zero;
   const Real slope = -parameters.beta * log_target;
-  return {slope * p.value, slope, 0, std::abs(slope * p.value)};
+  return {slope * p.value, slope, 0, std::abs(slope * p.value), std::abs(slope)};
 }
 
 // f = (y log(y/m) + p log(p/m)) / 2, m = (y + p) / 2. With r = (p - y) / (p + y) and s = p + y:
@@ -109,7 +118,9 @@ OfProbability JensenShannon(const Probability& p, Real target) {
   }
   f.slope = p.value == 0 ? 0 : log_p / 2;  // met with p = 0 as a factor
   f.curvature = p.value * target / (2 * s);
-  f.value_magnitude = f.value;
+  // Near r = 0 the value is s r^2 / 4 and the slope r / 2, of an r that cancels.
+  f.value_magnitude = f.value * std::max(Real{1}, r == 0 ? 1 : 1 / std::abs(r));
+  f.slope_magnitude = std::max(std::abs(f.slope), 0.5L);
   return f;
 }
 
@@ -174,6 +185,7 @@ struct Factor {
   Real value = 0;
   Real first = 0;
   Real second = 0;
+  Real first_error = 0;  // where `first` is a difference, the sum of its operands
 };
 Element Product(const Factor& w, const Factor& b) {
   Element e;
@@ -181,9 +193,10 @@ Element Product(const Factor& w, const Factor& b) {
   e.gradient = w.first * b.value + w.value * b.first;
   e.hessian = w.second * b.value + 2 * w.first * b.first + w.value * b.second;
   e.value_magnitude = std::abs(e.value);
-  e.gradient_magnitude = std::abs(w.first * b.value) + std::abs(w.value * b.first);
+  const Real b_first = std::max(std::abs(b.first), b.first_error);
+  e.gradient_magnitude = std::abs(w.first * b.value) + std::abs(w.value) * b_first;
   e.hessian_magnitude =
-      std::abs(w.second * b.value) + std::abs(2 * w.first * b.first) + std::abs(w.value * b.second);
+      std::abs(w.second * b.value) + std::abs(2 * w.first) * b_first + std::abs(w.value * b.second);
   return e;
 }
 
@@ -200,14 +213,16 @@ Element WithCancellation(Element e, Real sum, Real difference) {
 Factor BinaryCrossEntropy(const Probability& p, const Probability& n, Real target) {
   const Real positive = target == 0 ? 0 : -target * p.log;
   const Real negative = target == 1 ? 0 : -(1 - target) * n.log;
-  return {positive + negative, Difference(p, target), p.value * p.complement};
+  return {positive + negative, Difference(p, target), p.value * p.complement,
+          DifferenceMagnitude(p, target)};
 }
 
 Element SquaredErrorElement(const Probability& p, Real target) {
   const Real d = Difference(p, target);
   const Real slope = p.value * p.complement;
   const Real bend = slope * (p.complement - p.value);
-  return Product({d, slope, bend}, {d, slope, bend});
+  const Factor factor = {d, slope, bend};
+  return WithCancellation(Product(factor, factor), DifferenceMagnitude(p, target), d);
 }
 
 // x^power as a function of z, where dx/dz = d1 and d2x/dz2 = d2.
@@ -215,7 +230,7 @@ Factor Power(Real x, Real d1, Real d2, Real power) {
   if (power == 0) return {1, 0, 0};
   if (power == 1) return {x, d1, d2};
   // Where x vanishes, so do its derivatives, or the power is at least 2.
-  if (x == 0) return {0, 0, power == 2 ? 2 * d1 * d1 : 0};
+  if (x < kVanished) return {0, 0, power == 2 ? 2 * d1 * d1 : 0};
   const Real slope = power * std::pow(x, power - 1);
   return {std::pow(x, power), slope * d1,
           power * (power - 1) * std::pow(x, power - 2) * d1 * d1 + slope * d2};
@@ -231,7 +246,7 @@ Element QualityFocal(Real beta, const Probability& p, const Probability& n, Real
   const Real sign = d < 0 ? -1 : 1;
   if (d == 0 && beta != 0 && beta < 2) return {};
   const Element e = Product(Power(std::abs(d), sign * Slope(p), sign * Bend(p), beta), bce);
-  return beta == 0 ? e : WithCancellation(e, p.value + target, d);
+  return beta == 0 ? e : WithCancellation(e, DifferenceMagnitude(p, target), d);
 }
 
 Element Varifocal(Real alpha, Real gamma, const Probability& p, const Probability& n, Real target,
@@ -386,19 +401,20 @@ std::vector<Term> TargetTerms(Form form, const Parameters& parameters,
   const auto top_class = static_cast<size_t>(top - probabilities.begin());
   // sum p_k = 1, so that a constant taken off every slope changes no derivative by a logit. The
   // largest class's slope is what would cancel.
-  const Real gauge = Evaluate(form, parameters, *top, targets[top_class]).slope;
+  const OfProbability largest = Evaluate(form, parameters, *top, targets[top_class]);
   std::vector<Term> terms;
   for (size_t k = 0; k < targets.size(); ++k) {
     const Probability& p = probabilities[k];
     const OfProbability f = Evaluate(form, parameters, p, targets[k]);
-    const Real slope = p.value * (f.slope - gauge);
+    const Real slope = p.value * (f.slope - largest.slope);
+    const Real slope_magnitude = p.value * (f.slope_magnitude + largest.slope_magnitude);
     Term t;
     t.value = f.value;
     t.first = slope;
     t.second = f.curvature + slope;
     t.value_magnitude = f.value_magnitude;
-    t.first_magnitude = std::abs(slope);
-    t.second_magnitude = f.curvature + std::abs(slope);
+    t.first_magnitude = slope_magnitude;
+    t.second_magnitude = f.curvature + slope_magnitude;
     if (form == Form::kSymmetricCrossEntropy) {
       const Term forward = Scaled(CrossEntropy(p), parameters.alpha * targets[k]);
       t.value += forward.value;

@@ -46,7 +46,7 @@ v1::ComputeRequest SomeRequest() {
 
 TEST(ParseMessageTest, ReadsAcrossSlicesOfAnySize) {
   const v1::ComputeRequest expected = SomeRequest();
-  for (const size_t slice_bytes : {1, 2, 3, 7, 1000}) {
+  for (const size_t slice_bytes : {1U, 2U, 3U, 7U, 1000U}) {
     v1::ComputeRequest parsed;
     grpc::ByteBuffer bytes = Bytes(expected.SerializeAsString(), slice_bytes);
     ASSERT_TRUE(ParseMessage(bytes, kLimit, parsed).ok()) << slice_bytes;

@@ -63,7 +63,8 @@ TEST(ToGrpcStatusTest, FieldViolationsArrive) {
 }
 
 TEST(ToGrpcStatusTest, OverloadTellsWhenToTryAgain) {
-  const grpc::Status status = ToGrpcStatus(Overloaded("busy", absl::Milliseconds(1250)));
+  const grpc::Status status =
+      ToGrpcStatus(Unavailable("busy", "OVERLOADED", absl::Milliseconds(1250)));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   const auto retry = Find<google::rpc::RetryInfo>(Details(status));
   EXPECT_EQ(retry.retry_delay().seconds(), 1);
@@ -75,7 +76,8 @@ TEST(ToGrpcStatusTest, ALimitDoesNotAskForAnotherTry) {
   const grpc::Status status = ToGrpcStatus(LimitExceeded("too large"));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(Info(status).reason(), "LIMIT_EXCEEDED");
-  for (const auto& detail : Details(status).details()) {
+  const google::rpc::Status details = Details(status);
+  for (const auto& detail : details.details()) {
     EXPECT_FALSE(detail.Is<google::rpc::RetryInfo>());
   }
 }

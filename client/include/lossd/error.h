@@ -12,8 +12,8 @@ namespace lossd {
 
 // One thing that was wrong with a request.
 struct FieldViolation {
-  std::string field;        // its path in the request: "logits.shape", "loss.focal.gamma"
-  std::string description;  // what was there, and what was expected
+  std::string field;        // its path in the request: "labels[17]", "loss.focal.gamma"
+  std::string description;  // what was there, and what was expected: "= 12 is not in [0, 10)"
 };
 
 // The violations that the status of a failed call carries; none when it carries none. The status
@@ -22,7 +22,7 @@ struct FieldViolation {
 //
 //   const auto result = client.Compute(logits, labels);
 //   for (const auto& violation : lossd::FieldViolations(result.status())) {
-//     std::cerr << violation.field << ": " << violation.description << "\n";
+//     std::cerr << violation.field << " " << violation.description << "\n";
 //   }
 std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 

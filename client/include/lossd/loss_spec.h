@@ -6,6 +6,8 @@
 #include <variant>
 
 #include "lossd/class_weighting.h"
+#include "lossd/logit_adjustment.h"
+#include "lossd/mining.h"
 
 namespace lossd {
 
@@ -102,6 +104,11 @@ struct LossSpec {
 
   // λ ≥ 0, softmax: adds λ ln²(Σ e^z).
   double z_loss = 0.0;
+
+  // After the temperature. An adjustment or a method that the server does not know is answered with
+  // UNIMPLEMENTED.
+  LogitAdjustment logit_adjustment = {};
+  Mining mining = {};
 };
 
 }  // namespace lossd

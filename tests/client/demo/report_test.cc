@@ -72,15 +72,25 @@ TEST(RecallReportTest, ShowsRecallBesideTheTestCount) {
 }
 
 TEST(RecallReportTest, SaysWhichLossRescuesAndWhichDoesNot) {
-  const std::string report = RecallReport(Models({1, 2, 1, 2, 0}), kRare);
-  EXPECT_THAT(report, HasSubstr("Plain cross entropy finds 2 of them."));
-  EXPECT_THAT(report, HasSubstr("balanced cross entropy finds 3, 1 more than cross entropy, with "
-                                "accuracy +1.00 points.\n"));
+  std::vector<TrainedModel> models = Models({4, 8, 4, 6, 0});
+  for (TrainedModel& model : models) {
+    model.test_statistics.count[1] = 8;
+    model.test_statistics.count[0] = 84;
+    model.test_statistics.correct_count[0] = 84;
+  }
+  const std::string report = RecallReport(models, kRare);
+  EXPECT_THAT(report, HasSubstr("Plain cross entropy finds 5 of them.\n"));
+  EXPECT_THAT(report, HasSubstr("  balanced cross entropy finds 9, 4 more than cross entropy, with "
+                                "accuracy +4.00 points.\n"));
   EXPECT_THAT(report,
-              HasSubstr("  focal (gamma 2) finds 2, as many as cross entropy, with accuracy "
-                        "+0.00 points: on balance it rescues none.\n"));
-  EXPECT_THAT(report, HasSubstr("squared error finds 1, 1 fewer than cross entropy, with "
-                                "accuracy -1.00 points: on balance it rescues none."));
+              HasSubstr("  focal (gamma 2) finds 5, as many as cross entropy, with accuracy "
+                        "+0.00 points: it rescues none.\n"));
+  EXPECT_THAT(report,
+              HasSubstr("  weighted focal (gamma 2) finds 7, 2 more than cross entropy, with "
+                        "accuracy +2.00 points: too few to tell from chance.\n"));
+  EXPECT_THAT(report,
+              HasSubstr("  squared error finds 1, 4 fewer than cross entropy, with accuracy "
+                        "-4.00 points: on balance it rescues none.\n"));
   EXPECT_THAT(report, HasSubstr("the mean of the recalls, that of balanced cross entropy, 85.71%"));
 }
 

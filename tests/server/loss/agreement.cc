@@ -120,10 +120,25 @@ void CheckLosses(const oracle::Problem& problem, const oracle::Answer& expected,
 }
 
 // Entries of 0.001 and less stem from an exp(z_j - z_m) of a large difference, as small losses do.
+// A positive Hessian's floor is rounded to T.
 template <class T>
-void CheckMatrix(const oracle::Problem& problem, double order, const oracle::Matrix& expected,
-                 const oracle::Matrix& scales, const std::vector<T>& actual, double factor,
-                 const char* name, Comparison* comparison) {
+double FloorTolerance(const oracle::Problem& problem) {
+  return problem.hessian_mode == oracle::HessianMode::kPositive ? kEpsilon<T> * 1e-16 : 0;
+}
+
+// What entries may be off by: what `order` allows of the `scales`, `tinies` smallest numbers, and
+// `slack`. `factor` is what the reduction has multiplied entries and their errors by.
+struct Allowance {
+  double order = 1;
+  double factor = 1;
+  double tinies = 1;
+  double slack = 0;
+};
+
+template <class T>
+void CheckMatrix(const oracle::Problem& problem, const Allowance& allowance, const char* name,
+                 const oracle::Matrix& expected, const oracle::Matrix& scales,
+                 const std::vector<T>& actual, Comparison* comparison) {
   const size_t classes = problem.classes();
   ASSERT_EQ(actual.size(), problem.rows() * classes);
   for (size_t i = 0; i < problem.rows(); ++i) {
@@ -132,8 +147,9 @@ void CheckMatrix(const oracle::Problem& problem, double order, const oracle::Mat
       const double scale = problem.activation == oracle::Activation::kSoftmax
                                ? row_scale
                                : Scale(problem, scales, i, k);
-      const double allowed =
-          Tolerance<T>(order, scale / factor) * scale + kTiny<T> * std::max(1.0, factor);
+      const double relative = Tolerance<T>(allowance.order, scale / allowance.factor);
+      const double smallest = allowance.tinies * kTiny<T> * std::max(1.0, allowance.factor);
+      const double allowed = relative * scale + smallest + allowance.slack;
       comparison->Check(static_cast<double>(actual[i * classes + k]), expected(i, k), allowed, name,
                         i, k);
     }
@@ -194,13 +210,16 @@ void ExpectAgrees(const oracle::Problem& problem, const oracle::Answer& expected
 
   Comparison comparison(what);
   CheckLosses<T>(problem, expected, actual, &comparison);
-  CheckMatrix<T>(problem, order, expected.gradient,
-                 is_free ? expected.gradient : expected.gradient_magnitude, actual.gradient, factor,
-                 "gradient", &comparison);
-  CheckMatrix<T>(problem, order + 1, expected.hessian_diagonal, expected.hessian_magnitude,
-                 actual.hessian_diagonal, 1, "hessian_diagonal", &comparison);
-  CheckMatrix<T>(problem, 1, expected.probabilities, expected.probabilities, actual.probabilities,
-                 1, "probabilities", &comparison);
+  CheckMatrix<T>(problem, {order, factor}, "gradient", expected.gradient,
+                 is_free ? expected.gradient : expected.gradient_magnitude, actual.gradient,
+                 &comparison);
+  // What a p below the smallest normal number loses comes back times gamma (gamma + 1) log p, with
+  // log p up to 90 there.
+  CheckMatrix<T>(problem, {order + 1, 1, 10 * order * order, FloorTolerance<T>(problem)},
+                 "hessian_diagonal", expected.hessian_diagonal, expected.hessian_magnitude,
+                 actual.hessian_diagonal, &comparison);
+  CheckMatrix<T>(problem, {}, "probabilities", expected.probabilities, expected.probabilities,
+                 actual.probabilities, &comparison);
   for (size_t i = 0; i < expected.log_sum_exp.size(); ++i) {
     const double largest =
         *std::max_element(&problem.logits(i, 0), &problem.logits(i, 0) + problem.classes());
@@ -214,19 +233,19 @@ void ExpectAgrees(const oracle::Problem& problem, const oracle::Answer& expected
 
 template <class T>
 void ExpectAgrees(const oracle::Problem& problem, Worst* worst) {
-  ExpectAgrees<T>(problem, oracle::Evaluate(problem), Run<T>(problem), worst);
+  ExpectAgrees<T>(problem, oracle::Evaluate(problem), RunProblem<T>(problem), worst);
 }
 
 void ExpectAgreesInBothTypes(const oracle::Problem& problem, Worst* worst) {
   const oracle::Answer expected = oracle::Evaluate(problem);
-  ExpectAgrees<double>(problem, expected, Run<double>(problem), worst);
+  ExpectAgrees<double>(problem, expected, RunProblem<double>(problem), worst);
   const auto is_float = [](const auto& matrix) {
     return std::all_of(matrix.begin(), matrix.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });
   };
   if (is_float(problem.logits) && (!problem.targets || is_float(*problem.targets))) {
-    ExpectAgrees<float>(problem, expected, Run<float>(problem), worst);
+    ExpectAgrees<float>(problem, expected, RunProblem<float>(problem), worst);
   }
 }
 
@@ -235,7 +254,7 @@ void ExpectStatisticsAgree(const oracle::Problem& problem) {
   SCOPED_TRACE(absl::StrCat(kIsFloat<T> ? "float32 " : "float64 ", Describe(problem)));
   using ::testing::ContainerEq;
   const oracle::Answer expected = oracle::Evaluate(problem);
-  const Result actual = Run<T>(problem).result;
+  const Result actual = RunProblem<T>(problem).result;
   const double tolerance = kIsFloat<T> ? 1e-5 : 1e-12;
   const auto expect_near = [&](const auto& values, const auto& references, double scale,
                                const char* name) {

@@ -73,8 +73,8 @@ void ExpectInvariance(const Problem& whole) {
   const Executor one(1);
   const Executor several(4);
   const size_t classes = whole.classes();
-  const Computed<T> reference = Run<T>(whole, one);
-  const Computed<T> threaded = Run<T>(whole, several);
+  const Computed<T> reference = RunProblem<T>(whole, one);
+  const Computed<T> threaded = RunProblem<T>(whole, several);
   ExpectSameRows(reference, 0, threaded, 0, whole.rows(), classes);
   EXPECT_EQ(reference.result.loss_sum, threaded.result.loss_sum);
   EXPECT_EQ(reference.result.loss, threaded.result.loss);
@@ -86,9 +86,9 @@ void ExpectInvariance(const Problem& whole) {
   for (const size_t row :
        {size_t{0}, size_t{1}, size_t{15}, size_t{63}, size_t{2049}, whole.rows() - 1}) {
     SCOPED_TRACE(row);
-    ExpectSameRows(reference, row, Run<T>(RowsOf(whole, {row}), one), 0, 1, classes);
-    ExpectSameRows(reference, row, Run<T>(RowsOf(whole, {9, 8, 7, 6, 5, 4, row}), several), 6, 1,
-                   classes);
+    ExpectSameRows(reference, row, RunProblem<T>(RowsOf(whole, {row}), one), 0, 1, classes);
+    ExpectSameRows(reference, row, RunProblem<T>(RowsOf(whole, {9, 8, 7, 6, 5, 4, row}), several),
+                   6, 1, classes);
   }
 }
 
@@ -98,7 +98,7 @@ void ExpectInvarianceOfEveryForm(Activation activation, LabelKind labels, double
   for (const FormChoice& choice : FormChoices()) {
     if (activation == Activation::kSoftmax && !choice.has_softmax) continue;
     if (smoothing > 0 && !choice.has_smoothing) continue;
-    for (const size_t classes : {1, 2, 3, 10, 17, 64, 130}) {
+    for (const size_t classes : std::vector<size_t>{1, 2, 3, 10, 17, 64, 130}) {
       Problem problem = Draw(activation, labels, {4096, classes}, 3, random);
       problem.label_smoothing = smoothing;
       SetForm(choice, &problem);
@@ -146,11 +146,11 @@ TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
   for (const FormChoice& choice : FormChoices()) {
     for (const Activation activation : ActivationsOf(choice)) {
       for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
-        for (const size_t classes : {2, 10, 100}) {
+        for (const size_t classes : std::vector<size_t>{2, 10, 100}) {
           Problem problem = Draw(activation, labels, {50, classes}, 4, random);
           SetForm(choice, &problem);
           SCOPED_TRACE(Describe(problem));
-          const Computed<float> all = Run<float>(problem);
+          const Computed<float> all = RunProblem<float>(problem);
           const ProblemBatch<float> batch(problem);
           std::vector<float> losses(all.losses.size());
           Outputs outputs;

@@ -137,7 +137,7 @@ TEST(ExecutorOfThisMachineTest, AvailableCpusAreWithinTheAffinityMask) {
 TEST(ExecutorOfThisMachineTest, OnePinnedCpuIsOneAvailableCpu) {
   cpu_set_t all;
   ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
-  int first = 0;
+  size_t first = 0;
   while (!CPU_ISSET(first, &all)) ++first;
   cpu_set_t one;
   CPU_ZERO(&one);

@@ -43,7 +43,7 @@ TEST(HessianTest, ExactAgreesWithTheOracle) {
 
 template <class T>
 void ExpectAtLeastTheFloor(const Problem& problem) {
-  for (const T h : Run<T>(problem).hessian_diagonal) {
+  for (const T h : RunProblem<T>(problem).hessian_diagonal) {
     EXPECT_GE(static_cast<double>(h), kFloor) << Describe(problem);
   }
 }
@@ -78,7 +78,7 @@ TEST(HessianTest, PositiveHoldsItsFloorAfterWeightsAndReduction) {
       }
       // Nothing but ignored samples: the divisor is 0.
       problem.class_ids->assign(6, 1);
-      for (const float h : Run<float>(problem).hessian_diagonal) {
+      for (const float h : RunProblem<float>(problem).hessian_diagonal) {
         EXPECT_EQ(h, static_cast<float>(kFloor)) << Describe(problem);
       }
       problem.reduction = oracle::Reduction::kNone;
@@ -97,9 +97,9 @@ TEST(HessianTest, PositiveDropsWhatMakesFocalConcave) {
   problem.form = oracle::Form::kFocal;
   problem.logits = {{-3, 0}};
   problem.class_ids = {0};
-  EXPECT_NEAR(Run<double>(problem).hessian_diagonal[0], -0.020088866690838601, 1e-15);
+  EXPECT_NEAR(RunProblem<double>(problem).hessian_diagonal[0], -0.020088866690838601, 1e-15);
   problem.hessian_mode = HessianMode::kPositive;
-  EXPECT_NEAR(Run<double>(problem).hessian_diagonal[0], 0.053437096941828728, 1e-15);
+  EXPECT_NEAR(RunProblem<double>(problem).hessian_diagonal[0], 0.053437096941828728, 1e-15);
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ void ExpectAgreesWithTheOracle(const Values& p, const Values& q, size_t outcomes
 TEST(InformationTest, KlDivergenceIsCrossEntropyMinusEntropy) {
   std::mt19937_64 random(1);
   std::exponential_distribution<double> weight(1);
-  for (const size_t outcomes : {1, 2, 3, 17, 1000}) {
+  for (const size_t outcomes : std::vector<size_t>{1, 2, 3, 17, 1000}) {
     Values p(5 * outcomes);
     Values q(5 * outcomes);
     for (double& w : p) w = weight(random);

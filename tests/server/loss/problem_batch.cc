@@ -226,14 +226,14 @@ Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOpti
 }
 
 template <class T>
-Computed<T> Run(const oracle::Problem& problem, const Executor& executor) {
+Computed<T> RunProblem(const oracle::Problem& problem, const Executor& executor) {
   const ProblemBatch<T> batch(problem);
   return RunBatch<T>(batch.batch(), SpecOf(problem), OptionsOf(problem), executor);
 }
 
 template <class T>
-Computed<T> Run(const oracle::Problem& problem) {
-  return Run<T>(problem, Executor(1));
+Computed<T> RunProblem(const oracle::Problem& problem) {
+  return RunProblem<T>(problem, Executor(1));
 }
 
 template class ProblemBatch<float>;
@@ -242,10 +242,10 @@ template Computed<float> RunBatch<float>(const Batch&, const LossSpec&, const Co
                                          const Executor&);
 template Computed<double> RunBatch<double>(const Batch&, const LossSpec&, const ComputeOptions&,
                                            const Executor&);
-template Computed<float> Run<float>(const oracle::Problem&);
-template Computed<double> Run<double>(const oracle::Problem&);
-template Computed<float> Run<float>(const oracle::Problem&, const Executor&);
-template Computed<double> Run<double>(const oracle::Problem&, const Executor&);
+template Computed<float> RunProblem<float>(const oracle::Problem&);
+template Computed<double> RunProblem<double>(const oracle::Problem&);
+template Computed<float> RunProblem<float>(const oracle::Problem&, const Executor&);
+template Computed<double> RunProblem<double>(const oracle::Problem&, const Executor&);
 
 std::string Describe(const oracle::Problem& problem) {
   std::string text(FormName(problem));

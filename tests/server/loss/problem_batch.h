@@ -58,9 +58,9 @@ template <class T>
 Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                      const Executor& executor);
 template <class T>
-Computed<T> Run(const oracle::Problem& problem);
+Computed<T> RunProblem(const oracle::Problem& problem);
 template <class T>
-Computed<T> Run(const oracle::Problem& problem, const Executor& executor);
+Computed<T> RunProblem(const oracle::Problem& problem, const Executor& executor);
 
 // One line that says what a problem is.
 std::string Describe(const oracle::Problem& problem);

@@ -36,7 +36,7 @@ Problem RoundProbabilities() {
 
 TEST(StatisticsTest, ClassColumnsByHand) {
   const Problem problem = RoundProbabilities();
-  const Result result = Run<double>(problem).result;
+  const Result result = RunProblem<double>(problem).result;
   const ClassStatistics& columns = *result.class_statistics;
   EXPECT_THAT(columns.count, ElementsAre(1, 2, 1, 0));
   EXPECT_THAT(columns.frequency, ElementsAre(0.25, 0.5, 0.25, 0));
@@ -62,7 +62,7 @@ TEST(StatisticsTest, ClassColumnsByHand) {
 TEST(StatisticsTest, DifficultyByHand) {
   Problem problem = RoundProbabilities();
   problem.hard_threshold = 0.3;
-  const Difficulty difficulty = *Run<double>(problem).result.difficulty;
+  const Difficulty difficulty = *RunProblem<double>(problem).result.difficulty;
   // p_t: 0.25, 0.4, 0.125, 0.625
   EXPECT_THAT(difficulty.bin_edges, ElementsAre(0, Near(0.1), Near(0.2), Near(0.3), Near(0.4), 0.5,
                                                 Near(0.6), Near(0.7), Near(0.8), Near(0.9), 1));
@@ -83,7 +83,7 @@ TEST(StatisticsTest, ABinHoldsItsLowerEdgeAndTheLastOneHoldsOne) {
   // p_t = 1/2 exactly, 1 exactly (in double), and 0 exactly.
   problem.logits = {{0, 0}, {800, 0}, {0, 800}};
   problem.class_ids = {0, 0, 0};
-  const Difficulty difficulty = *Run<double>(problem).result.difficulty;
+  const Difficulty difficulty = *RunProblem<double>(problem).result.difficulty;
   EXPECT_THAT(difficulty.count, ElementsAre(1, 0, 0, 0, 0, 1, 0, 0, 0, 1));
   // Hard is below the threshold, not at it.
   EXPECT_EQ(difficulty.hard_count, 1);
@@ -93,7 +93,7 @@ TEST(StatisticsTest, ANotANumberIsInNoBin) {
   Problem problem;
   problem.logits = {{0, 0}, {std::nan(""), 0}};
   problem.class_ids = {0, 0};
-  const Result result = Run<double>(problem).result;
+  const Result result = RunProblem<double>(problem).result;
   EXPECT_THAT(result.difficulty->count, ElementsAre(0, 0, 0, 0, 0, 1, 0, 0, 0, 0));
   EXPECT_EQ(result.difficulty->hard_count, 0);
   EXPECT_THAT(result.class_statistics->count, ElementsAre(2, 0));
@@ -103,7 +103,7 @@ TEST(StatisticsTest, SharesOfNothingAreZero) {
   Problem problem;
   problem.logits = {{1e4, 0}};
   problem.class_ids = {0};
-  const Result result = Run<double>(problem).result;
+  const Result result = RunProblem<double>(problem).result;
   EXPECT_THAT(result.class_statistics->loss_share, Each(0.0));
   EXPECT_THAT(result.class_statistics->gradient_share, Each(0.0));
   EXPECT_THAT(result.difficulty->loss_share, Each(0.0));
@@ -117,17 +117,17 @@ TEST(StatisticsTest, TopKBreaksTiesByPlace) {
   problem.class_ids = {0, 1, 0, 3};
   problem.top_k = {1, 2, 3, 4, 100};
   // Places: 1st, 2nd, 4th, 4th.
-  EXPECT_THAT(Run<float>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
-  EXPECT_THAT(Run<double>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
+  EXPECT_THAT(RunProblem<float>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
+  EXPECT_THAT(RunProblem<double>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
   problem.ignore_index = 1;
-  EXPECT_THAT(Run<float>(problem).result.top_k_correct, ElementsAre(1, 1, 1, 3, 3));
+  EXPECT_THAT(RunProblem<float>(problem).result.top_k_correct, ElementsAre(1, 1, 1, 3, 3));
 }
 
 TEST(StatisticsTest, ASoftSampleBelongsToItsLargestTargetTheFirstOnTies) {
   Problem problem;
   problem.logits = {{0, 1, 2}, {2, 1, 0}};
   problem.targets = Matrix{{0.25, 0.375, 0.375}, {0.5, 0.25, 0.25}};
-  const Result result = Run<double>(problem).result;
+  const Result result = RunProblem<double>(problem).result;
   EXPECT_THAT(result.class_statistics->count, ElementsAre(1, 1, 0));
   EXPECT_THAT(result.class_statistics->correct_count, ElementsAre(1, 0, 0));
   EXPECT_THAT(result.class_statistics->predicted_count, ElementsAre(1, 0, 1));
@@ -139,11 +139,15 @@ TEST(StatisticsTest, SigmoidColumnsCountPositivesAndAgreement) {
   problem.activation = Activation::kSigmoid;
   problem.logits = {{1, -1}, {-2, 3}, {0, 5}};
   problem.targets = Matrix{{1, 0.5}, {0, 1}, {0.75, 0.25}};
-  const ClassStatistics columns = *Run<double>(problem).result.class_statistics;
+  const ClassStatistics columns = *RunProblem<double>(problem).result.class_statistics;
   // t >= 1/2 is positive, z > 0 predicts it.
   EXPECT_THAT(columns.count, ElementsAre(2, 2));
   EXPECT_THAT(columns.predicted_count, ElementsAre(1, 2));
   EXPECT_THAT(columns.correct_count, ElementsAre(2, 1));
+  // p_t of t = 1/2 is 1/2, an edge between bins.
+  (*problem.targets)(0, 1) = 0.625;
+  (*problem.targets)(2, 0) = 1;
+  problem.logits(2, 0) = 0.25;
   ExpectStatisticsAgree<double>(problem);
 }
 
@@ -151,8 +155,8 @@ TEST(StatisticsTest, OneLogitRowsHaveANegativeAndAPositiveClass) {
   Problem problem;
   problem.activation = Activation::kSigmoid;
   problem.logits = {{1}, {-2}, {-0.5}, {3}};
-  problem.binary_labels = xt::xtensor<int64_t, 2>{{1}, {0}, {1}, {0}};
-  const ClassStatistics columns = *Run<double>(problem).result.class_statistics;
+  problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1}, {0}, {1}, {0}});
+  const ClassStatistics columns = *RunProblem<double>(problem).result.class_statistics;
   EXPECT_THAT(columns.count, ElementsAre(2, 2));
   EXPECT_THAT(columns.predicted_count, ElementsAre(2, 2));
   EXPECT_THAT(columns.correct_count, ElementsAre(1, 1));
@@ -195,6 +199,27 @@ TEST(StatisticsTest, UpstreamGradientChangesNoStatistic) {
     problem.upstream_gradient.push_back(static_cast<double>(i) - 7);
   }
   ExpectStatisticsAgree<double>(problem);
+}
+
+TEST(StatisticsTest, IgnoredSamplesDoNotVanish) {
+  for (const FormChoice& choice : FormChoices()) {
+    for (const Activation activation : ActivationsOf(choice)) {
+      for (const double smoothing : {0.0, 0.125}) {
+        if (smoothing > 0 && !choice.has_smoothing) continue;
+        Problem problem;
+        problem.activation = activation;
+        SetForm(choice, &problem);
+        // Were it a sample of class 0, it would be as wrong as can be.
+        problem.logits = {{-30, 30}, {0, 0}};
+        problem.class_ids = {9, 0};
+        problem.ignore_index = 9;
+        problem.label_smoothing = smoothing;
+        const Result result = RunProblem<double>(problem).result;
+        EXPECT_EQ(result.vanishing_count, 0) << Describe(problem);
+        EXPECT_EQ(result.difficulty->hard_count, 0) << Describe(problem);
+      }
+    }
+  }
 }
 
 TEST(StatisticsTest, NothingIsCountedThatWasNotAskedFor) {

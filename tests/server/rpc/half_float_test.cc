@@ -102,7 +102,7 @@ TEST(HalfFloat, OverflowsToInfinityFromHalfAStepPastTheLargest) {
 }
 
 TEST(HalfFloat, UnderflowsToZeroOfTheSameSign) {
-  EXPECT_EQ(DoubleToFloat16(0x1p-25), 0x0000);            // a tie with zero, which is even
+  EXPECT_EQ(DoubleToFloat16(0x1p-25), 0x0000);  // a tie with zero, which is even
   EXPECT_EQ(DoubleToFloat16(0x1.0000001p-25), 0x0001);
   EXPECT_EQ(DoubleToFloat16(-0x1p-60), 0x8000);
   EXPECT_EQ(DoubleToFloat16(5e-324), 0x0000);

@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "tests/server/rpc/call_handlers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/rpc/call_handlers.h"
 
 namespace lossd::rpc {
 namespace {

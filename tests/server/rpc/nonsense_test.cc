@@ -426,8 +426,7 @@ TEST(Nonsense, InClassWeights) {
           {"labels { int_values: [0, 3] } class_count: 3", "labels[1] = 3 is not in [0, 3)"},
           {"labels { int_values: 0 } class_count: -1",
            "class_count = -1, expected >= 1, or 0 for what the source says"},
-          {"labels {}",
-           "class_count is not set, expected the number of classes beside no labels"},
+          {"labels {}", "class_count is not set, expected the number of classes beside no labels"},
           {"labels { float_values: [0, 1] }",
            "labels.shape = [2], expected [N, C] with C >= 1 for float labels"},
           {"labels { shape: [1, 2] float_values: [0, nan] }",
@@ -455,8 +454,7 @@ TEST(Nonsense, InClassWeights) {
            "schemes[1].counts is set, expected the request's own labels or counts alone"},
       },
       compute);
-  EXPECT_TRUE(
-      compute(FromText<v1::ComputeClassWeightsRequest>("counts { int_values: 3 }")).ok());
+  EXPECT_TRUE(compute(FromText<v1::ComputeClassWeightsRequest>("counts { int_values: 3 }")).ok());
 }
 
 TEST(Nonsense, InInformation) {
@@ -484,8 +482,7 @@ TEST(Nonsense, InInformation) {
           {"p { float_values: [1, 1] } base: 4", "base = 4 is not an InformationBase"},
       },
       measure);
-  EXPECT_TRUE(
-      measure(FromText<v1::MeasureInformationRequest>("p { float_values: [1, 1] }")).ok());
+  EXPECT_TRUE(measure(FromText<v1::MeasureInformationRequest>("p { float_values: [1, 1] }")).ok());
 }
 
 // One round trip is enough to learn of everything.
@@ -501,8 +498,7 @@ TEST(Nonsense, ListsEverythingThatIsWrong) {
                           "loss.label_smoothing = 2 is not in [0, 1)",
                           "outputs.hard_threshold = 7 is not in (0, 1)",
                           "sample_weights[1] = -1, expected a finite number >= 0",
-                          "labels[0] = 5 is not in [0, 3)",
-                          "reduction = 9 is not a Reduction"));
+                          "labels[0] = 5 is not in [0, 3)", "reduction = 9 is not a Reduction"));
   EXPECT_THAT(std::string(status.message()),
               StartsWith("loss.focal.gamma = -1, expected a finite number >= 0; "));
 }

@@ -1,33 +1,20 @@
 #include "server/rpc/tensor_values.h"
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "tests/server/rpc/call_handlers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/rpc/tensor_encoder.h"
+#include "tests/server/rpc/call_handlers.h"
+#include "tests/server/rpc/tensors.h"
 
 namespace lossd::rpc {
 namespace {
 
 using ::testing::ElementsAre;
-
-template <class T>
-std::string Bytes(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
-
-v1::Tensor DataTensor(v1::DataType type, int64_t size, const std::string& data) {
-  v1::Tensor tensor;
-  tensor.set_data_type(type);
-  tensor.add_shape(size);
-  tensor.set_data(data);
-  return tensor;
-}
 
 TensorView View(const v1::Tensor& tensor) {
   FieldViolations violations;
@@ -54,25 +41,23 @@ std::vector<int64_t> Integers(const v1::Tensor& tensor) {
 }
 
 TEST(TensorValues, ReadsTheBytesOfEveryFloatType) {
-  EXPECT_THAT(Floats<float>(DataTensor(v1::DATA_TYPE_FLOAT32, 3, Bytes<float>({1.5F, -2, 0.1F}))),
+  EXPECT_THAT(Floats<float>(DataTensor<float>(v1::DATA_TYPE_FLOAT32, {3}, {1.5F, -2, 0.1F})),
               ElementsAre(1.5F, -2, 0.1F));
-  EXPECT_THAT(Floats<double>(DataTensor(v1::DATA_TYPE_FLOAT64, 2, Bytes<double>({0.1, 1e300}))),
+  EXPECT_THAT(Floats<double>(DataTensor<double>(v1::DATA_TYPE_FLOAT64, {2}, {0.1, 1e300})),
               ElementsAre(0.1, 1e300));
-  EXPECT_THAT(
-      Floats<float>(DataTensor(v1::DATA_TYPE_FLOAT16, 3, Bytes<uint16_t>({0x3c00, 0xc100, 1}))),
-      ElementsAre(1, -2.5F, 0x1p-24F));
-  EXPECT_THAT(
-      Floats<float>(DataTensor(v1::DATA_TYPE_BFLOAT16, 2, Bytes<uint16_t>({0x3f80, 0xc020}))),
-      ElementsAre(1, -2.5F));
+  EXPECT_THAT(Floats<float>(DataTensor<uint16_t>(v1::DATA_TYPE_FLOAT16, {3}, {0x3c00, 0xc100, 1})),
+              ElementsAre(1, -2.5F, 0x1p-24F));
+  EXPECT_THAT(Floats<float>(DataTensor<uint16_t>(v1::DATA_TYPE_BFLOAT16, {2}, {0x3f80, 0xc020})),
+              ElementsAre(1, -2.5F));
 }
 
 TEST(TensorValues, ReadsTheBytesOfEveryIntegerType) {
-  EXPECT_THAT(Integers(DataTensor(v1::DATA_TYPE_INT32, 2, Bytes<int32_t>({-100, 1 << 30}))),
+  EXPECT_THAT(Integers(DataTensor<int32_t>(v1::DATA_TYPE_INT32, {2}, {-100, 1 << 30})),
               ElementsAre(-100, 1 << 30));
   const int64_t large = std::numeric_limits<int64_t>::min();
-  EXPECT_THAT(Integers(DataTensor(v1::DATA_TYPE_INT64, 2, Bytes<int64_t>({large, 7}))),
+  EXPECT_THAT(Integers(DataTensor<int64_t>(v1::DATA_TYPE_INT64, {2}, {large, 7})),
               ElementsAre(large, 7));
-  EXPECT_THAT(Integers(DataTensor(v1::DATA_TYPE_UINT8, 3, Bytes<uint8_t>({0, 200, 255}))),
+  EXPECT_THAT(Integers(DataTensor<uint8_t>(v1::DATA_TYPE_UINT8, {3}, {0, 200, 255})),
               ElementsAre(0, 200, 255));
 }
 
@@ -92,8 +77,8 @@ TEST(TensorValues, ReadsUnalignedBytes) {
 
 TEST(TensorValues, RoundsValueListsToTheirType) {
   EXPECT_THAT(Floats<double>(FromText<v1::Tensor>("float_values: 0.1")), ElementsAre(0.1));
-  EXPECT_THAT(Floats<float>(FromText<v1::Tensor>(
-                  "float_values: [0.1, 1e300] data_type: DATA_TYPE_FLOAT32")),
+  EXPECT_THAT(Floats<float>(
+                  FromText<v1::Tensor>("float_values: [0.1, 1e300] data_type: DATA_TYPE_FLOAT32")),
               ElementsAre(0.1F, std::numeric_limits<float>::infinity()));
   // 1 + 2^-11 + 2^-40, which two roundings would make 1.
   EXPECT_THAT(Floats<float>(FromText<v1::Tensor>(
@@ -117,7 +102,8 @@ TEST(TensorValues, RejectsIntegersOutsideTheirType) {
     std::vector<std::string> violations;
   };
   const Case cases[] = {
-      {"int_values: [0, 256] data_type: DATA_TYPE_UINT8", {"x[1] = 256 is not in [0, 255] of UINT8"}},
+      {"int_values: [0, 256] data_type: DATA_TYPE_UINT8",
+       {"x[1] = 256 is not in [0, 255] of UINT8"}},
       {"int_values: [-1] data_type: DATA_TYPE_UINT8", {"x[0] = -1 is not in [0, 255] of UINT8"}},
       {"shape: [2, 1] int_values: [0, 2147483648] data_type: DATA_TYPE_INT32",
        {"x[1, 0] = 2147483648 is not in [-2147483648, 2147483647] of INT32"}},

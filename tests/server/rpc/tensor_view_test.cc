@@ -4,9 +4,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/server/rpc/call_handlers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/rpc/call_handlers.h"
 
 namespace lossd::rpc {
 namespace {
@@ -35,8 +35,7 @@ TEST(TensorView, ResolvesTheDefaultTypes) {
       {"float_values: 1 data_type: DATA_TYPE_BFLOAT16", v1::DATA_TYPE_UNSPECIFIED,
        v1::DATA_TYPE_BFLOAT16},
       {"int_values: 1", v1::DATA_TYPE_UNSPECIFIED, v1::DATA_TYPE_INT64},
-      {"int_values: 1 data_type: DATA_TYPE_UINT8", v1::DATA_TYPE_UNSPECIFIED,
-       v1::DATA_TYPE_UINT8},
+      {"int_values: 1 data_type: DATA_TYPE_UINT8", v1::DATA_TYPE_UNSPECIFIED, v1::DATA_TYPE_UINT8},
       {"shape: [0, 3]", v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT32},
       {"shape: [0, 3]", v1::DATA_TYPE_UNSPECIFIED, v1::DATA_TYPE_UNSPECIFIED},
   };
@@ -78,8 +77,8 @@ TEST(TensorView, TakesUpToEightAxes) {
 
 TEST(TensorView, KnowsTheSizeOfEveryType) {
   const std::pair<v1::DataType, size_t> sizes[] = {
-      {v1::DATA_TYPE_FLOAT32, 4}, {v1::DATA_TYPE_FLOAT64, 8}, {v1::DATA_TYPE_FLOAT16, 2},
-      {v1::DATA_TYPE_BFLOAT16, 2}, {v1::DATA_TYPE_INT32, 4},  {v1::DATA_TYPE_INT64, 8},
+      {v1::DATA_TYPE_FLOAT32, 4},  {v1::DATA_TYPE_FLOAT64, 8}, {v1::DATA_TYPE_FLOAT16, 2},
+      {v1::DATA_TYPE_BFLOAT16, 2}, {v1::DATA_TYPE_INT32, 4},   {v1::DATA_TYPE_INT64, 8},
       {v1::DATA_TYPE_UINT8, 1}};
   for (const auto& [type, size] : sizes) {
     v1::Tensor tensor;
@@ -104,7 +103,8 @@ TEST(TensorView, SaysWhatIsWrong) {
   const Case cases[] = {
       {"float_values: 1 int_values: 1",
        "x has float_values and int_values, expected at most one of data, float_values, int_values"},
-      {"shape: 1 data: 'abcd'", "x.data_type is not set, expected the type of the elements in data"},
+      {"shape: 1 data: 'abcd'",
+       "x.data_type is not set, expected the type of the elements in data"},
       {"float_values: 1 data_type: DATA_TYPE_INT32",
        "x.data_type = INT32 beside float_values, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"},
       {"int_values: 1 data_type: DATA_TYPE_FLOAT32",
@@ -135,8 +135,7 @@ TEST(TensorView, RejectsAnUnknownType) {
   tensor.set_data_type(static_cast<v1::DataType>(99));
   FieldViolations violations;
   EXPECT_FALSE(Check(tensor, violations));
-  EXPECT_THAT(Violations(violations.ToStatus()),
-              ElementsAre("x.data_type = 99 is not a DataType"));
+  EXPECT_THAT(Violations(violations.ToStatus()), ElementsAre("x.data_type = 99 is not a DataType"));
 }
 
 // Sizes that only fit when they are not multiplied: nothing is allocated, nothing overflows.

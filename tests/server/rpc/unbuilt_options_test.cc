@@ -17,8 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kBatch[] =
-    " logits { shape: [1, 2] float_values: [1, 2] } labels { int_values: 0 }";
+constexpr char kBatch[] = " logits { shape: [1, 2] float_values: [1, 2] } labels { int_values: 0 }";
 
 v1::ComputeRequest Request(absl::string_view rest) {
   return FromText<v1::ComputeRequest>(absl::StrCat(kBatch, rest));
@@ -51,8 +50,8 @@ TEST(UnbuiltOptions, AreNamed) {
   }
 }
 
-// Every form of the API is in the catalogue and computed, or it is named as one that is not. (A form
-// that the core does not have yet must not read as another one.)
+// Every form of the API is in the catalogue and computed, or it is named as one that is not. (A
+// form that the core does not have yet must not read as another one.)
 TEST(UnbuiltOptions, NameEveryFormOutsideTheCatalogue) {
   const auto* forms = v1::LossSpec::descriptor()->FindOneofByName("form");
   ASSERT_EQ(forms->field_count(), 12);
@@ -101,7 +100,8 @@ TEST(UnbuiltOptions, LetUnknownFieldsElsewherePass) {
 }
 
 TEST(UnbuiltOptions, SayWhichLossOfACompareRequestAsksForThem) {
-  auto request = FromText<v1::CompareRequest>(absl::StrCat(kBatch, "losses {} losses { focal {} }"));
+  auto request =
+      FromText<v1::CompareRequest>(absl::StrCat(kBatch, "losses {} losses { focal {} }"));
   AddUnknownField(*request.mutable_losses(1)->mutable_focal(), 7);
   ExpectUnimplemented(CallHandlers()->Compare(request, {}).status(),
                       "losses[1].focal has the unknown field 7");

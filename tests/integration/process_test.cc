@@ -1,0 +1,201 @@
+// The program as its users start and stop it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <string>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "lossd/v1/loss_service.grpc.pb.h"
+#include "tests/integration/child_process.h"
+
+namespace lossd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kProgram[] = LOSSD_PROGRAM;
+
+// The address of the next line "listening on ADDRESS".
+std::string ReadAddress(ChildProcess& process) {
+  const std::string line = process.ReadLine().value_or("(the end)");
+  absl::string_view address = line;
+  EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line << process.ErrorOutput();
+  return std::string(address);
+}
+
+std::unique_ptr<v1::LossService::Stub> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  return v1::LossService::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+v1::GetServerInfoResponse GetServerInfo(const std::string& address) {
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse response;
+  const grpc::Status status = Connect(address)->GetServerInfo(&context, {}, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response;
+}
+
+TEST(ProcessTest, PrintsARealAddressServesThereAndStopsAtASignal) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    ChildProcess process(kProgram, {"--listen", "127.0.0.1:0"});
+    const std::string address = ReadAddress(process);
+    EXPECT_THAT(address, Not(::testing::EndsWith(":0")));
+    EXPECT_FALSE(GetServerInfo(address).version().empty());
+    process.Signal(signal);
+    EXPECT_EQ(process.Wait(), 0);
+    EXPECT_THAT(process.RestOfOutput(), IsEmpty());
+    EXPECT_THAT(process.ErrorOutput(), AllOf(HasSubstr("serving"), HasSubstr("stopped")));
+  }
+}
+
+TEST(ProcessTest, TakesFlagsFromTheEnvironment) {
+  const std::string path = absl::StrCat("/tmp/lossd-process-", getpid(), ".sock");
+  ChildProcess process(
+      kProgram, {"--threads", "2"},
+      {"LOSSD_LISTEN=127.0.0.1:0,unix:" + path, "LOSSD_MAX_MESSAGE_BYTES=3MiB", "LOSSD_THREADS=7"});
+  const std::string address = ReadAddress(process);
+  EXPECT_EQ(ReadAddress(process), "unix:" + path);
+  for (const std::string& one : {address, "unix:" + path}) {
+    const v1::GetServerInfoResponse info = GetServerInfo(one);
+    EXPECT_EQ(info.max_message_bytes(), 3 << 20);
+    EXPECT_EQ(info.thread_count(), 2);
+  }
+}
+
+// A request that takes long to answer and has gone over the wire fast: many losses on one batch.
+v1::CompareRequest LongRequest() {
+  constexpr int kRows = 65536;
+  constexpr int kClasses = 32;
+  v1::CompareRequest request;
+  request.mutable_logits()->add_shape(kRows);
+  request.mutable_logits()->add_shape(kClasses);
+  request.mutable_logits()->set_data(std::string(std::size_t{4} * kRows * kClasses, '\0'));
+  request.mutable_labels()->set_data_type(v1::DATA_TYPE_UINT8);
+  request.mutable_labels()->add_shape(kRows);
+  request.mutable_labels()->set_data(std::string(kRows, '\1'));
+  for (int i = 0; i < 32; ++i) request.add_losses()->mutable_focal()->set_gamma(0.5 + i);
+  return request;
+}
+
+TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "1"});
+  const std::string address = ReadAddress(process);
+  const auto stub = Connect(address);
+  grpc::Status status;
+  v1::CompareResponse response;
+  std::atomic<bool> returned = false;
+  std::thread caller([&] {
+    grpc::ClientContext context;
+    status = stub->Compare(&context, LongRequest(), &response);
+    returned = true;
+  });
+  // Well past the start of the process and the request's way to it.
+  const double idle = process.CpuSeconds();
+  while (process.CpuSeconds() < idle + 0.1) absl::SleepFor(absl::Milliseconds(1));
+  process.Signal(SIGTERM);
+  EXPECT_FALSE(returned) << "the request is too short to test anything";
+  EXPECT_EQ(process.Wait(), 0);
+  caller.join();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.comparisons_size(), 32);
+  EXPECT_THAT(process.ErrorOutput(), HasSubstr("cancelled_calls=\"none\""));
+}
+
+TEST(ProcessTest, ASecondSignalExitsAtOnce) {
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "1"});
+  const std::string address = ReadAddress(process);
+  const auto stub = Connect(address);
+  grpc::Status status;
+  std::thread caller([&] {
+    v1::CompareRequest request = LongRequest();
+    grpc::ClientContext context;
+    v1::CompareResponse response;
+    status = stub->Compare(&context, request, &response);
+  });
+  const double idle = process.CpuSeconds();
+  while (process.CpuSeconds() < idle + 0.1) absl::SleepFor(absl::Milliseconds(1));
+  process.Signal(SIGTERM);
+  // The first is being handled once it is in the log.
+  while (!absl::StrContains(process.ErrorOutput(), "stopping")) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 128 + SIGTERM);
+  caller.join();
+  EXPECT_FALSE(status.ok());
+}
+
+TEST(ProcessTest, APortInUseEndsItWithAnErrorThatNamesTheAddress) {
+  ChildProcess first(kProgram, {"--listen", "127.0.0.1:0"});
+  const std::string address = ReadAddress(first);
+  ChildProcess second(kProgram, {"--listen", address});
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_THAT(second.RestOfOutput(), IsEmpty());
+  EXPECT_THAT(second.ErrorOutput(),
+              AllOf(HasSubstr("cannot listen at " + address), HasSubstr("Address already in use")));
+  EXPECT_FALSE(GetServerInfo(address).version().empty());
+}
+
+TEST(ProcessTest, BadFlagsAndVariablesEndItWithAUsageError) {
+  ChildProcess flag(kProgram, {"--threads", "many"});
+  EXPECT_EQ(flag.Wait(), 2);
+  EXPECT_THAT(flag.ErrorOutput(), HasSubstr("--threads: 'many'"));
+  ChildProcess variable(kProgram, {}, {"LOSSD_LOG_FORMAT=xml"});
+  EXPECT_EQ(variable.Wait(), 2);
+  EXPECT_THAT(variable.ErrorOutput(), HasSubstr("LOSSD_LOG_FORMAT: 'xml'"));
+}
+
+TEST(ProcessTest, VersionPrintsItAndExits) {
+  ChildProcess process(kProgram, {"--version"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.RestOfOutput(), ::testing::MatchesRegex("lossd [0-9.]+\n"));
+}
+
+TEST(ProcessTest, InJsonEveryLogLineIsAnObjectAndStdoutStaysPlain) {
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--log-format", "json"});
+  const std::string address = ReadAddress(process);
+  grpc::ClientContext context;
+  v1::ComputeResponse response;
+  v1::ComputeRequest request;
+  request.mutable_logits()->set_data("not a tensor");
+  EXPECT_FALSE(Connect(address)->Compute(&context, request, &response).ok());
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+
+  const std::string log = process.ErrorOutput();
+  const std::vector<std::string> lines = absl::StrSplit(log, '\n', absl::SkipEmpty());
+  EXPECT_GE(lines.size(), 4) << log;
+  bool call_logged = false;
+  for (const std::string& line : lines) {
+    google::protobuf::Struct object;
+    const auto status = google::protobuf::util::JsonStringToMessage(line, &object);
+    ASSERT_TRUE(status.ok()) << line;
+    EXPECT_EQ(object.fields().count("time"), 1) << line;
+    EXPECT_EQ(object.fields().count("level"), 1) << line;
+    EXPECT_EQ(object.fields().count("message"), 1) << line;
+    const auto method = object.fields().find("method");
+    if (method == object.fields().end()) continue;
+    call_logged = method->second.string_value() == "lossd.v1.LossService/Compute";
+  }
+  EXPECT_TRUE(call_logged) << log;
+}
+
+}  // namespace
+}  // namespace lossd

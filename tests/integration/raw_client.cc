@@ -1,0 +1,95 @@
+#include "tests/integration/raw_client.h"
+
+#include <optional>
+#include <vector>
+
+#include "grpcpp/client_context.h"
+#include "grpcpp/completion_queue.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/slice.h"
+#include "gtest/gtest.h"
+
+namespace lossd {
+namespace {
+
+// Waits for the one operation that is under way; whether it succeeded.
+bool WaitFor(grpc::CompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  return queue.Next(&tag, &ok) && ok;
+}
+
+std::string Text(const grpc::ByteBuffer& bytes) {
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(bytes.Dump(&slices).ok());
+  std::string text;
+  for (const grpc::Slice& slice : slices) text.append(slice.begin(), slice.end());
+  return text;
+}
+
+RawAnswer Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+               const std::optional<std::string>& request) {
+  grpc::GenericStub stub(channel);
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  const auto call = stub.PrepareCall(&context, method, &queue);
+  call->StartCall(nullptr);
+  WaitFor(queue);
+  if (request) {
+    const grpc::Slice slice(*request);
+    call->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    WaitFor(queue);
+  }
+  call->WritesDone(nullptr);
+  WaitFor(queue);
+  RawAnswer answer;
+  grpc::ByteBuffer response;
+  call->Read(&response, nullptr);
+  if (WaitFor(queue)) answer.response = Text(response);
+  call->Finish(&answer.status, nullptr);
+  WaitFor(queue);
+  return answer;
+}
+
+}  // namespace
+
+RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                  const std::string& request) {
+  return Call(channel, method, request);
+}
+
+RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
+                             const std::string& method) {
+  return Call(channel, method, std::nullopt);
+}
+
+google::rpc::Status DetailsOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  EXPECT_FALSE(status.error_details().empty()) << status.error_message();
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), status.error_code());
+  EXPECT_EQ(details.message(), status.error_message());
+  return details;
+}
+
+bool HasRetryInfo(const grpc::Status& status) {
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& detail : details.details()) {
+    if (detail.Is<google::rpc::RetryInfo>()) return true;
+  }
+  return false;
+}
+
+google::rpc::ErrorInfo ErrorInfoOf(const grpc::Status& status) {
+  google::rpc::ErrorInfo info;
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& detail : details.details()) {
+    if (detail.UnpackTo(&info)) break;
+  }
+  EXPECT_EQ(info.domain(), "lossd") << status.error_message();
+  return info;
+}
+
+}  // namespace lossd

@@ -1,0 +1,133 @@
+// What clients and tools find beside the answers: health, reflection, the list of methods.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/client_context.h"
+#include "tests/integration/raw_client.h"
+#include "tests/integration/test_server.h"
+
+namespace lossd {
+namespace {
+
+using ::grpc::health::v1::Health;
+using ::grpc::health::v1::HealthCheckRequest;
+using ::grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
+
+constexpr char kReflectionMethod[] =
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
+TEST(HealthTest, ServesForTheServerAndEachService) {
+  const TestServer server;
+  const auto health = Health::NewStub(server.channel());
+  for (const char* service : {"", "lossd.v1.LossService", "grpc.health.v1.Health",
+                              "grpc.reflection.v1alpha.ServerReflection"}) {
+    grpc::ClientContext context;
+    HealthCheckRequest request;
+    request.set_service(service);
+    HealthCheckResponse response;
+    const grpc::Status status = health->Check(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << service << ": " << status.error_message();
+    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING) << service;
+  }
+}
+
+TEST(HealthTest, DoesNotKnowOtherServices) {
+  const TestServer server;
+  const auto health = Health::NewStub(server.channel());
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("lossd.v1.NoSuchService");
+  HealthCheckResponse response;
+  EXPECT_EQ(health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+// A ServerReflectionRequest by hand, for Debian has no generated one: the field's number and text.
+std::string ReflectionRequest(int field, const std::string& text) {
+  return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(text.size())} + text;
+}
+
+TEST(ReflectionTest, ListsTheServices) {
+  const TestServer server;
+  const RawAnswer answer =
+      CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(/*list_services=*/7, "*"));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_THAT(answer.response, HasSubstr("lossd.v1.LossService"));
+  EXPECT_THAT(answer.response, HasSubstr("grpc.health.v1.Health"));
+  EXPECT_THAT(answer.response, HasSubstr("grpc.reflection.v1alpha.ServerReflection"));
+}
+
+TEST(ReflectionTest, DescribesServicesAndErrorDetails) {
+  const TestServer server;
+  const std::pair<const char*, const char*> cases[] = {
+      {"lossd.v1.LossService", "MeasureInformation"},
+      {"lossd.v1.LossSpec", "generalized_cross_entropy"},
+      {"grpc.health.v1.Health", "HealthCheckRequest"},
+      {"google.rpc.BadRequest", "FieldViolation"},
+      {"google.rpc.ErrorInfo", "metadata"},
+  };
+  for (const auto& [symbol, content] : cases) {
+    const RawAnswer answer = CallRaw(server.channel(), kReflectionMethod,
+                                     ReflectionRequest(/*file_containing_symbol=*/4, symbol));
+    ASSERT_TRUE(answer.status.ok()) << symbol << ": " << answer.status.error_message();
+    EXPECT_THAT(answer.response, HasSubstr(content)) << symbol;
+  }
+}
+
+TEST(MethodsTest, EveryMethodOfTheServiceAnswersOrIsUnimplementedByName) {
+  const TestServer server;
+  const auto& service = *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+      "lossd.v1.LossService");
+  ASSERT_EQ(service.method_count(), 7);
+  for (int i = 0; i < service.method_count(); ++i) {
+    const std::string& name = service.method(i)->name();
+    const RawAnswer answer = CallRaw(server.channel(), "/lossd.v1.LossService/" + name, "");
+    if (name == "ComputeStream") {
+      EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+      EXPECT_EQ(answer.status.error_message(),
+                "lossd.v1.LossService/ComputeStream is not implemented");
+      EXPECT_EQ(ErrorInfoOf(answer.status).reason(), "UNIMPLEMENTED_OPTION");
+    } else if (name == "ListLosses" || name == "GetServerInfo") {
+      EXPECT_TRUE(answer.status.ok()) << name << ": " << answer.status.error_message();
+    } else {  // An empty request has no tensors.
+      EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << name;
+      EXPECT_EQ(ErrorInfoOf(answer.status).reason(), "INVALID_FIELD") << name;
+    }
+  }
+}
+
+TEST(MethodsTest, TheGeneratedStubGetsNumbers) {
+  TestServer server;
+  v1::ComputeRequest request;
+  request.mutable_logits()->add_shape(1);
+  request.mutable_logits()->add_shape(2);
+  request.mutable_logits()->add_float_values(0);
+  request.mutable_logits()->add_float_values(0);
+  request.mutable_labels()->add_int_values(0);
+  grpc::ClientContext context;
+  v1::ComputeResponse response;
+  const grpc::Status status = server.stub().Compute(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_NEAR(response.loss(), 0.6931471805599453, 1e-7);
+}
+
+TEST(MethodsTest, ServerInfoSaysTheOptions) {
+  ServerOptions options;
+  options.threads = 3;
+  options.max_message_bytes = 12345678;
+  TestServer server(options);
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse response;
+  ASSERT_TRUE(server.stub().GetServerInfo(&context, {}, &response).ok());
+  EXPECT_EQ(response.thread_count(), 3);
+  EXPECT_EQ(response.max_message_bytes(), 12345678);
+  EXPECT_EQ(response.max_in_flight_bytes(), 16 * 12345678);
+  EXPECT_THAT(response.version(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+  EXPECT_FALSE(response.simd_instruction_set().empty());
+}
+
+}  // namespace
+}  // namespace lossd
