@@ -52,7 +52,6 @@ int main(int argc, char** argv) {
   }
   log.Write(LogLevel::kInfo, "serving",
             {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
-
   log.Write(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat("SIG", stop_signals.Wait())}});
   const bool finished = (*server)->Shutdown(kShutdownGrace);
   log.Write(LogLevel::kInfo, "stopped", {{"cancelled_calls", finished ? "none" : "some"}});

@@ -33,6 +33,8 @@ constexpr int64_t kMessagesInFlight = 16;
 // a client can make the server hold stays bounded all the same.
 constexpr int64_t kRefusedMessageBytes = int64_t{256} << 20;
 
+constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
+
 int GrpcReceiveLimit(int64_t max_message_bytes) {
   const int64_t limit = max_message_bytes + std::max(max_message_bytes, kRefusedMessageBytes);
   return static_cast<int>(std::min<int64_t>(limit, std::numeric_limits<int>::max()));
@@ -92,6 +94,11 @@ class Server::State {
     builder.SetMaxSendMessageSize(-1);  // The service checks its responses.
     // With it two servers would share a port, and each would get some of the calls.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // A training job keeps its connection alive between steps, or through an evaluation. gRPC's own
+    // tolerance is a ping in five minutes, and it closes the connection of who sends more.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               static_cast<int>(absl::ToInt64Milliseconds(kShortestPingInterval)));
     std::vector<int> ports(options.listen.size(), 0);
     for (size_t i = 0; i < options.listen.size(); ++i) {
       const std::string& address = options.listen[i];

@@ -1,3 +1,4 @@
+#include "server/kernels/avx512_fma.h"
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/table-inl.h"
 

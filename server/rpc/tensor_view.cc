@@ -11,9 +11,9 @@ namespace {
 
 std::vector<absl::string_view> NamesOfPayloads(const TensorFields& fields) {
   std::vector<absl::string_view> names;
-  if (!fields.data.empty()) names.push_back("data");
-  if (!fields.float_values.empty()) names.push_back("float_values");
-  if (!fields.int_values.empty()) names.push_back("int_values");
+  if (!fields.data.empty()) names.emplace_back("data");
+  if (!fields.float_values.empty()) names.emplace_back("float_values");
+  if (!fields.int_values.empty()) names.emplace_back("int_values");
   return names;
 }
 

@@ -50,7 +50,15 @@ struct Parameters {
 
 // Everything that one answer depends on. Exactly one of class_ids, binary_labels and targets is
 // set. The values are taken as they stand: for a float32 computation they must be float32 values.
+// The special members are the default ones, compiled once instead of in every test.
 struct Problem {
+  Problem();
+  Problem(const Problem& other);
+  Problem(Problem&& other) noexcept;
+  Problem& operator=(const Problem& other);
+  Problem& operator=(Problem&& other) noexcept;
+  ~Problem();
+
   Activation activation = Activation::kSoftmax;
   Form form = Form::kCrossEntropy;
   Parameters parameters;

@@ -145,10 +145,17 @@ void ExpectGuardsAndValues(const std::vector<T>& array, const std::string& what)
   }
 }
 
+// Bit for bit, but for the sign of a zero, which the sets' negations give differently.
 template <class T>
 void ExpectSameBits(const std::vector<T>& a, const std::vector<T>& b, const std::string& what) {
   ASSERT_EQ(a.size(), b.size());
-  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(T)), 0) << what;
+  for (size_t n = 0; n < a.size(); ++n) {
+    const bool both_are_zero = a[n] == 0 && b[n] == 0;
+    if (both_are_zero || std::memcmp(&a[n], &b[n], sizeof(T)) == 0) continue;
+    ADD_FAILURE() << what << "[" << n << "]: " << testing::PrintToString(a[n]) << " and "
+                  << testing::PrintToString(b[n]);
+    return;
+  }
 }
 
 template <class T>

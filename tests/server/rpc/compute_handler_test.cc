@@ -470,8 +470,9 @@ TEST(ComputeHandler, HasTwoClassesForOneLogitRows) {
 // [N, 1] logits: one class, as for any other C.
 TEST(ComputeHandler, HasOneClassForOneColumn) {
   constexpr char kBatch[] =
-      "logits { shape: [3, 1] float_values: [1, -1, 2] } labels { shape: [3, 1] int_values: [0, 1, "
-      "1] } outputs { class_statistics: true } ";
+      "logits { shape: [4, 1] float_values: [1, -1, 2, -3] } labels { shape: [4, 1] int_values: "
+      "[0, "
+      "1, 1, 0] } outputs { class_statistics: true } ";
   const v1::ComputeResponse weighted =
       Compute(absl::StrCat(kBatch,
                            "loss { activation: ACTIVATION_SIGMOID class_weighting { weights { "
@@ -479,7 +480,7 @@ TEST(ComputeHandler, HasOneClassForOneColumn) {
   const auto bce = [](double signed_logit) { return std::log1p(std::exp(-signed_logit)); };
   EXPECT_THAT(weighted.losses().float_values(),
               ElementsAre(DoubleNear(3 * bce(-1), 1e-14), DoubleNear(3 * bce(-1), 1e-14),
-                          DoubleNear(3 * bce(2), 1e-14)));
+                          DoubleNear(3 * bce(2), 1e-14), DoubleNear(3 * bce(3), 1e-14)));
   EXPECT_THAT(weighted.class_weights().float_values(), ElementsAre(3));
   const v1::ClassStatistics& statistics = weighted.class_statistics();
   EXPECT_THAT(statistics.count(), ElementsAre(2));
@@ -488,7 +489,7 @@ TEST(ComputeHandler, HasOneClassForOneColumn) {
   EXPECT_THAT(statistics.loss_sum(), ElementsAre(DoubleNear(weighted.loss(), 1e-14)));
   EXPECT_THAT(statistics.loss_share(), ElementsAre(DoubleNear(1, 1e-15)));
   EXPECT_THAT(statistics.gradient_share(), ElementsAre(DoubleNear(1, 1e-15)));
-  EXPECT_THAT(statistics.correct_count(), ElementsAre(1));
+  EXPECT_THAT(statistics.correct_count(), ElementsAre(2));
   EXPECT_THAT(statistics.predicted_count(), ElementsAre(2));
   const double mean_p = (1 / (1 + std::exp(1)) + 1 / (1 + std::exp(-2))) / 2;
   EXPECT_THAT(statistics.mean_true_probability(), ElementsAre(DoubleNear(mean_p, 1e-15)));
