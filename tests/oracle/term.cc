@@ -107,7 +107,9 @@ OfProbability JensenShannon(const Probability& p, Real target) {
   if (s == 0) return {};
   const Real r = Difference(p, target) / s;
   // log(p/m) and log(y/m), each from whichever is not the small difference of large numbers.
-  const Real log_p = r > -0.5L ? std::log1p(r) : p.log + std::log(2 / s);
+  // With y = 0 it is log 2 whatever p is, so that equal slopes are equal to the last bit.
+  const Real near_log_p = r > -0.5L ? std::log1p(r) : p.log + std::log(2 / s);
+  const Real log_p = target == 0 ? std::log(2.0L) : near_log_p;
   const Real log_y = r < 0.5L ? std::log1p(-r) : std::log(2 * target / s);
   OfProbability f;
   if (std::abs(r) < 1e-3L) {

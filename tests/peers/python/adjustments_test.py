@@ -1,5 +1,6 @@
-"""What acts around a loss (logit adjustments, mining, softcap, temperature, z-loss) against the papers'
-formulas in float64 PyTorch with autograd, and the factors that the papers detach detached."""
+"""What acts around a loss (logit adjustments, mining, softcap, temperature, z-loss) against the
+papers' formulas in float64 PyTorch with autograd, and the factors that the papers detach
+detached."""
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ def draw(seed, spread=2.0):
             generator.integers(CLASSES, size=SAMPLES))
 
 
-def compare(lossd, function, logits, labels, loss, reduction="none", roundings=ROUNDINGS, **keywords):
+def compare(lossd, function, logits, labels, loss, reduction="none", roundings=ROUNDINGS,
+            **keywords):
     value, gradient = autograd(function, logits)
     answer = lossd.compute(logits, labels, loss, reduction=reduction, **keywords)
     actual = answer.losses if reduction == "none" else answer.loss
@@ -33,7 +35,7 @@ def adjustment(name, **parameters):
     return {"logit_adjustment": {name: {"counts": tensor(COUNTS), **parameters}}}
 
 
-# --- Logit adjustments -----------------------------------------------------------------------------
+# --- Logit adjustments ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reduction", ("none", "sum", "mean"))
@@ -114,7 +116,7 @@ def test_focal_through_a_prior(lossd):
             roundings=1e4)
 
 
-# --- Softcap, temperature, z-loss ------------------------------------------------------------------
+# --- Softcap, temperature, z-loss ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("softcap", (0.0, 5.0, 30.0))
@@ -150,7 +152,7 @@ def test_the_class_weight_does_not_act_on_z_loss_the_sample_weight_does(lossd):
     assert_close(answer.weight_sum, (s * v[labels]).sum(), ROUNDINGS)
 
 
-# --- Mining ----------------------------------------------------------------------------------------
+# --- Mining --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reduction", ("none", "sum", "mean", "mean_valid"))
@@ -189,7 +191,8 @@ def test_hardest_is_ranked_by_the_weighted_loss(lossd):
 
 @pytest.mark.parametrize("probability, min_kept", ((0.7, 0), (0.05, 0), (0.05, 12), (1e-9, 0)))
 def test_ohem_of_segmentation(lossd, probability, min_kept):
-    """The samples with p_t below a threshold, at least min_kept: of images, the class axis second."""
+    """The samples with p_t below a threshold, at least min_kept: of images, the class axis
+    second."""
     generator = np.random.default_rng(60)
     logits = 2 * generator.standard_normal((2, CLASSES, 5, 4))
     labels = generator.integers(CLASSES, size=(2, 5, 4))
@@ -250,7 +253,7 @@ def test_gradient_harmonizing_of_sigmoid(lossd):
             {"activation": "ACTIVATION_SIGMOID", "mining": {"gradient_harmonizing": {}}})
 
 
-# --- What cannot act is refused --------------------------------------------------------------------
+# --- What cannot act is refused ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss, field", (

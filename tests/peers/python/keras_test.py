@@ -95,8 +95,8 @@ def keras_binary_focal(gamma, alpha, smoothing, labels, logits):
     peer = keras.losses.BinaryFocalCrossentropy(
         apply_class_balancing=alpha is not None, alpha=0.25 if alpha is None else alpha,
         gamma=gamma, from_logits=True, label_smoothing=smoothing, reduction=None)
-    # Keras averages over the last axis: an axis of 1 leaves each element its own loss. That mean goes
-    # through float32 whatever floatx() is; the gradient does not.
+    # Keras averages over the last axis: an axis of 1 leaves each element its own loss. That mean
+    # goes through float32 whatever floatx() is; the gradient does not.
     value, gradient = evaluate(peer, labels[..., None], logits[..., None])
     return value, gradient[..., 0]
 
@@ -117,8 +117,8 @@ def test_binary_focal(lossd, targets, alpha, smoothing, gamma):
 
 
 def test_smoothing_does_not_move_the_class_balance(lossd):
-    """Keras smooths first and so balances a positive by α(1 − ε/2) + (1 − α)ε/2; in lossd a positive
-    stays one: its weight is α."""
+    """Keras smooths first and so balances a positive by α(1 − ε/2) + (1 − α)ε/2; in lossd a
+    positive stays one: its weight is α."""
     logits, labels = np.array([1.0, -0.5]), np.array([1.0, 0.0])
     alpha, smoothing = 0.25, 0.2
     unbalanced, _ = keras_binary_focal(2.0, None, smoothing, labels, logits)

@@ -127,8 +127,9 @@ class Lossd:
 
     def compute(self, logits, labels, loss=None, *, reduction="none", sample_weights=None,
                 upstream_gradient=None, normalizer=None, class_axis=None, **outputs):
-        """One call of Compute. `loss` and `outputs` are LossSpec and OutputOptions, in their fields'
-        names, with tensor(...) where they hold one. The gradient is always asked for. Raises Refusal.
+        """One call of Compute. `loss` and `outputs` are LossSpec and OutputOptions, in their
+        fields' names, with tensor(...) where they hold one. The gradient is always asked for.
+        Raises Refusal.
         """
         request = compute_pb2.ComputeRequest(
             loss=loss or {},
@@ -175,8 +176,9 @@ def weights(values):
 
 
 def assert_close(actual, expected, roundings, *, scale=None, dtype=np.float64, what=""):
-    """Every element within `roundings` epsilons of `dtype` of the expected one, relative to `scale`:
-    the largest finite |expected| unless said. Infinities and NaN must be the same on both sides."""
+    """Every element within `roundings` epsilons of `dtype` of the expected one, relative to
+    `scale`: the largest finite |expected| unless said. Infinities and NaN must be the same on both
+    sides."""
     actual = np.asarray(actual, dtype=np.float64)
     expected = np.asarray(expected, dtype=np.float64)
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, not {expected.shape}"

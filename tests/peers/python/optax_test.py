@@ -14,7 +14,10 @@ ROUNDINGS = 64
 def evaluate(function, logits):
     """Losses, their gradient, and the diagonal of the Hessian of their sum."""
     z = jnp.asarray(logits)
-    total = lambda x: function(x).sum()
+
+    def total(x):
+        return function(x).sum()
+
     hessian = jax.hessian(total)(z).reshape(z.size, z.size)
     return (np.asarray(function(z)), np.asarray(jax.grad(total)(z)),
             np.asarray(jnp.diagonal(hessian)).reshape(z.shape))
@@ -48,8 +51,9 @@ def test_sigmoid_focal_loss(lossd, targets, alpha, gamma):
     if alpha is not None:
         loss["class_weighting"] = {"alpha": alpha}
     # The differences that jax's Hessian is made of are up to a hundred times as large as it is.
-    compare(lossd, lambda z: optax.losses.sigmoid_focal_loss(z, labels, alpha=alpha, gamma=gamma), logits, labels,
-            loss, 100 * ROUNDINGS)
+    compare(lossd,
+            lambda z: optax.losses.sigmoid_focal_loss(z, labels, alpha=alpha, gamma=gamma),
+            logits, labels, loss, 100 * ROUNDINGS)
 
 
 @pytest.mark.parametrize("epsilon", (-1.0, 0.0, 1.0, 2.0))
@@ -61,8 +65,9 @@ def test_poly_loss(lossd, targets, epsilon):
         labels, one_hot = ids, np.eye(5)[ids]
     else:
         labels = one_hot = generator.dirichlet(np.ones(5), size=12)
-    compare(lossd, lambda z: optax.losses.poly_loss_cross_entropy(z, one_hot, epsilon=epsilon), logits, labels,
-            {"poly1": {"epsilon": epsilon}})
+    compare(lossd,
+            lambda z: optax.losses.poly_loss_cross_entropy(z, one_hot, epsilon=epsilon),
+            logits, labels, {"poly1": {"epsilon": epsilon}})
 
 
 @pytest.mark.parametrize("masked", (False, True))
@@ -85,8 +90,9 @@ def test_safe_softmax_cross_entropy(lossd, masked):
 def test_softmax_cross_entropy_with_integer_labels(lossd):
     generator, logits = draw(44)
     labels = generator.integers(5, size=12)
-    compare(lossd, lambda z: optax.losses.softmax_cross_entropy_with_integer_labels(z, labels), logits,
-            labels, None)
+    compare(lossd,
+            lambda z: optax.losses.softmax_cross_entropy_with_integer_labels(z, labels),
+            logits, labels, None)
 
 
 def test_sigmoid_binary_cross_entropy(lossd):
@@ -100,5 +106,6 @@ def test_convex_kl_divergence_and_smooth_labels(lossd):
     generator, logits = draw(46)
     labels = generator.dirichlet(np.ones(5), size=12)
     smoothed = optax.losses.smooth_labels(jnp.asarray(labels), 0.1)
-    compare(lossd, lambda z: optax.losses.kl_divergence(jax.nn.log_softmax(z), smoothed), logits, labels,
-            {"kl_divergence": {}, "label_smoothing": 0.1})
+    compare(lossd,
+            lambda z: optax.losses.kl_divergence(jax.nn.log_softmax(z), smoothed),
+            logits, labels, {"kl_divergence": {}, "label_smoothing": 0.1})

@@ -1,8 +1,9 @@
-"""The losses of the API by their formulas, and their derivatives by finite differences in 60 digits.
+"""The losses of the API by their formulas, and their derivatives by finite differences in 60
+digits.
 
 Written from the comments of proto/lossd/v1/loss_spec.proto alone, with one function for softmax and
-one for sigmoid: no derivative is written down, and nothing is done about cancellation, for which the digits
-leave room. Numbers are mpmath's; a case is a LossSpec in plain Python (see `Case`).
+one for sigmoid: no derivative is written down, and nothing is done about cancellation, for which
+the digits leave room. Numbers are mpmath's; a case is a LossSpec in plain Python (see `Case`).
 """
 
 import dataclasses
@@ -10,8 +11,8 @@ import dataclasses
 import mpmath
 from mpmath import mpf
 
-# A second difference with a step of 1e-30 loses 60 digits and leaves 60; its own error is the square
-# of the step, relative to the loss's fourth derivative.
+# A second difference with a step of 1e-30 loses 60 digits and leaves 60; its own error is the
+# square of the step, relative to the loss's fourth derivative.
 mpmath.mp.dps = 120
 STEP = mpf(10) ** -30
 
@@ -48,7 +49,7 @@ def power(x, exponent):
     return mpf(1) if exponent == 0 else mpf(x) ** exponent
 
 
-# --- φ(ln p) of the forms that are Σ a_k φ(ln p_k) --------------------------------------------------
+# --- φ(ln p) of the forms that are Σ a_k φ(ln p_k) -----------------------------------------------
 
 
 def phi(case, u, positive=True):
@@ -83,7 +84,7 @@ def is_sum_of_phi(case):
     return case.form in SUMS_OF_PHI and not case.blended
 
 
-# --- The forms that are not, of a distribution y and its prediction p --------------------------------
+# --- The forms that are not, of a distribution y and its prediction p ----------------------------
 
 
 def whole(case, p, y):
@@ -101,7 +102,7 @@ def whole(case, p, y):
     raise KeyError(case.form)
 
 
-# --- Softmax ----------------------------------------------------------------------------------------
+# --- Softmax -------------------------------------------------------------------------------------
 
 
 def softmax(z):
@@ -175,7 +176,7 @@ def softmax_loss(case, z, target, held):
     return loss + mpf(case.z_loss) * log_sum**2
 
 
-# --- Sigmoid ----------------------------------------------------------------------------------------
+# --- Sigmoid -------------------------------------------------------------------------------------
 
 
 def sides(case, t, class_index):
@@ -217,7 +218,7 @@ def sigmoid_loss(case, z, t, class_index):
     return mean_weight * loss
 
 
-# --- Derivatives ------------------------------------------------------------------------------------
+# --- Derivatives ---------------------------------------------------------------------------------
 
 
 def first_and_second(function, x):

@@ -52,7 +52,7 @@ def soft_targets(generator, shape):
     return targets / targets.sum(-1, keepdims=True)
 
 
-# --- Cross entropy: weight × label_smoothing × ignore_index × targets × reduction -----------------
+# --- Cross entropy: weight × label_smoothing × ignore_index × targets × reduction ----------------
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -157,7 +157,7 @@ def test_a_vocabulary_of_50257_classes(lossd):
     compare(lossd, lambda z: F.cross_entropy(z, y), logits, labels, None, reduction="mean")
 
 
-# --- Hostile logits --------------------------------------------------------------------------------
+# --- Hostile logits ------------------------------------------------------------------------------
 
 HOSTILE = {
     "±10000": [[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]],
@@ -198,7 +198,7 @@ def test_binary_cross_entropy_of_hostile_logits(lossd, name):
     assert_close(answer.gradient, gradient, ROUNDINGS, what="gradient")
 
 
-# --- Where lossd differs on purpose ----------------------------------------------------------------
+# --- Where lossd differs on purpose --------------------------------------------------------------
 
 
 def test_smoothing_of_targets_that_do_not_sum_to_one(lossd):
@@ -258,7 +258,7 @@ def test_a_weight_of_0_on_every_label_is_0_and_never_nan(lossd):
     assert answer.loss == 0 and (answer.gradient == 0).all()
 
 
-# --- Binary cross entropy --------------------------------------------------------------------------
+# --- Binary cross entropy ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -304,7 +304,7 @@ def test_class_ids_beside_sigmoid_logits_are_one_hot(lossd):
             labels, {"activation": "ACTIVATION_SIGMOID"}, reduction="none")
 
 
-# --- Kullback–Leibler, squared error ---------------------------------------------------------------
+# --- Kullback–Leibler, squared error -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reduction", ("none", "sum", "batchmean"))
@@ -349,12 +349,13 @@ def test_squared_error(lossd, activation):
             {"activation": "ACTIVATION_" + activation, "squared_error": {}}, reduction="none")
 
 
-# --- 16-bit floats ---------------------------------------------------------------------------------
+# --- 16-bit floats -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ("float16", "bfloat16"))
 def test_16_bit_logits_are_rounded_once(lossd, name):
-    """The gradient is that of the 16-bit logits, computed wide, and rounded once to nearest even."""
+    """The gradient is that of the 16-bit logits, computed wide, and rounded once to nearest
+    even."""
     import ml_dtypes
 
     dtype, torch_dtype, bits = {

@@ -1,4 +1,5 @@
-"""lossd against the gradients of XGBoost's own objectives, and XGBoost trained with lossd's focal loss."""
+"""lossd against the gradients of XGBoost's own objectives, and XGBoost trained with lossd's focal
+loss."""
 
 import gzip
 import json
@@ -15,14 +16,14 @@ DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
 FLOOR = 1e-16
 
 
-# --- XGBoost's own objectives ----------------------------------------------------------------------
+# --- XGBoost's own objectives --------------------------------------------------------------------
 
 
 def xgboost_derivatives(objective, margins, label, **parameters):
     """Gradient and Hessian of one sample that an objective gives to the trees.
 
-    They are not in XGBoost's interface, but one round of training on one sample shows them: its tree
-    is one leaf, whose value is −gradient / Hessian and whose cover is the Hessian.
+    They are not in XGBoost's interface, but one round of training on one sample shows them: its
+    tree is one leaf, whose value is −gradient / Hessian and whose cover is the Hessian.
     """
     data = xgboost.DMatrix(np.zeros((1, 1)), label=[label])
     data.set_base_margin(np.asarray(margins, dtype=np.float32).reshape(1, -1))
@@ -81,7 +82,7 @@ def test_softprob_has_twice_the_hessian(lossd):
         assert_close(answer.hessian[0], p * (1 - p), 8, scale=1, dtype=np.float32)
 
 
-# --- lossd's focal loss as XGBoost's objective ------------------------------------------------------
+# --- lossd's focal loss as XGBoost's objective ---------------------------------------------------
 
 
 class FocalObjective:
@@ -103,7 +104,8 @@ class FocalObjective:
 
 @pytest.fixture(scope="module")
 def shuttle():
-    """Train and test split of the Shuttle data: (features, class numbers) each; rarest classes last."""
+    """Train and test split of the Shuttle data: (features, class numbers) each; rarest classes
+    last."""
     with gzip.open(DATA, "rt", encoding="utf-8") as file:
         next(file)
         rows = [line.rstrip("\n").split(",") for line in file]
@@ -160,8 +162,8 @@ def test_binary_focal_boosting(lossd, shuttle):
 
 
 def test_the_exact_hessian_of_focal_is_negative_somewhere(lossd):
-    """Focal loss is not convex: what POSITIVE is for. A confident and wrong sample's Hessian is below
-    0, and a sum of such would turn the leaf's step around."""
+    """Focal loss is not convex: what POSITIVE is for. A confident and wrong sample's Hessian is
+    below 0, and a sum of such would turn the leaf's step around."""
     margins = np.float32([[-6, 0, 0]])
     for mode, positive in (("HESSIAN_MODE_EXACT", False), ("HESSIAN_MODE_POSITIVE", True)):
         answer = lossd.compute(margins, np.array([0]), {"focal": {"gamma": 2}},
@@ -170,7 +172,8 @@ def test_the_exact_hessian_of_focal_is_negative_somewhere(lossd):
 
 
 def test_boosting_goes_on_where_everything_is_learned(lossd):
-    """At margins of ±200 focal's own Hessian is 0 to the last bit; the floor keeps leaves finite."""
+    """At margins of ±200 focal's own Hessian is 0 to the last bit; the floor keeps leaves
+    finite."""
     data = xgboost.DMatrix(np.arange(8.0)[:, None], label=[0, 0, 0, 0, 1, 1, 1, 1])
     data.set_base_margin(np.where(data.get_label() == 1, 200, -200))
     objective = FocalObjective(lossd, {"activation": "ACTIVATION_SIGMOID", "focal": {}})

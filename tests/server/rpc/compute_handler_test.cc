@@ -95,6 +95,24 @@ TEST(ComputeHandler, ComputesCrossEntropyWhenNoLossIsSet) {
   EXPECT_NEAR(response.loss(), std::log(2.0), 1e-15);
 }
 
+// Each parameter reaches its own place in the form, and one that is not set has its default.
+TEST(ComputeHandler, UsesTheParametersGiven) {
+  const auto loss = [](absl::string_view form) {
+    return Compute(absl::StrCat("logits { shape: [1, 3] float_values: [2, 1, 0] } labels { "
+                                "int_values: 1 } loss { ",
+                                form, " }"))
+        .loss();
+  };
+  const double p_t = FocalRow({2, 1, 0}, 1, 0).p[1];
+  EXPECT_NEAR(loss("focal { gamma: 3.5 }"), FocalRow({2, 1, 0}, 1, 3.5).loss, 1e-15);
+  EXPECT_NEAR(loss("focal { gamma: 0 }"), -std::log(p_t), 1e-15);
+  EXPECT_NEAR(loss("focal {}"), FocalRow({2, 1, 0}, 1, 2).loss, 1e-15);
+  EXPECT_NEAR(loss("symmetric_cross_entropy { alpha: 2 beta: 0 }"), -2 * std::log(p_t), 1e-14);
+  EXPECT_NEAR(loss("symmetric_cross_entropy { alpha: 0 beta: 3 log_zero: -5 }"), 3 * 5 * (1 - p_t),
+              1e-14);
+  EXPECT_NEAR(loss("symmetric_cross_entropy { alpha: 0 }"), 4 * (1 - p_t), 1e-14);
+}
+
 TEST(ComputeHandler, SendsOnlyWhatWasAskedFor) {
   const v1::ComputeResponse plain =
       Compute("logits { shape: [1, 2] float_values: [0, 0] } labels { int_values: 1 }");
