@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_LOSS_SAMPLE_LABELS_H_
 #define LOSSD_SERVER_LOSS_SAMPLE_LABELS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,6 +57,17 @@ class ElementLabels {
     if (!binary_.empty()) return static_cast<double>(binary_[Index(row, k)]);
     if (!f32_.empty()) return static_cast<double>(f32_[Index(row, k)]);
     return f64_[Index(row, k)];
+  }
+
+  // Writes the targets of `row`, [classes], whole: for loops over rows of many classes.
+  void CopyRow(int64_t row, double* targets) const {
+    if (!ids_.empty()) {
+      std::fill(targets, targets + classes_, 0.0);
+      const int64_t id = ids_[static_cast<size_t>(row)];
+      if (id >= 0 && id < classes_) targets[id] = 1;
+      return;
+    }
+    for (int64_t k = 0; k < classes_; ++k) targets[k] = target(row, k);
   }
 
  private:

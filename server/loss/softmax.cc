@@ -145,10 +145,14 @@ class DenseBlock {
   void LoadTargets(int64_t index, bool ignored) {
     double* const t = true_targets();
     double* const y = Array(2);
+    if (ignored) {
+      std::fill(t, t + classes_, 0.0);
+    } else {
+      run_.labels.CopyRow(index, t);
+    }
     target_sum_ = 0;
     true_class_ = 0;
     for (int64_t k = 0; k < classes_; ++k) {
-      t[k] = ignored ? 0 : run_.labels.target(index, k);
       target_sum_ += t[k];
       if (t[k] > t[true_class_]) true_class_ = k;
     }
@@ -158,6 +162,10 @@ class DenseBlock {
   }
 
   void WeighByClass() {
+    if (run_.terms.weights().empty()) {
+      WeighEqually();
+      return;
+    }
     const double* const t = true_targets();
     double weighted_sum = 0;
     for (int64_t k = 0; k < classes_; ++k) {

@@ -314,9 +314,9 @@ def test_a_large_common_offset(lossd, labels, form):
 @pytest.mark.parametrize("bad", (-1, 3, 255, -100, 2**31, 2**32 + 1, 2**63 - 1, -(2**63)))
 def test_labels_out_of_range(lossd, bad):
     """pytorch#43840; and #32049, #49882, #66872, #108148: on some devices and with some reductions
-    an out-of-range label was no error, but garbage or ignored. jax answers NaN or, for a negative one,
-    counts from the end. (PyTorch ignores −100 unasked; lossd ignores what it is told.) lossd names
-    the label and the range, and goes on serving."""
+    an out-of-range label was no error, but garbage or ignored. jax answers NaN or, for a negative
+    one, counts from the end. (PyTorch ignores −100 unasked; lossd ignores what it is told.) lossd
+    names the label and the range, and goes on serving."""
     logits = np.zeros((4, 3))
     labels = np.array([0, 1, bad, 2])
     if bad in (-1, 3):
