@@ -23,7 +23,7 @@ std::string OutOfRangeText(double value, const NumberRange& range) {
     return absl::StrCat(actual, " is not in ", range.minimum_exclusive ? "(" : "[", minimum, ", ",
                         maximum, range.maximum_exclusive ? ")" : "]");
   }
-  const std::string expected = absl::StrCat(actual, ", expected a finite number");
+  std::string expected = absl::StrCat(actual, ", expected a finite number");
   if (has_minimum) {
     return absl::StrCat(expected, range.minimum_exclusive ? " > " : " >= ", minimum);
   }

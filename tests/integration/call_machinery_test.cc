@@ -194,7 +194,7 @@ TEST(SchedulingTest, ManyCallsAtOnceAllGetTheirOwnAnswer) {
     threads.emplace_back([&server, t] {
       for (int i = 0; i < kCallsEach; ++i) {
         // Some are answered on the queues' threads, some on the workers.
-        const size_t bytes = static_cast<size_t>(i * 1000 + t);
+        const auto bytes = size_t{1000} * static_cast<size_t>(i) + static_cast<size_t>(t);
         v1::ComputeResponse response;
         ASSERT_TRUE(Compute(server.stub(), RequestOfBytes(bytes), &response).ok());
         ASSERT_EQ(response.valid_count(), bytes);
@@ -223,6 +223,7 @@ TEST(OverloadTest, RequestsOverTheBytesInFlightAreAskedToTryAgain) {
       },
       options);
   std::vector<std::thread> callers;
+  callers.reserve(kAdmitted);
   for (int i = 0; i < kAdmitted; ++i) {
     callers.emplace_back(
         [&] { EXPECT_TRUE(Compute(server.stub(), RequestOfBytes(kLargeRequestBytes)).ok()); });

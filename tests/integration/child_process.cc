@@ -20,6 +20,7 @@ namespace {
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -66,7 +67,7 @@ ChildProcess::~ChildProcess() {
   unlink(error_path_.c_str());
 }
 
-std::optional<std::string> ChildProcess::ReadLine() {
+std::optional<std::string> ChildProcess::ReadLine() const {
   std::string line;
   char byte = 0;
   while (read(output_, &byte, 1) == 1) {
@@ -85,14 +86,14 @@ int ChildProcess::Wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-std::string ChildProcess::RestOfOutput() {
+std::string ChildProcess::RestOfOutput() const {
   std::string rest;
   char byte = 0;
   while (read(output_, &byte, 1) == 1) rest += byte;
   return rest;
 }
 
-std::string ChildProcess::ErrorOutput() {
+std::string ChildProcess::ErrorOutput() const {
   std::stringstream content;
   content << std::ifstream(error_path_).rdbuf();
   return content.str();

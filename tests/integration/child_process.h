@@ -22,7 +22,7 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   // The next line of its standard output; nullopt once it has closed it.
-  std::optional<std::string> ReadLine();
+  std::optional<std::string> ReadLine() const;
 
   void Signal(int number) const;
 
@@ -30,8 +30,8 @@ class ChildProcess {
   int Wait();
 
   // What it wrote, but for the lines that were read; after Wait().
-  std::string RestOfOutput();
-  std::string ErrorOutput();
+  std::string RestOfOutput() const;
+  std::string ErrorOutput() const;
 
   // CPU time that it has taken so far, in seconds.
   double CpuSeconds() const;

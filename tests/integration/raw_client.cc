@@ -1,5 +1,6 @@
 #include "tests/integration/raw_client.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -76,10 +77,9 @@ google::rpc::Status DetailsOf(const grpc::Status& status) {
 
 bool HasRetryInfo(const grpc::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
-  for (const auto& detail : details.details()) {
-    if (detail.Is<google::rpc::RetryInfo>()) return true;
-  }
-  return false;
+  return std::any_of(
+      details.details().begin(), details.details().end(),
+      [](const google::protobuf::Any& detail) { return detail.Is<google::rpc::RetryInfo>(); });
 }
 
 google::rpc::ErrorInfo ErrorInfoOf(const grpc::Status& status) {

@@ -45,6 +45,10 @@ TEST(HealthTest, DoesNotKnowOtherServices) {
   EXPECT_EQ(health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+// Fields of a ServerReflectionRequest.
+constexpr int kFileContainingSymbol = 4;
+constexpr int kListServices = 7;
+
 // A ServerReflectionRequest by hand, for Debian has no generated one: the field's number and text.
 std::string ReflectionRequest(int field, const std::string& text) {
   return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(text.size())} + text;
@@ -53,7 +57,7 @@ std::string ReflectionRequest(int field, const std::string& text) {
 TEST(ReflectionTest, ListsTheServices) {
   const TestServer server;
   const RawAnswer answer =
-      CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(/*list_services=*/7, "*"));
+      CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(kListServices, "*"));
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_THAT(answer.response, HasSubstr("lossd.v1.LossService"));
   EXPECT_THAT(answer.response, HasSubstr("grpc.health.v1.Health"));
@@ -71,7 +75,7 @@ TEST(ReflectionTest, DescribesServicesAndErrorDetails) {
   };
   for (const auto& [symbol, content] : cases) {
     const RawAnswer answer = CallRaw(server.channel(), kReflectionMethod,
-                                     ReflectionRequest(/*file_containing_symbol=*/4, symbol));
+                                     ReflectionRequest(kFileContainingSymbol, symbol));
     ASSERT_TRUE(answer.status.ok()) << symbol << ": " << answer.status.error_message();
     EXPECT_THAT(answer.response, HasSubstr(content)) << symbol;
   }

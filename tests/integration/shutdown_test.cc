@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
@@ -59,6 +60,7 @@ TEST(ShutdownTest, FinishesACallWhoseRequestIsStillOnTheWay) {
   constexpr size_t kBytes = 8 << 20;
   constexpr int kCallers = 4;
   std::vector<std::thread> callers;
+  callers.reserve(kCallers);
   std::vector<grpc::Status> failures(kCallers);
   absl::Notification warm;
   for (size_t i = 0; i < kCallers; ++i) {

@@ -11,7 +11,6 @@
 namespace lossd {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 // What `write` puts on stderr.

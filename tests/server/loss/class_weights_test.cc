@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -34,7 +33,7 @@ MATCHER(IsNear, "is within 2e-15 of itself") {
   return std::abs(actual - expected) <= 2e-15 * std::abs(expected);
 }
 
-auto Are(std::vector<double> expected) { return Pointwise(IsNear(), std::move(expected)); }
+auto Are(const std::vector<double>& expected) { return Pointwise(IsNear(), expected); }
 
 TEST(ClassWeightsTest, Balanced) {
   // 100 / (3 * n)

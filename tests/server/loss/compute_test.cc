@@ -93,14 +93,14 @@ void ExpectMisalignedViewsAgree(size_t offset) {
       batch.logits = absl::MakeConstSpan(logits).subspan(offset);
       // What lies around the outputs must stay as it was.
       constexpr T kGuard = T{-7};
-      std::vector<T> gradient(offset + 9 * 23 + 16, kGuard);
+      std::vector<T> gradient(offset + size_t{9} * 23 + 16, kGuard);
       std::vector<T> losses(offset + aligned.losses.size() + 16, kGuard);
       Outputs outputs;
       outputs.gradient = absl::MakeSpan(gradient).subspan(offset, 9 * 23);
       outputs.losses = absl::MakeSpan(losses).subspan(offset, aligned.losses.size());
       ASSERT_TRUE(Compute(batch, SpecOf(problem), OptionsOf(problem), outputs, Executor(1)).ok());
       for (size_t n = 0; n < gradient.size(); ++n) {
-        const bool is_inside = n >= offset && n < offset + 9 * 23;
+        const bool is_inside = n >= offset && n < offset + size_t{9} * 23;
         EXPECT_EQ(gradient[n], is_inside ? aligned.gradient[n - offset] : kGuard) << n;
       }
       for (size_t n = 0; n < losses.size(); ++n) {
@@ -342,7 +342,7 @@ TEST(ComputeTest, MicroBatchesWithANormalizerAddUpToTheWhole) {
     loss += actual.result.loss;
     weight_sum += actual.result.weight_sum;
     for (size_t n = 0; n < actual.gradient.size(); ++n) {
-      EXPECT_EQ(actual.gradient[n], expected.gradient[16 * 9 * part + n]);
+      EXPECT_EQ(actual.gradient[n], expected.gradient[size_t{16} * 9 * part + n]);
     }
   }
   EXPECT_NEAR(loss, expected.result.loss, 64 * 2.3e-16 * expected.result.loss);
