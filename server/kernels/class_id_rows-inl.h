@@ -256,7 +256,7 @@ class ClassIdKernel {
     // phi'' itself has a pole where c is 0; there every p_j that it multiplies is 0 as well.
     const double pole = c == 0 ? 0 : curvature / c;
     const auto other = [&](double p, double one_minus_p) {
-      return scale * (MultiplyTwice(pole, p) - slope * p * one_minus_p);
+      return scale * (pole * p * p - slope * p * one_minus_p);
     };
     const int64_t m = group.arg_max[i];
     const int64_t t = rows.class_ids[row];
@@ -276,8 +276,6 @@ class ClassIdKernel {
     out[m] = std::max(static_cast<T>(other(p_m, group.rest[i] * p_m)), floor);
     out[t] = std::max(static_cast<T>(scale * (curvature * c - slope * group.p[i] * c)), floor);
   }
-
-  static double MultiplyTwice(double pole, double p) { return pole * p * p; }
 
   static constexpr double kLargest = static_cast<double>(std::numeric_limits<T>::max()) / 4;
 };

@@ -131,6 +131,25 @@ void AddStatistics(const Run<T>& run, Result& result) {
   if (run.options.difficulty) result.difficulty = collector.MakeDifficulty();
 }
 
+bool WantsRecords(const ComputeOptions& options) {
+  return options.class_statistics || options.difficulty || options.vanishing;
+}
+
+// The scalars and statistics, from the losses and records of a batch that was computed.
+template <typename T>
+Result Summarize(const Run<T>& run, const Totals& totals, double divisor) {
+  Result result;
+  result.loss_sum = Sum<T>(run.outputs.losses);
+  result.loss = divisor == 0 ? 0 : result.loss_sum / divisor;
+  result.weight_sum = totals.weight_sum;
+  result.valid_count = totals.valid_count;
+  result.non_finite_count = CountNonFinite<T>(run.outputs.losses);
+  result.class_weights = run.terms.weights();
+  result.top_k_correct = CountTopK(run);
+  if (WantsRecords(run.options)) AddStatistics(run, result);
+  return result;
+}
+
 int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
   return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
 }
@@ -216,8 +235,7 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   }
   const Totals totals = CountSamples(batch, spec, terms, labels);
   const double divisor = Divisor(options, totals);
-  const bool statistics = options.class_statistics || options.difficulty || options.vanishing;
-  if (statistics) records.Resize(samples);
+  if (WantsRecords(options)) records.Resize(samples);
   const Run<T> run = {mined ? mined->batch : batch,
                       spec,
                       options,
@@ -230,16 +248,7 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
                       divisor == 0 ? 0 : 1 / divisor};
   if (!ComputeRows(run, executor)) return CancelledWhileComputing();
 
-  Result result;
-  result.loss_sum = Sum<T>(typed.losses);
-  result.loss = divisor == 0 ? 0 : result.loss_sum / divisor;
-  result.weight_sum = totals.weight_sum;
-  result.valid_count = totals.valid_count;
-  result.non_finite_count = CountNonFinite<T>(typed.losses);
-  result.class_weights = terms.weights();
-  result.top_k_correct = CountTopK(run);
-  if (statistics) AddStatistics(run, result);
-  return result;
+  return Summarize(run, totals, divisor);
 }
 
 }  // namespace
