@@ -137,7 +137,8 @@ TEST_F(ClientErrorsTest, FailsOverEveryCall) {
 TEST_F(ClientErrorsTest, GivesEveryCallTheClientsDeadline) {
   ClientOptions options;
   options.deadline = absl::Seconds(50);
-  ASSERT_TRUE(ComputeStatus(MakeClient(options)).ok());
+  const absl::Status status = ComputeStatus(MakeClient(options));
+  ASSERT_TRUE(status.ok()) << status;
   // gRPC sends a timeout with three digits, rounded up.
   EXPECT_LE(server_.last_call().time_left, absl::Seconds(50.5));
   EXPECT_GT(server_.last_call().time_left, absl::Seconds(40));
@@ -146,7 +147,8 @@ TEST_F(ClientErrorsTest, GivesEveryCallTheClientsDeadline) {
 TEST_F(ClientErrorsTest, PrefersTheCallsOwnDeadline) {
   CallOptions call;
   call.deadline = absl::Seconds(500);
-  ASSERT_TRUE(ComputeStatus(MakeClient(), call).ok());
+  const absl::Status status = ComputeStatus(MakeClient(), call);
+  ASSERT_TRUE(status.ok()) << status;
   EXPECT_LE(server_.last_call().time_left, absl::Seconds(505));
   EXPECT_GT(server_.last_call().time_left, absl::Seconds(400));
 }
