@@ -32,7 +32,7 @@ def _arguments():
     parser.add_argument("--only", action="append", choices=SECTIONS, help="repeatable")
     parser.add_argument("--quick", action="store_true", help="see that it runs; numbers mean little")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
-    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
+    parser.add_argument("--markdown", metavar="FILE", help="also write the tables for the README")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--stubs", required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -51,12 +51,19 @@ def _measure(context, names):
     return rows
 
 
-def _print(rows, about, markdown):
+def _write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def _report(rows, about, arguments):
     heading = "\n".join(f"{name}: {value}" for name, value in about.items())
-    if markdown:
-        print(f"{', '.join(about.values())}\n\n{table.markdown(rows)}")
-    else:
-        print(f"{heading}\n\n{table.text(rows)}\n\n{table.summary(rows)}")
+    print(f"{heading}\n\n{table.text(rows)}\n\n{table.summary(rows)}")
+    if arguments.json:
+        document = {**about, "rows": [row.to_json() for row in rows]}
+        _write(arguments.json, json.dumps(document, indent=2))
+    if arguments.markdown:
+        _write(arguments.markdown, f"{', '.join(about.values())}.\n\n{table.markdown(rows)}")
 
 
 def main():
@@ -68,11 +75,7 @@ def main():
         rows = _measure(context, arguments.only or SECTIONS)
         about = machine.describe(context.root)
     about["took"] = f"{time.monotonic() - start:.0f} s"
-    _print(rows, about, arguments.markdown)
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({**about, "rows": [row.to_json() for row in rows]}, file, indent=2)
-            file.write("\n")
+    _report(rows, about, arguments)
 
 
 if __name__ == "__main__":

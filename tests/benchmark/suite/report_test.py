@@ -146,11 +146,22 @@ class TableTest(unittest.TestCase):
             ],
         )
 
-    def test_markdown_rows_have_as_many_cells_as_the_heading(self):
-        rows = [fraction_of("s", "a|b", Quantity(1), Quantity(2), Bound("<=", 1), "why")]
+    def test_markdown_has_a_table_a_section(self):
+        rows = [
+            fraction_of("first", "a|b", Quantity(1), Quantity(2), Bound(">=", 1), "why"),
+            fraction_of("second", "c", Quantity(1), Quantity(2)),
+        ]
         self.assertEqual(
-            table.markdown(rows).splitlines()[2],
-            "| a\\|b (why) | 1.00 s | 2.00 s | 0.5 | <= 1 | met |",
+            table.markdown(rows).splitlines(),
+            [
+                "| first | lossd | baseline | ratio | bound | verdict |",
+                "|---|---|---|---|---|---|",
+                "| a\\|b (why) | 1.00 s | 2.00 s | 0.5 | >= 1 | **not met** |",
+                "",
+                "| second | lossd | baseline | ratio |",
+                "|---|---|---|---|",
+                "| c | 1.00 s | 2.00 s | 0.5 |",
+            ],
         )
 
     def test_summary_counts_bounds_alone(self):

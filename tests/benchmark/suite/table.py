@@ -42,6 +42,13 @@ def _cells(row):
     ]
 
 
+def _by_section(rows):
+    sections = {}
+    for row in rows:
+        sections.setdefault(row.section, []).append(row)
+    return sections.items()
+
+
 def text(rows):
     """The table with a heading for each section, and under a row what it notes."""
     cells = [_cells(row) for row in rows]
@@ -51,26 +58,37 @@ def text(rows):
         return "  ".join(v.ljust(w) for v, w in zip(values, widths)).rstrip()
 
     lines = [line(_HEADINGS)]
-    section = None
-    for row, values in zip(rows, cells):
-        if row.section != section:
-            section = row.section
-            lines.append(f"-- {section}")
-        lines.append(line(values))
-        if row.note:
-            lines.append(f"     {row.note}")
+    for section, members in _by_section(rows):
+        lines.append(f"-- {section}")
+        for row in members:
+            lines.append(line(_cells(row)))
+            lines += [f"     {row.note}"] if row.note else []
     return "\n".join(lines)
+
+
+def _markdown_cells(row):
+    cells = [cell.replace("|", "\\|") for cell in _cells(row)]
+    cells[0] += f" ({row.note})" if row.note else ""
+    cells[-1] = "**not met**" if row.verdict == "NOT MET" else cells[-1]
+    return cells
+
+
+def _markdown_line(cells):
+    return "| " + " | ".join(cells) + " |"
 
 
 def markdown(rows):
-    """One table; notes stand behind the name."""
-    lines = ["| " + " | ".join(_HEADINGS) + " |", "|" + "---|" * len(_HEADINGS)]
-    for row in rows:
-        values = [value.replace("|", "\\|") for value in _cells(row)]
-        values[0] += f" ({row.note})" if row.note else ""
-        values[-1] = {"met": "met", "NOT MET": "**not met**"}.get(values[-1], values[-1])
-        lines.append("| " + " | ".join(values) + " |")
-    return "\n".join(lines)
+    """A table for each section, whose name heads its first column; notes stand behind the names.
+
+    The columns bound and verdict are left out where no row has a bound.
+    """
+    lines = []
+    for section, members in _by_section(rows):
+        count = len(_HEADINGS) if any(row.bound for row in members) else len(_HEADINGS) - 2
+        lines += [_markdown_line([section, *_HEADINGS[1:count]]), "|" + "---|" * count]
+        lines += [_markdown_line(_markdown_cells(row)[:count]) for row in members]
+        lines.append("")
+    return "\n".join(lines[:-1])
 
 
 def summary(rows):
