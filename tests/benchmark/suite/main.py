@@ -46,8 +46,9 @@ def _measure(context, names):
     rows = []
     for name in names:
         start = time.monotonic()
-        rows += SECTIONS[name](context)
-        _progress(f"{name}: {time.monotonic() - start:.0f} s")
+        measured = SECTIONS[name](context)
+        rows += measured
+        _progress(f"\n{name}: {time.monotonic() - start:.0f} s\n{table.text(measured)}")
     return rows
 
 

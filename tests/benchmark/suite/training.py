@@ -9,9 +9,9 @@ SECTION = "training step (PyTorch: forward, loss, backward), time over that with
 
 _SHAPES = [
     # rows, features, classes, steps a round
-    (4096, 256, 1000, 3),
-    (1024, 256, 32000, 1),
-    (32, 256, 10, 100),
+    (4096, 256, 1000, 2),
+    (256, 256, 32000, 2),
+    (32, 256, 10, 50),
 ]
 _TYPES = ("float32", "bfloat16")
 
