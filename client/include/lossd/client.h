@@ -18,6 +18,10 @@
 
 namespace lossd {
 
+namespace client {
+class Connection;
+}  // namespace client
+
 // A connection to a lossd server.
 //
 //   absl::StatusOr<lossd::Client> client = lossd::Client::Create({"localhost:50051"});
@@ -43,6 +47,10 @@ namespace lossd {
 //   DEADLINE_EXCEEDED    no answer in time; the server stops working on it
 //   INTERNAL             the server failed, or its answer is not what was asked for
 // No call is repeated by itself.
+//
+// Large arrays are sent from where they lie: nothing reads them any more once a call has returned,
+// however it ended. When bytes are stuck in a TCP connection, a call may return as late as
+// ClientOptions::stall_timeout after they got stuck, though its deadline was before.
 //
 // Thread-safe: any number of threads may call one client at once. Calls block. Only moving and
 // destroying it must not happen beside a call; a moved-from client may only be assigned to or
@@ -105,11 +113,9 @@ class Client {
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {}) const;
 
  private:
-  class Connection;
+  explicit Client(std::shared_ptr<const client::Connection> connection);
 
-  explicit Client(std::unique_ptr<Connection> connection);
-
-  std::unique_ptr<Connection> connection_;
+  std::shared_ptr<const client::Connection> connection_;
 };
 
 }  // namespace lossd
