@@ -1,13 +1,17 @@
 #include "lossd/client.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/src/compute_answer.h"
 #include "client/src/connection.h"
 #include "client/src/destinations.h"
 #include "client/src/message_pieces.h"
 #include "client/src/request_encoding.h"
 #include "client/src/response_decoding.h"
+#include "client/src/status.h"
+#include "client/src/stream_session.h"
 
 namespace lossd {
 namespace {
@@ -91,6 +95,20 @@ absl::StatusOr<Information> InformationOn(const Connection& connection,
   return client::DecodeInformation(*response);
 }
 
+// How many batches may be on their way at once: what is asked for, as far as the server takes it.
+absl::StatusOr<int32_t> WindowOn(const Client& client, const StreamOptions& options,
+                                 const CallOptions& call) {
+  if (options.window.has_value() && *options.window < 1) {
+    return client::InvalidField("window", absl::StrCat("= ", *options.window, ", expected >= 1"));
+  }
+  const absl::StatusOr<ServerInfo> server = client.GetServerInfo(call);
+  if (!server.ok()) {
+    return server.status();
+  }
+  const int32_t most = std::max(1, server->max_stream_window);
+  return std::min(options.window.value_or(most), most);
+}
+
 }  // namespace
 
 absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
@@ -117,6 +135,28 @@ absl::StatusOr<Result<double>> Client::Compute(const ArrayView<double>& logits,
                                                const CallOptions& call) const {
   return ComputeOn(*connection_, logits, labels, loss, options, call);
 }
+
+template <typename T>
+absl::StatusOr<Stream<T>> Client::OpenStream(const StreamOptions& options,
+                                             const CallOptions& call) const {
+  const absl::StatusOr<absl::Duration> patience = connection_->DeadlineOf(call);
+  if (!patience.ok()) {
+    return patience.status();
+  }
+  const absl::StatusOr<int32_t> window = WindowOn(*this, options, call);
+  if (!window.ok()) {
+    return window.status();
+  }
+  typename client::StreamSession<T>::Limits limits;
+  limits.window = *window;
+  limits.patience = *patience;
+  return Stream<T>(std::make_unique<client::StreamSession<T>>(connection_, limits));
+}
+
+template absl::StatusOr<Stream<float>> Client::OpenStream(const StreamOptions&,
+                                                          const CallOptions&) const;
+template absl::StatusOr<Stream<double>> Client::OpenStream(const StreamOptions&,
+                                                           const CallOptions&) const;
 
 absl::StatusOr<CompareResult> Client::Compare(const ArrayView<float>& logits, const Labels& labels,
                                               absl::Span<const LossSpec> losses,

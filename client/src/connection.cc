@@ -53,15 +53,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   return grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
 }
 
-// What is left after the last event: the queue's own end.
-void Drain(grpc::CompletionQueue* queue) {
-  queue->Shutdown();
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue->Next(&tag, &ok)) {
-  }
-}
-
 }  // namespace
 
 absl::Status CheckOptions(const ClientOptions& options) {
@@ -88,6 +79,14 @@ absl::Status CheckOptions(const ClientOptions& options) {
 
 std::string MethodPath(const char* method) {
   return absl::StrCat("/", v1::LossService::service_full_name(), "/", method);
+}
+
+void DrainQueue(grpc::CompletionQueue* queue) {
+  queue->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) {
+  }
 }
 
 Connection::Connection(const ClientOptions& options)
@@ -137,8 +136,12 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
     bool ok = false;
     queue.Next(&tag, &ok);
   }
-  loan.WaitUntilReturned(&queue);
-  Drain(&queue);
+  loan.WaitUntilReturned([&queue](absl::Duration turn) {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + turn));
+  });
+  DrainQueue(&queue);
   if (!status.ok()) {
     return FromGrpcStatus(status);
   }

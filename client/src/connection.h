@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/src/message_pieces.h"
-#include "grpcpp/channel.h"
+#include "grpcpp/completion_queue.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/options.h"
@@ -45,6 +45,9 @@ class Connection {
 
 // The method's path in the URL of a call.
 std::string MethodPath(const char* method);
+
+// Ends a queue that gets no further events.
+void DrainQueue(grpc::CompletionQueue* queue);
 
 }  // namespace lossd::client
 

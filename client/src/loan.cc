@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include "absl/time/clock.h"
-
 namespace lossd::client {
 
 grpc::Slice Loan::Lend(absl::Span<const char> bytes) {
@@ -36,13 +34,11 @@ bool Loan::WaitFor(absl::Duration time) const {
                                   [this] { return state_->slices_out == 0; });
 }
 
-void Loan::WaitUntilReturned(grpc::CompletionQueue* queue) const {
+void Loan::WaitUntilReturned(const std::function<void(absl::Duration)>& poll) const {
   // Mostly another thread is just about to let go. Only a stuck connection takes longer.
   constexpr absl::Duration kTurn = absl::Milliseconds(1);
   while (!WaitFor(kTurn)) {
-    void* tag = nullptr;
-    bool ok = false;
-    queue->AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + kTurn));
+    poll(kTurn);
   }
 }
 

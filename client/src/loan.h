@@ -2,12 +2,12 @@
 #define LOSSD_CLIENT_SRC_LOAN_H_
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "grpcpp/completion_queue.h"
 #include "grpcpp/support/slice.h"
 
 namespace lossd::client {
@@ -27,10 +27,10 @@ class Loan {
 
   bool returned() const;
 
-  // Waits until everything has come back. The call has ended and was let go of, so that nothing but
-  // a write under way holds any of it. `queue` is the call's, and gets no further events: it is
-  // polled, because nobody else may be moving the connection on.
-  void WaitUntilReturned(grpc::CompletionQueue* queue) const;
+  // Waits until everything has come back. The call has ended and was let go of, or the message was
+  // written, so that nothing but a write under way holds any of it. `poll` polls the call's queue
+  // for about as long as it is told, because nobody else may be moving the connection on.
+  void WaitUntilReturned(const std::function<void(absl::Duration)>& poll) const;
 
  private:
   struct State {

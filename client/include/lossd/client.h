@@ -15,6 +15,7 @@
 #include "lossd/information.h"
 #include "lossd/loss_spec.h"
 #include "lossd/options.h"
+#include "lossd/stream.h"
 
 namespace lossd {
 
@@ -74,6 +75,12 @@ class Client {
                                          const LossSpec& loss = {},
                                          const ComputeOptions& options = {},
                                          const CallOptions& call = {}) const;
+
+  // A stream of batches of T, float or double. Asks the server how large a window it takes. `call`
+  // says how long each Send and Receive may wait; the stream itself lasts as long as it is used.
+  template <typename T>
+  absl::StatusOr<Stream<T>> OpenStream(const StreamOptions& options = {},
+                                       const CallOptions& call = {}) const;
 
   // What each of 1 to 32 losses makes of the same batch.
   absl::StatusOr<CompareResult> Compare(const ArrayView<float>& logits, const Labels& labels,
