@@ -1,9 +1,14 @@
 #include "lossd/client.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/src/ask.h"
+#include "client/src/batch_completion.h"
+#include "client/src/chunked_compute.h"
 #include "client/src/compute_answer.h"
 #include "client/src/connection.h"
 #include "client/src/destinations.h"
@@ -12,31 +17,14 @@
 #include "client/src/response_decoding.h"
 #include "client/src/status.h"
 #include "client/src/stream_session.h"
+#include "client/src/whole_batch.h"
 
 namespace lossd {
 namespace {
 
+using client::Ask;
 using client::Connection;
 using client::MessagePieces;
-
-// Calls a method whose answer protobuf parses.
-template <typename Response>
-absl::StatusOr<Response> Ask(const Connection& connection, const char* method,
-                             const absl::StatusOr<MessagePieces>& request,
-                             const CallOptions& call) {
-  if (!request.ok()) {
-    return request.status();
-  }
-  absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call(method, *request, call);
-  if (!bytes.ok()) {
-    return bytes.status();
-  }
-  Response response;
-  if (absl::Status status = client::ParseAnswer(*std::move(bytes), &response); !status.ok()) {
-    return status;
-  }
-  return response;
-}
 
 template <typename T>
 absl::StatusOr<Result<T>> ComputeOn(const Connection& connection, const ArrayView<T>& logits,
@@ -96,17 +84,76 @@ absl::StatusOr<Information> InformationOn(const Connection& connection,
 }
 
 // How many batches may be on their way at once: what is asked for, as far as the server takes it.
-absl::StatusOr<int32_t> WindowOn(const Client& client, const StreamOptions& options,
+absl::StatusOr<int32_t> WindowOn(const Client& client, std::optional<int32_t> asked,
                                  const CallOptions& call) {
-  if (options.window.has_value() && *options.window < 1) {
-    return client::InvalidField("window", absl::StrCat("= ", *options.window, ", expected >= 1"));
+  if (asked.has_value() && *asked < 1) {
+    return client::InvalidField("window", absl::StrCat("= ", *asked, ", expected >= 1"));
   }
   const absl::StatusOr<ServerInfo> server = client.GetServerInfo(call);
   if (!server.ok()) {
     return server.status();
   }
   const int32_t most = std::max(1, server->max_stream_window);
-  return std::min(options.window.value_or(most), most);
+  return std::min(asked.value_or(most), most);
+}
+
+// Rows of a chunk, of a batch that has rows.
+int64_t ChunkRows(const Shape& logits, size_t bytes, const ChunkOptions& chunks) {
+  const int64_t bytes_per_row = static_cast<int64_t>(bytes) / logits.front();
+  return std::max<int64_t>(1, chunks.chunk_bytes / std::max<int64_t>(1, bytes_per_row));
+}
+
+// INVALID_ARGUMENT for what can be found before anything is sent.
+template <typename T>
+absl::Status CheckChunkable(const ArrayView<T>& logits, const Labels& labels, const LossSpec& loss,
+                            const ComputeOptions& options, const ChunkOptions& chunks) {
+  if (chunks.chunk_bytes < 1) {
+    return client::InvalidField("chunk_bytes",
+                                absl::StrCat("= ", chunks.chunk_bytes, ", expected >= 1"));
+  }
+  absl::Status status = client::EncodeCompute(logits, labels, loss, options).status();
+  if (status.ok()) {
+    status = client::CheckSplittable(logits.shape(), labels, loss, options);
+  }
+  return status;
+}
+
+template <typename T>
+absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
+                                           const std::shared_ptr<const Connection>& connection,
+                                           const ArrayView<T>& logits, const Labels& labels,
+                                           LossSpec loss, ComputeOptions options,
+                                           const ChunkOptions& chunks, const CallOptions& call) {
+  const absl::Time start = absl::Now();
+  absl::Status status = CheckChunkable(logits, labels, loss, options, chunks);
+  if (!status.ok()) {
+    return status;
+  }
+  const auto destinations = client::FindDestinations<T>(logits.shape(), loss.activation, options);
+  if (!destinations.ok()) {
+    return destinations.status();
+  }
+  const auto deadline = connection->DeadlineOf(call);
+  if (!deadline.ok()) {
+    return deadline.status();
+  }
+  const int64_t rows = logits.shape().front();
+  const int64_t chunk_rows =
+      rows == 0 ? 1 : ChunkRows(logits.shape(), logits.values().size() * sizeof(T), chunks);
+  if (rows <= chunk_rows) {
+    return ComputeOn(*connection, logits, labels, loss, options, call);
+  }
+  const absl::StatusOr<int32_t> window = WindowOn(client, chunks.window, call);
+  if (!window.ok()) {
+    return window.status();
+  }
+  status = client::CompleteForChunks(*connection, logits.shape(), labels, call, &loss, &options);
+  if (!status.ok()) {
+    return status;
+  }
+  const absl::Duration left = std::max(absl::Milliseconds(1), *deadline - (absl::Now() - start));
+  return client::ComputeInChunks<T>(connection, {logits, labels, loss, options, *destinations},
+                                    {chunk_rows, *window, left});
 }
 
 }  // namespace
@@ -136,6 +183,22 @@ absl::StatusOr<Result<double>> Client::Compute(const ArrayView<double>& logits,
   return ComputeOn(*connection_, logits, labels, loss, options, call);
 }
 
+absl::StatusOr<Result<float>> Client::ComputeChunked(const ArrayView<float>& logits,
+                                                     const Labels& labels, const LossSpec& loss,
+                                                     const ComputeOptions& options,
+                                                     const ChunkOptions& chunks,
+                                                     const CallOptions& call) const {
+  return ComputeChunkedOn(*this, connection_, logits, labels, loss, options, chunks, call);
+}
+
+absl::StatusOr<Result<double>> Client::ComputeChunked(const ArrayView<double>& logits,
+                                                      const Labels& labels, const LossSpec& loss,
+                                                      const ComputeOptions& options,
+                                                      const ChunkOptions& chunks,
+                                                      const CallOptions& call) const {
+  return ComputeChunkedOn(*this, connection_, logits, labels, loss, options, chunks, call);
+}
+
 template <typename T>
 absl::StatusOr<Stream<T>> Client::OpenStream(const StreamOptions& options,
                                              const CallOptions& call) const {
@@ -143,7 +206,7 @@ absl::StatusOr<Stream<T>> Client::OpenStream(const StreamOptions& options,
   if (!patience.ok()) {
     return patience.status();
   }
-  const absl::StatusOr<int32_t> window = WindowOn(*this, options, call);
+  const absl::StatusOr<int32_t> window = WindowOn(*this, options.window, call);
   if (!window.ok()) {
     return window.status();
   }

@@ -11,8 +11,6 @@
 namespace lossd::client {
 namespace {
 
-constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
-
 void AddDetails(const google::rpc::Status& rich, absl::Status* status) {
   for (const auto& detail : rich.details()) {
     status->SetPayload(detail.type_url(), absl::Cord(detail.value()));

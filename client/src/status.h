@@ -14,6 +14,9 @@ class Status;
 
 namespace lossd::client {
 
+// Under which a status has its field violations.
+inline constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+
 // The same code and message, and each of the details as a payload under its type URL.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 

@@ -41,6 +41,8 @@ class StreamSession {
   absl::Status CloseSending();
   absl::Status Finish();
   absl::Status status() const;
+  // Ends the stream, for this reason. The receiver's.
+  void Abandon(const absl::Status& reason) { Break(reason).IgnoreError(); }
 
  private:
   // A batch that was sent, and what is to become of its answer.

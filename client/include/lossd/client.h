@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "lossd/array_view.h"
 #include "lossd/catalogue.h"
+#include "lossd/chunks.h"
 #include "lossd/class_weights.h"
 #include "lossd/compare.h"
 #include "lossd/compute.h"
@@ -75,6 +76,33 @@ class Client {
                                          const LossSpec& loss = {},
                                          const ComputeOptions& options = {},
                                          const CallOptions& call = {}) const;
+
+  // The same of a batch of any size, which is cut into chunks of rows along the first axis; they
+  // are sent over one stream, several of them on their way at once. No message is larger than a
+  // chunk, and the server computes while the next one travels.
+  //
+  // Per-sample arrays are the same bits as Compute's: a row's results depend on no other row, and
+  // the divisor of a mean is that of the whole batch. `loss_sum` and `weight_sum` are those of the
+  // chunks, added in double in the order of the rows, so that they may differ from Compute's in the
+  // last bits and are always the same for the same chunks; `loss` is `loss_sum` over that divisor.
+  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means
+  // agree with Compute's to about 2⁻⁵² for each chunk, shares of the gradient in float to 2⁻²²
+  // (where gradients do not underflow), because they come from the gradient that was sent back.
+  //
+  // INVALID_ARGUMENT, by name and before anything is sent, for what needs the whole batch in one
+  // request: mining; a scheme without counts beside other labels than softmax's integers;
+  // statistics without `outputs.gradient`, or with an upstream gradient. Errors name the rows of
+  // the batch.
+  absl::StatusOr<Result<float>> ComputeChunked(const ArrayView<float>& logits, const Labels& labels,
+                                               const LossSpec& loss = {},
+                                               const ComputeOptions& options = {},
+                                               const ChunkOptions& chunks = {},
+                                               const CallOptions& call = {}) const;
+  absl::StatusOr<Result<double>> ComputeChunked(const ArrayView<double>& logits,
+                                                const Labels& labels, const LossSpec& loss = {},
+                                                const ComputeOptions& options = {},
+                                                const ChunkOptions& chunks = {},
+                                                const CallOptions& call = {}) const;
 
   // A stream of batches of T, float or double. Asks the server how large a window it takes. `call`
   // says how long each Send and Receive may wait; the stream itself lasts as long as it is used.
