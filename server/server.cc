@@ -28,6 +28,9 @@ namespace {
 // Requests of this many of the largest messages may be in flight.
 constexpr int64_t kMessagesInFlight = 16;
 
+// Memory of this many of the largest messages is kept for the next requests.
+constexpr int64_t kMessagesKept = 4;
+
 // gRPC refuses a message over its own limit before the server sees it, with a text that cannot name
 // the flag, so that limit stands higher, by this much at least, and the server checks its own. What
 // a client can make the server hold stays bounded all the same.
@@ -62,6 +65,8 @@ rpc::HandlerOptions MakeHandlerOptions(const ServerOptions& options, const Execu
   handler_options.max_message_bytes = options.max_message_bytes;
   handler_options.max_in_flight_bytes = kMessagesInFlight * options.max_message_bytes;
   handler_options.executor = &executor;
+  handler_options.pool =
+      rpc::BufferPool::Create(static_cast<size_t>(kMessagesKept * options.max_message_bytes));
   handler_options.version = std::string(Version());
   return handler_options;
 }

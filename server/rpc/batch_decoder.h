@@ -13,6 +13,7 @@
 #include "server/rpc/field_violations.h"
 #include "server/rpc/label_decoder.h"
 #include "server/rpc/logits_layout.h"
+#include "server/rpc/split_message.h"
 #include "server/rpc/tensor_view.h"
 
 namespace lossd::rpc {
@@ -27,9 +28,9 @@ struct BatchFields {
   std::optional<int32_t> class_axis;
 };
 
-// Of a ComputeRequest or a CompareRequest, which must outlive it.
-BatchFields FieldsOf(const v1::ComputeRequest& request);
-BatchFields FieldsOf(const v1::CompareRequest& request);
+// Of a ComputeRequest or a CompareRequest. The arguments must outlive it.
+BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads);
+BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads);
 
 struct DecodedLogits {
   LogitsLayout layout;
@@ -51,13 +52,14 @@ struct DecodedSamples {
   OwnedPerSample upstream_gradient;
 };
 
-// nullopt after adding to `violations`.
-std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, FieldViolations& violations);
+// nullopt after adding to `violations`. Here and below large copies are in memory of `pool`.
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, BufferPool& pool,
+                                          FieldViolations& violations);
 
 // nullopt after adding to `violations` what is wrong with the labels. What is wrong with the other
 // tensors is added too, and leaves them empty, so that the labels can still be looked at.
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
-                                            loss::Activation activation,
+                                            loss::Activation activation, BufferPool& pool,
                                             FieldViolations& violations);
 
 // When the logits are at fault and nothing can be held against their shape: adds to `violations`

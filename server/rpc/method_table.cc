@@ -11,8 +11,28 @@ MethodTable MakeMethodTable(const Handlers& handlers, int64_t max_message_bytes)
         });
   };
   MethodTable table;
-  table.compute = method(v1::ComputeRequest(), &Handlers::Compute);
-  table.compare = method(v1::CompareRequest(), &Handlers::Compare);
+  table.compute = [&handlers, max_message_bytes](
+                      grpc::ByteBuffer& bytes,
+                      const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
+    v1::ComputeRequest request;
+    const auto tensors =
+        ParseAroundTensors(bytes, max_message_bytes, kComputeRequestTensors, request);
+    if (!tensors.ok()) return tensors.status();
+    auto answer = handlers.AnswerCompute(request, context, tensors->payloads);
+    if (!answer.ok()) return answer.status();
+    return SerializeAnswer(*std::move(answer), max_message_bytes);
+  };
+  table.compare = [&handlers, max_message_bytes](
+                      grpc::ByteBuffer& bytes,
+                      const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
+    v1::CompareRequest request;
+    const auto tensors =
+        ParseAroundTensors(bytes, max_message_bytes, kCompareRequestTensors, request);
+    if (!tensors.ok()) return tensors.status();
+    const auto response = handlers.Compare(request, context, tensors->payloads);
+    if (!response.ok()) return response.status();
+    return SerializeMessage(*response, max_message_bytes);
+  };
   table.compute_class_weights =
       method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights);
   table.measure_information =

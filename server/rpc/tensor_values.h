@@ -16,9 +16,10 @@ namespace lossd::rpc {
 // to `violations` when the type is of another family or a value does not fit it; `path` is where
 // the tensor stands.
 
-// Of the float family: doubles for FLOAT64, floats for the other types.
+// Of the float family: doubles for FLOAT64, floats for the other types. Large ones are in memory of
+// `pool`.
 std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
-                                     FieldViolations& violations);
+                                     BufferPool& pool, FieldViolations& violations);
 
 // Of the integer family.
 std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,
