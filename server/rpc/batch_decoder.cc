@@ -63,6 +63,13 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
   return per_sample;
 }
 
+DecodedLogits LogitsInRequest(const TensorView& tensor, LogitsLayout layout) {
+  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, ReaderOf(tensor)};
+  // Its alternative tells the computed type.
+  if (tensor.type == v1::DATA_TYPE_FLOAT64) logits.values = AlignedArray<double>();
+  return logits;
+}
+
 loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
   return {per_sample.values, per_sample.repeat};
 }
@@ -83,8 +90,8 @@ BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& pa
   return FieldsOfBatch(request, payloads);
 }
 
-std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, BufferPool& pool,
-                                          FieldViolations& violations) {
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
+                                          BufferPool& pool, FieldViolations& violations) {
   if (!fields.logits) {
     violations.Add("logits", "is not set, expected a tensor of floats");
     return std::nullopt;
@@ -92,13 +99,17 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, BufferPool&
   const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, "logits", violations);
   if (!tensor) return std::nullopt;
   auto layout = LayOutLogits(tensor->shape, fields.class_axis, violations);
+  if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
+      IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
+    return LogitsInRequest(*tensor, *std::move(layout));
+  }
   auto values = ReadFloats(*tensor, "logits", pool, violations);
   if (!layout || !values) return std::nullopt;
 
   FloatArray rows = std::visit(
       [&](auto array) -> FloatArray { return MoveClassesLast(*layout, std::move(array)); },
       *std::move(values));
-  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows)};
+  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows), nullptr};
 }
 
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
@@ -136,6 +147,7 @@ void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations) 
 loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) {
   loss::Batch batch;
   batch.logits = ViewOf(logits.values);
+  batch.logit_reader = logits.reader.get();
   batch.rows = logits.layout.rows;
   batch.classes = logits.layout.classes;
   batch.labels = ViewOf(samples.labels);

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_BATCH_DECODER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -36,8 +37,12 @@ struct DecodedLogits {
   LogitsLayout layout;
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent; never UNSPECIFIED once decoded
   TensorStyle style = TensorStyle::kData;
-  FloatArray values;  // [rows, classes]
+  FloatArray values;  // [rows, classes]; empty where there is a reader
+  std::unique_ptr<loss::LogitReader> reader;
 };
+
+// Whether a batch's logits may stay in the request, for whoever reads each of them once.
+enum class LogitStorage { kCopied, kInRequest };
 
 // One number per sample, or per `repeat` consecutive samples; empty when it was not set.
 struct OwnedPerSample {
@@ -53,8 +58,8 @@ struct DecodedSamples {
 };
 
 // nullopt after adding to `violations`. Here and below large copies are in memory of `pool`.
-std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, BufferPool& pool,
-                                          FieldViolations& violations);
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
+                                          BufferPool& pool, FieldViolations& violations);
 
 // nullopt after adding to `violations` what is wrong with the labels. What is wrong with the other
 // tensors is added too, and leaves them empty, so that the labels can still be looked at.

@@ -96,7 +96,7 @@ absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& reque
   const BatchFields fields = FieldsOf(request, payloads);
   CheckLossCount(request, violations);
   DecodeOptions(request, call.options, violations);
-  auto logits = DecodeLogits(fields, pool, violations);
+  auto logits = DecodeLogits(fields, LogitStorage::kCopied, pool, violations);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;

@@ -72,7 +72,7 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   FieldViolations violations;
   ComputeCall call;
   const BatchFields fields = FieldsOf(request, payloads);
-  auto logits = DecodeLogits(fields, pool, violations);
+  auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, violations);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
