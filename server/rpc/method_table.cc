@@ -1,5 +1,7 @@
 #include "server/rpc/method_table.h"
 
+#include "server/rpc/stream_method.h"
+
 namespace lossd::rpc {
 
 MethodTable MakeMethodTable(const Handlers& handlers, int64_t max_message_bytes) {
@@ -12,6 +14,11 @@ MethodTable MakeMethodTable(const Handlers& handlers, int64_t max_message_bytes)
   };
   MethodTable table;
   table.compute = method(v1::ComputeRequest(), &Handlers::Compute);
+  table.compute_stream =
+      MakeStreamMethod(max_message_bytes,
+                       [&handlers](const v1::ComputeRequest& request, const CallContext& context) {
+                         return handlers.Compute(request, context);
+                       });
   table.compare = method(v1::CompareRequest(), &Handlers::Compare);
   table.compute_class_weights =
       method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights);

@@ -6,6 +6,7 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/stream_method.h"
 
 namespace lossd {
 namespace {
@@ -21,6 +22,7 @@ rpc::UnaryMethod EmptyAnswer(int64_t max_message_bytes) {
 rpc::MethodTable MakeTable(int64_t limit, const ComputeAnswer& compute) {
   rpc::MethodTable table;
   table.compute = rpc::MakeMethod<v1::ComputeRequest>(limit, compute);
+  table.compute_stream = rpc::MakeStreamMethod(limit, compute);
   table.compare = EmptyAnswer<v1::CompareRequest, v1::CompareResponse>(limit);
   table.compute_class_weights =
       EmptyAnswer<v1::ComputeClassWeightsRequest, v1::ComputeClassWeightsResponse>(limit);

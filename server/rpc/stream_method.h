@@ -1,0 +1,32 @@
+#ifndef LOSSD_SERVER_RPC_STREAM_METHOD_H_
+#define LOSSD_SERVER_RPC_STREAM_METHOD_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "lossd/v1/compute.pb.h"
+#include "server/rpc/handlers.h"
+#include "server/rpc/method_table.h"
+
+namespace lossd::rpc {
+
+// Wraps what answers Compute for a stream: bytes of one ComputeStreamRequest in, bytes of one
+// ComputeStreamResponse out, of at most `max_message_bytes` each.
+UnaryMethod MakeStreamMethod(int64_t max_message_bytes,
+                             std::function<absl::StatusOr<v1::ComputeResponse>(
+                                 const v1::ComputeRequest&, const CallContext&)>
+                                 compute);
+
+// The `sequence` of a ComputeStreamRequest, also of one that is too large or goes bad after it; 0
+// when it has none that can be read.
+uint64_t SequenceOf(grpc::ByteBuffer& request);
+
+// The ComputeStreamResponse of a request that ends in `error`, which is not OK.
+grpc::ByteBuffer StreamError(uint64_t sequence, const absl::Status& error);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_STREAM_METHOD_H_
