@@ -28,6 +28,11 @@ namespace {
 // Requests of this many of the largest messages may be in flight.
 constexpr int64_t kMessagesInFlight = 16;
 
+// Memory of this many of the largest messages is kept for the next requests.
+constexpr int64_t kMessagesKept = 4;
+// Enough to hide the wire behind the computation.
+constexpr int kMaxStreamWindow = 16;
+
 // gRPC refuses a message over its own limit before the server sees it, with a text that cannot name
 // the flag, so that limit stands higher, by this much at least, and the server checks its own. What
 // a client can make the server hold stays bounded all the same.
@@ -61,7 +66,10 @@ rpc::HandlerOptions MakeHandlerOptions(const ServerOptions& options, const Execu
   handler_options.thread_count = executor.thread_count();
   handler_options.max_message_bytes = options.max_message_bytes;
   handler_options.max_in_flight_bytes = kMessagesInFlight * options.max_message_bytes;
+  handler_options.max_stream_window = kMaxStreamWindow;
   handler_options.executor = &executor;
+  handler_options.pool =
+      rpc::BufferPool::Create(static_cast<size_t>(kMessagesKept * options.max_message_bytes));
   handler_options.version = std::string(Version());
   return handler_options;
 }
@@ -71,6 +79,7 @@ rpc::AsyncServiceOptions MakeServiceOptions(const ServerOptions& options,
   rpc::AsyncServiceOptions service_options;
   service_options.worker_count = executor.thread_count();
   service_options.max_in_flight_bytes = kMessagesInFlight * options.max_message_bytes;
+  service_options.max_stream_window = kMaxStreamWindow;
   service_options.on_error = LogCallErrors(options.log);
   return service_options;
 }

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/src/compute_answer.h"
+#include "client/src/destinations.h"
 #include "lossd/catalogue.h"
 #include "lossd/class_weights.h"
 #include "lossd/compare.h"
@@ -20,9 +22,10 @@ namespace lossd::client {
 // Responses to values. INTERNAL, naming the field, where an array is missing that was asked for or
 // one does not hold what it says. Instantiated for float and double.
 
+// Arrays with a destination go there, the others to the result.
 template <typename T>
-absl::StatusOr<Result<T>> DecodeCompute(const v1::ComputeResponse& response,
-                                        const OutputOptions& asked);
+absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const OutputOptions& asked,
+                                        const Destinations<T>& destinations = {});
 
 absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response, size_t loss_count,
                                             const CompareOptions& asked);

@@ -40,11 +40,24 @@ struct PerSample {
   }
 };
 
+// Logits that do not lie in an array of their own, such as those of a message that came in pieces.
+// They are copied when they are computed, so that they are never held twice. Thread-safe.
+class LogitReader {
+ public:
+  virtual ~LogitReader() = default;
+
+  // Copies the elements from the `begin`th on, row-major over [rows, classes]. The one of the other
+  // element type is not called.
+  virtual void Read(int64_t begin, absl::Span<float> out) const = 0;
+  virtual void Read(int64_t begin, absl::Span<double> out) const = 0;
+};
+
 // A batch as views; it owns nothing, and what it points at must outlive every call that takes it.
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
 // there are rows * classes. Values were checked where they entered; nothing here checks them again.
 struct Batch {
-  FloatView logits;  // [rows, classes]
+  FloatView logits;  // [rows, classes]; of the element type and empty where there is a reader
+  const LogitReader* logit_reader = nullptr;
   int64_t rows = 0;
   int64_t classes = 0;  // >= 1
   Labels labels;

@@ -106,7 +106,7 @@ std::vector<int64_t> CountTopK(const Run<T>& run) {
   if (correct.empty()) return correct;
   for (int64_t row = 0; row < run.batch.rows; ++row) {
     if (run.labels.ignored(row, 0)) continue;
-    const T* z = run.logits.data() + row * run.batch.classes;
+    const T* z = run.LogitsAt(row * run.batch.classes);
     const int64_t rank = RankOfTruth(z, run.batch.classes, ClassOfRow(run, row));
     for (size_t i = 0; i < correct.size(); ++i) {
       if (rank < run.options.top_k[i]) ++correct[i];
@@ -154,14 +154,55 @@ int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
   return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
 }
 
+template <typename T>
+using ComputeRowsFunction = void (*)(const Run<T>&, int64_t begin, int64_t end);
+
+// Reads the logits of rows [begin, end) into memory of this thread, where they stay in its cache
+// until they are computed.
+template <typename T>
+void ReadAndComputeRows(const Run<T>& run, ComputeRowsFunction<T> compute_rows, int64_t begin,
+                        int64_t end) {
+  thread_local std::vector<T> scratch;
+  const int64_t classes = run.batch.classes;
+  const auto size = static_cast<size_t>((end - begin) * classes);
+  if (scratch.size() < size) scratch.resize(size);
+  const auto logits = absl::MakeSpan(scratch.data(), size);
+  run.batch.logit_reader->Read(begin * classes, logits);
+  Run<T> block = run;
+  block.logits = logits;
+  block.first_row = begin;
+  compute_rows(block, begin, end);
+}
+
 // Computes every row's outputs and records. False when the call was cancelled.
 template <typename T>
 bool ComputeRows(const Run<T>& run, const Executor& executor) {
-  const auto compute_rows =
+  const ComputeRowsFunction<T> compute_rows =
       run.spec.activation == Activation::kSoftmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
+  const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
   const int64_t block = std::max<int64_t>(1, kBlockElements / run.batch.classes);
   return executor.ParallelFor(run.batch.rows, block, run.options.cancelled,
-                              [&](int64_t begin, int64_t end) { compute_rows(run, begin, end); });
+                              [&](int64_t begin, int64_t end) {
+                                if (reads) {
+                                  ReadAndComputeRows(run, compute_rows, begin, end);
+                                } else {
+                                  compute_rows(run, begin, end);
+                                }
+                              });
+}
+
+// Logits that come from a reader are read block by block where each is looked at once, and by rows
+// that fit a cache; otherwise they are read beforehand, all of them.
+template <typename T>
+std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
+                              const ComputeOptions& options) {
+  constexpr int64_t kLongestRow = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
+  const bool looks_again = WantsRecords(options) || !options.top_k.empty() ||
+                           !std::holds_alternative<std::monostate>(spec.mining);
+  if (batch.logit_reader == nullptr || (!looks_again && batch.classes <= kLongestRow)) return {};
+  std::vector<T> logits(static_cast<size_t>(batch.rows * batch.classes));
+  batch.logit_reader->Read(0, absl::MakeSpan(logits));
+  return logits;
 }
 
 // Mining looks at the losses of the whole batch before it decides: one pass without derivatives.
@@ -213,6 +254,8 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   const int64_t samples = SampleCount(batch, spec);
   const int64_t per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
   ElementLabels labels(batch, spec.ignore_index);
+  const std::vector<T> read = ReadBeforehand<T>(batch, spec, options);
+  if (!read.empty()) logits = read;
 
   std::vector<T> own_losses;
   TypedOutputs<T> typed = {As<T>(outputs.losses), As<T>(outputs.gradient),

@@ -48,10 +48,16 @@ struct Run {
   const ClassTerms& terms;
   const LogitTransform& transform;
   ElementLabels labels;
-  absl::Span<const T> logits;
+  absl::Span<const T> logits;  // of the rows from `first_row` on, which are those that are computed
   TypedOutputs<T> outputs;
   SampleRecords& records;
   double derivative_scale;  // 1 / the reduction's divisor; 0 when that is 0
+  int64_t first_row = 0;
+
+  // An element's place is row * classes + k.
+  const T* LogitsAt(int64_t element) const {
+    return logits.data() + (element - first_row * batch.classes);
+  }
 };
 
 // Compute the samples of rows [begin, end) into the outputs and records. Thread-safe for disjoint

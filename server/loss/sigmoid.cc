@@ -40,7 +40,7 @@ class BinaryBlock {
   void Compute(int64_t begin, int64_t size,
                void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
     BinaryElements<T> elements;
-    elements.logits = run_.logits.data() + begin;
+    elements.logits = run_.LogitsAt(begin);
     elements.count = size;
     elements.sign = Column(0);
     elements.curvature = CurvatureOf(run_.options);
@@ -185,7 +185,7 @@ class DenseBlock {
     const double smoothing = run_.spec.label_smoothing;
     ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const double t = run_.labels.ignored(row, k) ? 0 : run_.labels.target(row, k);
-      Column(0)[i] = static_cast<double>(run_.logits[static_cast<size_t>(begin + i)]);
+      Column(0)[i] = static_cast<double>(run_.LogitsAt(begin)[i]);
       true_targets()[i] = t;
       Column(3)[i] = (1 - smoothing) * t + smoothing / 2;
     });

@@ -34,7 +34,7 @@ class ClassIdBlock {
 
   ClassIdRows<T> Inputs() {
     ClassIdRows<T> rows;
-    rows.logits = run_.logits.data() + begin_ * run_.batch.classes;
+    rows.logits = run_.LogitsAt(begin_ * run_.batch.classes);
     rows.row_count = size_;
     rows.class_count = run_.batch.classes;
     rows.curvature = CurvatureOf(run_.options);
@@ -129,7 +129,7 @@ class DenseBlock {
 
   void LoadLogits(int64_t index) {
     double* const logits = Array(0);
-    const T* const in = run_.logits.data() + index * classes_;
+    const T* const in = run_.LogitsAt(index * classes_);
     for (int64_t k = 0; k < classes_; ++k) logits[k] = static_cast<double>(in[k]);
     std::fill(logits + classes_, logits + padded_, -std::numeric_limits<double>::infinity());
   }

@@ -19,13 +19,15 @@ constexpr absl::Duration kLongestWaitForQuiet = absl::Seconds(1);
 
 }  // namespace
 
+absl::Status ShuttingDown() {
+  return Unavailable("the server is shutting down; try again at another or later", "SHUTTING_DOWN",
+                     kDrainRetryDelay);
+}
+
 absl::Status Admission::AdmitCall() {
   const absl::MutexLock lock(&mutex_);
   last_arrival_ = absl::Now();
-  if (draining_) {
-    return Unavailable("the server is shutting down; try again at another or later",
-                       "SHUTTING_DOWN", kDrainRetryDelay);
-  }
+  if (draining_) return ShuttingDown();
   ++calls_;
   return absl::OkStatus();
 }
@@ -46,6 +48,13 @@ absl::Status Admission::AdmitBytes(int64_t bytes) {
   }
   bytes_ += bytes;
   return absl::OkStatus();
+}
+
+bool Admission::AdmitBytesAhead(int64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  if (bytes > max_bytes_ / 2 - bytes_) return false;
+  bytes_ += bytes;
+  return true;
 }
 
 void Admission::ReturnBytes(int64_t bytes) {

@@ -10,6 +10,9 @@
 
 namespace lossd::rpc {
 
+// What a call gets from a server that drains: UNAVAILABLE, with RetryInfo.
+absl::Status ShuttingDown();
+
 // Which calls are taken: while the requests in flight are within a limit of bytes, and until the
 // server drains. A refused call gets UNAVAILABLE with RetryInfo. Thread-safe.
 class Admission {
@@ -24,6 +27,11 @@ class Admission {
   // nothing else in flight a request of any size is.
   absl::Status AdmitBytes(int64_t bytes);
   void ReturnBytes(int64_t bytes);
+
+  // The same for a request that comes while others of its own stream are in flight, and so can wait
+  // for those: it gets bytes only while half of the limit is free. However much one stream sends
+  // ahead, calls and other streams find room.
+  bool AdmitBytesAhead(int64_t bytes);
 
   // Admits no call from here on.
   void Drain();

@@ -2,19 +2,15 @@
 #define LOSSD_SERVER_RPC_ALIGNED_ARRAY_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <new>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "absl/types/span.h"
 #include "server/loss/float_view.h"
+#include "server/rpc/buffer_pool.h"
 
 namespace lossd::rpc {
-
-// A cache line, and the widest vector register.
-inline constexpr size_t kArrayAlignment = 64;
 
 // An owned array of numbers, aligned for vector loads. Unlike std::vector it starts uninitialised:
 // whoever makes one writes every element.
@@ -24,28 +20,26 @@ class AlignedArray {
 
  public:
   AlignedArray() = default;
-  explicit AlignedArray(size_t size)
-      : size_(size),
-        elements_(static_cast<T*>(
-            ::operator new (size_ * sizeof(T), std::align_val_t{kArrayAlignment}))) {}
+  explicit AlignedArray(size_t size) : size_(size), buffer_(size * sizeof(T)) {}
+  AlignedArray(size_t size, BufferPool& pool) : size_(size), buffer_(pool.Take(size * sizeof(T))) {}
 
   size_t size() const { return size_; }
-  T* data() { return elements_.get(); }
-  const T* data() const { return elements_.get(); }
-  T& operator[](size_t i) { return elements_.get()[i]; }
-  const T& operator[](size_t i) const { return elements_.get()[i]; }
+  T* data() { return static_cast<T*>(buffer_.data()); }
+  const T* data() const { return static_cast<const T*>(buffer_.data()); }
+  T& operator[](size_t i) { return data()[i]; }
+  const T& operator[](size_t i) const { return data()[i]; }
   absl::Span<T> span() { return {data(), size_}; }
   absl::Span<const T> span() const { return {data(), size_}; }
 
- private:
-  struct Delete {
-    void operator()(T* elements) const {
-      ::operator delete (elements, std::align_val_t{kArrayAlignment});
-    }
-  };
+  // Its memory; the array is empty then.
+  Buffer TakeBuffer() && {
+    size_ = 0;
+    return std::move(buffer_);
+  }
 
+ private:
   size_t size_ = 0;
-  std::unique_ptr<T, Delete> elements_;
+  Buffer buffer_;
 };
 
 // Of either computed type.

@@ -9,7 +9,10 @@
 #include "server/rpc/admission.h"
 #include "server/rpc/call_count.h"
 #include "server/rpc/completion_tag.h"
+#include "server/rpc/open_streams.h"
 #include "server/rpc/raw_service.h"
+#include "server/rpc/served_call.h"
+#include "server/rpc/served_stream.h"
 #include "server/rpc/worker_pool.h"
 
 namespace lossd::rpc {
@@ -27,9 +30,11 @@ class AsyncService::State {
   State(MethodTable table, AsyncServiceOptions options)
       : admission_(options.max_in_flight_bytes),
         on_error_(std::move(options.on_error)),
-        workers_(options.worker_count) {
+        workers_(options.worker_count),
+        environment_{&service_, &calls_,   &admission_, &streams_, options.max_stream_window,
+                     &workers_, &on_error_} {
     Serve("Compute", std::move(table.compute));
-    Serve("ComputeStream", nullptr);
+    Serve("ComputeStream", std::move(table.compute_stream), ServedStream::Await);
     Serve("Compare", std::move(table.compare));
     Serve("ComputeClassWeights", std::move(table.compute_class_weights));
     Serve("MeasureInformation", std::move(table.measure_information));
@@ -45,7 +50,9 @@ class AsyncService::State {
   void Start() {
     for (const auto& queue : queues_) {
       for (int i = 0; i < kAwaitedCalls; ++i) {
-        for (const ServedMethod& method : methods_) ServedCall::Await(method, *queue, environment_);
+        for (const ServedMethod& method : methods_) {
+          method.await(method, *queue, environment_);
+        }
       }
       threads_.emplace_back([&queue = *queue] { DeliverEvents(queue); });
     }
@@ -53,6 +60,7 @@ class AsyncService::State {
 
   bool Drain(absl::Time deadline) {
     admission_.Drain();
+    streams_.Drain();
     return admission_.WaitUntilDrained(deadline);
   }
 
@@ -69,11 +77,12 @@ class AsyncService::State {
   }
 
  private:
-  void Serve(const char* name, UnaryMethod answer) {
+  void Serve(const char* name, UnaryMethod answer,
+             decltype(ServedMethod::await) await = ServedCall::Await) {
     const google::protobuf::MethodDescriptor& method =
         *LossServiceDescriptor().FindMethodByName(name);
     methods_.push_back({absl::StrCat(LossServiceDescriptor().full_name(), "/", name),
-                        method.index(), std::move(answer)});
+                        method.index(), std::move(answer), await});
   }
 
   static void DeliverEvents(grpc::ServerCompletionQueue& queue) {
@@ -84,6 +93,7 @@ class AsyncService::State {
 
   CallCount calls_;
   Admission admission_;
+  OpenStreams streams_;
   const CallErrorObserver on_error_;
   RawService service_;
   std::vector<ServedMethod> methods_;
@@ -91,7 +101,7 @@ class AsyncService::State {
   // Last, so that they end first.
   WorkerPool workers_;
   std::vector<std::thread> threads_;
-  const CallEnvironment environment_{&service_, &calls_, &admission_, &workers_, &on_error_};
+  const CallEnvironment environment_;
 };
 
 AsyncService::AsyncService(MethodTable table, AsyncServiceOptions options)

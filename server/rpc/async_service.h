@@ -6,8 +6,8 @@
 
 #include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
+#include "server/rpc/awaited_call.h"
 #include "server/rpc/method_table.h"
-#include "server/rpc/served_call.h"
 
 namespace lossd::rpc {
 
@@ -16,6 +16,8 @@ struct AsyncServiceOptions {
   int worker_count = 1;
   // Bytes of requests in flight at once; further ones are refused with UNAVAILABLE.
   int64_t max_in_flight_bytes = int64_t{1} << 30;
+  // Batches of one stream in flight at once; the stream reads no further ones.
+  int max_stream_window = 16;
   // May be empty.
   CallErrorObserver on_error;
 };
@@ -46,10 +48,11 @@ class AsyncService {
   // Begins to answer. The server has started.
   void Start();
 
-  // Refuses new calls with UNAVAILABLE from here on, and waits for those in flight and for clients
-  // to notice (see Admission). A gRPC server that shuts down under clients that keep calling
-  // answers some of them CANCELLED, which nobody tries again; so this comes first. False if calls
-  // are in flight still at `deadline`.
+  // Refuses new calls with UNAVAILABLE from here on, has open streams end after the batches that
+  // they have read, and waits for what is in flight and for clients to notice (see Admission). A
+  // gRPC server that shuts down under clients that keep calling answers some of them CANCELLED,
+  // which nobody tries again; so this comes first. False if calls are in flight still at
+  // `deadline`.
   bool Drain(absl::Time deadline);
 
   // Waits until the server has begun to shut down and every call that it took has ended. False if

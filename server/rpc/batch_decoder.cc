@@ -10,11 +10,20 @@ namespace lossd::rpc {
 namespace {
 
 template <class Request>
-BatchFields FieldsOfBatch(const Request& request) {
+BatchFields FieldsOfBatch(const Request& request, const TensorPayloads& payloads) {
+  const auto fields_of = [&](const v1::Tensor& tensor, int number) {
+    return FieldsOf(tensor, FindPayload(payloads, number));
+  };
   BatchFields fields;
-  if (request.has_logits()) fields.logits = FieldsOf(request.logits());
-  if (request.has_labels()) fields.labels = FieldsOf(request.labels());
-  if (request.has_sample_weights()) fields.sample_weights = FieldsOf(request.sample_weights());
+  if (request.has_logits()) {
+    fields.logits = fields_of(request.logits(), Request::kLogitsFieldNumber);
+  }
+  if (request.has_labels()) {
+    fields.labels = fields_of(request.labels(), Request::kLabelsFieldNumber);
+  }
+  if (request.has_sample_weights()) {
+    fields.sample_weights = fields_of(request.sample_weights(), Request::kSampleWeightsFieldNumber);
+  }
   if (request.has_class_axis()) fields.class_axis = request.class_axis();
   return fields;
 }
@@ -54,23 +63,35 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
   return per_sample;
 }
 
+DecodedLogits LogitsInRequest(const TensorView& tensor, LogitsLayout layout) {
+  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, ReaderOf(tensor)};
+  // Its alternative tells the computed type.
+  if (tensor.type == v1::DATA_TYPE_FLOAT64) logits.values = AlignedArray<double>();
+  return logits;
+}
+
 loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
   return {per_sample.values, per_sample.repeat};
 }
 
 }  // namespace
 
-BatchFields FieldsOf(const v1::ComputeRequest& request) {
-  BatchFields fields = FieldsOfBatch(request);
+BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads) {
+  BatchFields fields = FieldsOfBatch(request, payloads);
   if (request.has_upstream_gradient()) {
-    fields.upstream_gradient = FieldsOf(request.upstream_gradient());
+    fields.upstream_gradient =
+        FieldsOf(request.upstream_gradient(),
+                 FindPayload(payloads, v1::ComputeRequest::kUpstreamGradientFieldNumber));
   }
   return fields;
 }
 
-BatchFields FieldsOf(const v1::CompareRequest& request) { return FieldsOfBatch(request); }
+BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads) {
+  return FieldsOfBatch(request, payloads);
+}
 
-std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, FieldViolations& violations) {
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
+                                          BufferPool& pool, FieldViolations& violations) {
   if (!fields.logits) {
     violations.Add("logits", "is not set, expected a tensor of floats");
     return std::nullopt;
@@ -78,24 +99,28 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, FieldViolat
   const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, "logits", violations);
   if (!tensor) return std::nullopt;
   auto layout = LayOutLogits(tensor->shape, fields.class_axis, violations);
-  auto values = ReadFloats(*tensor, "logits", violations);
+  if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
+      IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
+    return LogitsInRequest(*tensor, *std::move(layout));
+  }
+  auto values = ReadFloats(*tensor, "logits", pool, violations);
   if (!layout || !values) return std::nullopt;
 
   FloatArray rows = std::visit(
       [&](auto array) -> FloatArray { return MoveClassesLast(*layout, std::move(array)); },
       *std::move(values));
-  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows)};
+  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows), nullptr};
 }
 
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
-                                            loss::Activation activation,
+                                            loss::Activation activation, BufferPool& pool,
                                             FieldViolations& violations) {
   if (activation == loss::Activation::kSoftmax && !layout.class_axis) {
     violations.Add("logits.shape", absl::StrCat("= ", ShapeText(layout.shape),
                                                 ", expected [N, C] or more axes for softmax"));
     return std::nullopt;
   }
-  auto labels = DecodeLabels(fields.labels, layout, activation, violations);
+  auto labels = DecodeLabels(fields.labels, layout, activation, pool, violations);
   OwnedPerSample sample_weights;
   if (fields.sample_weights) {
     sample_weights = DecodePerSample(*fields.sample_weights, layout, activation,
@@ -122,6 +147,7 @@ void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations) 
 loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) {
   loss::Batch batch;
   batch.logits = ViewOf(logits.values);
+  batch.logit_reader = logits.reader.get();
   batch.rows = logits.layout.rows;
   batch.classes = logits.layout.classes;
   batch.labels = ViewOf(samples.labels);

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_BATCH_DECODER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "server/rpc/field_violations.h"
 #include "server/rpc/label_decoder.h"
 #include "server/rpc/logits_layout.h"
+#include "server/rpc/split_message.h"
 #include "server/rpc/tensor_view.h"
 
 namespace lossd::rpc {
@@ -27,16 +29,20 @@ struct BatchFields {
   std::optional<int32_t> class_axis;
 };
 
-// Of a ComputeRequest or a CompareRequest, which must outlive it.
-BatchFields FieldsOf(const v1::ComputeRequest& request);
-BatchFields FieldsOf(const v1::CompareRequest& request);
+// Of a ComputeRequest or a CompareRequest. The arguments must outlive it.
+BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads);
+BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads);
 
 struct DecodedLogits {
   LogitsLayout layout;
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent; never UNSPECIFIED once decoded
   TensorStyle style = TensorStyle::kData;
-  FloatArray values;  // [rows, classes]
+  FloatArray values;  // [rows, classes]; empty where there is a reader
+  std::unique_ptr<loss::LogitReader> reader;
 };
+
+// Whether a batch's logits may stay in the request, for whoever reads each of them once.
+enum class LogitStorage { kCopied, kInRequest };
 
 // One number per sample, or per `repeat` consecutive samples; empty when it was not set.
 struct OwnedPerSample {
@@ -51,13 +57,14 @@ struct DecodedSamples {
   OwnedPerSample upstream_gradient;
 };
 
-// nullopt after adding to `violations`.
-std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, FieldViolations& violations);
+// nullopt after adding to `violations`. Here and below large copies are in memory of `pool`.
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
+                                          BufferPool& pool, FieldViolations& violations);
 
 // nullopt after adding to `violations` what is wrong with the labels. What is wrong with the other
 // tensors is added too, and leaves them empty, so that the labels can still be looked at.
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
-                                            loss::Activation activation,
+                                            loss::Activation activation, BufferPool& pool,
                                             FieldViolations& violations);
 
 // When the logits are at fault and nothing can be held against their shape: adds to `violations`

@@ -67,8 +67,9 @@ v1::LossComparison EncodeComparison(const v1::LossSpec& spec, const loss::Compar
 }  // namespace
 
 absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& request,
-                                                      const CallContext& context) const {
-  auto call = DecodeCompareRequest(request, options_.max_message_bytes);
+                                                      const CallContext& context,
+                                                      const TensorPayloads& payloads) const {
+  auto call = DecodeCompareRequest(request, payloads, *options_.pool, options_.max_message_bytes);
   if (!call.ok()) return call.status();
   absl::Status fits = CheckResponseFits(request, *call, options_.max_message_bytes);
   if (!fits.ok()) return fits;

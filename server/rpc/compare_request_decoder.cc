@@ -46,12 +46,12 @@ void DecodeSpecs(const v1::CompareRequest& request, const LogitsLayout* layout, 
 }
 
 // Decodes the samples once for every activation that occurs.
-void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout, CompareCall& call,
-                          FieldViolations& violations) {
+void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout, BufferPool& pool,
+                          CompareCall& call, FieldViolations& violations) {
   std::set<loss::Activation> seen;
   for (const loss::LossSpec& spec : call.specs) {
     if (!seen.insert(spec.activation).second) continue;
-    auto samples = DecodeSamples(fields, layout, spec.activation, violations);
+    auto samples = DecodeSamples(fields, layout, spec.activation, pool, violations);
     if (samples) call.samples.emplace(spec.activation, *std::move(samples));
   }
 }
@@ -87,22 +87,23 @@ void DecodeOptions(const v1::CompareRequest& request, loss::ComputeOptions& opti
 }  // namespace
 
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
   CompareCall call;
-  const BatchFields fields = FieldsOf(request);
+  const BatchFields fields = FieldsOf(request, payloads);
   CheckLossCount(request, violations);
   DecodeOptions(request, call.options, violations);
-  auto logits = DecodeLogits(fields, violations);
+  auto logits = DecodeLogits(fields, LogitStorage::kCopied, pool, violations);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
   }
   DecodeSpecs(request, logits ? &logits->layout : nullptr, call, violations);
   if (logits) {
-    DecodeSamplesOfSpecs(fields, logits->layout, call, violations);
+    DecodeSamplesOfSpecs(fields, logits->layout, pool, call, violations);
     if (static_cast<int>(call.specs.size()) == request.losses_size()) {
       CheckLabelsOfSpecs(logits->layout, call, violations);
     }

@@ -24,6 +24,7 @@ struct CompareCall {
 
 // As DecodeComputeRequest, with its errors.
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes);
 
 }  // namespace lossd::rpc

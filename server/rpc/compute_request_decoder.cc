@@ -48,14 +48,14 @@ void CheckUpstreamActs(const v1::ComputeRequest& request, loss::Reduction reduct
 
 // What depends on the activation. `logits` is null when they were at fault.
 void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
-                const DecodedLogits* logits, loss::Activation activation, ComputeCall& call,
-                FieldViolations& violations) {
+                const DecodedLogits* logits, loss::Activation activation, BufferPool& pool,
+                ComputeCall& call, FieldViolations& violations) {
   const LogitsLayout* layout = logits == nullptr ? nullptr : &logits->layout;
   call.spec = DecodeLossSpec(request.loss(), "loss", activation, layout, violations);
   DecodeOutputOptions(request.outputs(), activation, call.options, violations);
   if (layout == nullptr) return CheckSampleTensors(fields, violations);
 
-  auto samples = DecodeSamples(fields, *layout, activation, violations);
+  auto samples = DecodeSamples(fields, *layout, activation, pool, violations);
   if (!samples) return;
   CheckClassRange(samples->labels, *layout, activation, call.spec.ignore_index, violations);
   CheckLabelRules(call.spec, "loss", samples->labels, *layout, violations);
@@ -65,20 +65,21 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
 }  // namespace
 
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
   ComputeCall call;
-  const BatchFields fields = FieldsOf(request);
-  auto logits = DecodeLogits(fields, violations);
+  const BatchFields fields = FieldsOf(request, payloads);
+  auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, violations);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
   }
   const auto activation = DecodeActivation(request.loss(), "loss", violations);
   if (activation) {
-    DecodeLoss(request, fields, logits ? &*logits : nullptr, *activation, call, violations);
+    DecodeLoss(request, fields, logits ? &*logits : nullptr, *activation, pool, call, violations);
   }
   call.options.reduction = DecodeReduction(request.reduction(), violations);
   DecodeNormalizer(request, call.options, violations);

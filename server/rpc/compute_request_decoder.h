@@ -21,10 +21,13 @@ struct ComputeCall {
   OutputSelection outputs;
 };
 
-// Checks everything about a request and copies its tensors. `max_message_bytes` bounds the classes
-// that a shape may claim where no elements stand behind it.
-// Errors: UNIMPLEMENTED, INVALID_ARGUMENT with every violation found, RESOURCE_EXHAUSTED.
+// Checks everything about a request and copies its tensors, large ones into memory of `pool`, but
+// for the logits, which stay where they are: the result points into `request` and `payloads`. The
+// latter were taken out of the request when it was received. `max_message_bytes` bounds the classes
+// that a shape may claim where no elements stand behind it. Errors: UNIMPLEMENTED, INVALID_ARGUMENT
+// with every violation found, RESOURCE_EXHAUSTED.
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes);
 
 }  // namespace lossd::rpc

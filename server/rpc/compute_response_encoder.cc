@@ -17,32 +17,58 @@ int64_t SampleCount(const ComputeCall& call) {
                                                             : LogitCount(call.logits.layout);
 }
 
-// Writes the response's tensors in the layout and the style of the request's logits.
+// Below, a tensor goes into the message: two more slices cost more than copying it.
+constexpr int64_t kSmallestOutgoing = int64_t{4} << 10;
+
+// Writes the response's tensors in the layout and the style of the request's logits: small ones and
+// lists of values into the message, large ones beside it.
 class TensorWriter {
  public:
-  explicit TensorWriter(const DecodedLogits& logits) : logits_(logits) {}
+  TensorWriter(const DecodedLogits& logits, BufferPool& pool, ComputeAnswer& answer)
+      : logits_(logits), pool_(pool), answer_(answer) {}
 
   // An array of the logits' shape.
-  void WriteLogitsShaped(FloatArray array, v1::DataType type, v1::Tensor& tensor) const {
-    const FloatArray moved = std::visit(
+  void WriteLogitsShaped(FloatArray array, v1::DataType type, int field) {
+    FloatArray moved = std::visit(
         [this](auto a) -> FloatArray { return MoveClassesBack(logits_.layout, std::move(a)); },
         std::move(array));
-    EncodeTensor(ViewOf(moved), logits_.layout.shape, type, logits_.style, tensor);
+    Write(std::move(moved), logits_.layout.shape, type, field);
   }
 
   // An array with one element per row.
-  void WriteRows(const FloatArray& array, v1::Tensor& tensor) const {
-    EncodeTensor(ViewOf(array), logits_.layout.RowShape(), ComputedType(logits_.type),
-                 logits_.style, tensor);
+  void WriteRows(FloatArray array, int field) {
+    Write(std::move(array), logits_.layout.RowShape(), ComputedType(logits_.type), field);
   }
 
-  void WriteClassVector(absl::Span<const double> values, v1::Tensor& tensor) const {
+  void WriteClassVector(absl::Span<const double> values, int field) {
     EncodeTensor(values, {static_cast<int64_t>(values.size())}, v1::DATA_TYPE_FLOAT64,
-                 logits_.style, tensor);
+                 logits_.style, MutableTensor(answer_.message, field));
   }
 
  private:
+  void Write(FloatArray array, const Shape& shape, v1::DataType type, int field) {
+    const bool is_outgoing = logits_.style == TensorStyle::kData &&
+                             SizeOf(array) * ElementSize(type) >= kSmallestOutgoing;
+    if (!is_outgoing) {
+      EncodeTensor(ViewOf(array), shape, type, logits_.style,
+                   MutableTensor(answer_.message, field));
+      return;
+    }
+    OutgoingTensor outgoing;
+    outgoing.field_number = field;
+    outgoing.tensor.set_data_type(type);
+    outgoing.tensor.mutable_shape()->Assign(shape.begin(), shape.end());
+    outgoing.data = EncodeElements(std::move(array), type, pool_);
+    answer_.tensors.push_back(std::move(outgoing));
+  }
+
+  static int64_t SizeOf(const FloatArray& array) {
+    return std::visit([](const auto& a) { return static_cast<int64_t>(a.size()); }, array);
+  }
+
   const DecodedLogits& logits_;
+  BufferPool& pool_;
+  ComputeAnswer& answer_;
 };
 
 void EncodeScalars(const loss::Result& result, v1::ComputeResponse& response) {
@@ -55,37 +81,38 @@ void EncodeScalars(const loss::Result& result, v1::ComputeResponse& response) {
                                            result.top_k_correct.end());
 }
 
-void EncodeArrays(const ComputeCall& call, OutputArrays arrays, v1::ComputeResponse& response) {
+void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& writer) {
+  using Response = v1::ComputeResponse;
   const OutputSelection& outputs = call.outputs;
-  const TensorWriter writer(call.logits);
   const v1::DataType computed = ComputedType(call.logits.type);
   if (outputs.losses) {
     if (call.spec.activation == loss::Activation::kSoftmax) {
-      writer.WriteRows(arrays.losses, *response.mutable_losses());
+      writer.WriteRows(std::move(arrays.losses), Response::kLossesFieldNumber);
     } else {
-      writer.WriteLogitsShaped(std::move(arrays.losses), computed, *response.mutable_losses());
+      writer.WriteLogitsShaped(std::move(arrays.losses), computed, Response::kLossesFieldNumber);
     }
   }
   if (outputs.gradient) {
     writer.WriteLogitsShaped(std::move(arrays.gradient), outputs.gradient_type,
-                             *response.mutable_gradient());
+                             Response::kGradientFieldNumber);
   }
   if (outputs.hessian_diagonal) {
     writer.WriteLogitsShaped(std::move(arrays.hessian_diagonal), computed,
-                             *response.mutable_hessian_diagonal());
+                             Response::kHessianDiagonalFieldNumber);
   }
   if (outputs.probabilities) {
     writer.WriteLogitsShaped(std::move(arrays.probabilities), call.logits.type,
-                             *response.mutable_probabilities());
+                             Response::kProbabilitiesFieldNumber);
   }
-  if (outputs.log_sum_exp) writer.WriteRows(arrays.log_sum_exp, *response.mutable_log_sum_exp());
+  if (outputs.log_sum_exp) {
+    writer.WriteRows(std::move(arrays.log_sum_exp), Response::kLogSumExpFieldNumber);
+  }
 }
 
-void EncodeClasses(const ComputeCall& call, const loss::Result& result,
+void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWriter& writer,
                    v1::ComputeResponse& response) {
   if (call.outputs.class_weights && !result.class_weights.empty()) {
-    TensorWriter(call.logits)
-        .WriteClassVector(result.class_weights, *response.mutable_class_weights());
+    writer.WriteClassVector(result.class_weights, v1::ComputeResponse::kClassWeightsFieldNumber);
   }
   if (result.class_statistics) {
     EncodeClassStatistics(
@@ -121,12 +148,12 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
   return size.Check(max_message_bytes);
 }
 
-OutputArrays AllocateOutputs(const ComputeCall& call) {
+OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
   const bool in_double = call.logits.type == v1::DATA_TYPE_FLOAT64;
-  const auto allocate = [in_double](bool wanted, int64_t size) -> FloatArray {
+  const auto allocate = [&pool, in_double](bool wanted, int64_t size) -> FloatArray {
     const auto elements = static_cast<size_t>(wanted ? size : 0);
-    if (in_double) return AlignedArray<double>(elements);
-    return AlignedArray<float>(elements);
+    if (in_double) return AlignedArray<double>(elements, pool);
+    return AlignedArray<float>(elements, pool);
   };
   const OutputSelection& outputs = call.outputs;
   const int64_t logits = LogitCount(call.logits.layout);
@@ -141,13 +168,14 @@ loss::Outputs ViewOf(OutputArrays& arrays) {
           MutableViewOf(arrays.log_sum_exp)};
 }
 
-v1::ComputeResponse EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
-                                          const loss::Result& result) {
-  v1::ComputeResponse response;
-  EncodeScalars(result, response);
-  EncodeArrays(call, std::move(arrays), response);
-  EncodeClasses(call, result, response);
-  return response;
+ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
+                                    const loss::Result& result, BufferPool& pool) {
+  ComputeAnswer answer;
+  TensorWriter writer(call.logits, pool, answer);
+  EncodeScalars(result, answer.message);
+  EncodeArrays(call, std::move(arrays), writer);
+  EncodeClasses(call, result, writer, answer.message);
+  return answer;
 }
 
 }  // namespace lossd::rpc

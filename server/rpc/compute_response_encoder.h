@@ -7,7 +7,9 @@
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/compute.h"
 #include "server/rpc/aligned_array.h"
+#include "server/rpc/buffer_pool.h"
 #include "server/rpc/compute_request_decoder.h"
+#include "server/rpc/outgoing_tensor.h"
 
 namespace lossd::rpc {
 
@@ -23,11 +25,13 @@ struct OutputArrays {
   FloatArray log_sum_exp;
 };
 
-OutputArrays AllocateOutputs(const ComputeCall& call);
+OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool);
 loss::Outputs ViewOf(OutputArrays& arrays);
 
-v1::ComputeResponse EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
-                                          const loss::Result& result);
+// Large tensors are given in the memory that they were computed in, or, where they are converted,
+// in memory of `pool`.
+ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
+                                    const loss::Result& result, BufferPool& pool);
 
 }  // namespace lossd::rpc
 

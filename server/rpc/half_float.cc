@@ -61,24 +61,8 @@ uint16_t Narrow(double value) {
 
 }  // namespace
 
-float Float16ToFloat(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000U) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1fU;
-  const uint32_t fraction = bits & 0x3ffU;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return BitCast<float>(sign | BitCast<uint32_t>(magnitude));
-  }
-  if (exponent == 0x1f) {
-    return BitCast<float>(sign | 0x7f800000U | (fraction << 13));
-  }
-  return BitCast<float>(sign | ((exponent + 127 - 15) << 23) | (fraction << 13));
-}
+uint16_t ToFloat16(double value) { return Narrow<5, 10>(value); }
 
-float Bfloat16ToFloat(uint16_t bits) { return BitCast<float>(static_cast<uint32_t>(bits) << 16); }
-
-uint16_t DoubleToFloat16(double value) { return Narrow<5, 10>(value); }
-
-uint16_t DoubleToBfloat16(double value) { return Narrow<8, 7>(value); }
+uint16_t ToBfloat16(double value) { return Narrow<8, 7>(value); }
 
 }  // namespace lossd::rpc

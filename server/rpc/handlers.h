@@ -3,10 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "server/rpc/buffer_pool.h"
+#include "server/rpc/outgoing_tensor.h"
+#include "server/rpc/split_message.h"
 
 namespace lossd {
 class Executor;
@@ -34,6 +38,8 @@ struct HandlerOptions {
   int max_stream_window = 16;
   // Where rows are computed. Required; not owned.
   const Executor* executor = nullptr;
+  // Where large tensors are held; a null one stands for a pool of the handlers' own.
+  std::shared_ptr<BufferPool> pool = nullptr;
   std::string version;
 };
 
@@ -46,10 +52,16 @@ class Handlers {
  public:
   explicit Handlers(HandlerOptions options);
 
+  // `payloads` are tensors' bytes that were taken out of the request when it was received.
+  absl::StatusOr<ComputeAnswer> AnswerCompute(const v1::ComputeRequest& request,
+                                              const CallContext& context,
+                                              const TensorPayloads& payloads) const;
+  // The same for a request and a response in one piece.
   absl::StatusOr<v1::ComputeResponse> Compute(const v1::ComputeRequest& request,
                                               const CallContext& context) const;
   absl::StatusOr<v1::CompareResponse> Compare(const v1::CompareRequest& request,
-                                              const CallContext& context) const;
+                                              const CallContext& context,
+                                              const TensorPayloads& payloads = {}) const;
   absl::StatusOr<v1::ComputeClassWeightsResponse> ComputeClassWeights(
       const v1::ComputeClassWeightsRequest& request, const CallContext& context) const;
   absl::StatusOr<v1::MeasureInformationResponse> MeasureInformation(

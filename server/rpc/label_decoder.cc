@@ -18,7 +18,8 @@ void AddShapeViolation(const Shape& shape, absl::string_view expected,
 }
 
 std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsLayout& layout,
-                                         loss::Activation activation, FieldViolations& violations) {
+                                         loss::Activation activation, BufferPool& pool,
+                                         FieldViolations& violations) {
   if (tensor.shape != layout.shape) {
     AddShapeViolation(tensor.shape,
                       absl::StrCat("the logits' shape ", ShapeText(layout.shape),
@@ -26,7 +27,7 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
                       violations);
     return std::nullopt;
   }
-  auto targets = ReadFloats(tensor, kPath, violations);
+  auto targets = ReadFloats(tensor, kPath, pool, violations);
   if (!targets) return std::nullopt;
   const Bound bound = activation == loss::Activation::kSoftmax ? Bound::kFiniteAndNotNegative
                                                                : Bound::kUnitInterval;
@@ -99,15 +100,16 @@ loss::Labels ViewOf(const OwnedLabels& labels) {
 
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
-                                        FieldViolations& violations) {
+                                        BufferPool& pool, FieldViolations& violations) {
   if (!fields) {
     violations.Add(kPath, "is not set, expected a tensor of classes or targets");
     return std::nullopt;
   }
   const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, kPath, violations);
   if (!tensor) return std::nullopt;
-  return HoldsTargets(*tensor, layout) ? DecodeTargets(*tensor, layout, activation, violations)
-                                       : DecodeIntegers(*tensor, layout, activation, violations);
+  return HoldsTargets(*tensor, layout)
+             ? DecodeTargets(*tensor, layout, activation, pool, violations)
+             : DecodeIntegers(*tensor, layout, activation, violations);
 }
 
 void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,

@@ -34,7 +34,7 @@ loss::Labels ViewOf(const OwnedLabels& labels);
 // depends on what is ignored. nullopt after adding to `violations`.
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
-                                        FieldViolations& violations);
+                                        BufferPool& pool, FieldViolations& violations);
 
 // Adds to `violations` the places of integer labels that no class is at and that are not ignored.
 // Float labels are left as they are.

@@ -2,11 +2,16 @@
 #define LOSSD_SERVER_RPC_MESSAGE_CODEC_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "google/protobuf/message_lite.h"
 #include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/slice.h"
+#include "server/rpc/outgoing_tensor.h"
+#include "server/rpc/split_message.h"
 
 namespace lossd::rpc {
 
@@ -15,9 +20,29 @@ namespace lossd::rpc {
 absl::Status ParseMessage(grpc::ByteBuffer& bytes, int64_t max_message_bytes,
                           google::protobuf::MessageLite& message);
 
+// The tensors of a request that stayed in the slices that gRPC received.
+struct ReceivedTensors {
+  std::vector<grpc::Slice> slices;  // what the payloads point into
+  TensorPayloads payloads;
+};
+
+// As ParseMessage, but large tensors are not copied: they are left out of `message`. Consumes
+// `bytes`.
+absl::StatusOr<ReceivedTensors> ParseAroundTensors(grpc::ByteBuffer& bytes,
+                                                   int64_t max_message_bytes,
+                                                   absl::Span<const SplitField> tensors,
+                                                   google::protobuf::MessageLite& message);
+
 // RESOURCE_EXHAUSTED when the message has more than `max_message_bytes`.
 absl::StatusOr<grpc::ByteBuffer> SerializeMessage(const google::protobuf::MessageLite& message,
                                                   int64_t max_message_bytes);
+
+// The bytes of a response, its tensors included and not copied.
+absl::StatusOr<grpc::ByteBuffer> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes);
+
+// The bytes of the ComputeStreamResponse that holds the response: the limit is on the response.
+absl::StatusOr<grpc::ByteBuffer> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
+                                                       int64_t max_message_bytes);
 
 }  // namespace lossd::rpc
 

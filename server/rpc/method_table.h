@@ -17,10 +17,12 @@ namespace lossd::rpc {
 using UnaryMethod =
     std::function<absl::StatusOr<grpc::ByteBuffer>(grpc::ByteBuffer&, const CallContext&)>;
 
-// What answers each unary call of the service; none may be empty. Called from several threads at
-// once.
+// What answers each call of the service, and each message of a stream; none may be empty. Called
+// from several threads at once.
 struct MethodTable {
   UnaryMethod compute;
+  // An error becomes the message's answer, with its sequence, and the stream goes on.
+  UnaryMethod compute_stream;
   UnaryMethod compare;
   UnaryMethod compute_class_weights;
   UnaryMethod measure_information;

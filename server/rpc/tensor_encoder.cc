@@ -3,7 +3,10 @@
 #include <cstring>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <variant>
 
+#include "server/rpc/data_type.h"
 #include "server/rpc/half_float.h"
 #include "server/rpc/tensor_values.h"
 
@@ -11,36 +14,29 @@ namespace lossd::rpc {
 namespace {
 
 template <class Stored, class In, class Convert>
-void Store(absl::Span<const In> values, std::string& bytes, Convert convert) {
-  bytes.resize(values.size() * sizeof(Stored));
+void Store(absl::Span<const In> values, char* bytes, Convert convert) {
   for (size_t i = 0; i < values.size(); ++i) {
     const Stored stored = convert(values[i]);
-    std::memcpy(&bytes[i * sizeof(Stored)], &stored, sizeof(Stored));
-  }
-}
-
-template <class Stored, class In>
-void Store(absl::Span<const In> values, std::string& bytes) {
-  if constexpr (std::is_same_v<Stored, In>) {
-    // Appending copies without clearing the memory first.
-    bytes.assign(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(In));
-  } else {
-    Store<Stored>(values, bytes, [](In value) { return static_cast<Stored>(value); });
+    std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
   }
 }
 
 template <class In>
-void StoreAs(v1::DataType type, absl::Span<const In> values, std::string& bytes) {
+void StoreAs(v1::DataType type, absl::Span<const In> values, char* bytes) {
   switch (type) {
     case v1::DATA_TYPE_FLOAT16:
-      return Store<uint16_t>(values, bytes, DoubleToFloat16);
+      return Store<uint16_t>(values, bytes, [](In value) { return ToFloat16(value); });
     case v1::DATA_TYPE_BFLOAT16:
-      return Store<uint16_t>(values, bytes, DoubleToBfloat16);
+      return Store<uint16_t>(values, bytes, [](In value) { return ToBfloat16(value); });
     case v1::DATA_TYPE_FLOAT64:
-      return Store<double>(values, bytes);
+      return Store<double>(values, bytes, [](In value) { return static_cast<double>(value); });
     default:
-      return Store<float>(values, bytes);
+      return Store<float>(values, bytes, [](In value) { return static_cast<float>(value); });
   }
+}
+
+size_t BytesOf(v1::DataType type, size_t elements) {
+  return elements * static_cast<size_t>(ElementSize(type));
 }
 
 template <class In>
@@ -59,12 +55,29 @@ void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type,
   std::visit(
       [&](auto span) {
         if (style == TensorStyle::kData) {
-          StoreAs(type, span, *tensor.mutable_data());
+          std::string& data = *tensor.mutable_data();
+          data.resize(BytesOf(type, span.size()));
+          StoreAs(type, span, data.data());
         } else {
           AppendRounded(type, span, *tensor.mutable_float_values());
         }
       },
       values);
+}
+
+Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool) {
+  return std::visit(
+      [&](auto array) {
+        using In = std::remove_pointer_t<decltype(array.data())>;
+        if (type == (std::is_same_v<In, float> ? v1::DATA_TYPE_FLOAT32 : v1::DATA_TYPE_FLOAT64)) {
+          return std::move(array).TakeBuffer();
+        }
+        Buffer bytes = pool.Take(BytesOf(type, array.size()));
+        StoreAs(type, absl::MakeConstSpan(array.data(), array.size()),
+                static_cast<char*>(bytes.data()));
+        return bytes;
+      },
+      std::move(values));
 }
 
 }  // namespace lossd::rpc

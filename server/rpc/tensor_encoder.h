@@ -3,6 +3,8 @@
 
 #include "lossd/v1/tensor.pb.h"
 #include "server/loss/float_view.h"
+#include "server/rpc/aligned_array.h"
+#include "server/rpc/buffer_pool.h"
 #include "server/rpc/tensor_shape.h"
 #include "server/rpc/tensor_view.h"
 
@@ -12,6 +14,10 @@ namespace lossd::rpc {
 // the float family, as `style` says. `tensor` is empty before.
 void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type, TensorStyle style,
                   v1::Tensor& tensor);
+
+// The bytes of `values` rounded to `type`, as a Tensor's `data`: in their own memory when they are
+// of that type, else in memory of `pool`.
+Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool);
 
 }  // namespace lossd::rpc
 

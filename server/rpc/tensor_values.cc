@@ -1,9 +1,11 @@
 #include "server/rpc/tensor_values.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,45 +19,55 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lossd runs on little-e
 namespace lossd::rpc {
 namespace {
 
-// Reads unaligned elements of type Stored.
+// Elements on their way from the wire, aligned and in one piece; they stay in the L1 cache.
+constexpr size_t kStagedElements = 1024;
+
+// Reads unaligned elements of type Stored from the `first` on.
 template <class Stored, class Out, class Convert>
-void Load(absl::string_view bytes, absl::Span<Out> out, Convert convert) {
-  for (size_t i = 0; i < out.size(); ++i) {
-    Stored stored;
-    std::memcpy(&stored, bytes.data() + i * sizeof(Stored), sizeof(Stored));
-    out[i] = static_cast<Out>(convert(stored));
+void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out, Convert convert) {
+  Stored staged[kStagedElements];
+  for (size_t begin = 0; begin < out.size(); begin += kStagedElements) {
+    const size_t count = std::min(kStagedElements, out.size() - begin);
+    bytes.CopyTo((first + begin) * sizeof(Stored),
+                 absl::MakeSpan(reinterpret_cast<char*>(staged), count * sizeof(Stored)));
+    for (size_t i = 0; i < count; ++i) out[begin + i] = static_cast<Out>(convert(staged[i]));
   }
 }
 
 template <class Stored, class Out>
-void Load(absl::string_view bytes, absl::Span<Out> out) {
-  Load<Stored>(bytes, out, [](Stored stored) { return stored; });
+void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
+  if constexpr (std::is_same_v<Stored, Out>) {
+    bytes.CopyTo(first * sizeof(Out),
+                 absl::MakeSpan(reinterpret_cast<char*>(out.data()), out.size() * sizeof(Out)));
+  } else {
+    Load<Stored>(bytes, first, out, [](Stored stored) { return stored; });
+  }
 }
 
-// `bytes` hold elements of a float type that Out can hold exactly.
+// `bytes` hold elements of a float type that Out can hold exactly. Reads them from the `first` on.
 template <class Out>
-void LoadFloats(v1::DataType type, absl::string_view bytes, absl::Span<Out> out) {
+void LoadFloats(v1::DataType type, const BytePieces& bytes, size_t first, absl::Span<Out> out) {
   switch (type) {
     case v1::DATA_TYPE_FLOAT16:
-      return Load<uint16_t>(bytes, out, Float16ToFloat);
+      return Load<uint16_t>(bytes, first, out, Float16ToFloat);
     case v1::DATA_TYPE_BFLOAT16:
-      return Load<uint16_t>(bytes, out, Bfloat16ToFloat);
+      return Load<uint16_t>(bytes, first, out, Bfloat16ToFloat);
     case v1::DATA_TYPE_FLOAT64:
-      return Load<double>(bytes, out);
+      return Load<double>(bytes, first, out);
     default:
-      return Load<float>(bytes, out);
+      return Load<float>(bytes, first, out);
   }
 }
 
 template <class Out>
-void LoadIntegers(v1::DataType type, absl::string_view bytes, absl::Span<Out> out) {
+void LoadIntegers(v1::DataType type, const BytePieces& bytes, absl::Span<Out> out) {
   switch (type) {
     case v1::DATA_TYPE_INT32:
-      return Load<int32_t>(bytes, out);
+      return Load<int32_t>(bytes, 0, out);
     case v1::DATA_TYPE_UINT8:
-      return Load<uint8_t>(bytes, out);
+      return Load<uint8_t>(bytes, 0, out);
     default:
-      return Load<int64_t>(bytes, out);
+      return Load<int64_t>(bytes, 0, out);
   }
 }
 
@@ -66,8 +78,8 @@ void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<
 
 template <class Out>
 void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
-  if (const auto* bytes = std::get_if<absl::string_view>(&tensor.elements)) {
-    LoadFloats(tensor.type, *bytes, out);
+  if (const auto* bytes = std::get_if<BytePieces>(&tensor.elements)) {
+    LoadFloats(tensor.type, *bytes, 0, out);
   } else {
     RoundValues(tensor.type, std::get<absl::Span<const double>>(tensor.elements), out);
   }
@@ -108,11 +120,27 @@ bool CheckFamily(const TensorView& tensor, bool is_of_family, absl::string_view 
 }
 
 template <class T>
-FloatArray CopyOfFloats(const TensorView& tensor) {
-  AlignedArray<T> array(static_cast<size_t>(tensor.size));
+FloatArray CopyOfFloats(const TensorView& tensor, BufferPool& pool) {
+  AlignedArray<T> array(static_cast<size_t>(tensor.size), pool);
   CopyFloats(tensor, array.span());
   return array;
 }
+
+class PieceReader final : public loss::LogitReader {
+ public:
+  PieceReader(v1::DataType type, BytePieces bytes) : type_(type), bytes_(std::move(bytes)) {}
+
+  void Read(int64_t begin, absl::Span<float> out) const override {
+    LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
+  }
+  void Read(int64_t begin, absl::Span<double> out) const override {
+    LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
+  }
+
+ private:
+  const v1::DataType type_;
+  const BytePieces bytes_;
+};
 
 bool Holds(Bound bound, double value) {
   switch (bound) {
@@ -150,9 +178,9 @@ int64_t CountBroken(absl::Span<const T> values, Check holds) {
 double RoundToType(v1::DataType type, double value) {
   switch (type) {
     case v1::DATA_TYPE_FLOAT16:
-      return Float16ToFloat(DoubleToFloat16(value));
+      return Float16ToFloat(ToFloat16(value));
     case v1::DATA_TYPE_BFLOAT16:
-      return Bfloat16ToFloat(DoubleToBfloat16(value));
+      return Bfloat16ToFloat(ToBfloat16(value));
     case v1::DATA_TYPE_FLOAT32:
       return static_cast<float>(value);
     default:
@@ -161,13 +189,17 @@ double RoundToType(v1::DataType type, double value) {
 }
 
 std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
-                                     FieldViolations& violations) {
+                                     BufferPool& pool, FieldViolations& violations) {
   if (!CheckFamily(tensor, IsFloat(tensor.type), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64", path,
                    violations)) {
     return std::nullopt;
   }
-  return tensor.type == v1::DATA_TYPE_FLOAT64 ? CopyOfFloats<double>(tensor)
-                                              : CopyOfFloats<float>(tensor);
+  return tensor.type == v1::DATA_TYPE_FLOAT64 ? CopyOfFloats<double>(tensor, pool)
+                                              : CopyOfFloats<float>(tensor, pool);
+}
+
+std::unique_ptr<loss::LogitReader> ReaderOf(const TensorView& tensor) {
+  return std::make_unique<PieceReader>(tensor.type, std::get<BytePieces>(tensor.elements));
 }
 
 std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,
@@ -180,7 +212,7 @@ std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl:
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
-  LoadIntegers(tensor.type, std::get<absl::string_view>(tensor.elements), absl::MakeSpan(integers));
+  LoadIntegers(tensor.type, std::get<BytePieces>(tensor.elements), absl::MakeSpan(integers));
   return integers;
 }
 

@@ -2,10 +2,12 @@
 #define LOSSD_SERVER_RPC_TENSOR_VALUES_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "server/loss/batch.h"
 #include "server/rpc/aligned_array.h"
 #include "server/rpc/field_violations.h"
 #include "server/rpc/tensor_view.h"
@@ -16,9 +18,14 @@ namespace lossd::rpc {
 // to `violations` when the type is of another family or a value does not fit it; `path` is where
 // the tensor stands.
 
-// Of the float family: doubles for FLOAT64, floats for the other types.
+// Of the float family: doubles for FLOAT64, floats for the other types. Large ones are in memory of
+// `pool`.
 std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
-                                     FieldViolations& violations);
+                                     BufferPool& pool, FieldViolations& violations);
+
+// Reads the elements where they are, instead of copying them now. The tensor has `data` of the
+// float family, and what that points to outlives the reader.
+std::unique_ptr<loss::LogitReader> ReaderOf(const TensorView& tensor);
 
 // Of the integer family.
 std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,

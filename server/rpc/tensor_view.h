@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "lossd/v1/tensor.pb.h"
+#include "server/rpc/byte_pieces.h"
 #include "server/rpc/data_type.h"
 #include "server/rpc/field_violations.h"
 #include "server/rpc/tensor_shape.h"
@@ -19,13 +20,14 @@ namespace lossd::rpc {
 struct TensorFields {
   v1::DataType data_type = v1::DATA_TYPE_UNSPECIFIED;
   absl::Span<const int64_t> shape;
-  absl::string_view data;
+  BytePieces data;
   absl::Span<const double> float_values;
   absl::Span<const int64_t> int_values;
 };
 
-// Views of `tensor`, which must outlive them.
-TensorFields FieldsOf(const v1::Tensor& tensor);
+// Views of `tensor`, which must outlive them. `payload` is what was taken out of its `data` when
+// the message was received; nullptr: nothing was.
+TensorFields FieldsOf(const v1::Tensor& tensor, const BytePieces* payload = nullptr);
 
 // How a tensor's elements were sent, and how those of its answers are sent back.
 enum class TensorStyle { kData, kValues };
@@ -37,11 +39,10 @@ struct TensorView {
   Shape shape;
   int64_t size = 0;  // the product of `shape`
   // Little-endian elements of `type`, unaligned; or values still to be rounded to `type`.
-  std::variant<absl::string_view, absl::Span<const double>, absl::Span<const int64_t>> elements;
+  std::variant<BytePieces, absl::Span<const double>, absl::Span<const int64_t>> elements;
 
   TensorStyle style() const {
-    return std::holds_alternative<absl::string_view>(elements) ? TensorStyle::kData
-                                                               : TensorStyle::kValues;
+    return std::holds_alternative<BytePieces>(elements) ? TensorStyle::kData : TensorStyle::kValues;
   }
 };
 

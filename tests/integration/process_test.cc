@@ -118,6 +118,21 @@ TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
   EXPECT_THAT(process.ErrorOutput(), HasSubstr("cancelled_calls=\"none\""));
 }
 
+TEST(ProcessTest, ASignalEndsAnOpenStreamThatIsIdle) {
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0"});
+  const auto stub = Connect(ReadAddress(process));
+  grpc::ClientContext context;
+  const auto stream = stub->ComputeStream(&context);
+  v1::ComputeStreamResponse answer;
+  EXPECT_TRUE(stream->Write({}));
+  EXPECT_TRUE(stream->Read(&answer));
+  process.Signal(SIGTERM);
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.ErrorOutput(), HasSubstr("cancelled_calls=\"none\""));
+}
+
 TEST(ProcessTest, ASecondSignalExitsAtOnce) {
   ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "1"});
   const std::string address = ReadAddress(process);

@@ -1,7 +1,7 @@
 #include "tests/integration/raw_client.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "grpcpp/client_context.h"
@@ -29,8 +29,26 @@ std::string Text(const grpc::ByteBuffer& bytes) {
   return text;
 }
 
-RawAnswer Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-               const std::optional<std::string>& request) {
+std::string FirstOf(const std::vector<std::string>& responses) {
+  return responses.empty() ? "" : responses.front();
+}
+
+}  // namespace
+
+RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                  const std::string& request) {
+  RawStreamAnswer answer = StreamRaw(channel, method, {request});
+  return {std::move(answer.status), FirstOf(answer.responses)};
+}
+
+RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
+                             const std::string& method) {
+  RawStreamAnswer answer = StreamRaw(channel, method, {});
+  return {std::move(answer.status), FirstOf(answer.responses)};
+}
+
+RawStreamAnswer StreamRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                          const std::vector<std::string>& requests) {
   grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
@@ -38,32 +56,23 @@ RawAnswer Call(const std::shared_ptr<grpc::Channel>& channel, const std::string&
   const auto call = stub.PrepareCall(&context, method, &queue);
   call->StartCall(nullptr);
   WaitFor(queue);
-  if (request) {
-    const grpc::Slice slice(*request);
+  for (const std::string& request : requests) {
+    const grpc::Slice slice(request);
     call->Write(grpc::ByteBuffer(&slice, 1), nullptr);
     WaitFor(queue);
   }
   call->WritesDone(nullptr);
   WaitFor(queue);
-  RawAnswer answer;
-  grpc::ByteBuffer response;
-  call->Read(&response, nullptr);
-  if (WaitFor(queue)) answer.response = Text(response);
+  RawStreamAnswer answer;
+  while (true) {
+    grpc::ByteBuffer response;
+    call->Read(&response, nullptr);
+    if (!WaitFor(queue)) break;
+    answer.responses.push_back(Text(response));
+  }
   call->Finish(&answer.status, nullptr);
   WaitFor(queue);
   return answer;
-}
-
-}  // namespace
-
-RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                  const std::string& request) {
-  return Call(channel, method, request);
-}
-
-RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
-                             const std::string& method) {
-  return Call(channel, method, std::nullopt);
 }
 
 google::rpc::Status DetailsOf(const grpc::Status& status) {

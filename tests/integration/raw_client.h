@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -24,6 +25,15 @@ RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::stri
 // The same with no message at all.
 RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& method);
+
+struct RawStreamAnswer {
+  grpc::Status status;
+  std::vector<std::string> responses;
+};
+
+// Sends each of `requests` as a message of a stream that then closes, and reads to its end.
+RawStreamAnswer StreamRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                          const std::vector<std::string>& requests);
 
 // The google.rpc.Status in an error; fails the test when there is none.
 google::rpc::Status DetailsOf(const grpc::Status& status);

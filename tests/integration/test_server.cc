@@ -6,6 +6,7 @@
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/stream_method.h"
 
 namespace lossd {
 namespace {
@@ -18,9 +19,28 @@ rpc::UnaryMethod EmptyAnswer(int64_t max_message_bytes) {
       });
 }
 
+// The request as it was before its labels, which these tests send bytes in, were taken out.
+v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPayloads& payloads) {
+  const rpc::BytePieces* labels =
+      rpc::FindPayload(payloads, v1::ComputeRequest::kLabelsFieldNumber);
+  if (labels == nullptr) return request;
+  std::string& data = *request.mutable_labels()->mutable_data();
+  data.resize(labels->size());
+  labels->CopyTo(0, absl::MakeSpan(&data[0], data.size()));
+  return request;
+}
+
 rpc::MethodTable MakeTable(int64_t limit, const ComputeAnswer& compute) {
   rpc::MethodTable table;
   table.compute = rpc::MakeMethod<v1::ComputeRequest>(limit, compute);
+  table.compute_stream = rpc::MakeStreamMethod(
+      limit,
+      [compute](const v1::ComputeRequest& request, const rpc::CallContext& context,
+                const rpc::TensorPayloads& payloads) -> absl::StatusOr<rpc::ComputeAnswer> {
+        auto response = compute(WithLabels(request, payloads), context);
+        if (!response.ok()) return response.status();
+        return rpc::ComputeAnswer{*std::move(response), {}};
+      });
   table.compare = EmptyAnswer<v1::CompareRequest, v1::CompareResponse>(limit);
   table.compute_class_weights =
       EmptyAnswer<v1::ComputeClassWeightsRequest, v1::ComputeClassWeightsResponse>(limit);

@@ -40,6 +40,20 @@ TEST(AdmissionTest, AloneARequestOfAnySizeIsAdmitted) {
   EXPECT_FALSE(admission.AdmitBytes(1).ok());
 }
 
+TEST(AdmissionTest, ARequestThatCanWaitGetsBytesInTheFirstHalfOnly) {
+  Admission admission(100);
+  EXPECT_TRUE(admission.AdmitBytesAhead(30));
+  EXPECT_FALSE(admission.AdmitBytesAhead(21));
+  EXPECT_TRUE(admission.AdmitBytesAhead(20));
+  EXPECT_FALSE(admission.AdmitBytesAhead(1));
+  // Whoever cannot wait has the other half.
+  EXPECT_TRUE(admission.AdmitBytes(50).ok());
+  EXPECT_FALSE(admission.AdmitBytesAhead(1));
+  admission.ReturnBytes(51);
+  EXPECT_TRUE(admission.AdmitBytesAhead(1));
+  EXPECT_FALSE(admission.AdmitBytesAhead(1000));
+}
+
 TEST(AdmissionTest, DrainingRefusesNewCallsAndWaitsForTheOthers) {
   Admission admission(100);
   EXPECT_TRUE(admission.AdmitCall().ok());

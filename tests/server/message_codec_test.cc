@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grpcpp/support/slice.h"
@@ -102,6 +104,95 @@ TEST(SerializeMessageTest, RefusesAResponseOverTheLimit) {
   EXPECT_EQ(bytes.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(bytes.status().message()),
               AllOf(HasSubstr("the response has"), HasSubstr("--max-message-bytes")));
+}
+
+// A response whose gradient stands beside it.
+ComputeAnswer SomeAnswer(size_t gradient_bytes) {
+  ComputeAnswer answer;
+  answer.message.set_loss(0.25);
+  answer.message.mutable_losses()->add_float_values(0.5);
+  OutgoingTensor gradient;
+  gradient.field_number = v1::ComputeResponse::kGradientFieldNumber;
+  gradient.tensor.set_data_type(v1::DATA_TYPE_FLOAT32);
+  gradient.tensor.add_shape(static_cast<int64_t>(gradient_bytes / 4));
+  gradient.data = Buffer(gradient_bytes);
+  std::memset(gradient.data.data(), 'g', gradient_bytes);
+  answer.tensors.push_back(std::move(gradient));
+  return answer;
+}
+
+v1::ComputeResponse ExpectedResponse(size_t gradient_bytes) {
+  v1::ComputeResponse response;
+  response.set_loss(0.25);
+  response.mutable_losses()->add_float_values(0.5);
+  response.mutable_gradient()->set_data_type(v1::DATA_TYPE_FLOAT32);
+  response.mutable_gradient()->add_shape(static_cast<int64_t>(gradient_bytes / 4));
+  response.mutable_gradient()->set_data(std::string(gradient_bytes, 'g'));
+  return response;
+}
+
+TEST(SerializeAnswerTest, WritesTensorsBesideTheMessageAsProtobufReadsThem) {
+  for (const size_t gradient_bytes : {4U, 400U, 70000U}) {
+    const auto bytes = SerializeAnswer(SomeAnswer(gradient_bytes), 1 << 20);
+    ASSERT_TRUE(bytes.ok());
+    v1::ComputeResponse parsed;
+    ASSERT_TRUE(parsed.ParseFromString(Text(*bytes)));
+    const v1::ComputeResponse expected = ExpectedResponse(gradient_bytes);
+    EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
+    EXPECT_EQ(bytes->Length(), expected.ByteSizeLong());
+  }
+}
+
+TEST(SerializeAnswerTest, CountsTheTensorsAgainstTheLimit) {
+  const auto size = static_cast<int64_t>(ExpectedResponse(400).ByteSizeLong());
+  EXPECT_TRUE(SerializeAnswer(SomeAnswer(400), size).ok());
+  const auto bytes = SerializeAnswer(SomeAnswer(400), size - 1);
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(SerializeStreamAnswerTest, WrapsTheResponse) {
+  const auto bytes = SerializeStreamAnswer(1234567, SomeAnswer(5000), 1 << 20);
+  ASSERT_TRUE(bytes.ok());
+  v1::ComputeStreamResponse parsed;
+  ASSERT_TRUE(parsed.ParseFromString(Text(*bytes)));
+  EXPECT_EQ(parsed.sequence(), 1234567U);
+  EXPECT_EQ(parsed.response().SerializeAsString(), ExpectedResponse(5000).SerializeAsString());
+}
+
+TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
+  v1::ComputeRequest request = SomeRequest();
+  request.mutable_labels()->set_data(std::string(900, 'y'));
+  for (const size_t slice_bytes : {1U, 50U, 2000U}) {
+    grpc::ByteBuffer bytes = Bytes(request.SerializeAsString(), slice_bytes);
+    v1::ComputeRequest parsed;
+    const auto received = ParseAroundTensors(bytes, 2000, kComputeRequestTensors, parsed);
+    ASSERT_TRUE(received.ok());
+    const BytePieces* labels = FindPayload(received->payloads, 3);
+    ASSERT_NE(labels, nullptr);
+    std::string text(labels->size(), ' ');
+    labels->CopyTo(0, absl::MakeSpan(&text[0], text.size()));
+    EXPECT_EQ(text, request.labels().data());
+    EXPECT_EQ(parsed.labels().data(), "");
+    EXPECT_EQ(parsed.logits().SerializeAsString(), request.logits().SerializeAsString());
+  }
+}
+
+TEST(ParseAroundTensorsTest, FailsAsParsingDoes) {
+  const std::string whole = [] {
+    v1::ComputeRequest request = SomeRequest();
+    request.mutable_labels()->set_data(std::string(900, 'y'));
+    return request.SerializeAsString();
+  }();
+  v1::ComputeRequest parsed;
+  grpc::ByteBuffer cut = Bytes(whole.substr(0, whole.size() - 1), 100);
+  EXPECT_EQ(ParseAroundTensors(cut, 2000, kComputeRequestTensors, parsed).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  grpc::ByteBuffer bytes = Bytes(whole, 100);
+  EXPECT_EQ(ParseAroundTensors(bytes, static_cast<int64_t>(whole.size()) - 1,
+                               kComputeRequestTensors, parsed)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST(MakeMethodTest, ParsesAnswersAndSerializes) {

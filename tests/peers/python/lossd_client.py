@@ -88,8 +88,9 @@ class Lossd:
             [BINARY, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
         )
         size = 64 << 20
+        self.address = self._read_address()
         self._channel = grpc.insecure_channel(
-            self._read_address(),
+            self.address,
             options=[
                 ("grpc.max_send_message_length", size),
                 ("grpc.max_receive_message_length", size),

@@ -4,6 +4,7 @@ loss."""
 import gzip
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -139,6 +140,22 @@ def test_multiclass_focal_boosting(lossd, shuttle):
     assert objective.mean_losses[-1] < objective.mean_losses[0] / 20
     assert accuracy > 0.99
     assert balanced_accuracy > 0.8
+
+
+def test_the_readmes_example(lossd, shuttle, monkeypatch):
+    """The README's lines as they stand there, but for the address."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+    [example] = [block for block in blocks if "xgboost.train" in block]
+    assert example.count('"localhost:50051"') == 1
+    # A proxy named in the environment is not for this machine's own server.
+    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
+    (x, y), (x_test, y_test) = shuttle
+    names = {"features": x, "labels": y}
+    exec(example.replace("localhost:50051", lossd.address), names)
+    predicted = names["booster"].predict(
+        xgboost.DMatrix(x_test), output_margin=True).argmax(-1)
+    assert sklearn.metrics.balanced_accuracy_score(y_test, predicted) > 0.8
 
 
 def test_binary_focal_boosting(lossd, shuttle):

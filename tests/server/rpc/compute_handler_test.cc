@@ -237,8 +237,8 @@ TEST(ComputeHandler, ComputesSixteenBitLogitsInFloat32) {
     uint16_t (*narrow)(double);
     float (*widen)(uint16_t);
   };
-  for (const Format& format : {Format{v1::DATA_TYPE_FLOAT16, DoubleToFloat16, Float16ToFloat},
-                               Format{v1::DATA_TYPE_BFLOAT16, DoubleToBfloat16, Bfloat16ToFloat}}) {
+  for (const Format& format : {Format{v1::DATA_TYPE_FLOAT16, ToFloat16, Float16ToFloat},
+                               Format{v1::DATA_TYPE_BFLOAT16, ToBfloat16, Bfloat16ToFloat}}) {
     std::vector<uint16_t> bits;
     std::vector<float> widened;
     for (const double z : logits) {

@@ -37,8 +37,8 @@ struct Format {
 };
 
 const Format kFormats[] = {
-    {"float16", 5, 10, Float16ToFloat, DoubleToFloat16, 0x7c00},
-    {"bfloat16", 8, 7, Bfloat16ToFloat, DoubleToBfloat16, 0x7f80},
+    {"float16", 5, 10, Float16ToFloat, ToFloat16, 0x7c00},
+    {"bfloat16", 8, 7, Bfloat16ToFloat, ToBfloat16, 0x7f80},
 };
 
 TEST(HalfFloat, WidensEveryPatternToItsValue) {
@@ -91,30 +91,58 @@ TEST(HalfFloat, RoundsToNearestAndTiesToEven) {
 }
 
 TEST(HalfFloat, OverflowsToInfinityFromHalfAStepPastTheLargest) {
-  EXPECT_EQ(DoubleToFloat16(65519.99), 0x7bff);
-  EXPECT_EQ(DoubleToFloat16(65520), 0x7c00);
-  EXPECT_EQ(DoubleToFloat16(-1e300), 0xfc00);
+  EXPECT_EQ(ToFloat16(65519.99), 0x7bff);
+  EXPECT_EQ(ToFloat16(65520.0), 0x7c00);
+  EXPECT_EQ(ToFloat16(-1e300), 0xfc00);
   const double largest = ValueOf(0x7f7f, 8, 7);
   const double step = ValueOf(0x7f7f, 8, 7) - ValueOf(0x7f7e, 8, 7);
-  EXPECT_EQ(DoubleToBfloat16(largest + step * 0.499), 0x7f7f);
-  EXPECT_EQ(DoubleToBfloat16(largest + step * 0.5), 0x7f80);
-  EXPECT_EQ(DoubleToBfloat16(-std::numeric_limits<double>::infinity()), 0xff80);
+  EXPECT_EQ(ToBfloat16(largest + step * 0.499), 0x7f7f);
+  EXPECT_EQ(ToBfloat16(largest + step * 0.5), 0x7f80);
+  EXPECT_EQ(ToBfloat16(-std::numeric_limits<double>::infinity()), 0xff80);
 }
 
 TEST(HalfFloat, UnderflowsToZeroOfTheSameSign) {
-  EXPECT_EQ(DoubleToFloat16(0x1p-25), 0x0000);  // a tie with zero, which is even
-  EXPECT_EQ(DoubleToFloat16(0x1.0000001p-25), 0x0001);
-  EXPECT_EQ(DoubleToFloat16(-0x1p-60), 0x8000);
-  EXPECT_EQ(DoubleToFloat16(5e-324), 0x0000);
-  EXPECT_EQ(DoubleToBfloat16(-5e-324), 0x8000);
-  EXPECT_EQ(DoubleToBfloat16(0x1p-134), 0x0000);
-  EXPECT_EQ(DoubleToBfloat16(0x1.8p-134), 0x0001);
+  EXPECT_EQ(ToFloat16(0x1p-25), 0x0000);  // a tie with zero, which is even
+  EXPECT_EQ(ToFloat16(0x1.0000001p-25), 0x0001);
+  EXPECT_EQ(ToFloat16(-0x1p-60), 0x8000);
+  EXPECT_EQ(ToFloat16(5e-324), 0x0000);
+  EXPECT_EQ(ToBfloat16(-5e-324), 0x8000);
+  EXPECT_EQ(ToBfloat16(0x1p-134), 0x0000);
+  EXPECT_EQ(ToBfloat16(0x1.8p-134), 0x0001);
 }
 
 // 1 + 2^-11 + 2^-40 is above the tie between 1 and the next half; as a float it would be the tie.
 TEST(HalfFloat, RoundsDoublesOnce) {
-  EXPECT_EQ(DoubleToFloat16(1 + 0x1p-11 + 0x1p-40), 0x3c01);
-  EXPECT_EQ(DoubleToFloat16(1 + 0x1p-11), 0x3c00);
+  EXPECT_EQ(ToFloat16(1 + 0x1p-11 + 0x1p-40), 0x3c01);
+  EXPECT_EQ(ToFloat16(1 + 0x1p-11), 0x3c00);
+}
+
+float FloatOf(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// A float is a double as well, whose narrowing is tested above.
+TEST(HalfFloat, NarrowsFloatsAsTheDoublesThatTheyAre) {
+  const auto expect_same = [](uint32_t bits) {
+    const float value = FloatOf(bits);
+    ASSERT_EQ(ToFloat16(value), ToFloat16(static_cast<double>(value))) << std::hex << bits;
+    ASSERT_EQ(ToBfloat16(value), ToBfloat16(static_cast<double>(value))) << std::hex << bits;
+  };
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 4099) {
+    expect_same(static_cast<uint32_t>(bits));
+  }
+  // Around every point halfway between two neighbours, of either format.
+  for (uint32_t i = 0; i < kPatterns; ++i) {
+    for (const int64_t halfway : {int64_t{i} << 16, (int64_t{i} << 16) | 0x8000}) {
+      for (int64_t step = -1; step <= 1; ++step) expect_same(static_cast<uint32_t>(halfway + step));
+    }
+    const float midpoint = Float16ToFloat(static_cast<uint16_t>(i)) * (1 + 0x1p-11F);
+    uint32_t bits;
+    std::memcpy(&bits, &midpoint, sizeof(bits));
+    for (uint32_t step = 0; step < 3; ++step) expect_same(bits + step - 1);
+  }
 }
 
 }  // namespace

@@ -16,6 +16,11 @@ namespace {
 
 using ::testing::ElementsAre;
 
+BufferPool& Pool() {
+  static const auto pool = BufferPool::Create(0);
+  return *pool;
+}
+
 TensorView View(const v1::Tensor& tensor) {
   FieldViolations violations;
   auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, "x", violations);
@@ -26,10 +31,10 @@ TensorView View(const v1::Tensor& tensor) {
 template <class T>
 std::vector<T> Floats(const v1::Tensor& tensor) {
   FieldViolations violations;
-  const auto array = ReadFloats(View(tensor), "x", violations);
+  const auto array = ReadFloats(View(tensor), "x", Pool(), violations);
   EXPECT_TRUE(array && std::holds_alternative<AlignedArray<T>>(*array)) << violations.ToStatus();
   const auto span = std::get<AlignedArray<T>>(*array).span();
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(span.data()) % kArrayAlignment, 0U);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(span.data()) % kBufferAlignment, 0U);
   return {span.begin(), span.end()};
 }
 
@@ -70,7 +75,7 @@ TEST(TensorValues, ReadsUnalignedBytes) {
     view.size = 2;
     view.elements = absl::string_view(buffer).substr(offset);
     FieldViolations violations;
-    const auto array = ReadFloats(view, "x", violations);
+    const auto array = ReadFloats(view, "x", Pool(), violations);
     EXPECT_THAT(std::get<AlignedArray<double>>(*array).span(), ElementsAre(0.1, -3)) << offset;
   }
 }
@@ -120,7 +125,7 @@ TEST(TensorValues, RejectsTheOtherFamily) {
   FieldViolations violations;
   const auto integers = FromText<v1::Tensor>("int_values: 1");
   const auto floats = FromText<v1::Tensor>("float_values: 1");
-  EXPECT_FALSE(ReadFloats(View(integers), "x", violations));
+  EXPECT_FALSE(ReadFloats(View(integers), "x", Pool(), violations));
   EXPECT_FALSE(ReadIntegers(View(floats), "y", violations));
   EXPECT_THAT(Violations(violations.ToStatus()),
               ElementsAre("x.data_type = INT64, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64",
