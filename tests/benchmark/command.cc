@@ -33,8 +33,11 @@ struct Command {
 };
 
 const std::map<std::string, Command>& Commands() {
-  static const auto* commands = new std::map<std::string, Command>{
-      {"compute", {6, 4}}, {"raw", {7, 4}}, {"clients", {7, 4}}, {"stream", {6, 4}}};
+  static const auto* commands = new std::map<std::string, Command>{{"compute", {6, 4}},
+                                                                   {"chunked", {6, 4}},
+                                                                   {"raw", {7, 4}},
+                                                                   {"clients", {7, 4}},
+                                                                   {"stream", {6, 4}}};
   return *commands;
 }
 
@@ -54,10 +57,11 @@ absl::StatusOr<Latencies> CommandRunner::Run(absl::string_view line) {
   const int64_t classes = (*numbers)[1];
   const int64_t calls = (*numbers)[2];
   const int64_t last = (*numbers)[3];
-  if (words[0] == "compute") {
+  if (words[0] == "compute" || words[0] == "chunked") {
+    const ComputeCall call = words[0] == "compute" ? ComputeCall::kWhole : ComputeCall::kChunked;
     const auto client = ClientOf(address);
     if (!client.ok()) return client.status();
-    return ComputeInTurn(**client, BatchOf(rows, classes), calls, absl::Milliseconds(last));
+    return ComputeInTurn(**client, call, BatchOf(rows, classes), calls, absl::Milliseconds(last));
   }
   if (words[0] == "raw") {
     return CallInTurn(ChannelTo(address), words[2], RequestOf(rows, classes), calls,

@@ -18,6 +18,7 @@ namespace lossd::benchmark {
 // The measurements that are asked for, each as one line of words:
 //
 //   compute ADDRESS ROWS CLASSES CALLS SILENCE_MS        the client library, in turn
+//   chunked ADDRESS ROWS CLASSES CALLS SILENCE_MS        the same, the batch cut into chunks
 //   raw ADDRESS METHOD ROWS CLASSES CALLS SILENCE_MS     prebuilt bytes, in turn
 //   clients ADDRESS METHOD ROWS CLASSES CALLS CLIENTS    prebuilt bytes, from several connections
 //   stream ADDRESS ROWS CLASSES CALLS DEPTH              prebuilt bytes, on one ComputeStream
