@@ -12,7 +12,7 @@
 namespace lossd::benchmark {
 
 // Sends `request` `calls` times on one ComputeStream and reads the answers, `depth` of them under
-// way at a time; what they took together. Written on one thread, read on another.
+// way at a time, from one thread; what they took together.
 absl::StatusOr<Latencies> CallInStream(const std::shared_ptr<grpc::Channel>& channel,
                                        const grpc::ByteBuffer& request, int64_t calls,
                                        int64_t depth);
