@@ -81,7 +81,7 @@ def _best_configurations(context, losses):
     for key in _configurations():
         with _PyTorch(context, key) as pytorch:
             for loss in losses:
-                seconds = median(pytorch.ask(loss, context.count(2))["calls"]).value
+                seconds = median(pytorch.ask(loss, context.count(3))["calls"]).value
                 if loss not in best or seconds < best[loss][0]:
                     best[loss] = (seconds, key)
     return {loss: key for loss, (_, key) in best.items()}
@@ -96,7 +96,7 @@ def _measure(context, name, loss, kernel, limit, configuration):
     with _PyTorch(context, configuration) as pytorch:
         samples = interleave(
             context.count(3),
-            {"ours": ours, "theirs": lambda: pytorch.ask(loss, context.count(2))["calls"]},
+            {"ours": ours, "theirs": lambda: pytorch.ask(loss, context.count(3))["calls"]},
         )
         bound = Bound(">=", limit) if limit else None
         if not samples["ours"]:
