@@ -69,6 +69,41 @@ inline typename V::value_type First(const V& v) {
   return lanes[0];
 }
 
+// The larger of each pair; where one is NaN, `best`.
+template <class V>
+inline V MaxOf(const V& v, const V& best) {
+#if defined(__x86_64__)
+  return xsimd::max(v, best);  // maxps returns its second operand then
+#else
+  return xsimd::select(v > best, v, best);
+#endif
+}
+
+// Asks for the cache line at `address`, which need not be memory of ours.
+inline void Prefetch(const void* address) { __builtin_prefetch(address); }
+
+// Stores whole registers past the caches; `to` is aligned to 64 bytes.
+#if defined(__AVX512F__)
+inline void StoreStreaming(const Batch<float, xsimd::avx512bw>& v, float* to) {
+  _mm512_stream_ps(to, v);
+}
+inline void StoreStreaming(const Batch<double, xsimd::avx512bw>& v, double* to) {
+  _mm512_stream_pd(to, v);
+}
+#elif defined(__AVX2__)
+inline void StoreStreaming(const Batch<float, xsimd::fma3<xsimd::avx2> >& v, float* to) {
+  _mm256_stream_ps(to, v);
+}
+inline void StoreStreaming(const Batch<double, xsimd::fma3<xsimd::avx2> >& v, double* to) {
+  _mm256_stream_pd(to, v);
+}
+#else
+template <class V>
+inline void StoreStreaming(const V& v, typename V::value_type* to) {
+  v.store_unaligned(to);
+}
+#endif
+
 // weight * value, where a weight of 0 gives 0 whatever the value is.
 template <class V>
 inline V Weighted(const V& weight, const V& value) {

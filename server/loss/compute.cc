@@ -37,6 +37,14 @@ Totals CountSamples(const Batch& batch, const LossSpec& spec, const ClassTerms& 
   Totals totals;
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
+  const bool weightless = batch.sample_weights.empty() && (!softmax || terms.weights().empty());
+  const bool by_ids = softmax && labels.has_class_ids();
+  if (weightless && (by_ids || labels.ignores_none())) {
+    totals.valid_count =
+        batch.rows * per_row - (by_ids ? labels.CountIgnoredIds(0, batch.rows) : 0);
+    totals.weight_sum = static_cast<double>(totals.valid_count);
+    return totals;
+  }
   for (int64_t row = 0; row < batch.rows; ++row) {
     for (int64_t k = 0; k < per_row; ++k) {
       if (labels.ignored(row, k)) continue;

@@ -29,6 +29,9 @@ T* At(absl::Span<T> values, int64_t index) {
   return values.empty() ? nullptr : values.data() + index;
 }
 
+// Matrices of this many bytes and more are written past the caches.
+inline constexpr size_t kStreamingBytes = size_t{8} << 20;
+
 // Outputs in the element type of the logits; losses are always there, the others may be empty.
 template <typename T>
 struct TypedOutputs {
@@ -52,6 +55,9 @@ struct Run {
   TypedOutputs<T> outputs;
   SampleRecords& records;
   double derivative_scale;  // 1 / the reduction's divisor; 0 when that is 0
+  // A batch whose matrices are larger than this is not in the caches when it has been computed.
+  kernels::Stores stores = logits.size() * sizeof(T) > kStreamingBytes ? kernels::Stores::kStreaming
+                                                                       : kernels::Stores::kCached;
 };
 
 // Compute the samples of rows [begin, end) into the outputs and records. Thread-safe for disjoint

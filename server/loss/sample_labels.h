@@ -37,9 +37,26 @@ class ElementLabels {
   bool all_binary() const { return !binary_.empty() && !ignore_index_ && dropped_.empty(); }
   absl::Span<const int64_t> binary() const { return binary_; }
 
+  // No sample is ignored, whatever its label is.
+  bool ignores_none() const { return !ignore_index_ && dropped_.empty(); }
+
+  // How many of the rows [begin, end), labelled by class ids, are ignored.
+  int64_t CountIgnoredIds(int64_t begin, int64_t end) const {
+    if (ignores_none()) return 0;
+    int64_t count = 0;
+    if (dropped_.empty()) {
+      const int64_t ignored_id = *ignore_index_;
+      for (int64_t row = begin; row < end; ++row) count += class_id(row) == ignored_id ? 1 : 0;
+    } else {
+      for (int64_t row = begin; row < end; ++row) count += ignored(row, 0) ? 1 : 0;
+    }
+    return count;
+  }
+
   // The class given for `row`, which must be labelled by class ids.
   int64_t class_id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   bool has_class_ids() const { return !ids_.empty(); }
+  absl::Span<const int64_t> class_ids() const { return ids_; }
 
   // Softmax asks with k = 0.
   bool ignored(int64_t row, int64_t k) const {

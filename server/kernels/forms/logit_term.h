@@ -27,10 +27,11 @@ LogitPoint<V> Sigmoid(const V& z) {
   using T = typename V::value_type;
   const V zero(T(0));
   const V one(T(1));
-  const V e = xsimd::exp(-xsimd::abs(z));
-  const V larger = one / (one + e);
+  const V e = ExpNonPositive(V(-xsimd::abs(z)));
+  const LogOnePlus<V> one_plus_e = LogOnePlusUnit(e);
+  const V larger = one_plus_e.inverse;
   const V smaller = e * larger;
-  const V log1p_e = xsimd::log1p(e);
+  const V log1p_e = one_plus_e.log;
   const auto likely = z >= zero;
   LogitPoint<V> x;
   x.logit = z;

@@ -3,6 +3,7 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "server/kernels/exponential-inl.h"
 #include "server/kernels/form_info.h"
 
 namespace lossd::kernels {
@@ -60,7 +61,7 @@ inline V PowUnit(const V& x, double exponent) {
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;
   if (exponent == 3) return x * x * x;
-  return xsimd::exp(V(static_cast<T>(exponent)) * xsimd::log(x));
+  return ExpNonPositive(V(V(static_cast<T>(exponent)) * xsimd::log(x)));
 }
 
 // a * b where a is 0 also when b is infinite.
