@@ -27,6 +27,8 @@ class ClassIdLanes {
   static constexpr int64_t kTile = 64;
   using Group = RowGroup<Form, T, Arch, kTile>;
   using Transposed = TileTranspose<T, Arch, kTile>;
+  static constexpr size_t kLineBytes = 64;
+  static constexpr int64_t kLine = static_cast<int64_t>(kLineBytes / sizeof(T));
   static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
 
   static void RunTile(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
@@ -62,6 +64,8 @@ class ClassIdLanes {
       if (size < kTile) std::fill(columns, columns + classes * kTile, T(0));
       for (int64_t j = 0; j < classes; ++j) {
         const T* const column = z + j * rows.class_stride;
+        // Too many streams for the CPU to follow by itself.
+        for (int64_t i = 0; i < kTile; i += kLine) Prefetch(column + kTile + i);
         std::copy(column, column + size, columns + j * kTile);
       }
       return;
@@ -81,9 +85,19 @@ class ClassIdLanes {
     const int64_t classes = rows.class_count;
     out += Offset(rows, begin, 0);
     if (rows.class_stride != 0) {
+      const bool lines = reinterpret_cast<uintptr_t>(out) % kLineBytes == 0 &&
+                         static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
+      const bool streams = rows.stores == Stores::kStreaming && size == kTile && lines;
       for (int64_t j = 0; j < classes; ++j) {
         const T* const column = columns + j * kTile;
-        std::copy(column, column + size, out + j * rows.class_stride);
+        T* const to = out + j * rows.class_stride;
+        if (streams) {
+          for (int64_t i = 0; i < kTile; i += kWidth) {
+            StoreStreaming(V::load_aligned(column + i), to + i);
+          }
+        } else {
+          std::copy(column, column + size, to);
+        }
       }
       return;
     }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
+#include "server/kernels/select-inl.h"
+
 // The exponential and logarithm of the kernels. They know their argument's range, which saves half
 // of a general function's operations, and go through no integer conversion, which AVX2 has not in
 // double and which would be undefined for infinities.
@@ -38,11 +40,15 @@ struct ExpConstants<float> {
   static constexpr float kLn2Low = -0x1.bd0106p-13F;
   static constexpr float kSmallest = -0x1.5d589ep6F;  // ln of the smallest normal number
 
-  // Minimax of relative error 3e-9, with e^0 = 1 and slope 1 kept exact.
+  // Minimax of relative error 3e-9, with e^0 = 1 and slope 1 kept exact. Its terms are paired,
+  // which halves the time until the result is there.
   template <class V>
   static V OfReduced(const V& r) {
-    return Polynomial(r, 0x1.6a23cep-10F, 0x1.123a2p-7F, 0x1.5558f2p-5F, 0x1.555492p-3F,
-                      0x1.fffffcp-2F, 1.0F, 1.0F);
+    const V r2 = r * r;
+    const V low = Polynomial(r, 0x1.555492p-3F, 0x1.fffffcp-2F);
+    const V middle = Polynomial(r, 0x1.123a2p-7F, 0x1.5558f2p-5F);
+    const V high = xsimd::fma(r2, V(0x1.6a23cep-10F), middle);
+    return xsimd::fma(r2, V(xsimd::fma(r2, high, low)), r) + V(1.0F);
   }
 };
 
@@ -79,7 +85,7 @@ inline V ExpNonPositive(const V& x) {
       xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Integers>(shifted) << Constants::kMantissaBits);
   // -inf makes r NaN, and this makes it 0; a NaN x is not below anything.
   const V e = Constants::OfReduced(r) * power;
-  return xsimd::select(x < V(Constants::kSmallest), V(T(0)), e);
+  return ZeroWhere(x < V(Constants::kSmallest), e);
 }
 
 // log(1 + x) with 1 / (1 + x), which both of its users need.
@@ -93,10 +99,16 @@ struct LogOnePlus {
 template <class A>
 inline LogOnePlus<xsimd::batch<float, A>> LogOnePlusUnit(const xsimd::batch<float, A>& x) {
   using V = xsimd::batch<float, A>;
-  const V q =
-      Polynomial(x, -0x1.b2f55cp-9F, 0x1.4b081ep-6F, -0x1.d8630ep-5F, 0x1.b579b8p-4F,
-                 -0x1.3a7a7ep-3F, 0x1.935c9ep-3F, -0x1.ff26ep-3F, 0x1.554dfp-2F, -0x1.ffffd2p-2F);
-  return {xsimd::fma(V(x * x), q, x), V(1.0F) / (V(1.0F) + x)};
+  const V x2 = x * x;
+  const V x4 = x2 * x2;
+  const V q01 = Polynomial(x, 0x1.554dfp-2F, -0x1.ffffd2p-2F);
+  const V q23 = Polynomial(x, 0x1.935c9ep-3F, -0x1.ff26ep-3F);
+  const V q45 = Polynomial(x, 0x1.b579b8p-4F, -0x1.3a7a7ep-3F);
+  const V q67 = Polynomial(x, 0x1.4b081ep-6F, -0x1.d8630ep-5F);
+  const V low = xsimd::fma(x2, q23, q01);
+  const V high = xsimd::fma(x4, V(-0x1.b2f55cp-9F), V(xsimd::fma(x2, q67, q45)));
+  const V q = xsimd::fma(x4, high, low);
+  return {xsimd::fma(x2, q, x), V(1.0F) / (V(1.0F) + x)};
 }
 
 // For finite x >= 0 or NaN, in double. 1 + x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and

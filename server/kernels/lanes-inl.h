@@ -8,6 +8,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include "server/kernels/kernels.h"
+#include "server/kernels/select-inl.h"
 
 // Included only by the kernels, which are compiled once for each instruction set. Everything here
 // is a template of the architecture, so that each set's code has names of its own and the linker
@@ -69,16 +70,6 @@ inline typename V::value_type First(const V& v) {
   return lanes[0];
 }
 
-// The larger of each pair; where one is NaN, `best`.
-template <class V>
-inline V MaxOf(const V& v, const V& best) {
-#if defined(__x86_64__)
-  return xsimd::max(v, best);  // maxps returns its second operand then
-#else
-  return xsimd::select(v > best, v, best);
-#endif
-}
-
 // Asks for the cache line at `address`, which need not be memory of ours.
 inline void Prefetch(const void* address) { __builtin_prefetch(address); }
 
@@ -103,13 +94,6 @@ inline void StoreStreaming(const V& v, typename V::value_type* to) {
   v.store_unaligned(to);
 }
 #endif
-
-// weight * value, where a weight of 0 gives 0 whatever the value is.
-template <class V>
-inline V Weighted(const V& weight, const V& value) {
-  const V zero(typename V::value_type(0));
-  return xsimd::select(weight == zero, zero, weight * value);
-}
 
 }  // namespace lossd::kernels
 

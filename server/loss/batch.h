@@ -44,9 +44,13 @@ struct PerSample {
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
 // there are rows * classes. Values were checked where they entered; nothing here checks them again.
 struct Batch {
-  FloatView logits;  // [rows, classes]
+  FloatView logits;  // [rows, classes], or as `inner` says
   int64_t rows = 0;
   int64_t classes = 0;  // >= 1
+  // Above 1, which divides `rows`: logits, and the outputs gradient, hessian_diagonal and
+  // probabilities, are [rows / inner, classes, inner]. Everything else stays as it is written, rows
+  // in the order of [rows / inner, inner]; results are the same bits.
+  int64_t inner = 1;
   Labels labels;
   PerSample sample_weights;     // finite, >= 0
   PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses

@@ -30,6 +30,7 @@ class ClassIdBlock {
       : run_(run),
         begin_(begin),
         size_(end - begin),
+        strided_(run.layout == MatrixLayout::kStrided),
         uniform_(run.terms.weights().empty() && run.batch.sample_weights.empty() &&
                  run.batch.upstream_gradient.empty() &&
                  run.labels.CountIgnoredIds(begin, end) == 0) {}
@@ -44,7 +45,6 @@ class ClassIdBlock {
  private:
   ClassIdRows<T> Inputs() {
     ClassIdRows<T> rows;
-    rows.logits = run_.logits.data() + begin_ * run_.batch.classes;
     rows.row_count = size_;
     rows.class_count = run_.batch.classes;
     rows.curvature = CurvatureOf(run_.options);
@@ -84,12 +84,25 @@ class ClassIdBlock {
     rows.hessian_scale = hessian_scale_.data();
   }
 
+  // Entry (row, 0) of a matrix.
+  template <typename U>
+  U* MatrixAt(absl::Span<U> matrix) const {
+    const int64_t inner = run_.batch.inner;
+    if (!strided_) return run_.RowOf(matrix, begin_);
+    return At(matrix, begin_ / inner * inner * run_.batch.classes + begin_ % inner);
+  }
+
+  void BindMatrices(ClassIdRows<T>& rows) {
+    if (strided_) rows.class_stride = run_.batch.inner;
+    rows.logits = MatrixAt(run_.logits);
+    rows.gradient = MatrixAt(run_.outputs.gradient);
+    rows.hessian = MatrixAt(run_.outputs.hessian_diagonal);
+    rows.probabilities = MatrixAt(run_.outputs.probabilities);
+  }
+
   void BindOutputs(ClassIdRows<T>& rows) {
-    const int64_t first = begin_ * run_.batch.classes;
+    BindMatrices(rows);
     rows.losses = At(run_.outputs.losses, begin_);
-    rows.gradient = At(run_.outputs.gradient, first);
-    rows.hessian = At(run_.outputs.hessian_diagonal, first);
-    rows.probabilities = At(run_.outputs.probabilities, first);
     rows.log_sum_exp = At(run_.outputs.log_sum_exp, begin_);
     if (run_.records.wanted()) {
       true_probability_.resize(static_cast<size_t>(size_));
@@ -115,6 +128,7 @@ class ClassIdBlock {
   const Run<T>& run_;
   int64_t begin_;
   int64_t size_;
+  bool strided_;
   bool uniform_;  // rows differ in nothing but their logits and their class
   std::vector<int64_t> ids_;
   std::vector<double> class_weight_;
@@ -165,7 +179,7 @@ class DenseBlock {
 
   void LoadLogits(int64_t index) {
     double* const logits = Array(0);
-    const T* const in = run_.logits.data() + index * classes_;
+    const T* const in = run_.RowOf(run_.logits, index);
     for (int64_t k = 0; k < classes_; ++k) logits[k] = static_cast<double>(in[k]);
     std::fill(logits + classes_, logits + padded_, -std::numeric_limits<double>::infinity());
   }
@@ -253,12 +267,12 @@ class DenseBlock {
     const double scale = s * run_.batch.upstream_gradient[index] * run_.derivative_scale;
     const auto row = static_cast<size_t>(index);
     run_.outputs.losses[row] = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
-    const int64_t first = index * classes_;
-    if (T* out = At(run_.outputs.gradient, first)) {
+    if (T* out = run_.RowOf(run_.outputs.gradient, index)) {
       WriteScaled(row_.gradient, scale * run_.options.gradient_scale, out);
     }
-    if (T* out = At(run_.outputs.hessian_diagonal, first)) WriteHessian(scale, out);
-    if (T* out = At(run_.outputs.probabilities, first)) WriteScaled(row_.probabilities, 1, out);
+    if (T* out = run_.RowOf(run_.outputs.hessian_diagonal, index)) WriteHessian(scale, out);
+    if (T* out = run_.RowOf(run_.outputs.probabilities, index))
+      WriteScaled(row_.probabilities, 1, out);
     if (!run_.outputs.log_sum_exp.empty()) {
       run_.outputs.log_sum_exp[row] = static_cast<T>(row_.log_sum_exp);
     }
@@ -322,22 +336,45 @@ auto ClassIdKernelOf(const kernels::FormKernels& kernels) {
   }
 }
 
+// The kernel of rows with one true class, or null when the batch or the loss asks for more than it
+// does.
+template <typename T>
+auto FastKernelOf(const Run<T>& run) -> decltype(ClassIdKernelOf<T>(KernelsOf(*run.spec.form))) {
+  const bool plain =
+      run.spec.label_smoothing == 0 && run.spec.z_loss == 0 && run.transform.identity();
+  if (!plain || !run.labels.has_class_ids()) return nullptr;
+  return ClassIdKernelOf<T>(KernelsOf(*run.spec.form));
+}
+
 }  // namespace
 
 template <typename T>
-void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
-  const kernels::FormKernels& kernels = KernelsOf(*run.spec.form);
-  const auto class_id_kernel = ClassIdKernelOf<T>(kernels);
-  const bool plain =
-      run.spec.label_smoothing == 0 && run.spec.z_loss == 0 && run.transform.identity();
-  if (plain && class_id_kernel != nullptr && run.labels.has_class_ids()) {
-    ClassIdBlock<T>(run, begin, end).Compute(class_id_kernel);
-    return;
-  }
-  DenseBlock<T> block(run);
-  for (int64_t row = begin; row < end; ++row) block.Compute(row, kernels.dense_row);
+bool ComputesStridedSoftmax(const Run<T>& run) {
+  return run.batch.classes <= kernels::kMaxStridedClasses && FastKernelOf(run) != nullptr;
 }
 
+template <typename T>
+void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
+  const auto fast_kernel = FastKernelOf(run);
+  if (fast_kernel == nullptr) {
+    DenseBlock<T> block(run);
+    const auto kernel = KernelsOf(*run.spec.form).dense_row;
+    for (int64_t row = begin; row < end; ++row) block.Compute(row, kernel);
+  } else if (run.layout == MatrixLayout::kRows) {
+    ClassIdBlock<T>(run, begin, end).Compute(fast_kernel);
+  } else {
+    // Rows are next to each other as far as the end of their entry of axis 0.
+    const int64_t inner = run.batch.inner;
+    for (int64_t row = begin; row < end;) {
+      const int64_t stop = std::min(end, (row / inner + 1) * inner);
+      ClassIdBlock<T>(run, row, stop).Compute(fast_kernel);
+      row = stop;
+    }
+  }
+}
+
+template bool ComputesStridedSoftmax(const Run<float>&);
+template bool ComputesStridedSoftmax(const Run<double>&);
 template void ComputeSoftmaxRows(const Run<float>&, int64_t, int64_t);
 template void ComputeSoftmaxRows(const Run<double>&, int64_t, int64_t);
 
