@@ -7,7 +7,7 @@
 
 namespace lossd::rpc {
 
-void ServedStream::Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
                          const CallEnvironment& environment) {
   (new ServedStream(method, queue, environment))->AwaitArrival();
 }
@@ -38,6 +38,8 @@ void ServedStream::OnRead(bool ok) {
       end_ = absl::OkStatus();
     } else if (takes_requests_) {
       has_request_ = true;
+      // It came before the answer to the one before it was out: more may be at hand.
+      if (!batches_.empty()) HoldAnswers();
     } else {
       request_.Clear();
     }
@@ -52,6 +54,15 @@ void ServedStream::OnWritten(bool) {
     writing_ = false;
     environment().admission->ReturnBytes(batches_.front().admitted_bytes);
     batches_.pop_front();
+  }
+  Advance();
+  LetGo();
+}
+
+void ServedStream::OnQueueIdle(bool) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    holds_answers_ = false;
   }
   Advance();
   LetGo();
@@ -76,12 +87,27 @@ void ServedStream::Advance() {
 ServedStream::Batch* ServedStream::StartWhatCanBe() {
   const absl::MutexLock lock(&mutex_);
   if (finishing_) return nullptr;
-  if (!writing_ && !batches_.empty() && batches_.front().answered) Write();
+  if (CanWrite()) Write();
   Batch* small = has_request_ ? TakeRequest() : nullptr;
-  const auto window = static_cast<size_t>(environment().max_stream_window);
-  if (takes_requests_ && !reading_ && !has_request_ && batches_.size() < window) Read();
+  if (takes_requests_ && !reading_ && !has_request_ && !WindowIsFull()) Read();
   if (!takes_requests_ && !has_request_ && batches_.empty()) Finish();
   return small;
+}
+
+bool ServedStream::WindowIsFull() const {
+  return batches_.size() >= static_cast<size_t>(environment().max_stream_window);
+}
+
+bool ServedStream::CanWrite() const {
+  if (writing_ || batches_.empty() || !batches_.front().answered) return false;
+  return !holds_answers_ || WindowIsFull();
+}
+
+void ServedStream::HoldAnswers() {
+  if (holds_answers_) return;
+  holds_answers_ = true;
+  Hold();
+  queue().WhenIdle(idle_tag_);
 }
 
 ServedStream::Batch* ServedStream::TakeRequest() {
