@@ -52,8 +52,7 @@ void ServedStream::OnWritten(bool) {
   {
     const absl::MutexLock lock(&mutex_);
     writing_ = false;
-    environment().admission->ReturnBytes(batches_.front().admitted_bytes);
-    batches_.pop_front();
+    RemoveOldest();
   }
   Advance();
   LetGo();
@@ -70,7 +69,8 @@ void ServedStream::OnQueueIdle(bool) {
 
 void ServedStream::OnFinished(bool) { LetGo(); }
 
-// If the call was cancelled, its operations fail, and with them the stream comes to its end.
+// If the call was cancelled, its operations fail, and with those events the stream comes to its
+// end.
 void ServedStream::OnDone() { LetGo(); }
 
 void ServedStream::StopTaking(absl::Status end) {
@@ -87,6 +87,7 @@ void ServedStream::Advance() {
 ServedStream::Batch* ServedStream::StartWhatCanBe() {
   const absl::MutexLock lock(&mutex_);
   if (finishing_) return nullptr;
+  if (Cancelled()) Abandon();
   if (CanWrite()) Write();
   Batch* small = has_request_ ? TakeRequest() : nullptr;
   if (takes_requests_ && !reading_ && !has_request_ && !WindowIsFull()) Read();
@@ -101,6 +102,19 @@ bool ServedStream::WindowIsFull() const {
 bool ServedStream::CanWrite() const {
   if (writing_ || batches_.empty() || !batches_.front().answered) return false;
   return !holds_answers_ || WindowIsFull();
+}
+
+void ServedStream::RemoveOldest() {
+  environment().admission->ReturnBytes(batches_.front().admitted_bytes);
+  batches_.pop_front();
+}
+
+void ServedStream::Abandon() {
+  takes_requests_ = false;
+  end_ = absl::CancelledError("the call was cancelled");
+  if (has_request_) request_.Clear();
+  has_request_ = false;
+  while (!writing_ && !batches_.empty() && batches_.front().answered) RemoveOldest();
 }
 
 void ServedStream::HoldAnswers() {
@@ -162,16 +176,13 @@ void ServedStream::Compute(Batch& batch) {
   // Answering may free the request.
   const uint64_t sequence = SequenceOf(batch.bytes);
   auto answer = batch.refused.ok() ? Answer(batch.bytes) : batch.refused;
-  if (!answer.ok()) answer = ErrorAnswer(sequence, answer.status());
+  if (!answer.ok()) {
+    // What ends with the call is reported with it.
+    answer = StreamError(sequence, Cancelled() ? answer.status() : Report(answer.status()));
+  }
   batch.bytes.Swap(&*answer);
   const absl::MutexLock lock(&mutex_);
   batch.answered = true;
-}
-
-grpc::ByteBuffer ServedStream::ErrorAnswer(uint64_t sequence, absl::Status error) {
-  // All batches of a cancelled call end so; one line of the log says it.
-  const bool known = absl::IsCancelled(error) && cancellation_reported_.exchange(true);
-  return StreamError(sequence, known ? error : Report(std::move(error)));
 }
 
 void ServedStream::LetGo() {

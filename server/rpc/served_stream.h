@@ -68,6 +68,9 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   bool WindowIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes what was read, if its bytes are admitted or refused. A small batch is returned.
   Batch* TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes no requests and drops the answers: nobody waits for them.
+  void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Answers that are ready stay until the queue has no further event at hand. On its thread.
   void HoldAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The oldest answer is to be written.
@@ -79,7 +82,6 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
-  grpc::ByteBuffer ErrorAnswer(uint64_t sequence, absl::Status error);
 
   // Everything that will still touch the stream holds it: operations and workers. The last one
   // deletes it.
@@ -87,7 +89,6 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void LetGo();
 
   std::atomic<int> holders_ = 1;  // OnDone()
-  std::atomic<bool> cancellation_reported_ = false;
   absl::Mutex mutex_;
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or waiting to be taken
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
