@@ -1,177 +1,172 @@
 #include "lossd/client.h"
 
-#include <chrono>
-#include <limits>
-#include <string>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "client/src/ask.h"
+#include "client/src/batch_completion.h"
+#include "client/src/chunked_compute.h"
+#include "client/src/compute_answer.h"
+#include "client/src/compute_decoding.h"
+#include "client/src/connection.h"
+#include "client/src/destinations.h"
+#include "client/src/message_pieces.h"
 #include "client/src/request_encoding.h"
 #include "client/src/response_decoding.h"
 #include "client/src/status.h"
-#include "grpcpp/channel.h"
-#include "grpcpp/client_context.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
-#include "grpcpp/support/channel_arguments.h"
-#include "lossd/v1/loss_service.grpc.pb.h"
+#include "client/src/stream_session.h"
+#include "client/src/whole_batch.h"
 
 namespace lossd {
 namespace {
 
-absl::Status CheckDeadline(absl::Duration deadline) {
-  if (deadline <= absl::ZeroDuration() || deadline == absl::InfiniteDuration()) {
-    return client::InvalidField("deadline", absl::StrCat("= ", absl::FormatDuration(deadline),
-                                                         ", expected above 0 and finite"));
+using client::Ask;
+using client::Connection;
+using client::MessagePieces;
+
+template <typename T>
+absl::StatusOr<Result<T>> ComputeOn(const Connection& connection, const ArrayView<T>& logits,
+                                    const Labels& labels, const LossSpec& loss,
+                                    const ComputeOptions& options, const CallOptions& call) {
+  const auto request = client::EncodeCompute(logits, labels, loss, options);
+  if (!request.ok()) {
+    return request.status();
   }
-  return absl::OkStatus();
+  const auto destinations = client::FindDestinations<T>(logits.shape(), loss.activation, options);
+  if (!destinations.ok()) {
+    return destinations.status();
+  }
+  absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call("Compute", *request, call);
+  if (!bytes.ok()) {
+    return bytes.status();
+  }
+  const auto answer = client::ParseComputeAnswer(*std::move(bytes));
+  if (!answer.ok()) {
+    return answer.status();
+  }
+  return client::DecodeCompute<T>(*answer, options.outputs, *destinations);
 }
 
-absl::Status CheckOptions(const ClientOptions& options) {
-  if (options.target.empty()) {
-    return client::InvalidField("target", "is empty, expected host:port or unix:/path");
+template <typename T>
+absl::StatusOr<CompareResult> CompareOn(const Connection& connection, const ArrayView<T>& logits,
+                                        const Labels& labels, absl::Span<const LossSpec> losses,
+                                        const CompareOptions& options, const CallOptions& call) {
+  const auto response = Ask<v1::CompareResponse>(
+      connection, "Compare", client::EncodeCompare(logits, labels, losses, options), call);
+  if (!response.ok()) {
+    return response.status();
   }
-  constexpr int64_t kMostBytes = std::numeric_limits<int>::max();
-  if (options.max_message_bytes < 1 || options.max_message_bytes > kMostBytes) {
-    return client::InvalidField(
-        "max_message_bytes",
-        absl::StrCat("= ", options.max_message_bytes, " is not in [1, ", kMostBytes, "]"));
-  }
-  if (options.tls.has_value() &&
-      options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
-    return client::InvalidField(
-        "tls", "has one of client_certificate and client_key, expected both or neither");
-  }
-  return CheckDeadline(options.deadline);
+  return client::DecodeCompare(*response, losses.size(), options);
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  if (!options.tls.has_value()) {
-    return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
+absl::StatusOr<ClassWeightsResult> ClassWeightsOn(const Connection& connection,
+                                                  const absl::StatusOr<MessagePieces>& request,
+                                                  const CallOptions& call) {
+  const auto response =
+      Ask<v1::ComputeClassWeightsResponse>(connection, "ComputeClassWeights", request, call);
+  if (!response.ok()) {
+    return response.status();
   }
-  if (!options.tls->server_name.empty()) {
-    arguments.SetSslTargetNameOverride(options.tls->server_name);
+  return client::DecodeClassWeights(*response);
+}
+
+absl::StatusOr<Information> InformationOn(const Connection& connection,
+                                          const absl::StatusOr<MessagePieces>& request,
+                                          const CallOptions& call) {
+  const auto response =
+      Ask<v1::MeasureInformationResponse>(connection, "MeasureInformation", request, call);
+  if (!response.ok()) {
+    return response.status();
   }
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = options.tls->root_certificates;
-  tls.pem_cert_chain = options.tls->client_certificate;
-  tls.pem_private_key = options.tls->client_key;
-  return grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
+  return client::DecodeInformation(*response);
+}
+
+// How many batches may be on their way at once: what is asked for, as far as the server takes it.
+absl::StatusOr<int32_t> WindowOn(const Client& client, std::optional<int32_t> asked,
+                                 const CallOptions& call) {
+  if (asked.has_value() && *asked < 1) {
+    return client::InvalidField("window", absl::StrCat("= ", *asked, ", expected >= 1"));
+  }
+  const absl::StatusOr<ServerInfo> server = client.GetServerInfo(call);
+  if (!server.ok()) {
+    return server.status();
+  }
+  const int32_t most = std::max(1, server->max_stream_window);
+  return std::min(asked.value_or(most), most);
+}
+
+// Rows of a chunk, of a batch that has rows.
+int64_t ChunkRows(const Shape& logits, size_t bytes, const ChunkOptions& chunks) {
+  const int64_t bytes_per_row = static_cast<int64_t>(bytes) / logits.front();
+  return std::max<int64_t>(1, chunks.chunk_bytes / std::max<int64_t>(1, bytes_per_row));
+}
+
+// INVALID_ARGUMENT for what can be found before anything is sent.
+template <typename T>
+absl::Status CheckChunkable(const ArrayView<T>& logits, const Labels& labels, const LossSpec& loss,
+                            const ComputeOptions& options, const ChunkOptions& chunks) {
+  if (chunks.chunk_bytes < 1) {
+    return client::InvalidField("chunk_bytes",
+                                absl::StrCat("= ", chunks.chunk_bytes, ", expected >= 1"));
+  }
+  absl::Status status = client::EncodeCompute(logits, labels, loss, options).status();
+  if (status.ok()) {
+    status = client::CheckSplittable(logits.shape(), labels, loss, options);
+  }
+  return status;
+}
+
+template <typename T>
+absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
+                                           const std::shared_ptr<const Connection>& connection,
+                                           const ArrayView<T>& logits, const Labels& labels,
+                                           LossSpec loss, ComputeOptions options,
+                                           const ChunkOptions& chunks, const CallOptions& call) {
+  const absl::Time start = absl::Now();
+  absl::Status status = CheckChunkable(logits, labels, loss, options, chunks);
+  if (!status.ok()) {
+    return status;
+  }
+  const auto destinations = client::FindDestinations<T>(logits.shape(), loss.activation, options);
+  if (!destinations.ok()) {
+    return destinations.status();
+  }
+  const auto deadline = connection->DeadlineOf(call);
+  if (!deadline.ok()) {
+    return deadline.status();
+  }
+  const int64_t rows = logits.shape().front();
+  const int64_t chunk_rows =
+      rows == 0 ? 1 : ChunkRows(logits.shape(), logits.values().size() * sizeof(T), chunks);
+  if (rows <= chunk_rows) {
+    return ComputeOn(*connection, logits, labels, loss, options, call);
+  }
+  const absl::StatusOr<int32_t> window = WindowOn(client, chunks.window, call);
+  if (!window.ok()) {
+    return window.status();
+  }
+  status = client::CompleteForChunks(*connection, logits.shape(), labels, call, &loss, &options);
+  if (!status.ok()) {
+    return status;
+  }
+  const absl::Duration left = std::max(absl::Milliseconds(1), *deadline - (absl::Now() - start));
+  return client::ComputeInChunks<T>(connection, {logits, labels, loss, options, *destinations},
+                                    {chunk_rows, *window, left});
 }
 
 }  // namespace
 
-// The channel, and what every call does the same way.
-class Client::Connection {
- public:
-  using Stub = v1::LossService::Stub;
-
-  explicit Connection(const ClientOptions& options)
-      : stub_(v1::LossService::NewStub(MakeChannel(options))),
-        deadline_(options.deadline),
-        max_message_bytes_(options.max_message_bytes) {}
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                                             Response*),
-                                const Request& request, const CallOptions& call) const {
-    const absl::Duration deadline = call.deadline.value_or(deadline_);
-    if (absl::Status status = CheckDeadline(deadline); !status.ok()) {
-      return status;
-    }
-    // gRPC says the same only after it has serialised the request.
-    if (const size_t size = request.ByteSizeLong();
-        size > static_cast<size_t>(max_message_bytes_)) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the request is ", size, " bytes, over the client's limit of ",
-                       max_message_bytes_, " (ClientOptions::max_message_bytes)"));
-    }
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
-    Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) {
-      return client::FromGrpcStatus(status);
-    }
-    return response;
-  }
-
-  template <typename T>
-  absl::StatusOr<Result<T>> Compute(const ArrayView<T>& logits, const Labels& labels,
-                                    const LossSpec& loss, const ComputeOptions& options,
-                                    const CallOptions& call) const {
-    const auto request = client::EncodeCompute(logits, labels, loss, options);
-    if (!request.ok()) {
-      return request.status();
-    }
-    const auto response = Call(&Stub::Compute, *request, call);
-    if (!response.ok()) {
-      return response.status();
-    }
-    return client::DecodeCompute<T>(*response, options.outputs);
-  }
-
-  template <typename T>
-  absl::StatusOr<CompareResult> Compare(const ArrayView<T>& logits, const Labels& labels,
-                                        absl::Span<const LossSpec> losses,
-                                        const CompareOptions& options,
-                                        const CallOptions& call) const {
-    const auto request = client::EncodeCompare(logits, labels, losses, options);
-    if (!request.ok()) {
-      return request.status();
-    }
-    const auto response = Call(&Stub::Compare, *request, call);
-    if (!response.ok()) {
-      return response.status();
-    }
-    return client::DecodeCompare(*response, losses.size(), options);
-  }
-
-  absl::StatusOr<ClassWeightsResult> ComputeClassWeights(
-      const absl::StatusOr<v1::ComputeClassWeightsRequest>& request,
-      const CallOptions& call) const {
-    if (!request.ok()) {
-      return request.status();
-    }
-    const auto response = Call(&Stub::ComputeClassWeights, *request, call);
-    if (!response.ok()) {
-      return response.status();
-    }
-    return client::DecodeClassWeights(*response);
-  }
-
-  absl::StatusOr<Information> MeasureInformation(
-      const absl::StatusOr<v1::MeasureInformationRequest>& request, const CallOptions& call) const {
-    if (!request.ok()) {
-      return request.status();
-    }
-    const auto response = Call(&Stub::MeasureInformation, *request, call);
-    if (!response.ok()) {
-      return response.status();
-    }
-    return client::DecodeInformation(*response);
-  }
-
- private:
-  std::unique_ptr<Stub> stub_;
-  absl::Duration deadline_;
-  int64_t max_message_bytes_;
-};
-
 absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
-  if (absl::Status status = CheckOptions(options); !status.ok()) {
+  if (absl::Status status = client::CheckOptions(options); !status.ok()) {
     return status;
   }
-  return Client(std::make_unique<Connection>(options));
+  return Client(std::make_shared<const Connection>(options));
 }
 
-Client::Client(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Client::Client(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
@@ -179,59 +174,96 @@ Client::~Client() = default;
 absl::StatusOr<Result<float>> Client::Compute(const ArrayView<float>& logits, const Labels& labels,
                                               const LossSpec& loss, const ComputeOptions& options,
                                               const CallOptions& call) const {
-  return connection_->Compute(logits, labels, loss, options, call);
+  return ComputeOn(*connection_, logits, labels, loss, options, call);
 }
 
 absl::StatusOr<Result<double>> Client::Compute(const ArrayView<double>& logits,
                                                const Labels& labels, const LossSpec& loss,
                                                const ComputeOptions& options,
                                                const CallOptions& call) const {
-  return connection_->Compute(logits, labels, loss, options, call);
+  return ComputeOn(*connection_, logits, labels, loss, options, call);
 }
+
+absl::StatusOr<Result<float>> Client::ComputeChunked(const ArrayView<float>& logits,
+                                                     const Labels& labels, const LossSpec& loss,
+                                                     const ComputeOptions& options,
+                                                     const ChunkOptions& chunks,
+                                                     const CallOptions& call) const {
+  return ComputeChunkedOn(*this, connection_, logits, labels, loss, options, chunks, call);
+}
+
+absl::StatusOr<Result<double>> Client::ComputeChunked(const ArrayView<double>& logits,
+                                                      const Labels& labels, const LossSpec& loss,
+                                                      const ComputeOptions& options,
+                                                      const ChunkOptions& chunks,
+                                                      const CallOptions& call) const {
+  return ComputeChunkedOn(*this, connection_, logits, labels, loss, options, chunks, call);
+}
+
+template <typename T>
+absl::StatusOr<Stream<T>> Client::OpenStream(const StreamOptions& options,
+                                             const CallOptions& call) const {
+  const absl::StatusOr<absl::Duration> patience = connection_->DeadlineOf(call);
+  if (!patience.ok()) {
+    return patience.status();
+  }
+  const absl::StatusOr<int32_t> window = WindowOn(*this, options.window, call);
+  if (!window.ok()) {
+    return window.status();
+  }
+  typename client::StreamSession<T>::Limits limits;
+  limits.window = *window;
+  limits.patience = *patience;
+  return Stream<T>(std::make_unique<client::StreamSession<T>>(connection_, limits));
+}
+
+template absl::StatusOr<Stream<float>> Client::OpenStream(const StreamOptions&,
+                                                          const CallOptions&) const;
+template absl::StatusOr<Stream<double>> Client::OpenStream(const StreamOptions&,
+                                                           const CallOptions&) const;
 
 absl::StatusOr<CompareResult> Client::Compare(const ArrayView<float>& logits, const Labels& labels,
                                               absl::Span<const LossSpec> losses,
                                               const CompareOptions& options,
                                               const CallOptions& call) const {
-  return connection_->Compare(logits, labels, losses, options, call);
+  return CompareOn(*connection_, logits, labels, losses, options, call);
 }
 
 absl::StatusOr<CompareResult> Client::Compare(const ArrayView<double>& logits, const Labels& labels,
                                               absl::Span<const LossSpec> losses,
                                               const CompareOptions& options,
                                               const CallOptions& call) const {
-  return connection_->Compare(logits, labels, losses, options, call);
+  return CompareOn(*connection_, logits, labels, losses, options, call);
 }
 
 absl::StatusOr<ClassWeightsResult> Client::ComputeClassWeights(const Labels& labels,
                                                                const ClassWeightsOptions& options,
                                                                const CallOptions& call) const {
-  return connection_->ComputeClassWeights(client::EncodeClassWeights(labels, options), call);
+  return ClassWeightsOn(*connection_, client::EncodeClassWeights(labels, options), call);
 }
 
 absl::StatusOr<ClassWeightsResult> Client::ComputeClassWeightsFromCounts(
     absl::Span<const double> counts, const ClassWeightsOptions& options,
     const CallOptions& call) const {
-  return connection_->ComputeClassWeights(client::EncodeClassWeightsFromCounts(counts, options),
-                                          call);
+  return ClassWeightsOn(*connection_, client::EncodeClassWeightsFromCounts(counts, options), call);
 }
 
 absl::StatusOr<Information> Client::MeasureInformation(const ArrayView<double>& p,
                                                        const InformationOptions& options,
                                                        const CallOptions& call) const {
-  return connection_->MeasureInformation(client::EncodeInformation(p, nullptr, options), call);
+  return InformationOn(*connection_, client::EncodeInformation(p, nullptr, options), call);
 }
 
 absl::StatusOr<Information> Client::MeasureInformation(const ArrayView<double>& p,
                                                        const ArrayView<double>& q,
                                                        const InformationOptions& options,
                                                        const CallOptions& call) const {
-  return connection_->MeasureInformation(client::EncodeInformation(p, &q, options), call);
+  return InformationOn(*connection_, client::EncodeInformation(p, &q, options), call);
 }
 
 absl::StatusOr<std::vector<LossInfo>> Client::ListLosses(const CallOptions& call) const {
   const auto response =
-      connection_->Call(&Connection::Stub::ListLosses, v1::ListLossesRequest(), call);
+      Ask<v1::ListLossesResponse>(*connection_, "ListLosses", MessagePieces(), call);
   if (!response.ok()) {
     return response.status();
   }
@@ -240,7 +272,7 @@ absl::StatusOr<std::vector<LossInfo>> Client::ListLosses(const CallOptions& call
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo(const CallOptions& call) const {
   const auto response =
-      connection_->Call(&Connection::Stub::GetServerInfo, v1::GetServerInfoRequest(), call);
+      Ask<v1::GetServerInfoResponse>(*connection_, "GetServerInfo", MessagePieces(), call);
   if (!response.ok()) {
     return response.status();
   }

@@ -1,11 +1,17 @@
 #include "client/src/request_encoding.h"
 
+#include <initializer_list>
+#include <utility>
 #include <variant>
 
 #include "absl/status/status.h"
 #include "client/src/loss_spec_encoding.h"
 #include "client/src/status.h"
 #include "client/src/tensor_codec.h"
+#include "lossd/v1/class_weights.pb.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/information.pb.h"
 
 namespace lossd::client {
 namespace {
@@ -39,28 +45,33 @@ v1::InformationBase Encode(InformationBase base) {
   return v1::INFORMATION_BASE_UNSPECIFIED;
 }
 
-absl::Status EncodeLabels(const Labels& labels, v1::Tensor* tensor) {
-  return std::visit([&](const auto& array) { return EncodeTensor("labels", array, tensor); },
-                    labels);
-}
-
-// Leaves the tensor unset when there is no array; `mutable_tensor` makes it when there is one.
-template <typename MutableTensor>
-absl::Status EncodeOptionalReals(absl::string_view field, const OptionalReals& reals,
-                                 const MutableTensor& mutable_tensor) {
-  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
-    return EncodeTensor(field, *floats, mutable_tensor());
+// Appends the field `number` of the request, and refuses it by its name.
+template <typename T>
+absl::Status AppendArray(absl::string_view name, int number, const ArrayView<T>& array,
+                         MessagePieces* request) {
+  const absl::StatusOr<v1::Tensor> head = EncodeHead(name, array);
+  if (!head.ok()) {
+    return head.status();
   }
-  if (const auto* doubles = std::get_if<ArrayView<double>>(&reals)) {
-    return EncodeTensor(field, *doubles, mutable_tensor());
-  }
+  request->AppendTensor(number, *head, ElementBytes(array));
   return absl::OkStatus();
 }
 
-template <typename Request>
-absl::Status EncodeSampleWeights(const OptionalReals& weights, Request* request) {
-  return EncodeOptionalReals("sample_weights", weights,
-                             [request] { return request->mutable_sample_weights(); });
+absl::Status AppendLabels(int number, const Labels& labels, MessagePieces* request) {
+  return std::visit(
+      [&](const auto& array) { return AppendArray("labels", number, array, request); }, labels);
+}
+
+// Appends nothing when there is no array.
+absl::Status AppendReals(absl::string_view name, int number, const OptionalReals& reals,
+                         MessagePieces* request) {
+  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
+    return AppendArray(name, number, *floats, request);
+  }
+  if (const auto* doubles = std::get_if<ArrayView<double>>(&reals)) {
+    return AppendArray(name, number, *doubles, request);
+  }
+  return absl::OkStatus();
 }
 
 void EncodeOutputs(const OutputOptions& outputs, v1::OutputOptions* message) {
@@ -94,120 +105,124 @@ void EncodeSchemes(const ClassWeightsOptions& options, v1::ComputeClassWeightsRe
   }
 }
 
-// The first that went wrong.
-absl::Status FirstError(std::initializer_list<absl::Status> statuses) {
+// The request, or the first that went wrong with it.
+absl::StatusOr<MessagePieces> IfOk(std::initializer_list<absl::Status> statuses,
+                                   MessagePieces* request) {
   for (const absl::Status& status : statuses) {
     if (!status.ok()) {
       return status;
     }
   }
-  return absl::OkStatus();
+  return std::move(*request);
 }
 
 }  // namespace
 
 template <typename T>
-absl::StatusOr<v1::ComputeRequest> EncodeCompute(const ArrayView<T>& logits, const Labels& labels,
-                                                 const LossSpec& loss,
-                                                 const ComputeOptions& options) {
-  v1::ComputeRequest request;
-  const absl::Status status =
-      FirstError({EncodeTensor("logits", logits, request.mutable_logits()),
-                  EncodeLabels(labels, request.mutable_labels()),
-                  EncodeSampleWeights(options.sample_weights, &request),
-                  EncodeOptionalReals("upstream_gradient", options.upstream_gradient,
-                                      [&request] { return request.mutable_upstream_gradient(); })});
-  if (!status.ok()) {
-    return status;
-  }
-  *request.mutable_loss() = EncodeLossSpec(loss);
-  request.set_reduction(Encode(options.reduction));
-  EncodeOutputs(options.outputs, request.mutable_outputs());
+absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const Labels& labels,
+                                            const LossSpec& loss, const ComputeOptions& options) {
+  using Request = v1::ComputeRequest;
+  Request fields;
+  *fields.mutable_loss() = EncodeLossSpec(loss);
+  fields.set_reduction(Encode(options.reduction));
+  EncodeOutputs(options.outputs, fields.mutable_outputs());
   if (options.class_axis.has_value()) {
-    request.set_class_axis(*options.class_axis);
+    fields.set_class_axis(*options.class_axis);
   }
   if (options.normalizer.has_value()) {
-    request.set_normalizer(*options.normalizer);
+    fields.set_normalizer(*options.normalizer);
   }
-  return request;
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request),
+               AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
+                           options.upstream_gradient, &request)},
+              &request);
 }
 
 template <typename T>
-absl::StatusOr<v1::CompareRequest> EncodeCompare(const ArrayView<T>& logits, const Labels& labels,
-                                                 absl::Span<const LossSpec> losses,
-                                                 const CompareOptions& options) {
-  v1::CompareRequest request;
-  const absl::Status status = FirstError({EncodeTensor("logits", logits, request.mutable_logits()),
-                                          EncodeLabels(labels, request.mutable_labels()),
-                                          EncodeSampleWeights(options.sample_weights, &request)});
-  if (!status.ok()) {
-    return status;
-  }
+absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const Labels& labels,
+                                            absl::Span<const LossSpec> losses,
+                                            const CompareOptions& options) {
+  using Request = v1::CompareRequest;
+  Request fields;
   for (const LossSpec& loss : losses) {
-    *request.add_losses() = EncodeLossSpec(loss);
+    *fields.add_losses() = EncodeLossSpec(loss);
   }
-  request.set_reduction(Encode(options.reduction));
-  request.set_omit_class_statistics(!options.class_statistics);
-  request.set_omit_difficulty(!options.difficulty);
-  request.set_present_classes_only(options.present_classes_only);
+  fields.set_reduction(Encode(options.reduction));
+  fields.set_omit_class_statistics(!options.class_statistics);
+  fields.set_omit_difficulty(!options.difficulty);
+  fields.set_present_classes_only(options.present_classes_only);
   if (options.class_axis.has_value()) {
-    request.set_class_axis(*options.class_axis);
+    fields.set_class_axis(*options.class_axis);
   }
   if (options.hard_threshold.has_value()) {
-    request.set_hard_threshold(*options.hard_threshold);
+    fields.set_hard_threshold(*options.hard_threshold);
   }
-  return request;
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request)},
+              &request);
 }
 
-absl::StatusOr<v1::ComputeClassWeightsRequest> EncodeClassWeights(
-    const Labels& labels, const ClassWeightsOptions& options) {
-  v1::ComputeClassWeightsRequest request;
-  const absl::Status status = FirstError({EncodeLabels(labels, request.mutable_labels()),
-                                          EncodeSampleWeights(options.sample_weights, &request)});
-  if (!status.ok()) {
-    return status;
-  }
-  EncodeSchemes(options, &request);
-  return request;
+absl::StatusOr<MessagePieces> EncodeClassWeights(const Labels& labels,
+                                                 const ClassWeightsOptions& options) {
+  using Request = v1::ComputeClassWeightsRequest;
+  Request fields;
+  EncodeSchemes(options, &fields);
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request)},
+              &request);
 }
 
-absl::StatusOr<v1::ComputeClassWeightsRequest> EncodeClassWeightsFromCounts(
-    absl::Span<const double> counts, const ClassWeightsOptions& options) {
+absl::StatusOr<MessagePieces> EncodeClassWeightsFromCounts(absl::Span<const double> counts,
+                                                           const ClassWeightsOptions& options) {
   if (!std::holds_alternative<std::monostate>(options.sample_weights)) {
     return InvalidField("sample_weights", "weigh labels; counts have none");
   }
-  v1::ComputeClassWeightsRequest request;
-  EncodeVector(counts, request.mutable_counts());
-  EncodeSchemes(options, &request);
+  v1::ComputeClassWeightsRequest fields;
+  EncodeVector(counts, fields.mutable_counts());
+  EncodeSchemes(options, &fields);
+  MessagePieces request;
+  request.AppendFields(fields);
   return request;
 }
 
-absl::StatusOr<v1::MeasureInformationRequest> EncodeInformation(const ArrayView<double>& p,
-                                                                const ArrayView<double>* q,
-                                                                const InformationOptions& options) {
-  v1::MeasureInformationRequest request;
-  absl::Status status = EncodeTensor("p", p, request.mutable_p());
+absl::StatusOr<MessagePieces> EncodeInformation(const ArrayView<double>& p,
+                                                const ArrayView<double>* q,
+                                                const InformationOptions& options) {
+  using Request = v1::MeasureInformationRequest;
+  Request fields;
+  fields.set_base(Encode(options.base));
+  fields.set_from_logits(options.from_logits);
+  fields.set_self_information(options.self_information);
+  MessagePieces request;
+  request.AppendFields(fields);
+  absl::Status status = AppendArray("p", Request::kPFieldNumber, p, &request);
   if (status.ok() && q != nullptr) {
-    status = EncodeTensor("q", *q, request.mutable_q());
+    status = AppendArray("q", Request::kQFieldNumber, *q, &request);
   }
-  if (!status.ok()) {
-    return status;
-  }
-  request.set_base(Encode(options.base));
-  request.set_from_logits(options.from_logits);
-  request.set_self_information(options.self_information);
-  return request;
+  return IfOk({status}, &request);
 }
 
-template absl::StatusOr<v1::ComputeRequest> EncodeCompute(const ArrayView<float>&, const Labels&,
-                                                          const LossSpec&, const ComputeOptions&);
-template absl::StatusOr<v1::ComputeRequest> EncodeCompute(const ArrayView<double>&, const Labels&,
-                                                          const LossSpec&, const ComputeOptions&);
-template absl::StatusOr<v1::CompareRequest> EncodeCompare(const ArrayView<float>&, const Labels&,
-                                                          absl::Span<const LossSpec>,
-                                                          const CompareOptions&);
-template absl::StatusOr<v1::CompareRequest> EncodeCompare(const ArrayView<double>&, const Labels&,
-                                                          absl::Span<const LossSpec>,
-                                                          const CompareOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<float>&, const Labels&,
+                                                     const LossSpec&, const ComputeOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<double>&, const Labels&,
+                                                     const LossSpec&, const ComputeOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<float>&, const Labels&,
+                                                     absl::Span<const LossSpec>,
+                                                     const CompareOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<double>&, const Labels&,
+                                                     absl::Span<const LossSpec>,
+                                                     const CompareOptions&);
 
 }  // namespace lossd::client

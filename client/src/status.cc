@@ -11,7 +11,11 @@
 namespace lossd::client {
 namespace {
 
-constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+void AddDetails(const google::rpc::Status& rich, absl::Status* status) {
+  for (const auto& detail : rich.details()) {
+    status->SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  }
+}
 
 }  // namespace
 
@@ -23,10 +27,17 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status rich;
   if (rich.ParseFromString(status.error_details())) {
-    for (const auto& detail : rich.details()) {
-      result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-    }
+    AddDetails(rich, &result);
   }
+  return result;
+}
+
+absl::Status FromRpcStatus(const google::rpc::Status& error) {
+  if (error.code() == 0) {
+    return absl::InternalError("the server's error has no code");
+  }
+  absl::Status result(static_cast<absl::StatusCode>(error.code()), error.message());
+  AddDetails(error, &result);
   return result;
 }
 

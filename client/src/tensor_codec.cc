@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/src/status.h"
+#include "grpcpp/support/slice.h"
 
 #ifndef ABSL_IS_LITTLE_ENDIAN
 #error "Elements are copied as they lie in memory, and the wire is little-endian."
@@ -73,17 +73,43 @@ absl::Status CheckShape(absl::string_view field, const Shape& shape, size_t valu
   return absl::OkStatus();
 }
 
+// INTERNAL, naming `field`, when the tensor is not a T array of that many bytes.
+template <typename T>
+absl::Status CheckTensor(absl::string_view field, const v1::Tensor& head, size_t bytes) {
+  if (head.data_type() != kDataType<T>) {
+    return absl::InternalError(absl::StrCat("the server's ", field, " is ",
+                                            v1::DataType_Name(head.data_type()), " where ",
+                                            v1::DataType_Name(kDataType<T>), " was expected"));
+  }
+  const std::optional<int64_t> count = ElementCount(head.shape());
+  // Divided rather than multiplied, so that no count overflows.
+  if (!count.has_value() || bytes % sizeof(T) != 0 ||
+      bytes / sizeof(T) != static_cast<uint64_t>(*count)) {
+    return absl::InternalError(absl::StrCat("the server's ", field, " has shape ",
+                                            ShapeText(head.shape()), " but ", bytes,
+                                            " bytes of data"));
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+void CopyElements(const ScatteredBytes& elements, T* destination) {
+  if (!elements.empty()) {
+    elements.CopyTo(reinterpret_cast<char*>(destination));
+  }
+}
+
 }  // namespace
 
 template <typename T>
-absl::Status EncodeTensor(absl::string_view field, const ArrayView<T>& array, v1::Tensor* tensor) {
+absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view field, const ArrayView<T>& array) {
   if (absl::Status status = CheckShape(field, array.shape(), array.values().size()); !status.ok()) {
     return status;
   }
-  tensor->set_data_type(kDataType<T>);
-  tensor->mutable_shape()->Add(array.shape().begin(), array.shape().end());
-  tensor->set_data(array.values().data(), array.values().size() * sizeof(T));
-  return absl::OkStatus();
+  v1::Tensor head;
+  head.set_data_type(kDataType<T>);
+  head.mutable_shape()->Add(array.shape().begin(), array.shape().end());
+  return head;
 }
 
 void EncodeVector(absl::Span<const double> values, v1::Tensor* tensor) {
@@ -94,32 +120,48 @@ void EncodeVector(absl::Span<const double> values, v1::Tensor* tensor) {
 
 template <typename T>
 absl::StatusOr<xt::xarray<T>> DecodeTensor(absl::string_view field, const v1::Tensor& tensor) {
-  if (tensor.data_type() != kDataType<T>) {
-    return absl::InternalError(absl::StrCat("the server's ", field, " is ",
-                                            v1::DataType_Name(tensor.data_type()), " where ",
-                                            v1::DataType_Name(kDataType<T>), " was expected"));
+  const grpc::Slice data(tensor.data().data(), tensor.data().size(), grpc::Slice::STATIC_SLICE);
+  return DecodeTensor<T>(field, tensor, ScatteredBytes({&data, 1}));
+}
+
+template <typename T>
+absl::StatusOr<xt::xarray<T>> DecodeTensor(absl::string_view field, const v1::Tensor& head,
+                                           const ScatteredBytes& elements) {
+  if (absl::Status status = CheckTensor<T>(field, head, elements.size()); !status.ok()) {
+    return status;
   }
-  const std::optional<int64_t> count = ElementCount(tensor.shape());
-  // Divided rather than multiplied, so that no count overflows.
-  if (!count.has_value() || tensor.data().size() % sizeof(T) != 0 ||
-      tensor.data().size() / sizeof(T) != static_cast<uint64_t>(*count)) {
-    return absl::InternalError(absl::StrCat("the server's ", field, " has shape ",
-                                            ShapeText(tensor.shape()), " but ",
-                                            tensor.data().size(), " bytes of data"));
-  }
-  const std::vector<size_t> shape(tensor.shape().begin(), tensor.shape().end());
+  const std::vector<size_t> shape(head.shape().begin(), head.shape().end());
   auto array = xt::xarray<T>::from_shape(shape);
-  if (*count > 0) {
-    std::memcpy(array.data(), tensor.data().data(), tensor.data().size());
-  }
+  CopyElements(elements, array.data());
   return array;
 }
 
-template absl::Status EncodeTensor(absl::string_view, const ArrayView<float>&, v1::Tensor*);
-template absl::Status EncodeTensor(absl::string_view, const ArrayView<double>&, v1::Tensor*);
-template absl::Status EncodeTensor(absl::string_view, const ArrayView<int64_t>&, v1::Tensor*);
-template absl::StatusOr<xt::xarray<float>> DecodeTensor(absl::string_view, const v1::Tensor&);
+template <typename T>
+absl::Status DecodeTensorTo(absl::string_view field, const v1::Tensor& head,
+                            const ScatteredBytes& elements, absl::Span<T> destination) {
+  if (absl::Status status = CheckTensor<T>(field, head, elements.size()); !status.ok()) {
+    return status;
+  }
+  if (elements.size() != destination.size() * sizeof(T)) {
+    return absl::InternalError(absl::StrCat("the server's ", field, " has shape ",
+                                            ShapeText(head.shape()), " where ", destination.size(),
+                                            " elements were expected"));
+  }
+  CopyElements(elements, destination.data());
+  return absl::OkStatus();
+}
+
+template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayView<float>&);
+template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayView<double>&);
+template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayView<int64_t>&);
 template absl::StatusOr<xt::xarray<double>> DecodeTensor(absl::string_view, const v1::Tensor&);
-template absl::StatusOr<xt::xarray<int64_t>> DecodeTensor(absl::string_view, const v1::Tensor&);
+template absl::StatusOr<xt::xarray<float>> DecodeTensor(absl::string_view, const v1::Tensor&,
+                                                        const ScatteredBytes&);
+template absl::StatusOr<xt::xarray<double>> DecodeTensor(absl::string_view, const v1::Tensor&,
+                                                         const ScatteredBytes&);
+template absl::Status DecodeTensorTo(absl::string_view, const v1::Tensor&, const ScatteredBytes&,
+                                     absl::Span<float>);
+template absl::Status DecodeTensorTo(absl::string_view, const v1::Tensor&, const ScatteredBytes&,
+                                     absl::Span<double>);
 
 }  // namespace lossd::client

@@ -212,6 +212,31 @@ TEST_F(ClientErrorsTest, NamesTheArrayWhoseShapeIsWrong) {
   EXPECT_EQ(server_.last_call().count, 0);
 }
 
+TEST_F(ClientErrorsTest, RefusesMemoryThatDoesNotFitBeforeSending) {
+  const Client client = MakeClient();
+  std::vector<float> floats(2);
+  std::vector<double> doubles(2);
+  const auto message_with = [&](bool asked, const OptionalMemory& gradient) {
+    ComputeOptions options;
+    options.outputs.gradient = asked;
+    options.memory.gradient = gradient;
+    const absl::Status status = client.Compute(logits_, labels_, {}, options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_EQ(message_with(false, absl::MakeSpan(floats)),
+            "memory.gradient is given, but outputs.gradient is not asked for");
+  EXPECT_EQ(message_with(true, absl::MakeSpan(doubles)),
+            "memory.gradient is of another type than the logits, expected float");
+  EXPECT_EQ(message_with(true, absl::MakeSpan(floats).first(1)),
+            "memory.gradient has 1 elements, expected 2");
+  ComputeOptions options;
+  options.memory.losses = absl::MakeSpan(floats);
+  EXPECT_EQ(client.Compute(logits_, labels_, {}, options).status().message(),
+            "memory.losses has 2 elements, expected 1");
+  EXPECT_EQ(server_.last_call().count, 0);
+}
+
 TEST_F(ClientErrorsTest, RefusesImpossibleShapes) {
   const Client client = MakeClient();
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
@@ -263,6 +288,10 @@ TEST_F(ClientErrorsTest, RefusesOptionsThatMakeNoSense) {
               HasSubstr("max_message_bytes = 0"));
   EXPECT_THAT(message_with([](ClientOptions* o) { o->max_message_bytes = int64_t{1} << 31; }),
               HasSubstr("max_message_bytes = 2147483648"));
+  EXPECT_THAT(message_with([](ClientOptions* o) { o->stall_timeout = absl::ZeroDuration(); }),
+              HasSubstr("stall_timeout = 0"));
+  EXPECT_THAT(message_with([](ClientOptions* o) { o->stall_timeout = absl::InfiniteDuration(); }),
+              HasSubstr("stall_timeout = inf"));
   EXPECT_THAT(message_with([](ClientOptions* o) {
                 o->tls.emplace();
                 o->tls->client_key = "key";

@@ -80,6 +80,43 @@ TEST_F(ClientTest, ComputesOnSpansWithAShape) {
   EXPECT_THAT(*result->gradient, ElementsAre(0.5f, -0.5f));
 }
 
+TEST_F(ClientTest, WritesToTheCallersMemory) {
+  const xt::xarray<float> logits = {{0.0f, 0.0f}, {0.0f, 0.0f}};
+  const xt::xarray<int64_t> labels = {0, 1};
+  std::vector<float> gradient(4, 9.0f);
+  std::vector<float> losses(2, 9.0f);
+  ComputeOptions options = WithGradient();
+  options.memory.gradient = absl::MakeSpan(gradient);
+  options.memory.losses = absl::MakeSpan(losses);
+
+  const auto result = MakeClient().Compute(logits, labels, {}, options);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(gradient, ElementsAre(-0.25f, 0.25f, 0.25f, -0.25f));
+  EXPECT_EQ(losses[1], static_cast<float>(std::log(2.0)));
+  EXPECT_FALSE(result->gradient.has_value());
+  EXPECT_FALSE(result->losses.has_value());
+  EXPECT_THAT(*result->probabilities, ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
+}
+
+TEST_F(ClientTest, WritesTheGradientOverTheLogits) {
+  constexpr size_t kRows = 50'000;
+  std::vector<float> logits(2 * kRows, 1.0f);
+  const std::vector<int64_t> labels(kRows, 1);
+  ComputeOptions options;
+  options.outputs.gradient = true;
+  options.memory.gradient = absl::MakeSpan(logits);
+
+  const auto result = MakeClient().Compute(ArrayView<float>(logits, {kRows, 2}),
+                                           ArrayView<int64_t>(labels, {kRows}), {}, options);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (size_t row = 0; row < kRows; ++row) {
+    ASSERT_EQ(logits[2 * row], 0.5f);
+    ASSERT_EQ(logits[2 * row + 1], -0.5f);
+  }
+}
+
 TEST_F(ClientTest, LeavesOutTheLossesWhenTheyAreNotAskedFor) {
   const xt::xarray<float> logits = {{1.0f, 0.0f}};
   const xt::xarray<int64_t> labels = {0};

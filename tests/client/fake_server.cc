@@ -1,10 +1,12 @@
 #include "tests/client/fake_server.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -97,6 +99,12 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
   response->set_non_finite_count(0);
 }
 
+void WaitUntilCancelled(const grpc::ServerContext& context) {
+  while (!context.IsCancelled()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 }  // namespace
 
 class FakeServer::Service : public v1::LossService::Service {
@@ -129,6 +137,15 @@ class FakeServer::Service : public v1::LossService::Service {
     });
   }
 
+  grpc::Status ComputeStream(grpc::ServerContext* context,
+                             grpc::ServerReaderWriter<v1::ComputeStreamResponse,
+                                                      v1::ComputeStreamRequest>* stream) override {
+    const grpc::Status status = AnswerBatches(context, stream);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++ended_streams_;
+    return status;
+  }
+
   grpc::Status Compare(grpc::ServerContext* context, const v1::CompareRequest* request,
                        v1::CompareResponse* response) override {
     return Answer(context, response, [&](Call* call) { call->compare = *request; });
@@ -158,6 +175,20 @@ class FakeServer::Service : public v1::LossService::Service {
 
   const std::string& address() const { return address_; }
 
+  int ended_streams() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return ended_streams_;
+  }
+
+  // Called before there is a stream.
+  void FailBatch(uint64_t sequence, const grpc::Status& error) { batch_errors_[sequence] = error; }
+  void ShiftSequences(uint64_t shift) { sequence_shift_ = shift; }
+  void NeverAnswerBatches() { never_answer_batches_ = true; }
+  void AnswerBehind(int batches) { behind_ = static_cast<size_t>(batches); }
+  void EndStreamAt(uint64_t sequence, const grpc::Status& status) {
+    stream_ends_[sequence] = status;
+  }
+
   Call last_call() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return call_;
@@ -179,6 +210,48 @@ class FakeServer::Service : public v1::LossService::Service {
   }
 
  private:
+  using BatchStream = grpc::ServerReaderWriter<v1::ComputeStreamResponse, v1::ComputeStreamRequest>;
+
+  grpc::Status AnswerBatches(grpc::ServerContext* context, BatchStream* stream) {
+    if (never_answer_batches_) {
+      WaitUntilCancelled(*context);
+      return grpc::Status::CANCELLED;
+    }
+    std::deque<v1::ComputeStreamRequest> taken;
+    v1::ComputeStreamRequest request;
+    while (stream->Read(&request)) {
+      if (const auto end = stream_ends_.find(request.sequence()); end != stream_ends_.end()) {
+        return end->second;
+      }
+      taken.push_back(request);
+      if (taken.size() > behind_) {
+        stream->Write(AnswerBatch(context, taken.front()));
+        taken.pop_front();
+      }
+    }
+    for (const v1::ComputeStreamRequest& left : taken) {
+      stream->Write(AnswerBatch(context, left));
+    }
+    return grpc::Status::OK;
+  }
+
+  v1::ComputeStreamResponse AnswerBatch(grpc::ServerContext* context,
+                                        const v1::ComputeStreamRequest& request) {
+    v1::ComputeStreamResponse answer;
+    answer.set_sequence(request.sequence() + sequence_shift_);
+    grpc::Status status;
+    if (const auto error = batch_errors_.find(request.sequence()); error != batch_errors_.end()) {
+      status = error->second;
+    } else {
+      status = Compute(context, &request.request(), answer.mutable_response());
+    }
+    if (!status.ok()) {
+      answer.mutable_error()->set_code(status.error_code());
+      answer.mutable_error()->set_message(status.error_message());
+    }
+    return answer;
+  }
+
   template <typename Compute>
   grpc::Status Answer(grpc::ServerContext* context, google::protobuf::Message* response,
                       const Compute& compute) {
@@ -187,9 +260,7 @@ class FakeServer::Service : public v1::LossService::Service {
     call_.time_left = absl::FromChrono(context->deadline() - std::chrono::system_clock::now());
     if (never_answer_) {
       lock.unlock();
-      while (!context->IsCancelled()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+      WaitUntilCancelled(*context);
       return grpc::Status::CANCELLED;
     }
     if (!status_.ok()) {
@@ -207,6 +278,12 @@ class FakeServer::Service : public v1::LossService::Service {
   std::map<std::string, std::string> answers_;
   grpc::Status status_;
   bool never_answer_ = false;
+  std::map<uint64_t, grpc::Status> batch_errors_;
+  std::map<uint64_t, grpc::Status> stream_ends_;
+  uint64_t sequence_shift_ = 0;
+  size_t behind_ = 0;
+  std::atomic<bool> never_answer_batches_ = false;
+  int ended_streams_ = 0;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -221,6 +298,22 @@ void FakeServer::AnswerWith(const google::protobuf::Message& response) {
 }
 
 void FakeServer::FailWith(const grpc::Status& status) { service_->FailWith(status); }
+
+int FakeServer::ended_streams() const { return service_->ended_streams(); }
+
+void FakeServer::FailBatch(uint64_t sequence, const grpc::Status& error) {
+  service_->FailBatch(sequence, error);
+}
+
+void FakeServer::ShiftSequences(uint64_t shift) { service_->ShiftSequences(shift); }
+
+void FakeServer::AnswerBehind(int batches) { service_->AnswerBehind(batches); }
+
+void FakeServer::NeverAnswerBatches() { service_->NeverAnswerBatches(); }
+
+void FakeServer::EndStreamAt(uint64_t sequence, const grpc::Status& status) {
+  service_->EndStreamAt(sequence, status);
+}
 
 void FakeServer::NeverAnswer() { service_->NeverAnswer(); }
 

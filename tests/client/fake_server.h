@@ -1,6 +1,7 @@
 #ifndef LOSSD_TESTS_CLIENT_FAKE_SERVER_H_
 #define LOSSD_TESTS_CLIENT_FAKE_SERVER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -25,7 +26,7 @@ class FakeServer {
  public:
   // What the last call brought.
   struct Call {
-    int count = 0;                                    // calls so far
+    int count = 0;                                    // calls and batches of streams so far
     absl::Duration time_left = absl::ZeroDuration();  // until its deadline, when it arrived
     v1::ComputeRequest compute;
     v1::CompareRequest compare;
@@ -43,11 +44,25 @@ class FakeServer {
   const std::string& address() const { return address_; }
 
   Call last_call() const;
+  // Streams that have ended.
+  int ended_streams() const;
 
   // From here on, every call of the rpc with this response type answers this.
   void AnswerWith(const google::protobuf::Message& response);
   // From here on, every call fails like this.
   void FailWith(const grpc::Status& status);
+  // From here on, ComputeStream answers the batch of this sequence with an error.
+  void FailBatch(uint64_t sequence, const grpc::Status& error);
+  // From here on, ComputeStream answers with sequences that are this much too large.
+  void ShiftSequences(uint64_t shift);
+  // From here on, ComputeStream takes this many batches before it answers the first; the same
+  // number of batches then stays unanswered until the client closes its side.
+  void AnswerBehind(int batches);
+  // From here on, ComputeStream answers no batch.
+  void NeverAnswerBatches();
+  // From here on, ComputeStream ends like this instead of taking the batch of this sequence.
+  void EndStreamAt(uint64_t sequence, const grpc::Status& status);
+
   // From here on, no call is answered until it is cancelled or its deadline passes.
   void NeverAnswer();
 

@@ -8,6 +8,10 @@
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "gtest/gtest.h"
+#include "lossd/v1/class_weights.pb.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/information.pb.h"
 
 namespace lossd::client {
 namespace {
@@ -27,12 +31,28 @@ MATCHER_P(EqualsText, text, "") {
   return equal;
 }
 
+// The message that protobuf makes of the request's bytes.
+template <typename Message>
+Message Sent(const absl::StatusOr<MessagePieces>& request) {
+  EXPECT_TRUE(request.ok()) << request.status();
+  Loan loan;
+  const grpc::ByteBuffer buffer = request->Lend(&loan);
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(buffer.Dump(&slices).ok());
+  std::string bytes;
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(slice.begin(), slice.end());
+  }
+  EXPECT_EQ(bytes.size(), request->size());
+  Message message;
+  EXPECT_TRUE(message.ParseFromString(bytes));
+  return message;
+}
+
 v1::ComputeRequest Encode(const LossSpec& loss, const ComputeOptions& options) {
   const xt::xarray<float> logits = {{1.0f, -2.0f}};
   const xt::xarray<int64_t> labels = {1};
-  const auto request = EncodeCompute<float>(logits, labels, loss, options);
-  EXPECT_TRUE(request.ok()) << request.status();
-  return *request;
+  return Sent<v1::ComputeRequest>(EncodeCompute<float>(logits, labels, loss, options));
 }
 
 v1::LossSpec EncodeLoss(const LossSpec& loss) { return Encode(loss, {}).loss(); }
@@ -57,13 +77,12 @@ TEST(RequestEncodingTest, SendsArraysAsLittleEndianBytes) {
 TEST(RequestEncodingTest, SendsTargetsInTheirOwnType) {
   const xt::xarray<float> logits = {{0.0f, 0.0f}};
   const xt::xarray<double> targets = {{0.25, 0.75}};
-  const auto request = EncodeCompute<float>(logits, targets, {}, {});
-  ASSERT_TRUE(request.ok());
-  EXPECT_EQ(request->logits().data_type(), v1::DATA_TYPE_FLOAT32);
-  EXPECT_EQ(request->labels().data_type(), v1::DATA_TYPE_FLOAT64);
+  const auto request = Sent<v1::ComputeRequest>(EncodeCompute<float>(logits, targets, {}, {}));
+  EXPECT_EQ(request.logits().data_type(), v1::DATA_TYPE_FLOAT32);
+  EXPECT_EQ(request.labels().data_type(), v1::DATA_TYPE_FLOAT64);
   double second = 0.0;
-  ASSERT_EQ(request->labels().data().size(), 16U);
-  std::memcpy(&second, request->labels().data().data() + 8, sizeof(second));
+  ASSERT_EQ(request.labels().data().size(), 16U);
+  std::memcpy(&second, request.labels().data().data() + 8, sizeof(second));
   EXPECT_EQ(second, 0.75);
 }
 
@@ -284,34 +303,34 @@ TEST(RequestEncodingTest, SendsAComparison) {
   options.difficulty = false;
   options.present_classes_only = true;
   options.sample_weights = ArrayView<double>(logits);
-  auto request = EncodeCompare<double>(logits, labels, {LossSpec{}, LossSpec{Focal{}}}, options);
-  ASSERT_TRUE(request.ok()) << request.status();
-  request->clear_labels();
-  EXPECT_THAT(*request, EqualsText(R"pb(
-    logits {
-      data_type: DATA_TYPE_FLOAT64
-      shape: [ 1, 1 ]
-      data: "\000\000\000\000\000\000\000\000"
-    }
-    losses {
-      activation: ACTIVATION_SOFTMAX
-      cross_entropy {}
-    }
-    losses {
-      activation: ACTIVATION_SOFTMAX
-      focal { gamma: 2 }
-    }
-    sample_weights {
-      data_type: DATA_TYPE_FLOAT64
-      shape: [ 1, 1 ]
-      data: "\000\000\000\000\000\000\000\000"
-    }
-    reduction: REDUCTION_SUM
-    class_axis: 1
-    omit_class_statistics: true
-    omit_difficulty: true
-    hard_threshold: 0.75
-    present_classes_only: true)pb"));
+  auto request = Sent<v1::CompareRequest>(
+      EncodeCompare<double>(logits, labels, {LossSpec{}, LossSpec{Focal{}}}, options));
+  request.clear_labels();
+  EXPECT_THAT(request, EqualsText(R"pb(
+                logits {
+                  data_type: DATA_TYPE_FLOAT64
+                  shape: [ 1, 1 ]
+                  data: "\000\000\000\000\000\000\000\000"
+                }
+                losses {
+                  activation: ACTIVATION_SOFTMAX
+                  cross_entropy {}
+                }
+                losses {
+                  activation: ACTIVATION_SOFTMAX
+                  focal { gamma: 2 }
+                }
+                sample_weights {
+                  data_type: DATA_TYPE_FLOAT64
+                  shape: [ 1, 1 ]
+                  data: "\000\000\000\000\000\000\000\000"
+                }
+                reduction: REDUCTION_SUM
+                class_axis: 1
+                omit_class_statistics: true
+                omit_difficulty: true
+                hard_threshold: 0.75
+                present_classes_only: true)pb"));
 }
 
 TEST(RequestEncodingTest, SendsLabelsToFindClassWeightsOf) {
@@ -322,25 +341,24 @@ TEST(RequestEncodingTest, SendsLabelsToFindClassWeightsOf) {
   options.schemes = {SchemeWeights{WeightScheme::kBalanced},
                      SchemeWeights{WeightScheme::kEffectiveNumber, 0.5}};
   options.sample_weights = ArrayView<double>(weights);
-  const auto request = EncodeClassWeights(labels, options);
-  ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_THAT(*request, EqualsText(R"pb(
-    labels { data_type: DATA_TYPE_INT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
-    class_count: 3
-    schemes { scheme: WEIGHT_SCHEME_BALANCED }
-    schemes { scheme: WEIGHT_SCHEME_EFFECTIVE_NUMBER beta: 0.5 }
-    sample_weights {
-      data_type: DATA_TYPE_FLOAT64
-      shape: 1
-      data: "\000\000\000\000\000\000\000\000"
-    })pb"));
+  const auto request = Sent<v1::ComputeClassWeightsRequest>(EncodeClassWeights(labels, options));
+  EXPECT_THAT(
+      request, EqualsText(R"pb(
+        labels { data_type: DATA_TYPE_INT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
+        class_count: 3
+        schemes { scheme: WEIGHT_SCHEME_BALANCED }
+        schemes { scheme: WEIGHT_SCHEME_EFFECTIVE_NUMBER beta: 0.5 }
+        sample_weights {
+          data_type: DATA_TYPE_FLOAT64
+          shape: 1
+          data: "\000\000\000\000\000\000\000\000"
+        })pb"));
 }
 
 TEST(RequestEncodingTest, SendsCountsToFindClassWeightsOf) {
-  const auto request = EncodeClassWeightsFromCounts({0.0}, {});
-  ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_THAT(*request,
-              EqualsText(R"pb(
+  const auto request =
+      Sent<v1::ComputeClassWeightsRequest>(EncodeClassWeightsFromCounts({0.0}, {}));
+  EXPECT_THAT(request, EqualsText(R"pb(
                 counts {
                   data_type: DATA_TYPE_FLOAT64
                   shape: 1
@@ -362,13 +380,39 @@ TEST(RequestEncodingTest, SendsWhatToMeasure) {
   options.base = InformationBase::kHartley;
   options.from_logits = true;
   options.self_information = true;
-  const auto request = EncodeInformation(p, nullptr, options);
-  ASSERT_TRUE(request.ok()) << request.status();
-  EXPECT_THAT(*request, EqualsText(R"pb(
-    p { data_type: DATA_TYPE_FLOAT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
-    base: INFORMATION_BASE_HARTLEY
-    from_logits: true
-    self_information: true)pb"));
+  const auto request = Sent<v1::MeasureInformationRequest>(EncodeInformation(p, nullptr, options));
+  EXPECT_THAT(request, EqualsText(R"pb(
+                p { data_type: DATA_TYPE_FLOAT64 shape: 1 data: "\000\000\000\000\000\000\000\000" }
+                base: INFORMATION_BASE_HARTLEY
+                from_logits: true
+                self_information: true)pb"));
+}
+
+// Arrays that are large enough to be sent from where they lie.
+TEST(RequestEncodingTest, SendsLargeArraysToTheLastElement) {
+  std::vector<float> logits(100'000);
+  for (size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = static_cast<float>(i);
+  }
+  std::vector<double> weights(50'000, 0.5);
+  weights.back() = 7.0;
+  const std::vector<int64_t> labels(50'000, 1);
+  ComputeOptions options;
+  options.sample_weights = ArrayView<double>(weights, {50'000});
+
+  const auto request = Sent<v1::ComputeRequest>(EncodeCompute<float>(
+      ArrayView<float>(logits, {50'000, 2}), ArrayView<int64_t>(labels, {50'000}), {}, options));
+
+  const std::string& sent = request.logits().data();
+  ASSERT_EQ(sent.size(), logits.size() * sizeof(float));
+  EXPECT_EQ(std::memcmp(sent.data(), logits.data(), sent.size()), 0);
+  EXPECT_THAT(request.logits().shape(), ::testing::ElementsAre(50'000, 2));
+  EXPECT_EQ(request.labels().data().size(), labels.size() * sizeof(int64_t));
+  ASSERT_EQ(request.sample_weights().data().size(), weights.size() * sizeof(double));
+  EXPECT_EQ(std::memcmp(request.sample_weights().data().data(), weights.data(),
+                        weights.size() * sizeof(double)),
+            0);
+  EXPECT_TRUE(request.loss().has_cross_entropy());
 }
 
 }  // namespace

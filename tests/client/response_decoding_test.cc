@@ -1,7 +1,9 @@
 #include "client/src/response_decoding.h"
 
 #include <string>
+#include <vector>
 
+#include "client/src/compute_decoding.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
@@ -21,7 +23,7 @@ Message Parse(const std::string& text) {
 
 std::string ErrorOf(const std::string& response, const OutputOptions& asked) {
   const absl::Status status =
-      DecodeCompute<float>(Parse<v1::ComputeResponse>(response), asked).status();
+      DecodeCompute<float>(ComputeAnswer(Parse<v1::ComputeResponse>(response)), asked).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   return std::string(status.message());
 }
@@ -42,7 +44,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   asked.difficulty = true;
   asked.top_k = {1, 2};
   const auto result = DecodeCompute<float>(
-      Parse<v1::ComputeResponse>(R"pb(
+      ComputeAnswer(Parse<v1::ComputeResponse>(R"pb(
         losses { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
         gradient {
           data_type: DATA_TYPE_FLOAT32
@@ -94,7 +96,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
           hard_loss_share: 7
           hard_gradient_share: 8
           mean_true_probability: 9
-        })pb"),
+        })pb")),
       asked);
 
   ASSERT_TRUE(result.ok()) << result.status();
@@ -163,6 +165,35 @@ TEST(ResponseDecodingTest, RefusesArraysThatDoNotHoldWhatTheySay) {
                 HasSubstr("losses has shape ["))
         << tensor;
   }
+}
+
+TEST(ResponseDecodingTest, WritesToTheMemoryThatIsGiven) {
+  OutputOptions asked;
+  asked.gradient = true;
+  const ComputeAnswer answer(Parse<v1::ComputeResponse>(R"pb(
+    losses { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
+    gradient {
+      data_type: DATA_TYPE_FLOAT32
+      shape: [ 1, 1 ]
+      data: "\000\000\000\100"
+    })pb"));
+  std::vector<float> gradient(1);
+  Destinations<float> to;
+  to.gradient = absl::MakeSpan(gradient);
+
+  const auto result = DecodeCompute<float>(answer, asked, to);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(gradient[0], 2.0f);
+  EXPECT_FALSE(result->gradient.has_value());
+  EXPECT_THAT(*result->losses, ElementsAre(1.0f));
+
+  std::vector<float> large(2);
+  to.gradient = absl::MakeSpan(large);
+  const absl::Status refused = DecodeCompute<float>(answer, asked, to).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(refused.message(),
+            "the server's gradient has shape [1, 1] where 2 elements were expected");
 }
 
 TEST(ResponseDecodingTest, RefusesAComparisonOfAnotherLength) {

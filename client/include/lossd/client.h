@@ -9,14 +9,20 @@
 #include "absl/types/span.h"
 #include "lossd/array_view.h"
 #include "lossd/catalogue.h"
+#include "lossd/chunks.h"
 #include "lossd/class_weights.h"
 #include "lossd/compare.h"
 #include "lossd/compute.h"
 #include "lossd/information.h"
 #include "lossd/loss_spec.h"
 #include "lossd/options.h"
+#include "lossd/stream.h"
 
 namespace lossd {
+
+namespace client {
+class Connection;
+}  // namespace client
 
 // A connection to a lossd server.
 //
@@ -44,6 +50,10 @@ namespace lossd {
 //   INTERNAL             the server failed, or its answer is not what was asked for
 // No call is repeated by itself.
 //
+// Large arrays are sent from where they lie: nothing reads them any more once a call has returned,
+// however it ended. When bytes are stuck in a TCP connection, a call may return as late as
+// ClientOptions::stall_timeout after they got stuck, though its deadline was before.
+//
 // Thread-safe: any number of threads may call one client at once. Calls block. Only moving and
 // destroying it must not happen beside a call; a moved-from client may only be assigned to or
 // destroyed.
@@ -66,6 +76,39 @@ class Client {
                                          const LossSpec& loss = {},
                                          const ComputeOptions& options = {},
                                          const CallOptions& call = {}) const;
+
+  // The same of a batch of any size, which is cut into chunks of rows along the first axis; they
+  // are sent over one stream, several of them on their way at once. No message is larger than a
+  // chunk, and the server computes while the next one travels.
+  //
+  // Per-sample arrays are the same bits as Compute's: a row's results depend on no other row, and
+  // the divisor of a mean is that of the whole batch. `loss_sum` and `weight_sum` are those of the
+  // chunks, added in double in the order of the rows, so that they may differ from Compute's in the
+  // last bits and are always the same for the same chunks; `loss` is `loss_sum` over that divisor.
+  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means agree
+  // with Compute's as sums of doubles in another order do; shares of the gradient, which come from
+  // the gradient that was sent back, in float to 2⁻²², where it does not underflow.
+  //
+  // INVALID_ARGUMENT, by name and before anything is sent, for what needs the whole batch in one
+  // request: mining; a scheme without counts beside other labels than softmax's integers;
+  // statistics without `outputs.gradient`, or with an upstream gradient. Errors name the rows of
+  // the batch.
+  absl::StatusOr<Result<float>> ComputeChunked(const ArrayView<float>& logits, const Labels& labels,
+                                               const LossSpec& loss = {},
+                                               const ComputeOptions& options = {},
+                                               const ChunkOptions& chunks = {},
+                                               const CallOptions& call = {}) const;
+  absl::StatusOr<Result<double>> ComputeChunked(const ArrayView<double>& logits,
+                                                const Labels& labels, const LossSpec& loss = {},
+                                                const ComputeOptions& options = {},
+                                                const ChunkOptions& chunks = {},
+                                                const CallOptions& call = {}) const;
+
+  // A stream of batches of T, float or double. Asks the server how large a window it takes. `call`
+  // says how long each Send and Receive may wait; the stream itself lasts as long as it is used.
+  template <typename T>
+  absl::StatusOr<Stream<T>> OpenStream(const StreamOptions& options = {},
+                                       const CallOptions& call = {}) const;
 
   // What each of 1 to 32 losses makes of the same batch.
   absl::StatusOr<CompareResult> Compare(const ArrayView<float>& logits, const Labels& labels,
@@ -105,11 +148,9 @@ class Client {
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {}) const;
 
  private:
-  class Connection;
+  explicit Client(std::shared_ptr<const client::Connection> connection);
 
-  explicit Client(std::unique_ptr<Connection> connection);
-
-  std::unique_ptr<Connection> connection_;
+  std::shared_ptr<const client::Connection> connection_;
 };
 
 }  // namespace lossd

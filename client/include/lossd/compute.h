@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lossd/array_view.h"
+#include "lossd/result_memory.h"
 #include "lossd/statistics.h"
 #include "xtensor/xarray.hpp"
 
@@ -67,10 +68,13 @@ struct ComputeOptions {
 
   // Which axis of the logits the classes lie on: the last (unset) or 1.
   std::optional<int32_t> class_axis = std::nullopt;
+
+  // Memory for arrays of the answer. None: they come in the Result.
+  ResultMemory memory = {};
 };
 
 // The losses of one batch. Arrays that were not asked for are unset; those that were are always
-// there.
+// there, or in the memory that was given for them.
 template <typename T>
 struct Result {
   std::optional<xt::xarray<T>> losses;    // s ℓ; softmax: logits' shape without the class axis

@@ -36,6 +36,11 @@ struct ClientOptions {
   // The largest request sent and the largest answer taken, in bytes, from 1 to 2³¹ − 1. The default
   // is the server's own; raise both (the server's --max-message-bytes) for larger batches.
   int64_t max_message_bytes = int64_t{64} << 20;
+
+  // How long a TCP connection may make no progress while data is to be sent, from 1 ms to 24 hours,
+  // before the kernel closes it, which ends its calls. Lower it to have a dead machine or a stopped
+  // process noticed sooner, raise it for networks that come and go.
+  absl::Duration stall_timeout = absl::Seconds(20);
 };
 
 // What one call does differently.
