@@ -23,6 +23,7 @@ from google.protobuf import json_format
 from lossd.v1 import compute_pb2, loss_service_pb2_grpc, loss_spec_pb2, tensor_pb2
 
 _DATA_TYPES = {
+    torch.bfloat16: tensor_pb2.DATA_TYPE_BFLOAT16,
     torch.float32: tensor_pb2.DATA_TYPE_FLOAT32,
     torch.float64: tensor_pb2.DATA_TYPE_FLOAT64,
     torch.int64: tensor_pb2.DATA_TYPE_INT64,
@@ -54,16 +55,17 @@ def _default_channel(_process):
 
 
 def to_tensor(values):
-    """A torch tensor (float32, float64, or integers, which go as int64) as a lossd.v1.Tensor."""
+    """A torch tensor as a lossd.v1.Tensor: float32, float64, bfloat16, or integers, which go as int64."""
     values = values.detach().cpu().contiguous()
     if not values.is_floating_point():
         values = values.to(torch.int64)
     if values.dtype not in _DATA_TYPES:
-        raise TypeError(f"lossd takes float32, float64 and integers, not {values.dtype}")
+        raise TypeError(f"lossd takes float32, float64, bfloat16, integers, not {values.dtype}")
     if sys.byteorder != "little":
         raise RuntimeError("lossd_torch copies memory as it lies, and the wire is little-endian")
+    bits = values.view(torch.int16) if values.dtype is torch.bfloat16 else values  # numpy has none
     return tensor_pb2.Tensor(
-        data_type=_DATA_TYPES[values.dtype], shape=values.shape, data=values.numpy().tobytes()
+        data_type=_DATA_TYPES[values.dtype], shape=values.shape, data=bits.numpy().tobytes()
     )
 
 
@@ -84,7 +86,8 @@ class _LossdLoss(torch.autograd.Function):
             ctx.save_for_backward(from_tensor(response.gradient, logits.device))
         if request.reduction == compute_pb2.REDUCTION_NONE:
             return from_tensor(response.losses, logits.device)
-        return torch.tensor(response.loss, dtype=logits.dtype, device=logits.device)
+        dtype = torch.float64 if logits.dtype is torch.float64 else torch.float32
+        return torch.tensor(response.loss, dtype=dtype, device=logits.device)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -92,7 +95,7 @@ class _LossdLoss(torch.autograd.Function):
         (gradient,) = ctx.saved_tensors
         if 0 < grad_output.dim() < gradient.dim():
             grad_output = grad_output.unsqueeze(-1)  # one loss for all classes of a sample
-        return gradient * grad_output, None, None, None
+        return (gradient * grad_output).to(gradient.dtype), None, None, None
 
 
 def lossd_loss(
@@ -100,7 +103,9 @@ def lossd_loss(
 ):
     """The loss of `logits` against `labels`, differentiable once with respect to the logits.
 
-    logits: [N, C], or [N] for a sigmoid loss; computed in its own type, 16-bit floats in float32.
+    logits: [N, C], or [N] for a sigmoid loss; computed in its own type, 16-bit floats in float32. A
+    bfloat16 travels as it is, both ways; a float16 as float32, so that a loss scale reaches the gradient
+    before it is rounded.
     labels: integers [N], one class per sample; or floats of the logits' shape, a target per class.
     spec: a lossd.v1.LossSpec, or the same as a dict in JSON's terms; None is softmax cross entropy.
     reduction: "mean" (weighted, as torch's own), "sum", "mean_valid", or "none" for the losses.
@@ -109,7 +114,7 @@ def lossd_loss(
 
     Raises grpc.RpcError with the server's words when it refuses.
     """
-    if logits.dtype in (torch.float16, torch.bfloat16):
+    if logits.dtype is torch.float16:
         logits = logits.float()
     if isinstance(spec, dict):
         spec = json_format.ParseDict(spec, loss_spec_pb2.LossSpec())

@@ -251,6 +251,21 @@ def check_calling(checks, server, channel):
         half.grad is not None and half.grad.dtype is torch.float16, half.grad,
     )
 
+    z16 = torch.tensor([[2.0, -1.5, 0.25], [0.0, 3.0, -4.0]], dtype=torch.bfloat16)
+    ours, theirs = z16.clone().requires_grad_(), z16.float().requires_grad_()
+    loss = lossd_loss(ours, torch.tensor([0, 2]))
+    loss.backward()
+    exact = F.cross_entropy(theirs, torch.tensor([0, 2]))
+    exact.backward()
+    checks.check(
+        "bfloat16 logits travel as they are: float32's loss, and its gradient rounded once",
+        loss.dtype is torch.float32
+        and torch.allclose(loss, exact, rtol=1e-6)
+        and ours.grad.dtype is torch.bfloat16
+        and torch.allclose(ours.grad.float(), theirs.grad, rtol=2**-8, atol=0),
+        f"loss {loss.item():.6f}, gradient {ours.grad.tolist()}",
+    )
+
     loss = lossd_loss(z, torch.tensor([0, 1]), channel=channel)
     checks.check("logits that need no gradient", not loss.requires_grad, f"loss {loss.item():.6f}")
 
