@@ -10,6 +10,7 @@
 #include "client/src/batch_completion.h"
 #include "client/src/chunked_compute.h"
 #include "client/src/compute_answer.h"
+#include "client/src/compute_decoding.h"
 #include "client/src/connection.h"
 #include "client/src/destinations.h"
 #include "client/src/message_pieces.h"

@@ -1,13 +1,12 @@
 #include "client/src/response_decoding.h"
 
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/src/statistics_decoding.h"
 #include "client/src/tensor_codec.h"
-#include "grpcpp/support/slice.h"
 
 namespace lossd::client {
 namespace {
@@ -30,36 +29,6 @@ absl::Status DecodeInto(absl::string_view field, const v1::Tensor& tensor,
 template <typename T>
 std::vector<T> ToVector(const google::protobuf::RepeatedField<T>& values) {
   return {values.begin(), values.end()};
-}
-
-ClassStatistics Decode(const v1::ClassStatistics& message) {
-  ClassStatistics statistics;
-  statistics.count = ToVector(message.count());
-  statistics.frequency = ToVector(message.frequency());
-  statistics.weight = ToVector(message.weight());
-  statistics.loss_sum = ToVector(message.loss_sum());
-  statistics.loss_share = ToVector(message.loss_share());
-  statistics.gradient_share = ToVector(message.gradient_share());
-  statistics.mean_true_probability = ToVector(message.mean_true_probability());
-  statistics.correct_count = ToVector(message.correct_count());
-  statistics.predicted_count = ToVector(message.predicted_count());
-  statistics.empty_classes = ToVector(message.empty_classes());
-  statistics.class_ids = ToVector(message.class_ids());
-  return statistics;
-}
-
-Difficulty Decode(const v1::Difficulty& message) {
-  Difficulty difficulty;
-  difficulty.bin_edges = ToVector(message.bin_edges());
-  difficulty.count = ToVector(message.count());
-  difficulty.loss_share = ToVector(message.loss_share());
-  difficulty.gradient_share = ToVector(message.gradient_share());
-  difficulty.hard_threshold = message.hard_threshold();
-  difficulty.hard_count = message.hard_count();
-  difficulty.hard_loss_share = message.hard_loss_share();
-  difficulty.hard_gradient_share = message.hard_gradient_share();
-  difficulty.mean_true_probability = message.mean_true_probability();
-  return difficulty;
 }
 
 // None for a scheme of a newer server, which was not asked for by name.
@@ -115,119 +84,7 @@ LossParameter Decode(const v1::LossParameter& message) {
   return parameter;
 }
 
-// A per-sample array of the answer, and where it goes.
-template <typename T>
-struct PerSampleArray {
-  absl::string_view field;
-  int number;
-  bool asked;
-  bool present;
-  const v1::Tensor& tensor;
-  std::optional<absl::Span<T>> destination;
-  std::optional<xt::xarray<T>>* array;
-};
-
-template <typename T>
-absl::Status DecodeArray(const PerSampleArray<T>& array, const ComputeAnswer& answer) {
-  if (!array.asked) {
-    return absl::OkStatus();
-  }
-  if (!array.present) {
-    return MissingField(array.field);
-  }
-  const std::string& data = array.tensor.data();
-  const grpc::Slice parsed(data.data(), data.size(), grpc::Slice::STATIC_SLICE);
-  const auto found = answer.elements.find(array.number);
-  const ScatteredBytes elements =
-      found == answer.elements.end() ? ScatteredBytes({&parsed, 1}) : found->second;
-  if (array.destination.has_value()) {
-    return DecodeTensorTo<T>(array.field, array.tensor, elements, *array.destination);
-  }
-  absl::StatusOr<xt::xarray<T>> decoded = DecodeTensor<T>(array.field, array.tensor, elements);
-  if (!decoded.ok()) {
-    return decoded.status();
-  }
-  *array.array = *std::move(decoded);
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::Status DecodeArrays(const ComputeAnswer& answer, const OutputOptions& asked,
-                          const Destinations<T>& to, Result<T>* result) {
-  using Response = v1::ComputeResponse;
-  const Response& response = answer.fields;
-  const PerSampleArray<T> arrays[] = {
-      {"losses", Response::kLossesFieldNumber, asked.losses, response.has_losses(),
-       response.losses(), to.losses, &result->losses},
-      {"gradient", Response::kGradientFieldNumber, asked.gradient, response.has_gradient(),
-       response.gradient(), to.gradient, &result->gradient},
-      {"hessian_diagonal", Response::kHessianDiagonalFieldNumber, asked.hessian_diagonal,
-       response.has_hessian_diagonal(), response.hessian_diagonal(), to.hessian_diagonal,
-       &result->hessian_diagonal},
-      {"probabilities", Response::kProbabilitiesFieldNumber, asked.probabilities,
-       response.has_probabilities(), response.probabilities(), to.probabilities,
-       &result->probabilities},
-      {"log_sum_exp", Response::kLogSumExpFieldNumber, asked.log_sum_exp,
-       response.has_log_sum_exp(), response.log_sum_exp(), to.log_sum_exp, &result->log_sum_exp},
-  };
-  for (const PerSampleArray<T>& array : arrays) {
-    if (absl::Status status = DecodeArray(array, answer); !status.ok()) {
-      return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::Status DecodeStatistics(const v1::ComputeResponse& response, const OutputOptions& asked,
-                              Result<T>* result) {
-  if (asked.class_statistics) {
-    if (!response.has_class_statistics()) {
-      return MissingField("class_statistics");
-    }
-    result->class_statistics = Decode(response.class_statistics());
-  }
-  if (asked.difficulty) {
-    if (!response.has_difficulty()) {
-      return MissingField("difficulty");
-    }
-    result->difficulty = Decode(response.difficulty());
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
-
-template <typename T>
-absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const OutputOptions& asked,
-                                        const Destinations<T>& destinations) {
-  const v1::ComputeResponse& response = answer.fields;
-  Result<T> result;
-  absl::Status status = DecodeArrays(answer, asked, destinations, &result);
-  if (status.ok()) {
-    status = DecodeStatistics(response, asked, &result);
-  }
-  if (!status.ok()) {
-    return status;
-  }
-  result.loss = response.loss();
-  result.loss_sum = response.loss_sum();
-  result.weight_sum = response.weight_sum();
-  result.valid_count = response.valid_count();
-  result.non_finite_count = response.non_finite_count();
-  result.top_k_correct = ToVector(response.top_k_correct());
-  if (result.top_k_correct.size() != asked.top_k.size()) {
-    return MissingField("top_k_correct for each top_k");
-  }
-  if (response.has_class_weights()) {
-    const auto weights = DecodeTensor<double>("class_weights", response.class_weights());
-    if (!weights.ok()) {
-      return weights.status();
-    }
-    result.class_weights.assign(weights->begin(), weights->end());
-  }
-  return result;
-}
 
 absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response, size_t loss_count,
                                             const CompareOptions& asked) {
@@ -246,13 +103,13 @@ absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response,
       if (!message.has_class_statistics()) {
         return MissingField("class_statistics");
       }
-      comparison.class_statistics = Decode(message.class_statistics());
+      comparison.class_statistics = DecodeClassStatistics(message.class_statistics());
     }
     if (asked.difficulty) {
       if (!message.has_difficulty()) {
         return MissingField("difficulty");
       }
-      comparison.difficulty = Decode(message.difficulty());
+      comparison.difficulty = DecodeDifficulty(message.difficulty());
     }
     result.comparisons.push_back(std::move(comparison));
   }
@@ -350,10 +207,5 @@ ServerInfo DecodeServerInfo(const v1::GetServerInfoResponse& response) {
   info.max_stream_window = response.max_stream_window();
   return info;
 }
-
-template absl::StatusOr<Result<float>> DecodeCompute(const ComputeAnswer&, const OutputOptions&,
-                                                     const Destinations<float>&);
-template absl::StatusOr<Result<double>> DecodeCompute(const ComputeAnswer&, const OutputOptions&,
-                                                      const Destinations<double>&);
 
 }  // namespace lossd::client

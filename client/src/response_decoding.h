@@ -4,28 +4,19 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "client/src/compute_answer.h"
-#include "client/src/destinations.h"
 #include "lossd/catalogue.h"
 #include "lossd/class_weights.h"
 #include "lossd/compare.h"
-#include "lossd/compute.h"
 #include "lossd/information.h"
 #include "lossd/v1/catalogue.pb.h"
 #include "lossd/v1/class_weights.pb.h"
 #include "lossd/v1/compare.pb.h"
-#include "lossd/v1/compute.pb.h"
 #include "lossd/v1/information.pb.h"
 
 namespace lossd::client {
 
-// Responses to values. INTERNAL, naming the field, where an array is missing that was asked for or
-// one does not hold what it says. Instantiated for float and double.
-
-// Arrays with a destination go there, the others to the result.
-template <typename T>
-absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const OutputOptions& asked,
-                                        const Destinations<T>& destinations = {});
+// Responses to values; Compute's is a matter of its own. INTERNAL, naming the field, where
+// something is missing that was asked for or an array does not hold what it says.
 
 absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response, size_t loss_count,
                                             const CompareOptions& asked);

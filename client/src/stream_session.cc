@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/src/compute_decoding.h"
 #include "client/src/message_pieces.h"
 #include "client/src/request_encoding.h"
-#include "client/src/response_decoding.h"
 #include "lossd/v1/compute.pb.h"
 
 namespace lossd::client {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "server/kernels/exponential-inl.h"
 #include "server/kernels/forms/point.h"
 #include "server/kernels/lanes-inl.h"
 #include "server/kernels/row_passes-inl.h"
@@ -21,9 +22,10 @@ class DenseRowKernel {
  public:
   static void Run(DenseRow& row, const FormParameters& parameters) {
     const int64_t size = PaddedSize(row.class_count);
-    const HeldOut held = Exponentials(row);
-    const D log1p_rest = xsimd::log1p(D(held.rest));
-    const D p_max = D(1.0) / (D(1.0) + D(held.rest));
+    const HeldOut<double> held = Exponentials(row);
+    const LogOnePlus<D> one_plus_rest = LogOnePlusOf(D(held.rest));
+    const D log1p_rest = one_plus_rest.log;
+    const D p_max = one_plus_rest.inverse;
     row.log_sum_exp = held.max + First(log1p_rest);
 
     const int64_t m = held.arg_max;
@@ -106,13 +108,12 @@ class DenseRowKernel {
   static constexpr int64_t kWidth = static_cast<int64_t>(D::size);
   static constexpr bool kWhole = Form::kWeighting == Weighting::kWhole;
 
-  static HeldOut Exponentials(DenseRow& row) {
+  static HeldOut<double> Exponentials(DenseRow& row) {
     using Passes = RowPasses<double, Arch>;
-    HeldOut held;
-    held.arg_max = Passes::ArgMax(row.logits, row.class_count);
-    held.max = row.logits[held.arg_max];
-    held.rest =
-        Passes::SumExps(row.logits, PaddedSize(row.class_count), held.arg_max, row.probabilities);
+    HeldOut<double> held =
+        Passes::Reduce(row.logits, PaddedSize(row.class_count), row.probabilities);
+    // 0 unless the largest logit is infinite or NaN, which then reaches the whole row.
+    held.rest += row.logits[held.arg_max] - row.logits[held.arg_max];
     row.probabilities[held.arg_max] = 0;  // so that no loop below divides by a 1 - p_m of 0
     return held;
   }

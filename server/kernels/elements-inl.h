@@ -15,7 +15,7 @@ class BinaryKernel {
  public:
   static void Run(const BinaryElements<T>& all, const FormParameters& parameters) {
     const int64_t whole = all.count / kWidth * kWidth;
-    for (int64_t i = 0; i < whole; i += kWidth) RunBatch(all, i, parameters);
+    RunWhole(all, whole, parameters);
     if (whole < all.count) RunTail(all, whole, parameters);
   }
 
@@ -23,23 +23,66 @@ class BinaryKernel {
   using V = Batch<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
 
+  // By value: what a loop over stores may not have changed stays in registers.
+  static void RunWhole(const BinaryElements<T> all, int64_t whole,
+                       const FormParameters parameters) {
+    const ElementFactors<T>& f = all.factors;
+    const bool few = all.weight == nullptr && all.losses != nullptr && all.gradient != nullptr &&
+                     all.hessian == nullptr && all.probabilities == nullptr &&
+                     all.true_probability == nullptr;
+    const bool weighs =
+        f.positive_weight * f.sample_weight != 0 && f.negative_weight * f.sample_weight != 0 &&
+        f.positive_weight * f.gradient_scale != 0 && f.negative_weight * f.gradient_scale != 0;
+    if (few && weighs) {
+      Form::WithUsualParameters(
+          parameters, [&](const FormParameters& known) { RunLossAndGradient(all, whole, known); });
+      return;
+    }
+    for (int64_t i = 0; i < whole; i += kWidth) RunBatch(all, i, parameters);
+  }
+
+  // What training asks for, without a question per batch: no factor is 0. The bits are RunBatch's.
+  __attribute__((always_inline)) static void RunLossAndGradient(const BinaryElements<T>& all,
+                                                                int64_t whole,
+                                                                const FormParameters& parameters) {
+    const ElementFactors<T>& f = all.factors;
+    const V positive_loss(f.positive_weight * f.sample_weight);
+    const V negative_loss(f.negative_weight * f.sample_weight);
+    const V positive_gradient(f.positive_weight * f.gradient_scale);
+    const V negative_gradient(-(f.negative_weight * f.gradient_scale));
+    const T* const signs = all.sign;
+    const T* const logits = all.logits;
+    T* const losses = all.losses;
+    T* const gradient = all.gradient;
+    for (int64_t i = 0; i < whole; i += kWidth) {
+      const V sign = V::load_unaligned(signs + i);
+      const Point<V> x = Truth(sign, V::load_unaligned(logits + i));
+      const V loss = Form::Value(x, parameters);
+      const V slope = SlopeByLogit<Form>(x, parameters);
+      (SelectBySign(sign, negative_loss, positive_loss) * loss).store_unaligned(losses + i);
+      (SelectBySign(sign, negative_gradient, positive_gradient) * slope)
+          .store_unaligned(gradient + i);
+    }
+  }
+
   static void RunBatch(const BinaryElements<T>& all, int64_t i, const FormParameters& parameters) {
     const V zero(T(0));
     const V sign = V::load_unaligned(all.sign + i);
     const Factors factors = FactorsAt(all, i, sign);
-    const Point<V> x = Sigmoid(V(sign * V::load_unaligned(all.logits + i))).yes;
-    const V slope = Form::Slope(x, parameters);
+    const Point<V> x = Truth(sign, V::load_unaligned(all.logits + i));
+    const V slope = SlopeByLogit<Form>(x, parameters);
     if (all.losses != nullptr) {
       Weighted(factors.loss, Form::Value(x, parameters)).store_unaligned(all.losses + i);
     }
     if (all.gradient != nullptr) {
-      Weighted(factors.gradient, sign * slope * x.one_minus_p).store_unaligned(all.gradient + i);
+      Weighted(factors.gradient, sign * slope).store_unaligned(all.gradient + i);
     }
     if (all.hessian != nullptr) {
       const bool positive = all.curvature == Curvature::kPositive;
       V curvature = Form::Curvature(x, parameters);
       if (positive) curvature = xsimd::select(curvature < zero, zero, curvature);
-      V h = Weighted(factors.hessian, x.one_minus_p * (curvature - slope * x.p));
+      const V sloped = Form::Slope(x, parameters) * x.p;
+      V h = Weighted(factors.hessian, x.one_minus_p * (curvature - sloped));
       const V floor(T(1e-16));
       if (positive) h = xsimd::select(h < floor, floor, h);
       h.store_unaligned(all.hessian + i);
@@ -48,22 +91,29 @@ class BinaryKernel {
       xsimd::select(sign > zero, x.p, x.one_minus_p).store_unaligned(all.probabilities + i);
     }
     if (all.true_probability != nullptr) x.p.store_unaligned(all.true_probability + i);
-    if (all.true_gradient != nullptr) {
-      (slope * x.one_minus_p).store_unaligned(all.true_gradient + i);
-    }
+    if (all.true_gradient != nullptr) slope.store_unaligned(all.true_gradient + i);
+  }
+
+  // The outcome that the label says.
+  static Point<V> Truth(const V& sign, const V& logit) {
+    const V z = sign * logit;
+    return LikelierBy(z, SigmoidParts<V>(z));
   }
 
   struct Factors {
     V loss, gradient, hessian;
   };
 
+  static Factors UniformFactors(const ElementFactors<T>& f, const V& sign) {
+    const auto positive = sign > V(T(0));
+    const auto pick = [&](T scale) {
+      return xsimd::select(positive, V(f.positive_weight * scale), V(f.negative_weight * scale));
+    };
+    return {pick(f.sample_weight), pick(f.gradient_scale), pick(f.hessian_scale)};
+  }
+
   static Factors FactorsAt(const BinaryElements<T>& all, int64_t i, const V& sign) {
-    if (all.weight == nullptr) {
-      const ElementFactors<T>& f = all.factors;
-      const V weight = xsimd::select(sign > V(T(0)), V(f.positive_weight), V(f.negative_weight));
-      return {weight * V(f.sample_weight), weight * V(f.gradient_scale),
-              weight * V(f.hessian_scale)};
-    }
+    if (all.weight == nullptr) return UniformFactors(all.factors, sign);
     const V weight = V::load_unaligned(all.weight + i);
     return {weight * V::load_unaligned(all.sample_weight + i),
             weight * V::load_unaligned(all.gradient_scale + i),

@@ -17,26 +17,56 @@ constexpr int64_t PaddedSize(int64_t size) { return (size + kLanes - 1) / kLanes
 // Second derivatives are taken as they are, or so that none is negative (for tree boosters).
 enum class Curvature { kExact, kPositive };
 
-// Rows of logits with one true class each, hard labels without smoothing: the fast path.
+// Where large results go. Streaming stores go past the caches, which pays where the results as a
+// whole do not fit in them; the bits are the same.
+enum class Stores { kCached, kStreaming };
+
+// What scales a row, beside the form.
+struct RowFactors {
+  double class_weight = 1;    // of the true class; 0 where the row is ignored
+  double sample_weight = 1;   // scales the loss
+  double gradient_scale = 1;  // scales the gradient, beside class_weight
+  double hessian_scale = 1;   // scales the Hessian, beside class_weight
+};
+
+// Classes that do not stand next to each other can be no more than these.
+inline constexpr int64_t kMaxStridedClasses = 32;
+
+// Elements of ClassIdRows::workspace.
+constexpr int64_t RowWorkspaceSize(int64_t class_count) {
+  constexpr int64_t kGroupElements = 4096;
+  const int64_t maxima = class_count / 1024 + 1;
+  return (class_count > kGroupElements ? class_count : kGroupElements) + maxima;
+}
+
+// Rows of logits with one true class each, hard labels without smoothing: the fast path. A matrix
+// is [row_count, class_count], or, where class_stride is set, has its rows next to each other and
+// its classes that many elements apart; all matrices are laid out alike.
 template <typename T>
 struct ClassIdRows {
-  const T* logits = nullptr;  // [row_count, class_count]
+  const T* logits = nullptr;  // a matrix
   int64_t row_count = 0;
   int64_t class_count = 0;
+  int64_t class_stride = 0;  // 0: none; else class_count <= kMaxStridedClasses
 
-  // Per row. A row whose class_weight * sample_weight is 0 has loss and derivatives 0.
-  const int64_t* class_ids = nullptr;      // in [0, class_count)
-  const double* class_weight = nullptr;    // of the true class; 0 where the row is ignored
-  const double* sample_weight = nullptr;   // scales the loss
-  const double* gradient_scale = nullptr;  // scales the gradient, beside class_weight
-  const double* hessian_scale = nullptr;   // scales the Hessian, beside class_weight
+  const int64_t* class_ids = nullptr;  // per row, in [0, class_count)
+  // The factors of all rows, or, where `class_weight` is set, columns with those of each. A row
+  // whose class_weight * sample_weight is 0 has loss and derivatives 0.
+  RowFactors factors;
+  const double* class_weight = nullptr;
+  const double* sample_weight = nullptr;
+  const double* gradient_scale = nullptr;
+  const double* hessian_scale = nullptr;
   Curvature curvature = Curvature::kExact;
+
+  T* workspace = nullptr;  // RowWorkspaceSize(class_count)
+  Stores stores = Stores::kCached;
 
   // Outputs; each may be null.
   T* losses = nullptr;                 // [row_count]
-  T* gradient = nullptr;               // [row_count, class_count]
-  T* hessian = nullptr;                // [row_count, class_count]
-  T* probabilities = nullptr;          // [row_count, class_count]
+  T* gradient = nullptr;               // a matrix
+  T* hessian = nullptr;                // a matrix
+  T* probabilities = nullptr;          // a matrix
   T* log_sum_exp = nullptr;            // [row_count]
   double* true_probability = nullptr;  // [row_count]
   double* true_gradient = nullptr;     // [row_count]: phi' (1 - p_t), without any weight

@@ -8,6 +8,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include "server/kernels/kernels.h"
+#include "server/kernels/select-inl.h"
 
 // Included only by the kernels, which are compiled once for each instruction set. Everything here
 // is a template of the architecture, so that each set's code has names of its own and the linker
@@ -69,12 +70,30 @@ inline typename V::value_type First(const V& v) {
   return lanes[0];
 }
 
-// weight * value, where a weight of 0 gives 0 whatever the value is.
-template <class V>
-inline V Weighted(const V& weight, const V& value) {
-  const V zero(typename V::value_type(0));
-  return xsimd::select(weight == zero, zero, weight * value);
+// Asks for the cache line at `address`, which need not be memory of ours.
+inline void Prefetch(const void* address) { __builtin_prefetch(address); }
+
+// Stores whole registers past the caches; `to` is aligned to 64 bytes.
+#if defined(__AVX512F__)
+inline void StoreStreaming(const Batch<float, xsimd::avx512bw>& v, float* to) {
+  _mm512_stream_ps(to, v);
 }
+inline void StoreStreaming(const Batch<double, xsimd::avx512bw>& v, double* to) {
+  _mm512_stream_pd(to, v);
+}
+#elif defined(__AVX2__)
+inline void StoreStreaming(const Batch<float, xsimd::fma3<xsimd::avx2> >& v, float* to) {
+  _mm256_stream_ps(to, v);
+}
+inline void StoreStreaming(const Batch<double, xsimd::fma3<xsimd::avx2> >& v, double* to) {
+  _mm256_stream_pd(to, v);
+}
+#else
+template <class V>
+inline void StoreStreaming(const V& v, typename V::value_type* to) {
+  v.store_unaligned(to);
+}
+#endif
 
 }  // namespace lossd::kernels
 

@@ -4,21 +4,28 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
+#include "server/kernels/exponential-inl.h"
 #include "server/kernels/lanes-inl.h"
 
 namespace lossd::kernels {
 
-// A row's softmax with its largest logit, class m, held out: then log p_m = -log1p(rest) and
-// 1 - p_m = rest / (1 + rest) keep full relative accuracy where the model is sure, which
-// log_softmax followed by 1 - exp() does not.
+// Classes are read in chunks of this many, which the caches closest to the CPU keep from one pass
+// over them to the next. Float partial sums grow no longer than a chunk either.
+inline constexpr int64_t kChunkClasses = 2048;
+
+// The softmax of a chunk of classes with its largest logit, class m, held out: then
+// log p_m = -log1p(rest) and 1 - p_m = rest / (1 + rest) keep full relative accuracy where the
+// model is sure, which log_softmax followed by 1 - exp() does not.
+template <typename T>
 struct HeldOut {
   int64_t arg_max = 0;  // the first of equals
-  double max = 0;
+  T max = 0;
   double rest = 0;  // sum over j != m of exp(z_j - z_m)
 };
 
-// Passes over one row of `count` logits, any alignment.
+// Passes over at most kChunkClasses logits of a row, any alignment.
 template <typename T, class Arch>
 class RowPasses {
  public:
@@ -26,53 +33,40 @@ class RowPasses {
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
-  // NaN never becomes the maximum: it reaches the results through the sum.
-  static int64_t ArgMax(const T* z, int64_t count) {
-    constexpr int64_t kBlock = 512;
-    T best = -kInfinity<T>;
-    int64_t best_block = 0;
-    for (int64_t begin = 0; begin < count; begin += kBlock) {
-      const T block_max = Max(z + begin, std::min(kBlock, count - begin));
-      if (block_max > best) {
-        best = block_max;
-        best_block = begin;
-      }
-    }
-    return best_block + FirstEqual(z + best_block, std::min(kBlock, count - best_block), best);
-  }
-
-  // Writes exp(z_j - z_m) to `exps` (may be null) and sums them without class m.
-  static double SumExps(const T* z, int64_t count, int64_t arg_max, T* exps) {
-    constexpr int64_t kFlushChunks = 128;
-    const V max(z[arg_max]);
-    const int64_t whole_chunks = count / kLanes;
-    const int64_t held_out_chunk = arg_max / kLanes;
-    LaneSum<T, Arch> sum;
-    double totals[kLanes] = {};
-    for (int64_t chunk = 0; chunk < whole_chunks; ++chunk) {
-      const int64_t j = chunk * kLanes;
-      if (chunk == held_out_chunk) {
-        SumMasked(z + j, 0, arg_max - j, max, OrNull(exps, j), sum);
-      } else {
-        for (int64_t k = 0; k < kRegisters; ++k) {
-          const V e = xsimd::exp(V::load_unaligned(z + j + k * kWidth) - max);
-          if (exps != nullptr) e.store_unaligned(exps + j + k * kWidth);
-          sum.Add(k, e);
-        }
-      }
-      if ((chunk + 1) % kFlushChunks == 0) sum.Flush(totals);
-    }
-    if (count % kLanes != 0) SumTail(z, count, arg_max, max, exps, sum);
-    sum.Flush(totals);
-    if (exps != nullptr) exps[arg_max] = T(1);
-    // 0 unless the largest logit is infinite or NaN, which then reaches the whole row.
-    const double poison = static_cast<double>(z[arg_max]) - static_cast<double>(z[arg_max]);
-    return LaneSum<T, Arch>::Reduce(totals) + poison;
+  // Writes exp(z_j - z_m) to `exps` (may be null). A chunk without a largest (all NaN or -inf) has
+  // an infinite `max`, and the exponentials of its logits themselves.
+  static HeldOut<T> Reduce(const T* z, int64_t count, T* exps) {
+    HeldOut<T> held;
+    held.max = Max(z, count);
+    const bool any = held.max != -kInfinity<T>;
+    if (any) held.arg_max = FirstEqual(z, count, held.max);
+    held.rest = SumExps(z, count, held.arg_max, any ? held.max : T(0), exps);
+    return held;
   }
 
   // out_j = in_j * factor; `out` may be `in`.
   static void Scale(const T* in, int64_t count, T factor, T* out) {
     Map(in, count, out, [f = V(factor)](const V& v) { return v * f; });
+  }
+
+  // The same past the caches, for what is not read again soon. `out` is not `in`.
+  static void ScaleStreaming(const T* in, int64_t count, T factor, T* out) {
+    constexpr auto kLine = static_cast<uintptr_t>(64);
+    const auto past_line = reinterpret_cast<uintptr_t>(out) % kLine;
+    const int64_t head = past_line == 0 ? 0 : static_cast<int64_t>((kLine - past_line) / sizeof(T));
+    if (count < head + kLanes || past_line % sizeof(T) != 0) {
+      Scale(in, count, factor, out);
+      return;
+    }
+    if (head > 0) Scale(in, head, factor, out);
+    const V f(factor);
+    int64_t j = head;
+    for (; j + kLanes <= count; j += kLanes) {
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        StoreStreaming(V::load_unaligned(in + j + k * kWidth) * f, out + j + k * kWidth);
+      }
+    }
+    if (j < count) Scale(in + j, count - j, factor, out + j);
   }
 
   // out_j = f(in_j), element by element; `out` may be `in`.
@@ -95,15 +89,16 @@ class RowPasses {
   }
 
  private:
-  // The index of the first element equal to `value`; 0 when there is none.
+  // The index of the first element equal to `value`, which is there.
   static int64_t FirstEqual(const T* z, int64_t count, T value) {
+    const V wanted(value);
     int64_t j = 0;
-    for (; j + kLanes <= count; j += kLanes) {
-      bool found = false;
-      for (int64_t k = 0; k < kRegisters; ++k) {
-        found |= xsimd::any(V::load_unaligned(z + j + k * kWidth) == V(value));
+    for (; j + 2 * kLanes <= count; j += 2 * kLanes) {
+      auto found = V::load_unaligned(z + j) == wanted;
+      for (int64_t k = 1; k < 2 * kRegisters; ++k) {
+        found = found | (V::load_unaligned(z + j + k * kWidth) == wanted);
       }
-      if (found) break;
+      if (xsimd::any(found)) break;
     }
     for (; j < count; ++j) {
       if (z[j] == value) return j;
@@ -111,27 +106,70 @@ class RowPasses {
     return 0;
   }
 
+  // The largest; NaN never is.
   static T Max(const T* z, int64_t count) {
     if (count < kLanes) return MaxShort(z, count);
-    V max[static_cast<size_t>(kRegisters)];
+    // Enough of them that loads are waited for and not the comparisons.
+    constexpr int64_t kMany = 64 / kWidth;
+    V max[static_cast<size_t>(kMany)];
     for (V& v : max) v = V(-kInfinity<T>);
-    const auto take = [&](int64_t j) {
-      for (int64_t k = 0; k < kRegisters; ++k) {
-        const V v = V::load_unaligned(z + j + k * kWidth);
-        max[k] = xsimd::select(v > max[k], v, max[k]);
+    int64_t j = 0;
+    for (; j + kMany * kWidth <= count; j += kMany * kWidth) {
+      for (int64_t k = 0; k < kMany; ++k) {
+        max[k] = MaxOf(V::load_unaligned(z + j + k * kWidth), max[k]);
       }
-    };
-    for (int64_t j = 0; j + kLanes <= count; j += kLanes) take(j);
-    take(count - kLanes);
-    alignas(64) T lanes[kLanes];
-    for (int64_t k = 0; k < kRegisters; ++k) max[k].store_aligned(lanes + k * kWidth);
-    return MaxShort(lanes, kLanes);
+    }
+    for (; j + kWidth <= count; j += kWidth) max[0] = MaxOf(V::load_unaligned(z + j), max[0]);
+    max[0] = MaxOf(V::load_unaligned(z + count - kWidth), max[0]);
+    for (int64_t k = 1; k < kMany; ++k) max[0] = MaxOf(max[k], max[0]);
+    alignas(64) T lanes[V::size];
+    max[0].store_aligned(lanes);
+    return MaxShort(lanes, kWidth);
   }
 
   static T MaxShort(const T* z, int64_t count) {
     T best = -kInfinity<T>;
     for (int64_t j = 0; j < count; ++j) best = z[j] > best ? z[j] : best;
     return best;
+  }
+
+  // Writes exp(z_j - max) to `exps` (may be null) and sums them without class `arg_max`.
+  static double SumExps(const T* z, int64_t count, int64_t arg_max, T max_value, T* exps) {
+    const V max(max_value);
+    const int64_t whole = count / kLanes * kLanes;
+    const int64_t held_out = std::min(arg_max / kLanes * kLanes, whole);
+    LaneSum<T, Arch> sum;
+    SumWhole(z, 0, held_out, max, exps, sum);
+    if (held_out < whole) {
+      SumMasked(z + held_out, 0, arg_max - held_out, max, OrNull(exps, held_out), sum);
+      SumWhole(z, held_out + kLanes, whole, max, exps, sum);
+    }
+    if (whole < count) SumTail(z, count, arg_max, max, exps, sum);
+    if (exps != nullptr) exps[arg_max] = T(1);
+    return sum.Total();
+  }
+
+  // Elements [begin, end), a multiple of kLanes of them.
+  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
+                       LaneSum<T, Arch>& total) {
+    LaneSum<T, Arch> sum = total;
+    if (exps == nullptr) {
+      for (int64_t j = begin; j < end; j += kLanes) {
+        for (int64_t k = 0; k < kRegisters; ++k) {
+          sum.Add(k, ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max)));
+        }
+      }
+    } else {
+      for (int64_t j = begin; j < end; j += kLanes) {
+        Prefetch(z + j + kChunkClasses);
+        for (int64_t k = 0; k < kRegisters; ++k) {
+          const V e = ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max));
+          e.store_unaligned(exps + j + k * kWidth);
+          sum.Add(k, e);
+        }
+      }
+    }
+    total = sum;
   }
 
   template <class F>
@@ -148,21 +186,21 @@ class RowPasses {
     return values == nullptr ? nullptr : values + offset;
   }
 
-  // One chunk whose elements before `first` and at `held_out` (negative: none) are not summed. They
-  // are written all the same: the ones before `first` were, with the same bits.
+  // kLanes elements of which those before `first` and at `held_out` (negative: none) are not
+  // summed. They are written all the same: the ones before `first` were, with the same bits.
   static void SumMasked(const T* in, int64_t first, int64_t held_out, const V& max, T* out,
                         LaneSum<T, Arch>& sum) {
     alignas(64) T summed[kLanes];
     for (int64_t i = 0; i < kLanes; ++i) summed[i] = i < first || i == held_out ? T(0) : T(1);
     for (int64_t k = 0; k < kRegisters; ++k) {
-      const V e = xsimd::exp(V::load_unaligned(in + k * kWidth) - max);
+      const V e = ExpNonPositive(V(V::load_unaligned(in + k * kWidth) - max));
       if (out != nullptr) e.store_unaligned(out + k * kWidth);
       const V zero(T(0));
       sum.Add(k, xsimd::select(V::load_aligned(summed + k * kWidth) == zero, zero, e));
     }
   }
 
-  // The elements past the last whole chunk: by the last kLanes of the row, or, where the row has no
+  // The elements past the last whole kLanes: by the last kLanes of the chunk, or, where it has no
   // more, by a copy.
   static void SumTail(const T* z, int64_t count, int64_t arg_max, const V& max, T* exps,
                       LaneSum<T, Arch>& sum) {
@@ -177,6 +215,52 @@ class RowPasses {
     std::copy(z, z + count, in);
     SumMasked(in, 0, arg_max, max, out, sum);
     if (exps != nullptr) std::copy(out, out + count, exps);
+  }
+};
+
+// A whole row, chunk by chunk.
+template <typename T, class Arch>
+class RowSoftmax {
+ public:
+  // `exps` [class_count] takes the exponentials relative to the largest logit of their chunk, and
+  // `maxima` [ChunkCount(class_count)] those. A row without a largest logit, or with an infinite
+  // one, is NaN.
+  static HeldOut<T> Reduce(const T* z, int64_t class_count, T* exps, T* maxima) {
+    HeldOut<T> row;
+    row.max = -kInfinity<T>;
+    for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
+      const int64_t count = std::min(kChunkClasses, class_count - begin);
+      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z + begin, count, exps + begin);
+      // 0 unless the largest logit is NaN or infinite.
+      const T largest = z[begin + chunk.arg_max];
+      if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);
+      chunk.arg_max += begin;
+      *maxima++ = chunk.max;
+      Merge(chunk, row);
+    }
+    if (row.max == -kInfinity<T>) row.rest = std::numeric_limits<double>::quiet_NaN();
+    return row;
+  }
+
+  // exp(chunk_max - row_max), by which the chunk's exponentials become the row's.
+  static double Ratio(T chunk_max, T row_max) {
+    if (chunk_max == row_max) return 1;
+    const double difference = static_cast<double>(chunk_max) - static_cast<double>(row_max);
+    return First(ExpNonPositive(Batch<double, Arch>(difference)));
+  }
+
+ private:
+  // Of two parts of a row, the one with the smaller maximum has all of its exponentials in the sum.
+  static void Merge(const HeldOut<T>& chunk, HeldOut<T>& row) {
+    if (chunk.max > row.max) {
+      const double before = (row.rest + 1) * Ratio(row.max, chunk.max);
+      row = chunk;
+      row.rest += before;
+    } else if (chunk.max > -kInfinity<T>) {
+      row.rest += (chunk.rest + 1) * Ratio(chunk.max, row.max);
+    } else {
+      row.rest += chunk.rest;  // 0, or NaN
+    }
   }
 };
 

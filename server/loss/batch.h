@@ -46,8 +46,8 @@ class LogitReader {
  public:
   virtual ~LogitReader() = default;
 
-  // Copies the elements from the `begin`th on, row-major over [rows, classes]. The one of the other
-  // element type is not called.
+  // Copies the elements from the `begin`th on, in the order that an array of them would have. The
+  // one of the other element type is not called.
   virtual void Read(int64_t begin, absl::Span<float> out) const = 0;
   virtual void Read(int64_t begin, absl::Span<double> out) const = 0;
 };
@@ -56,10 +56,15 @@ class LogitReader {
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
 // there are rows * classes. Values were checked where they entered; nothing here checks them again.
 struct Batch {
-  FloatView logits;  // [rows, classes]; of the element type and empty where there is a reader
+  // [rows, classes], or as `inner` says; of the element type and empty where there is a reader.
+  FloatView logits;
   const LogitReader* logit_reader = nullptr;
   int64_t rows = 0;
   int64_t classes = 0;  // >= 1
+  // Above 1, which divides `rows`: logits, and the outputs gradient, hessian_diagonal and
+  // probabilities, are [rows / inner, classes, inner]. Everything else stays as it is written, rows
+  // in the order of [rows / inner, inner]; results are the same bits.
+  int64_t inner = 1;
   Labels labels;
   PerSample sample_weights;     // finite, >= 0
   PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses

@@ -1,11 +1,29 @@
 #include "server/loss/compare.h"
 
 #include <cmath>
+#include <cstdint>
 #include <utility>
 #include <variant>
 
+#include "server/loss/strided_rows.h"
+
 namespace lossd::loss {
 namespace {
+
+// In the order of rows and classes, wherever the classes lie.
+template <typename T>
+double Norm(const Batch& batch, absl::Span<const T> gradient) {
+  const StridedMatrix matrix = {batch.classes, batch.inner};
+  double squares = 0;
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    const T* const first = gradient.data() + matrix.Offset(row);
+    for (int64_t k = 0; k < batch.classes; ++k) {
+      const auto g = static_cast<double>(first[k * batch.inner]);
+      squares += g * g;
+    }
+  }
+  return std::sqrt(squares);
+}
 
 template <typename T>
 absl::StatusOr<std::vector<Comparison>> CompareTyped(const Batch& batch,
@@ -21,9 +39,7 @@ absl::StatusOr<std::vector<Comparison>> CompareTyped(const Batch& batch,
   for (const LossSpec& spec : specs) {
     absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);
     if (!result.ok()) return result.status();
-    double squares = 0;
-    for (const T g : gradient) squares += static_cast<double>(g) * static_cast<double>(g);
-    comparisons.push_back({*std::move(result), std::sqrt(squares)});
+    comparisons.push_back({*std::move(result), Norm<T>(batch, gradient)});
   }
   return comparisons;
 }

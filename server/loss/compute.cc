@@ -37,6 +37,14 @@ Totals CountSamples(const Batch& batch, const LossSpec& spec, const ClassTerms& 
   Totals totals;
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
+  const bool weightless = batch.sample_weights.empty() && (!softmax || terms.weights().empty());
+  const bool by_ids = softmax && labels.has_class_ids();
+  if (weightless && (by_ids || labels.ignores_none())) {
+    totals.valid_count =
+        batch.rows * per_row - (by_ids ? labels.CountIgnoredIds(0, batch.rows) : 0);
+    totals.weight_sum = static_cast<double>(totals.valid_count);
+    return totals;
+  }
   for (int64_t row = 0; row < batch.rows; ++row) {
     for (int64_t k = 0; k < per_row; ++k) {
       if (labels.ignored(row, k)) continue;
@@ -78,9 +86,22 @@ double Sum(absl::Span<const T> values) {
   return sums[0];
 }
 
+// Of a block of losses, taken while the caches hold them.
+struct BlockSum {
+  double sum = 0;
+  int64_t non_finite_count = 0;
+};
+
 template <typename T>
-int64_t CountNonFinite(absl::Span<const T> values) {
-  return std::count_if(values.begin(), values.end(), [](T v) { return !std::isfinite(v); });
+BlockSum SumBlock(absl::Span<const T> losses) {
+  BlockSum block;
+  block.sum = Sum(losses);
+  // A loss that is not finite leaves no finite sum behind.
+  if (!std::isfinite(block.sum)) {
+    block.non_finite_count =
+        std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
+  }
+  return block;
 }
 
 template <typename T>
@@ -91,7 +112,7 @@ absl::Span<T> As(const MutableFloatView& view) {
 
 // Ranks count the request's logits: #{z_j > z_t} + #{earlier z_j = z_t}.
 template <typename T>
-int64_t RankOfTruth(const T* z, int64_t classes, int64_t truth) {
+int64_t RankOfTruth(const LogitRow<T>& z, int64_t classes, int64_t truth) {
   if (std::isnan(z[truth])) return classes;
   int64_t rank = 0;
   for (int64_t j = 0; j < classes; ++j) {
@@ -106,8 +127,8 @@ std::vector<int64_t> CountTopK(const Run<T>& run) {
   if (correct.empty()) return correct;
   for (int64_t row = 0; row < run.batch.rows; ++row) {
     if (run.labels.ignored(row, 0)) continue;
-    const T* z = run.LogitsAt(row * run.batch.classes);
-    const int64_t rank = RankOfTruth(z, run.batch.classes, ClassOfRow(run, row));
+    const int64_t rank =
+        RankOfTruth(LogitsOfRow(run, row), run.batch.classes, ClassOfRow(run, row));
     for (size_t i = 0; i < correct.size(); ++i) {
       if (rank < run.options.top_k[i]) ++correct[i];
     }
@@ -135,60 +156,104 @@ bool WantsRecords(const ComputeOptions& options) {
   return options.class_statistics || options.difficulty || options.vanishing;
 }
 
-// The scalars and statistics, from the losses and records of a batch that was computed.
-template <typename T>
-Result Summarize(const Run<T>& run, const Totals& totals, double divisor) {
-  Result result;
-  result.loss_sum = Sum<T>(run.outputs.losses);
-  result.loss = divisor == 0 ? 0 : result.loss_sum / divisor;
-  result.weight_sum = totals.weight_sum;
-  result.valid_count = totals.valid_count;
-  result.non_finite_count = CountNonFinite<T>(run.outputs.losses);
-  result.class_weights = run.terms.weights();
-  result.top_k_correct = CountTopK(run);
-  if (WantsRecords(run.options)) AddStatistics(run, result);
-  return result;
-}
-
 int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
   return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
 }
 
-template <typename T>
-using ComputeRowsFunction = void (*)(const Run<T>&, int64_t begin, int64_t end);
-
-// Reads the logits of rows [begin, end) into memory of this thread, where they stay in its cache
-// until they are computed.
-template <typename T>
-void ReadAndComputeRows(const Run<T>& run, ComputeRowsFunction<T> compute_rows, int64_t begin,
-                        int64_t end) {
-  thread_local std::vector<T> scratch;
-  const int64_t classes = run.batch.classes;
-  const auto size = static_cast<size_t>((end - begin) * classes);
-  if (scratch.size() < size) scratch.resize(size);
-  const auto logits = absl::MakeSpan(scratch.data(), size);
-  run.batch.logit_reader->Read(begin * classes, logits);
-  Run<T> block = run;
-  block.logits = logits;
-  block.first_row = begin;
-  compute_rows(block, begin, end);
+// Long blocks are whole cache lines of rows.
+int64_t RowsPerBlock(const Batch& batch) {
+  constexpr int64_t kAligned = 64;
+  const int64_t rows = std::max<int64_t>(1, kBlockElements / batch.classes);
+  return rows < kAligned ? rows : rows / kAligned * kAligned;
 }
 
-// Computes every row's outputs and records. False when the call was cancelled.
 template <typename T>
-bool ComputeRows(const Run<T>& run, const Executor& executor) {
-  const ComputeRowsFunction<T> compute_rows =
-      run.spec.activation == Activation::kSoftmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
+using ComputeBlock = void (*)(const Run<T>&, int64_t begin, int64_t end);
+
+// What a thread's gathered rows stand in, kept from block to block.
+template <typename T>
+absl::Span<T> Scratch(size_t size) {
+  thread_local std::vector<T> scratch;
+  if (scratch.size() < size) scratch.resize(size);
+  return {scratch.data(), size};
+}
+
+template <typename T>
+constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradient,
+                                                         &TypedOutputs<T>::hessian_diagonal,
+                                                         &TypedOutputs<T>::probabilities};
+
+// A block of a batch whose logits come from a reader. They stay in this thread's cache until they
+// are computed.
+template <typename T>
+void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
+  const auto first = static_cast<size_t>(begin * run.batch.classes);
+  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
+  const absl::Span<T> logits = Scratch<T>(size);
+  run.batch.logit_reader->Read(static_cast<int64_t>(first), logits);
+  Run<T> read = run;
+  read.first_row = begin;
+  read.logits = logits;
+  for (const auto output : kMatrices<T>) {
+    absl::Span<T>& matrix = read.outputs.*output;
+    if (!matrix.empty()) matrix = matrix.subspan(first, size);
+  }
+  compute(read, begin, end);
+}
+
+// A block of a batch whose classes do not stand last, by way of rows whose do.
+template <typename T>
+void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
+  const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
+  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
+  const absl::Span<T> scratch = Scratch<T>(4 * size);
+  Run<T> gathered = run;
+  gathered.first_row = begin;
+  gathered.stores = kernels::Stores::kCached;
+  const absl::Span<T> logits = scratch.subspan(0, size);
+  GatherRows(matrix, run.logits.data(), begin, end, logits.data());
+  gathered.logits = logits;
+  size_t begin_of_next = size;
+  for (const auto output : kMatrices<T>) {
+    if ((run.outputs.*output).empty()) continue;
+    gathered.outputs.*output = scratch.subspan(begin_of_next, size);
+    begin_of_next += size;
+  }
+  compute(gathered, begin, end);
+  for (const auto output : kMatrices<T>) {
+    if ((run.outputs.*output).empty()) continue;
+    ScatterRows(matrix, (gathered.outputs.*output).data(), begin, end,
+                (run.outputs.*output).data());
+  }
+}
+
+// Computes every row's outputs and records, and the sums of its blocks' losses: blocks depend on
+// the shape of the batch alone. CANCELLED when the call was.
+template <typename T>
+absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& executor) {
+  const bool softmax = run.spec.activation == Activation::kSoftmax;
+  const ComputeBlock<T> compute_rows = softmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
+  const bool strided = run.batch.inner > 1;
+  if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
+  const bool gathers = strided && run.layout == MatrixLayout::kRows;
   const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
-  const int64_t block = std::max<int64_t>(1, kBlockElements / run.batch.classes);
-  return executor.ParallelFor(run.batch.rows, block, run.options.cancelled,
-                              [&](int64_t begin, int64_t end) {
-                                if (reads) {
-                                  ReadAndComputeRows(run, compute_rows, begin, end);
-                                } else {
-                                  compute_rows(run, begin, end);
-                                }
-                              });
+  const int64_t block = RowsPerBlock(run.batch);
+  const int64_t per_row = softmax ? 1 : run.batch.classes;
+  std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
+  const bool completed = executor.ParallelFor(
+      run.batch.rows, block, run.options.cancelled, [&](int64_t begin, int64_t end) {
+        if (gathers) {
+          ComputeGathered(run, begin, end, compute_rows);
+        } else if (reads) {
+          ComputeRead(run, begin, end, compute_rows);
+        } else {
+          compute_rows(run, begin, end);
+        }
+        sums[static_cast<size_t>(begin / block)] = SumBlock<T>(run.outputs.losses.subspan(
+            static_cast<size_t>(begin * per_row), static_cast<size_t>((end - begin) * per_row)));
+      });
+  if (!completed) return CancelledWhileComputing();
+  return sums;
 }
 
 // Logits that come from a reader are read block by block where each is looked at once, and by rows
@@ -199,10 +264,29 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
   constexpr int64_t kLongestRow = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
   const bool looks_again = WantsRecords(options) || !options.top_k.empty() ||
                            !std::holds_alternative<std::monostate>(spec.mining);
-  if (batch.logit_reader == nullptr || (!looks_again && batch.classes <= kLongestRow)) return {};
+  const bool by_block = !looks_again && batch.inner == 1 && batch.classes <= kLongestRow;
+  if (batch.logit_reader == nullptr || by_block) return {};
   std::vector<T> logits(static_cast<size_t>(batch.rows * batch.classes));
   batch.logit_reader->Read(0, absl::MakeSpan(logits));
   return logits;
+}
+
+// The scalars and statistics, from the losses and records of a batch that was computed.
+template <typename T>
+Result Summarize(const Run<T>& run, absl::Span<const BlockSum> sums, const Totals& totals,
+                 double divisor) {
+  Result result;
+  for (const BlockSum& block : sums) {
+    result.loss_sum += block.sum;
+    result.non_finite_count += block.non_finite_count;
+  }
+  result.loss = divisor == 0 ? 0 : result.loss_sum / divisor;
+  result.weight_sum = totals.weight_sum;
+  result.valid_count = totals.valid_count;
+  result.class_weights = run.terms.weights();
+  result.top_k_correct = CountTopK(run);
+  if (WantsRecords(run.options)) AddStatistics(run, result);
+  return result;
 }
 
 // Mining looks at the losses of the whole batch before it decides: one pass without derivatives.
@@ -218,7 +302,7 @@ absl::StatusOr<MiningDecision> MineBatch(const Run<T>& whole, const Executor& ex
   outputs.losses = absl::MakeSpan(losses);
   const Run<T> run = {whole.batch,  whole.spec,   options, whole.terms, whole.transform,
                       whole.labels, whole.logits, outputs, records,     1};
-  if (!ComputeRows(run, executor)) return CancelledWhileComputing();
+  if (const auto sums = ComputeRows(run, executor); !sums.ok()) return sums.status();
   MinedSamples mined;
   mined.losses.assign(losses.begin(), losses.end());
   mined.true_probability = std::move(records.true_probability);
@@ -289,9 +373,9 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
                       typed,
                       records,
                       divisor == 0 ? 0 : 1 / divisor};
-  if (!ComputeRows(run, executor)) return CancelledWhileComputing();
-
-  return Summarize(run, totals, divisor);
+  const absl::StatusOr<std::vector<BlockSum>> sums = ComputeRows(run, executor);
+  if (!sums.ok()) return sums.status();
+  return Summarize<T>(run, *sums, totals, divisor);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct ComputeOptions {
 };
 
 // Where the results go: arrays of the logits' element type, each empty when it is not wanted.
-// Samples in `losses` and `log_sum_exp`; rows * classes elsewhere.
+// Samples in `losses` and `log_sum_exp`; rows * classes elsewhere, laid out as the logits are.
 struct Outputs {
   MutableFloatView losses;  // sample weight times loss
   MutableFloatView gradient;

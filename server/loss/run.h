@@ -12,6 +12,7 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/sample_labels.h"
 #include "server/loss/sample_records.h"
+#include "server/loss/strided_rows.h"
 
 namespace lossd::loss {
 
@@ -29,6 +30,9 @@ T* At(absl::Span<T> values, int64_t index) {
   return values.empty() ? nullptr : values.data() + index;
 }
 
+// Matrices of this many bytes and more are written past the caches.
+inline constexpr size_t kStreamingBytes = size_t{8} << 20;
+
 // Outputs in the element type of the logits; losses are always there, the others may be empty.
 template <typename T>
 struct TypedOutputs {
@@ -39,6 +43,10 @@ struct TypedOutputs {
   absl::Span<T> log_sum_exp;
 };
 
+// How logits, gradient, hessian_diagonal and probabilities lie: [rows, classes], or as Batch::inner
+// says.
+enum class MatrixLayout { kRows, kStrided };
+
 // Everything that the computation of a block of samples reads, resolved once for the batch.
 template <typename T>
 struct Run {
@@ -48,17 +56,45 @@ struct Run {
   const ClassTerms& terms;
   const LogitTransform& transform;
   ElementLabels labels;
-  absl::Span<const T> logits;  // of the rows from `first_row` on, which are those that are computed
+  absl::Span<const T> logits;
   TypedOutputs<T> outputs;
   SampleRecords& records;
   double derivative_scale;  // 1 / the reduction's divisor; 0 when that is 0
+  MatrixLayout layout = MatrixLayout::kRows;
+  // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
   int64_t first_row = 0;
+  // A batch whose matrices are larger than this is not in the caches when it has been computed.
+  kernels::Stores stores =
+      static_cast<size_t>(batch.rows * batch.classes) * sizeof(T) > kStreamingBytes
+          ? kernels::Stores::kStreaming
+          : kernels::Stores::kCached;
 
-  // An element's place is row * classes + k.
-  const T* LogitsAt(int64_t element) const {
-    return logits.data() + (element - first_row * batch.classes);
+  // Where a matrix, [rows, classes], has `row`; null when it is not there.
+  template <typename U>
+  U* RowOf(absl::Span<U> matrix, int64_t row) const {
+    return ElementOf(matrix, row * batch.classes);
+  }
+  template <typename U>
+  U* ElementOf(absl::Span<U> matrix, int64_t element) const {
+    return At(matrix, element - first_row * batch.classes);
   }
 };
+
+// The logits of one row, wherever its classes lie.
+template <typename T>
+struct LogitRow {
+  const T* first = nullptr;
+  int64_t stride = 1;
+
+  T operator[](int64_t k) const { return first[k * stride]; }
+};
+
+template <typename T>
+LogitRow<T> LogitsOfRow(const Run<T>& run, int64_t row) {
+  const int64_t inner = run.batch.inner;
+  if (inner == 1) return {run.logits.data() + row * run.batch.classes, 1};
+  return {run.logits.data() + StridedMatrix{run.batch.classes, inner}.Offset(row), inner};
+}
 
 // Compute the samples of rows [begin, end) into the outputs and records. Thread-safe for disjoint
 // ranges; a row's results do not depend on the range it is computed in.
@@ -66,6 +102,10 @@ template <typename T>
 void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end);
 template <typename T>
 void ComputeSigmoidRows(const Run<T>& run, int64_t begin, int64_t end);
+
+// Whether ComputeSoftmaxRows takes this run in MatrixLayout::kStrided.
+template <typename T>
+bool ComputesStridedSoftmax(const Run<T>& run);
 
 }  // namespace lossd::loss
 

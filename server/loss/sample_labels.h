@@ -33,13 +33,45 @@ class ElementLabels {
   // Every target is 0 or 1.
   bool hard() const { return f32_.empty() && f64_.empty(); }
 
-  // Every sample has a label of its own, 0 or 1, and none is ignored.
-  bool all_binary() const { return !binary_.empty() && !ignore_index_ && dropped_.empty(); }
+  // 0 or 1 for each element; empty when the labels are others.
   absl::Span<const int64_t> binary() const { return binary_; }
+
+  // Calls f with the span of targets, which the labels must be.
+  template <class F>
+  auto VisitTargets(F f) const {
+    return f32_.empty() ? f(f64_) : f(f32_);
+  }
+
+  // How many of the targets of `count` elements are exactly 0 or 1.
+  int64_t CountHardTargets(int64_t begin, int64_t count) const {
+    return VisitTargets([&](auto targets) {
+      const auto* const t = targets.data() + begin;
+      int32_t hard = 0;  // blocks are short
+      for (int64_t i = 0; i < count; ++i) hard += (t[i] == 0) | (t[i] == 1) ? 1 : 0;
+      return int64_t{hard};
+    });
+  }
+
+  // No sample is ignored, whatever its label is.
+  bool ignores_none() const { return !ignore_index_ && dropped_.empty(); }
+
+  // How many of the rows [begin, end), labelled by class ids, are ignored.
+  int64_t CountIgnoredIds(int64_t begin, int64_t end) const {
+    if (ignores_none()) return 0;
+    int64_t count = 0;
+    if (dropped_.empty()) {
+      const int64_t ignored_id = *ignore_index_;
+      for (int64_t row = begin; row < end; ++row) count += class_id(row) == ignored_id ? 1 : 0;
+    } else {
+      for (int64_t row = begin; row < end; ++row) count += ignored(row, 0) ? 1 : 0;
+    }
+    return count;
+  }
 
   // The class given for `row`, which must be labelled by class ids.
   int64_t class_id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   bool has_class_ids() const { return !ids_.empty(); }
+  absl::Span<const int64_t> class_ids() const { return ids_; }
 
   // Softmax asks with k = 0.
   bool ignored(int64_t row, int64_t k) const {

@@ -24,7 +24,7 @@ int64_t ClassOfRow(const Run<T>& run, int64_t row) {
 // The first of the row's largest logits; NaN is never the largest.
 template <typename T>
 int64_t ArgMax(const Run<T>& run, int64_t row) {
-  const T* z = run.LogitsAt(row * run.batch.classes);
+  const LogitRow<T> z = LogitsOfRow(run, row);
   int64_t largest = 0;
   for (int64_t k = 1; k < run.batch.classes; ++k) {
     if (z[k] > z[largest] || std::isnan(z[largest])) largest = k;
@@ -59,7 +59,7 @@ SampleOutcome OutcomeOfElement(const Run<T>& run, int64_t row, int64_t k) {
   const int64_t sample = row * run.batch.classes + k;
   SampleOutcome outcome = RecordedOutcome(run, sample);
   const bool positive = run.labels.target(row, k) >= 0.5;
-  const bool predicted = *run.LogitsAt(sample) > T(0);
+  const bool predicted = LogitsOfRow(run, row)[k] > T(0);
   outcome.correct = positive == predicted;
   if (run.batch.classes == 1) {
     outcome.class_id = positive ? 1 : 0;

@@ -39,8 +39,49 @@ class BinaryBlock {
 
   void Compute(int64_t begin, int64_t size,
                void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
+    BinaryElements<T> elements = Inputs(begin, size);
+    elements.losses = At(run_.outputs.losses, begin);
+    elements.gradient = run_.ElementOf(run_.outputs.gradient, begin);
+    elements.hessian = run_.ElementOf(run_.outputs.hessian_diagonal, begin);
+    elements.probabilities = run_.ElementOf(run_.outputs.probabilities, begin);
+    kernel(elements, run_.spec.parameters);
+    if (!run_.records.wanted()) return;
+    for (int64_t i = 0; i < size; ++i) Record(begin, i);
+  }
+
+  // The same for those of the elements whose targets are 0 or 1; the others are left alone.
+  void ComputeHard(int64_t begin, int64_t size,
+                   void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
+    BinaryElements<T> elements = Inputs(begin, size);
+    std::vector<T> results(static_cast<size_t>(4 * kBlock));
+    const absl::Span<T> wanted[] = {run_.outputs.losses, run_.outputs.gradient,
+                                    run_.outputs.hessian_diagonal, run_.outputs.probabilities};
+    T* const outputs[] = {At(wanted[0], begin), run_.ElementOf(wanted[1], begin),
+                          run_.ElementOf(wanted[2], begin), run_.ElementOf(wanted[3], begin)};
+    T* columns[4];
+    for (size_t n = 0; n < 4; ++n) {
+      columns[n] = wanted[n].empty() ? nullptr : results.data() + n * kBlock;
+    }
+    elements.losses = columns[0];
+    elements.gradient = columns[1];
+    elements.hessian = columns[2];
+    elements.probabilities = columns[3];
+    kernel(elements, run_.spec.parameters);
+    for (int64_t i = 0; i < size; ++i) {
+      if (run_.labels.CountHardTargets(begin + i, 1) == 0) continue;
+      for (size_t n = 0; n < 4; ++n) {
+        if (columns[n] != nullptr) outputs[n][i] = columns[n][i];
+      }
+      if (run_.records.wanted()) Record(begin, i);
+    }
+  }
+
+ private:
+  T* Column(int64_t index) { return columns_.data() + index * kBlock; }
+
+  BinaryElements<T> Inputs(int64_t begin, int64_t size) {
     BinaryElements<T> elements;
-    elements.logits = run_.LogitsAt(begin);
+    elements.logits = run_.ElementOf(run_.logits, begin);
     elements.count = size;
     elements.sign = Column(0);
     elements.curvature = CurvatureOf(run_.options);
@@ -54,20 +95,12 @@ class BinaryBlock {
       elements.gradient_scale = Column(3);
       elements.hessian_scale = Column(4);
     }
-    elements.losses = At(run_.outputs.losses, begin);
-    elements.gradient = At(run_.outputs.gradient, begin);
-    elements.hessian = At(run_.outputs.hessian_diagonal, begin);
-    elements.probabilities = At(run_.outputs.probabilities, begin);
     if (run_.records.wanted()) {
       elements.true_probability = Column(5);
       elements.true_gradient = Column(6);
     }
-    kernel(elements, run_.spec.parameters);
-    if (run_.records.wanted()) Record(begin, size);
+    return elements;
   }
-
- private:
-  T* Column(int64_t index) { return columns_.data() + index * kBlock; }
 
   struct Scales {
     double sample_weight, gradient, hessian;
@@ -81,7 +114,7 @@ class BinaryBlock {
 
   // Set when no element differs from the others in anything but its logit and its label.
   static std::optional<kernels::ElementFactors<T>> UniformFactors(const Run<T>& run) {
-    if (!run.labels.all_binary() || !run.batch.sample_weights.empty() ||
+    if (!run.labels.ignores_none() || !run.batch.sample_weights.empty() ||
         !run.batch.upstream_gradient.empty()) {
       return std::nullopt;
     }
@@ -98,12 +131,34 @@ class BinaryBlock {
         static_cast<T>(scales.hessian)};
   }
 
-  // Labels are 0 or 1 here, so their low halves are all of them; those convert in registers.
   void FillSigns(int64_t begin, int64_t size) {
-    const int64_t* const labels = run_.labels.binary().data() + begin;
     T* const signs = Column(0);
-    for (int64_t i = 0; i < size; ++i) {
-      signs[i] = static_cast<T>(2 * static_cast<int32_t>(labels[i]) - 1);
+    const ElementLabels& labels = run_.labels;
+    if (labels.has_class_ids()) {
+      FillSignsOfIds(begin, size);
+    } else if (!labels.binary().empty()) {
+      // Labels are 0 or 1 here, so their low halves are all of them; those convert in registers.
+      const int64_t* const binary = labels.binary().data() + begin;
+      for (int64_t i = 0; i < size; ++i) {
+        signs[i] = static_cast<T>(2 * static_cast<int32_t>(binary[i]) - 1);
+      }
+    } else {
+      labels.VisitTargets([&](auto targets) {
+        const auto* const t = targets.data() + begin;
+        for (int64_t i = 0; i < size; ++i) signs[i] = t[i] == 1 ? T(1) : T(-1);
+      });
+    }
+  }
+
+  void FillSignsOfIds(int64_t begin, int64_t size) {
+    T* const signs = Column(0);
+    std::fill(signs, signs + size, T(-1));
+    const int64_t classes = run_.batch.classes;
+    const int64_t end = begin + size;
+    for (int64_t row = begin / classes; row * classes < end; ++row) {
+      const int64_t id = run_.labels.class_id(row);
+      const int64_t element = row * classes + id;
+      if (id < classes && element >= begin && element < end) signs[element - begin] = T(1);
     }
   }
 
@@ -121,16 +176,15 @@ class BinaryBlock {
     });
   }
 
-  void Record(int64_t begin, int64_t size) {
-    for (int64_t i = 0; i < size; ++i) {
-      const auto sample = static_cast<size_t>(begin + i);
-      const auto p = static_cast<double>(Column(5)[i]);
-      const auto g = static_cast<double>(Column(6)[i]);
-      run_.records.true_probability[sample] = p;
-      const double weight = LossWeight(i);
-      run_.records.gradient_l1[sample] = weight == 0 ? 0 : weight * std::abs(g);
-      run_.records.vanishing[sample] = Vanishes(p, g) ? 1 : 0;
-    }
+  // Element i of the block at `begin`.
+  void Record(int64_t begin, int64_t i) {
+    const auto sample = static_cast<size_t>(begin + i);
+    const auto p = static_cast<double>(Column(5)[i]);
+    const auto g = static_cast<double>(Column(6)[i]);
+    run_.records.true_probability[sample] = p;
+    const double weight = LossWeight(i);
+    run_.records.gradient_l1[sample] = weight == 0 ? 0 : weight * std::abs(g);
+    run_.records.vanishing[sample] = Vanishes(p, g) ? 1 : 0;
   }
 
   // Element i's weight times its sample weight; the gradient of a weight of 0 is 0.
@@ -183,9 +237,10 @@ class DenseBlock {
   void FillColumns(int64_t begin, int64_t size) {
     std::fill(columns_.begin(), columns_.end(), 0.0);
     const double smoothing = run_.spec.label_smoothing;
+    const T* const logits = run_.ElementOf(run_.logits, begin);
     ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const double t = run_.labels.ignored(row, k) ? 0 : run_.labels.target(row, k);
-      Column(0)[i] = static_cast<double>(run_.LogitsAt(begin)[i]);
+      Column(0)[i] = static_cast<double>(logits[i]);
       true_targets()[i] = t;
       Column(3)[i] = (1 - smoothing) * t + smoothing / 2;
     });
@@ -237,13 +292,15 @@ class DenseBlock {
         return factor == 0 ? T(0) : static_cast<T>(value * factor);
       };
       run_.outputs.losses[sample] = scaled(Column(5)[i], s);
-      if (T* out = At(run_.outputs.gradient, begin)) out[i] = scaled(Column(6)[i], gradient_scale);
-      if (T* out = At(run_.outputs.hessian_diagonal, begin)) {
+      if (T* out = run_.ElementOf(run_.outputs.gradient, begin))
+        out[i] = scaled(Column(6)[i], gradient_scale);
+      if (T* out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
         const double h = Column(7)[i];
         out[i] =
             positive ? std::max(scaled(std::abs(h), scale), T(kHessianFloor)) : scaled(h, scale);
       }
-      if (T* out = At(run_.outputs.probabilities, begin)) out[i] = static_cast<T>(Column(8)[i]);
+      if (T* out = run_.ElementOf(run_.outputs.probabilities, begin))
+        out[i] = static_cast<T>(Column(8)[i]);
     }
   }
 
@@ -283,6 +340,26 @@ auto BinaryKernelOf(const kernels::FormKernels& kernels) {
   }
 }
 
+// Where elements labelled softly and hard meet, each is computed by the path of its own kind, so
+// that its bits do not depend on its neighbours.
+template <typename T, class Kernel>
+void ComputeTargets(const Run<T>& run, int64_t begin, int64_t end, Kernel binary_kernel,
+                    void (*dense_kernel)(const DenseElements&, const FormParameters&)) {
+  BinaryBlock<T> binary(run);
+  std::optional<DenseBlock<T>> dense;
+  for (int64_t i = begin; i < end; i += kBlock) {
+    const int64_t size = std::min(kBlock, end - i);
+    const int64_t hard = run.labels.CountHardTargets(i, size);
+    if (hard == size) {
+      binary.Compute(i, size, binary_kernel);
+      continue;
+    }
+    if (!dense) dense.emplace(run);
+    dense->Compute(i, size, dense_kernel);
+    if (hard > 0) binary.ComputeHard(i, size, binary_kernel);
+  }
+}
+
 template <class Block, class Kernel>
 void ComputeBlocks(Block block, int64_t begin, int64_t end, Kernel kernel) {
   for (int64_t i = begin; i < end; i += kBlock) {
@@ -299,10 +376,12 @@ void ComputeSigmoidRows(const Run<T>& run, int64_t begin_row, int64_t end_row) {
   const int64_t end = end_row * run.batch.classes;
   const auto binary_kernel = BinaryKernelOf<T>(kernels);
   const bool plain = run.spec.label_smoothing == 0 && run.transform.identity();
-  if (plain && binary_kernel != nullptr && run.labels.hard()) {
+  if (!plain || binary_kernel == nullptr) {
+    ComputeBlocks(DenseBlock<T>(run), begin, end, kernels.dense_elements);
+  } else if (run.labels.hard()) {
     ComputeBlocks(BinaryBlock<T>(run), begin, end, binary_kernel);
   } else {
-    ComputeBlocks(DenseBlock<T>(run), begin, end, kernels.dense_elements);
+    ComputeTargets(run, begin, end, binary_kernel, kernels.dense_elements);
   }
 }
 

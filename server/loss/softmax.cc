@@ -13,80 +13,130 @@ namespace {
 using kernels::ClassIdRows;
 using kernels::DenseRow;
 
+// What a thread's kernels work in: kept from block to block, so that no block pays for fresh pages.
+template <typename T>
+T* RowWorkspace(int64_t class_count) {
+  thread_local std::vector<T> workspace;
+  const auto size = static_cast<size_t>(kernels::RowWorkspaceSize(class_count));
+  if (workspace.size() < size) workspace.resize(size);
+  return workspace.data();
+}
+
 // Rows with one true class and no smoothing: straight from the request's logits to the outputs.
 template <typename T>
 class ClassIdBlock {
  public:
   ClassIdBlock(const Run<T>& run, int64_t begin, int64_t end)
-      : run_(run), begin_(begin), size_(end - begin), columns_(static_cast<size_t>(6 * size_)) {
-    ids_.resize(static_cast<size_t>(size_));
-  }
+      : run_(run),
+        begin_(begin),
+        size_(end - begin),
+        strided_(run.layout == MatrixLayout::kStrided),
+        uniform_(run.terms.weights().empty() && run.batch.sample_weights.empty() &&
+                 run.batch.upstream_gradient.empty() &&
+                 run.labels.CountIgnoredIds(begin, end) == 0) {}
 
   void Compute(void (*kernel)(const ClassIdRows<T>&, const FormParameters&)) {
     ClassIdRows<T> rows = Inputs();
     BindOutputs(rows);
     kernel(rows, run_.spec.parameters);
-    if (run_.records.wanted()) Record();
+    if (run_.records.wanted()) Record(rows);
   }
 
  private:
-  double* Column(int64_t index) { return columns_.data() + index * size_; }
-
   ClassIdRows<T> Inputs() {
     ClassIdRows<T> rows;
-    rows.logits = run_.LogitsAt(begin_ * run_.batch.classes);
     rows.row_count = size_;
     rows.class_count = run_.batch.classes;
     rows.curvature = CurvatureOf(run_.options);
-    for (int64_t i = 0; i < size_; ++i) {
-      const int64_t row = begin_ + i;
-      const bool ignored = run_.labels.ignored(row, 0);
-      const int64_t id = ignored ? 0 : run_.labels.class_id(row);
-      const double s = run_.batch.sample_weights[row];
-      const double scale = s * run_.batch.upstream_gradient[row] * run_.derivative_scale;
-      ids_[static_cast<size_t>(i)] = id;
-      Column(0)[i] = ignored ? 0 : run_.terms.weight(id);
-      Column(1)[i] = s;
-      Column(2)[i] = scale * run_.options.gradient_scale;
-      Column(3)[i] = scale;
+    rows.workspace = RowWorkspace<T>(run_.batch.classes);
+    rows.stores = run_.stores;
+    if (uniform_) {
+      rows.class_ids = run_.labels.class_ids().data() + begin_;
+      rows.factors = {1, 1, run_.derivative_scale * run_.options.gradient_scale,
+                      run_.derivative_scale};
+    } else {
+      FillColumns(rows);
     }
-    rows.class_ids = ids_.data();
-    rows.class_weight = Column(0);
-    rows.sample_weight = Column(1);
-    rows.gradient_scale = Column(2);
-    rows.hessian_scale = Column(3);
     return rows;
   }
 
+  void FillColumns(ClassIdRows<T>& rows) {
+    const auto size = static_cast<size_t>(size_);
+    ids_.resize(size);
+    for (auto* column : {&class_weight_, &sample_weight_, &gradient_scale_, &hessian_scale_}) {
+      column->resize(size);
+    }
+    for (size_t i = 0; i < size; ++i) {
+      const int64_t row = begin_ + static_cast<int64_t>(i);
+      const bool ignored = run_.labels.ignored(row, 0);
+      const double s = run_.batch.sample_weights[row];
+      const double scale = s * run_.batch.upstream_gradient[row] * run_.derivative_scale;
+      ids_[i] = ignored ? 0 : run_.labels.class_id(row);
+      class_weight_[i] = ignored ? 0 : run_.terms.weight(ids_[i]);
+      sample_weight_[i] = s;
+      gradient_scale_[i] = scale * run_.options.gradient_scale;
+      hessian_scale_[i] = scale;
+    }
+    rows.class_ids = ids_.data();
+    rows.class_weight = class_weight_.data();
+    rows.sample_weight = sample_weight_.data();
+    rows.gradient_scale = gradient_scale_.data();
+    rows.hessian_scale = hessian_scale_.data();
+  }
+
+  // Entry (row, 0) of a matrix.
+  template <typename U>
+  U* MatrixAt(absl::Span<U> matrix) const {
+    const int64_t inner = run_.batch.inner;
+    if (!strided_) return run_.RowOf(matrix, begin_);
+    return At(matrix, begin_ / inner * inner * run_.batch.classes + begin_ % inner);
+  }
+
+  void BindMatrices(ClassIdRows<T>& rows) {
+    if (strided_) rows.class_stride = run_.batch.inner;
+    rows.logits = MatrixAt(run_.logits);
+    rows.gradient = MatrixAt(run_.outputs.gradient);
+    rows.hessian = MatrixAt(run_.outputs.hessian_diagonal);
+    rows.probabilities = MatrixAt(run_.outputs.probabilities);
+  }
+
   void BindOutputs(ClassIdRows<T>& rows) {
-    const int64_t first = begin_ * run_.batch.classes;
+    BindMatrices(rows);
     rows.losses = At(run_.outputs.losses, begin_);
-    rows.gradient = At(run_.outputs.gradient, first);
-    rows.hessian = At(run_.outputs.hessian_diagonal, first);
-    rows.probabilities = At(run_.outputs.probabilities, first);
     rows.log_sum_exp = At(run_.outputs.log_sum_exp, begin_);
     if (run_.records.wanted()) {
-      rows.true_probability = Column(4);
-      rows.true_gradient = Column(5);
+      true_probability_.resize(static_cast<size_t>(size_));
+      true_gradient_.resize(static_cast<size_t>(size_));
+      rows.true_probability = true_probability_.data();
+      rows.true_gradient = true_gradient_.data();
     }
   }
 
-  void Record() {
+  void Record(const ClassIdRows<T>& rows) {
     for (int64_t i = 0; i < size_; ++i) {
       const auto row = static_cast<size_t>(begin_ + i);
-      const double weight = Column(0)[i] * Column(1)[i];
-      run_.records.true_probability[row] = Column(4)[i];
+      const double p = rows.true_probability[i];
+      const double g = rows.true_gradient[i];
+      const double weight = uniform_ ? 1 : rows.class_weight[i] * rows.sample_weight[i];
+      run_.records.true_probability[row] = p;
       // The others' |g_j| add up to the true class's.
-      run_.records.gradient_l1[row] = weight == 0 ? 0 : 2 * weight * std::abs(Column(5)[i]);
-      run_.records.vanishing[row] = Vanishes(Column(4)[i], Column(5)[i]) ? 1 : 0;
+      run_.records.gradient_l1[row] = weight == 0 ? 0 : 2 * weight * std::abs(g);
+      run_.records.vanishing[row] = Vanishes(p, g) ? 1 : 0;
     }
   }
 
   const Run<T>& run_;
   int64_t begin_;
   int64_t size_;
-  std::vector<double> columns_;
+  bool strided_;
+  bool uniform_;  // rows differ in nothing but their logits and their class
   std::vector<int64_t> ids_;
+  std::vector<double> class_weight_;
+  std::vector<double> sample_weight_;
+  std::vector<double> gradient_scale_;
+  std::vector<double> hessian_scale_;
+  std::vector<double> true_probability_;
+  std::vector<double> true_gradient_;
 };
 
 // Rows with a target per class, one at a time in double.
@@ -129,7 +179,7 @@ class DenseBlock {
 
   void LoadLogits(int64_t index) {
     double* const logits = Array(0);
-    const T* const in = run_.LogitsAt(index * classes_);
+    const T* const in = run_.RowOf(run_.logits, index);
     for (int64_t k = 0; k < classes_; ++k) logits[k] = static_cast<double>(in[k]);
     std::fill(logits + classes_, logits + padded_, -std::numeric_limits<double>::infinity());
   }
@@ -217,12 +267,12 @@ class DenseBlock {
     const double scale = s * run_.batch.upstream_gradient[index] * run_.derivative_scale;
     const auto row = static_cast<size_t>(index);
     run_.outputs.losses[row] = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
-    const int64_t first = index * classes_;
-    if (T* out = At(run_.outputs.gradient, first)) {
+    if (T* out = run_.RowOf(run_.outputs.gradient, index)) {
       WriteScaled(row_.gradient, scale * run_.options.gradient_scale, out);
     }
-    if (T* out = At(run_.outputs.hessian_diagonal, first)) WriteHessian(scale, out);
-    if (T* out = At(run_.outputs.probabilities, first)) WriteScaled(row_.probabilities, 1, out);
+    if (T* out = run_.RowOf(run_.outputs.hessian_diagonal, index)) WriteHessian(scale, out);
+    if (T* out = run_.RowOf(run_.outputs.probabilities, index))
+      WriteScaled(row_.probabilities, 1, out);
     if (!run_.outputs.log_sum_exp.empty()) {
       run_.outputs.log_sum_exp[row] = static_cast<T>(row_.log_sum_exp);
     }
@@ -286,22 +336,45 @@ auto ClassIdKernelOf(const kernels::FormKernels& kernels) {
   }
 }
 
+// The kernel of rows with one true class, or null when the batch or the loss asks for more than it
+// does.
+template <typename T>
+auto FastKernelOf(const Run<T>& run) -> decltype(ClassIdKernelOf<T>(KernelsOf(*run.spec.form))) {
+  const bool plain =
+      run.spec.label_smoothing == 0 && run.spec.z_loss == 0 && run.transform.identity();
+  if (!plain || !run.labels.has_class_ids()) return nullptr;
+  return ClassIdKernelOf<T>(KernelsOf(*run.spec.form));
+}
+
 }  // namespace
 
 template <typename T>
-void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
-  const kernels::FormKernels& kernels = KernelsOf(*run.spec.form);
-  const auto class_id_kernel = ClassIdKernelOf<T>(kernels);
-  const bool plain =
-      run.spec.label_smoothing == 0 && run.spec.z_loss == 0 && run.transform.identity();
-  if (plain && class_id_kernel != nullptr && run.labels.has_class_ids()) {
-    ClassIdBlock<T>(run, begin, end).Compute(class_id_kernel);
-    return;
-  }
-  DenseBlock<T> block(run);
-  for (int64_t row = begin; row < end; ++row) block.Compute(row, kernels.dense_row);
+bool ComputesStridedSoftmax(const Run<T>& run) {
+  return run.batch.classes <= kernels::kMaxStridedClasses && FastKernelOf(run) != nullptr;
 }
 
+template <typename T>
+void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
+  const auto fast_kernel = FastKernelOf(run);
+  if (fast_kernel == nullptr) {
+    DenseBlock<T> block(run);
+    const auto kernel = KernelsOf(*run.spec.form).dense_row;
+    for (int64_t row = begin; row < end; ++row) block.Compute(row, kernel);
+  } else if (run.layout == MatrixLayout::kRows) {
+    ClassIdBlock<T>(run, begin, end).Compute(fast_kernel);
+  } else {
+    // Rows are next to each other as far as the end of their entry of axis 0.
+    const int64_t inner = run.batch.inner;
+    for (int64_t row = begin; row < end;) {
+      const int64_t stop = std::min(end, (row / inner + 1) * inner);
+      ClassIdBlock<T>(run, row, stop).Compute(fast_kernel);
+      row = stop;
+    }
+  }
+}
+
+template bool ComputesStridedSoftmax(const Run<float>&);
+template bool ComputesStridedSoftmax(const Run<double>&);
 template void ComputeSoftmaxRows(const Run<float>&, int64_t, int64_t);
 template void ComputeSoftmaxRows(const Run<double>&, int64_t, int64_t);
 

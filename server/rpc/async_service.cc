@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/call_count.h"
-#include "server/rpc/completion_tag.h"
+#include "server/rpc/event_queue.h"
 #include "server/rpc/open_streams.h"
 #include "server/rpc/raw_service.h"
 #include "server/rpc/served_call.h"
@@ -44,7 +44,9 @@ class AsyncService::State {
 
   void Register(grpc::ServerBuilder& builder) {
     builder.RegisterService(&service_);
-    for (int i = 0; i < kQueues; ++i) queues_.push_back(builder.AddCompletionQueue());
+    for (int i = 0; i < kQueues; ++i) {
+      queues_.push_back(std::make_unique<EventQueue>(builder.AddCompletionQueue()));
+    }
   }
 
   void Start() {
@@ -54,7 +56,7 @@ class AsyncService::State {
           method.await(method, *queue, environment_);
         }
       }
-      threads_.emplace_back([&queue = *queue] { DeliverEvents(queue); });
+      threads_.emplace_back([&queue = *queue] { queue.DeliverEvents(); });
     }
   }
 
@@ -69,11 +71,11 @@ class AsyncService::State {
   void Stop() {
     // A call that is being computed still needs its queue to end on.
     calls_.WaitForNone(absl::InfiniteFuture());
-    for (const auto& queue : queues_) queue->Shutdown();
+    for (const auto& queue : queues_) queue->queue().Shutdown();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
     // A queue must be empty when it goes, also the one of a server that never started.
-    for (const auto& queue : queues_) DeliverEvents(*queue);
+    for (const auto& queue : queues_) queue->DeliverEvents();
   }
 
  private:
@@ -85,19 +87,13 @@ class AsyncService::State {
                         method.index(), std::move(answer), await});
   }
 
-  static void DeliverEvents(grpc::ServerCompletionQueue& queue) {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
-  }
-
   CallCount calls_;
   Admission admission_;
   OpenStreams streams_;
   const CallErrorObserver on_error_;
   RawService service_;
   std::vector<ServedMethod> methods_;
-  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::vector<std::unique_ptr<EventQueue>> queues_;
   // Last, so that they end first.
   WorkerPool workers_;
   std::vector<std::thread> threads_;

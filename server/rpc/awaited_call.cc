@@ -5,7 +5,7 @@
 
 namespace lossd::rpc {
 
-AwaitedCall::AwaitedCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
                          const CallEnvironment& environment)
     : method_(method), queue_(queue), environment_(environment), stream_(&context_) {
   environment_.calls->Add();
@@ -13,7 +13,8 @@ AwaitedCall::AwaitedCall(const ServedMethod& method, grpc::ServerCompletionQueue
 }
 
 void AwaitedCall::AwaitArrival() {
-  environment_.service->RequestCall(method_.index, context_, stream_, queue_, &arrival_tag_);
+  environment_.service->RequestCall(method_.index, context_, stream_, queue_.queue(),
+                                    &arrival_tag_);
 }
 
 void AwaitedCall::OnArrival(bool ok) {

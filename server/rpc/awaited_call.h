@@ -10,12 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "grpcpp/completion_queue.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/call_count.h"
 #include "server/rpc/completion_tag.h"
+#include "server/rpc/event_queue.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/open_streams.h"
 #include "server/rpc/raw_service.h"
@@ -38,7 +38,7 @@ struct ServedMethod {
   int index = 0;       // RawService's
   UnaryMethod answer;  // of a call's only message, or of each
   // Waits for a call of `method` on `queue`. When one arrives, another takes its place in waiting.
-  void (*await)(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+  void (*await)(const ServedMethod& method, EventQueue& queue,
                 const CallEnvironment& environment) = nullptr;
 };
 
@@ -61,8 +61,7 @@ class AwaitedCall {
   AwaitedCall& operator=(const AwaitedCall&) = delete;
 
  protected:
-  AwaitedCall(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
-              const CallEnvironment& environment);
+  AwaitedCall(const ServedMethod& method, EventQueue& queue, const CallEnvironment& environment);
   virtual ~AwaitedCall() = default;
 
   void AwaitArrival();
@@ -88,6 +87,8 @@ class AwaitedCall {
 
   const CallEnvironment& environment() const { return environment_; }
   RawStream& stream() { return stream_; }
+  // Its events are this call's.
+  EventQueue& queue() { return queue_; }
 
  private:
   void OnArrival(bool ok);
@@ -95,7 +96,7 @@ class AwaitedCall {
   bool DeadlinePassed() const;
 
   const ServedMethod& method_;
-  grpc::ServerCompletionQueue& queue_;
+  EventQueue& queue_;
   const CallEnvironment& environment_;
 
   grpc::ServerContext context_;

@@ -106,10 +106,8 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorag
   auto values = ReadFloats(*tensor, "logits", pool, violations);
   if (!layout || !values) return std::nullopt;
 
-  FloatArray rows = std::visit(
-      [&](auto array) -> FloatArray { return MoveClassesLast(*layout, std::move(array)); },
-      *std::move(values));
-  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), std::move(rows), nullptr};
+  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), *std::move(values),
+                       nullptr};
 }
 
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
@@ -150,6 +148,7 @@ loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) 
   batch.logit_reader = logits.reader.get();
   batch.rows = logits.layout.rows;
   batch.classes = logits.layout.classes;
+  if (logits.layout.moves_classes()) batch.inner = logits.layout.inner;
   batch.labels = ViewOf(samples.labels);
   batch.sample_weights = ViewOf(samples.sample_weights);
   batch.upstream_gradient = ViewOf(samples.upstream_gradient);

@@ -37,7 +37,7 @@ struct DecodedLogits {
   LogitsLayout layout;
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent; never UNSPECIFIED once decoded
   TensorStyle style = TensorStyle::kData;
-  FloatArray values;  // [rows, classes]; empty where there is a reader
+  FloatArray values;  // in the layout that they were sent in; empty where there is a reader
   std::unique_ptr<loss::LogitReader> reader;
 };
 

@@ -27,12 +27,17 @@ class TensorWriter {
   TensorWriter(const DecodedLogits& logits, BufferPool& pool, ComputeAnswer& answer)
       : logits_(logits), pool_(pool), answer_(answer) {}
 
-  // An array of the logits' shape.
+  // An array of the logits' shape and in their layout.
   void WriteLogitsShaped(FloatArray array, v1::DataType type, int field) {
+    Write(std::move(array), logits_.layout.shape, type, field);
+  }
+
+  // An array with one element per sample of sigmoid, [rows, classes].
+  void WriteElements(FloatArray array, int field) {
     FloatArray moved = std::visit(
         [this](auto a) -> FloatArray { return MoveClassesBack(logits_.layout, std::move(a)); },
         std::move(array));
-    Write(std::move(moved), logits_.layout.shape, type, field);
+    Write(std::move(moved), logits_.layout.shape, ComputedType(logits_.type), field);
   }
 
   // An array with one element per row.
@@ -89,7 +94,7 @@ void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& wr
     if (call.spec.activation == loss::Activation::kSoftmax) {
       writer.WriteRows(std::move(arrays.losses), Response::kLossesFieldNumber);
     } else {
-      writer.WriteLogitsShaped(std::move(arrays.losses), computed, Response::kLossesFieldNumber);
+      writer.WriteElements(std::move(arrays.losses), Response::kLossesFieldNumber);
     }
   }
   if (outputs.gradient) {

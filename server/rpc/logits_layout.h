@@ -22,8 +22,8 @@ struct LogitsLayout {
   int64_t classes = 1;
   int64_t inner = 1;  // rows of one entry of axis 0: d1 · d2 · …
 
-  // True when the classes do not stand last, so that arrays of the logits' shape are transposed on
-  // the way in and on the way out.
+  // True when the classes do not stand last: the core then knows matrices as [N, classes, inner],
+  // and what it has in the order of [rows, classes], targets and losses of sigmoid, is transposed.
   bool moves_classes() const { return class_axis && *class_axis + 1 != shape.size(); }
 
   // Entries of a class vector: C, and {negative, positive} for [N] logits.

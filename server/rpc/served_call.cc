@@ -6,7 +6,7 @@
 
 namespace lossd::rpc {
 
-void ServedCall::Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+void ServedCall::Await(const ServedMethod& method, EventQueue& queue,
                        const CallEnvironment& environment) {
   (new ServedCall(method, queue, environment))->AwaitArrival();
 }

@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpcpp/completion_queue.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/awaited_call.h"
 #include "server/rpc/completion_tag.h"
+#include "server/rpc/event_queue.h"
 
 namespace lossd::rpc {
 
@@ -16,7 +16,7 @@ namespace lossd::rpc {
 // large ones on the workers, so that they do not hold up the small.
 class ServedCall final : public AwaitedCall {
  public:
-  static void Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+  static void Await(const ServedMethod& method, EventQueue& queue,
                     const CallEnvironment& environment);
 
  private:

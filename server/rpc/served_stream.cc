@@ -7,7 +7,7 @@
 
 namespace lossd::rpc {
 
-void ServedStream::Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
                          const CallEnvironment& environment) {
   (new ServedStream(method, queue, environment))->AwaitArrival();
 }
@@ -38,6 +38,8 @@ void ServedStream::OnRead(bool ok) {
       end_ = absl::OkStatus();
     } else if (takes_requests_) {
       has_request_ = true;
+      // It came before the answer to the one before it was out: more may be at hand.
+      if (!batches_.empty()) HoldAnswers();
     } else {
       request_.Clear();
     }
@@ -50,8 +52,16 @@ void ServedStream::OnWritten(bool) {
   {
     const absl::MutexLock lock(&mutex_);
     writing_ = false;
-    environment().admission->ReturnBytes(batches_.front().admitted_bytes);
-    batches_.pop_front();
+    RemoveOldest();
+  }
+  Advance();
+  LetGo();
+}
+
+void ServedStream::OnQueueIdle(bool) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    holds_answers_ = false;
   }
   Advance();
   LetGo();
@@ -59,7 +69,8 @@ void ServedStream::OnWritten(bool) {
 
 void ServedStream::OnFinished(bool) { LetGo(); }
 
-// If the call was cancelled, its operations fail, and with them the stream comes to its end.
+// If the call was cancelled, its operations fail, and with those events the stream comes to its
+// end.
 void ServedStream::OnDone() { LetGo(); }
 
 void ServedStream::StopTaking(absl::Status end) {
@@ -76,12 +87,41 @@ void ServedStream::Advance() {
 ServedStream::Batch* ServedStream::StartWhatCanBe() {
   const absl::MutexLock lock(&mutex_);
   if (finishing_) return nullptr;
-  if (!writing_ && !batches_.empty() && batches_.front().answered) Write();
+  if (Cancelled()) Abandon();
+  if (CanWrite()) Write();
   Batch* small = has_request_ ? TakeRequest() : nullptr;
-  const auto window = static_cast<size_t>(environment().max_stream_window);
-  if (takes_requests_ && !reading_ && !has_request_ && batches_.size() < window) Read();
+  if (takes_requests_ && !reading_ && !has_request_ && !WindowIsFull()) Read();
   if (!takes_requests_ && !has_request_ && batches_.empty()) Finish();
   return small;
+}
+
+bool ServedStream::WindowIsFull() const {
+  return batches_.size() >= static_cast<size_t>(environment().max_stream_window);
+}
+
+bool ServedStream::CanWrite() const {
+  if (writing_ || batches_.empty() || !batches_.front().answered) return false;
+  return !holds_answers_ || WindowIsFull();
+}
+
+void ServedStream::RemoveOldest() {
+  environment().admission->ReturnBytes(batches_.front().admitted_bytes);
+  batches_.pop_front();
+}
+
+void ServedStream::Abandon() {
+  takes_requests_ = false;
+  end_ = absl::CancelledError("the call was cancelled");
+  if (has_request_) request_.Clear();
+  has_request_ = false;
+  while (!writing_ && !batches_.empty() && batches_.front().answered) RemoveOldest();
+}
+
+void ServedStream::HoldAnswers() {
+  if (holds_answers_) return;
+  holds_answers_ = true;
+  Hold();
+  queue().WhenIdle(idle_tag_);
 }
 
 ServedStream::Batch* ServedStream::TakeRequest() {
@@ -136,16 +176,13 @@ void ServedStream::Compute(Batch& batch) {
   // Answering may free the request.
   const uint64_t sequence = SequenceOf(batch.bytes);
   auto answer = batch.refused.ok() ? Answer(batch.bytes) : batch.refused;
-  if (!answer.ok()) answer = ErrorAnswer(sequence, answer.status());
+  if (!answer.ok()) {
+    // What ends with the call is reported with it.
+    answer = StreamError(sequence, Cancelled() ? answer.status() : Report(answer.status()));
+  }
   batch.bytes.Swap(&*answer);
   const absl::MutexLock lock(&mutex_);
   batch.answered = true;
-}
-
-grpc::ByteBuffer ServedStream::ErrorAnswer(uint64_t sequence, absl::Status error) {
-  // All batches of a cancelled call end so; one line of the log says it.
-  const bool known = absl::IsCancelled(error) && cancellation_reported_.exchange(true);
-  return StreamError(sequence, known ? error : Report(std::move(error)));
 }
 
 void ServedStream::LetGo() {

@@ -8,10 +8,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "grpcpp/completion_queue.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/awaited_call.h"
 #include "server/rpc/completion_tag.h"
+#include "server/rpc/event_queue.h"
 #include "server/rpc/open_streams.h"
 
 namespace lossd::rpc {
@@ -27,13 +27,14 @@ namespace lossd::rpc {
 // is, and not held back until other clients make room: those may be waiting for this one.
 //
 // Small batches are computed on the queue's thread, at once; large ones on the workers, side by
-// side.
+// side. Small answers that follow each other closely go out together: a system call and a packet
+// for each would cost about as much as it takes to compute it.
 //
 // A server that drains lets the stream answer what it has read, then ends it with UNAVAILABLE. The
 // client sees by the answers which batches to send to another server.
 class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
  public:
-  static void Await(const ServedMethod& method, grpc::ServerCompletionQueue& queue,
+  static void Await(const ServedMethod& method, EventQueue& queue,
                     const CallEnvironment& environment);
 
  private:
@@ -57,14 +58,23 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void OnRead(bool ok);
   void OnWritten(bool ok);
   void OnFinished(bool ok);
+  void OnQueueIdle(bool ok);
 
   // Goes on with whatever can be done after an event: starts operations, schedules large batches
   // and computes small ones. Any thread.
   void Advance() ABSL_LOCKS_EXCLUDED(mutex_);
   // The same but for the small batch to compute next, which it returns; null when there is none.
   Batch* StartWhatCanBe() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool WindowIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes what was read, if its bytes are admitted or refused. A small batch is returned.
   Batch* TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes no requests and drops the answers: nobody waits for them.
+  void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Answers that are ready stay until the queue has no further event at hand. On its thread.
+  void HoldAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The oldest answer is to be written.
+  bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -72,7 +82,6 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
-  grpc::ByteBuffer ErrorAnswer(uint64_t sequence, absl::Status error);
 
   // Everything that will still touch the stream holds it: operations and workers. The last one
   // deletes it.
@@ -80,7 +89,6 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void LetGo();
 
   std::atomic<int> holders_ = 1;  // OnDone()
-  std::atomic<bool> cancellation_reported_ = false;
   absl::Mutex mutex_;
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or waiting to be taken
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
@@ -89,11 +97,13 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);  // in flight, the oldest first
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;       // the oldest's answer
   bool has_written_ ABSL_GUARDED_BY(mutex_) = false;
+  bool holds_answers_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 
   MemberTag<ServedStream, &ServedStream::OnRead> read_tag_{this};
   MemberTag<ServedStream, &ServedStream::OnWritten> written_tag_{this};
+  MemberTag<ServedStream, &ServedStream::OnQueueIdle> idle_tag_{this};
   MemberTag<ServedStream, &ServedStream::OnFinished> finished_tag_{this};
 };
 

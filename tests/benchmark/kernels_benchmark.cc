@@ -139,6 +139,7 @@ void MeasureCompute(benchmark::State& state, const Case& measured, int threads,
   batch.logits = absl::MakeConstSpan(arrays.logits);
   batch.rows = measured.shape.rows;
   batch.classes = measured.shape.classes;
+  batch.inner = measured.shape.inner;
   batch.labels = LabelsOf(measured, arrays);
   const LossSpec spec = SpecOf(measured);
   ComputeOptions options;
@@ -201,6 +202,16 @@ void RegisterSoftmax(ArraysHolder& holder) {
   }
 }
 
+// A segmentation network's: [8, 21, 512, 512], class_axis 1.
+void RegisterStrided(ArraysHolder& holder) {
+  constexpr int64_t kInner = int64_t{512} * 512;
+  const Shape shape = {8 * kInner, 21, kInner, "8x21x512x512"};
+  RegisterMemcpy(shape, holder);
+  for (const char* form : {"cross_entropy", "focal"}) {
+    RegisterCase({Activation::kSoftmax, form, LabelKind::kClassIds, shape}, holder);
+  }
+}
+
 void RegisterSigmoid(ArraysHolder& holder) {
   const Shape shape = Matrix(65536, 80);
   RegisterMemcpy(shape, holder);
@@ -231,6 +242,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   lossd::loss::ArraysHolder holder;
   lossd::loss::RegisterSoftmax(holder);
+  lossd::loss::RegisterStrided(holder);
   lossd::loss::RegisterSigmoid(holder);
   lossd::loss::RegisterCatalogue(holder);
   benchmark::RunSpecifiedBenchmarks();

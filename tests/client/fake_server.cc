@@ -1,5 +1,6 @@
 #include "tests/client/fake_server.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -98,6 +99,12 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
   response->set_non_finite_count(0);
 }
 
+void WaitUntilCancelled(const grpc::ServerContext& context) {
+  while (!context.IsCancelled()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 }  // namespace
 
 class FakeServer::Service : public v1::LossService::Service {
@@ -176,6 +183,7 @@ class FakeServer::Service : public v1::LossService::Service {
   // Called before there is a stream.
   void FailBatch(uint64_t sequence, const grpc::Status& error) { batch_errors_[sequence] = error; }
   void ShiftSequences(uint64_t shift) { sequence_shift_ = shift; }
+  void NeverAnswerBatches() { never_answer_batches_ = true; }
   void AnswerBehind(int batches) { behind_ = static_cast<size_t>(batches); }
   void EndStreamAt(uint64_t sequence, const grpc::Status& status) {
     stream_ends_[sequence] = status;
@@ -205,6 +213,10 @@ class FakeServer::Service : public v1::LossService::Service {
   using BatchStream = grpc::ServerReaderWriter<v1::ComputeStreamResponse, v1::ComputeStreamRequest>;
 
   grpc::Status AnswerBatches(grpc::ServerContext* context, BatchStream* stream) {
+    if (never_answer_batches_) {
+      WaitUntilCancelled(*context);
+      return grpc::Status::CANCELLED;
+    }
     std::deque<v1::ComputeStreamRequest> taken;
     v1::ComputeStreamRequest request;
     while (stream->Read(&request)) {
@@ -248,9 +260,7 @@ class FakeServer::Service : public v1::LossService::Service {
     call_.time_left = absl::FromChrono(context->deadline() - std::chrono::system_clock::now());
     if (never_answer_) {
       lock.unlock();
-      while (!context->IsCancelled()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+      WaitUntilCancelled(*context);
       return grpc::Status::CANCELLED;
     }
     if (!status_.ok()) {
@@ -272,6 +282,7 @@ class FakeServer::Service : public v1::LossService::Service {
   std::map<uint64_t, grpc::Status> stream_ends_;
   uint64_t sequence_shift_ = 0;
   size_t behind_ = 0;
+  std::atomic<bool> never_answer_batches_ = false;
   int ended_streams_ = 0;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;
@@ -297,6 +308,8 @@ void FakeServer::FailBatch(uint64_t sequence, const grpc::Status& error) {
 void FakeServer::ShiftSequences(uint64_t shift) { service_->ShiftSequences(shift); }
 
 void FakeServer::AnswerBehind(int batches) { service_->AnswerBehind(batches); }
+
+void FakeServer::NeverAnswerBatches() { service_->NeverAnswerBatches(); }
 
 void FakeServer::EndStreamAt(uint64_t sequence, const grpc::Status& status) {
   service_->EndStreamAt(sequence, status);

@@ -58,6 +58,8 @@ class FakeServer {
   // From here on, ComputeStream takes this many batches before it answers the first; the same
   // number of batches then stays unanswered until the client closes its side.
   void AnswerBehind(int batches);
+  // From here on, ComputeStream answers no batch.
+  void NeverAnswerBatches();
   // From here on, ComputeStream ends like this instead of taking the batch of this sequence.
   void EndStreamAt(uint64_t sequence, const grpc::Status& status);
 

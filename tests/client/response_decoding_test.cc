@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "client/src/compute_decoding.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"

@@ -73,6 +73,35 @@ TEST_F(StreamTest, AnswersBatchesInTheirOrder) {
   EXPECT_TRUE(stream.status().ok());
 }
 
+// As the README has it.
+TEST_F(StreamTest, OneThreadKeepsTheWindowFull) {
+  struct Batch {
+    xt::xarray<float> logits;
+    xt::xarray<int64_t> labels;
+  };
+  const size_t count = 20;
+  const std::vector<Batch> batches(count, {{{0.0f, 0.0f}}, {1}});
+  const absl::StatusOr<Client> client = MakeClient();
+  const LossSpec loss;
+  const ComputeOptions options;
+  absl::Status sent;
+  std::vector<absl::StatusOr<Result<float>>> results;
+
+  auto stream = client->OpenStream<float>();
+  const auto ahead = static_cast<size_t>(stream->window() - 1);
+  for (size_t i = 0; i < count + ahead; ++i) {
+    if (i < count) sent = stream->Send(batches[i].logits, batches[i].labels, loss, options);
+    if (i >= ahead) results.push_back(stream->Receive());
+  }
+
+  EXPECT_TRUE(sent.ok()) << sent;
+  ASSERT_EQ(results.size(), batches.size());
+  for (const auto& result : results) {
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->loss, std::log(2.0));
+  }
+}
+
 TEST_F(StreamTest, ComputesDoublesInDouble) {
   Stream<double> stream = Open<double>();
   const xt::xarray<double> logits = {{std::log(1.0 / 3.0), std::log(2.0 / 3.0)}};

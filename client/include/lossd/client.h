@@ -85,9 +85,9 @@ class Client {
   // the divisor of a mean is that of the whole batch. `loss_sum` and `weight_sum` are those of the
   // chunks, added in double in the order of the rows, so that they may differ from Compute's in the
   // last bits and are always the same for the same chunks; `loss` is `loss_sum` over that divisor.
-  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means
-  // agree with Compute's to about 2⁻⁵² for each chunk, shares of the gradient in float to 2⁻²²
-  // (where gradients do not underflow), because they come from the gradient that was sent back.
+  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means agree
+  // with Compute's as sums of doubles in another order do; shares of the gradient, which come from
+  // the gradient that was sent back, in float to 2⁻²², where it does not underflow.
   //
   // INVALID_ARGUMENT, by name and before anything is sent, for what needs the whole batch in one
   // request: mining; a scheme without counts beside other labels than softmax's integers;

@@ -1,6 +1,8 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
 
+#include <limits>
+
 #include "server/kernels/forms/point.h"
 
 namespace lossd::kernels {
@@ -19,9 +21,19 @@ struct Focal : FormTraits {
       {{{"gamma", 2, 0, kUnbounded, false, false,
          "focusing: how strongly easy samples are damped; 0 is cross entropy"}}}};
 
+  template <class F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    if (parameters[0] == 2) {
+      f(FormParameters{2});
+    } else {
+      f(parameters);
+    }
+  }
+
   template <class V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
-    return -MultiplyZeroWins(PowUnit(x.one_minus_p, parameters[0]), x.log_p);
+    // log p is finite wherever 1 - p is 0.
+    return -(PowUnit(x.one_minus_p, parameters[0]) * x.log_p);
   }
   template <class V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
@@ -36,6 +48,17 @@ struct Focal : FormTraits {
     const V gamma(static_cast<typename V::value_type>(parameters[0]));
     const V bracket = two * x.p + MultiplyZeroWins(x.p, Ratio(x)) * (gamma * x.p - one);
     return gamma * PowUnit(x.one_minus_p, parameters[0]) * bracket;
+  }
+
+  // phi' * c, without the division: -c^gamma (c - gamma p u)
+  static constexpr bool kHasLogitSlope = true;
+  template <class V>
+  static V LogitSlope(const Point<V>& x, const FormParameters& parameters) {
+    const V gamma(static_cast<typename V::value_type>(parameters[0]));
+    // p is 0 where log p is infinite, and their product then as well.
+    const V finite_log_p = MaxOf(V(std::numeric_limits<typename V::value_type>::lowest()), x.log_p);
+    const V modulation = xsimd::fms(gamma, V(x.p * finite_log_p), x.one_minus_p);
+    return PowUnit(x.one_minus_p, parameters[0]) * modulation;
   }
 
  private:

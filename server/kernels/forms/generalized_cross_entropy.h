@@ -25,12 +25,12 @@ struct GeneralizedCrossEntropy : FormTraits {
   template <class V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -xsimd::exp(q * x.log_p);
+    return -ExpNonPositive(V(q * x.log_p));
   }
   template <class V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -q * xsimd::exp(q * x.log_p) * x.one_minus_p;
+    return -q * ExpNonPositive(V(q * x.log_p)) * x.one_minus_p;
   }
 };
 

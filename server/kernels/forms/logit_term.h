@@ -21,25 +21,44 @@ struct LogitTerm {
   V second;
 };
 
-// The outcomes of a sigmoid, by exp(-|z|) so that neither 1 - p nor log p ever cancels.
+// What both outcomes of a sigmoid are made of, by exp(-|z|), so that neither 1 - p nor log p ever
+// cancels.
+template <class V>
+struct SigmoidParts {
+  using T = typename V::value_type;
+
+  explicit SigmoidParts(const V& z) {
+    const V e = ExpNonPositive(V(z | V(T(-0.0))));
+    const LogOnePlus<V> one_plus_e = LogOnePlusUnit(e);
+    larger = one_plus_e.inverse;
+    smaller = e * larger;
+    log1p_e = one_plus_e.log;
+  }
+
+  V larger;
+  V smaller;
+  V log1p_e;
+};
+
+// The outcome that a larger z makes likelier; its target is left to the caller.
+template <class V>
+Point<V> LikelierBy(const V& z, const SigmoidParts<V>& parts) {
+  Point<V> x;
+  x.p = SelectBySign(z, parts.smaller, parts.larger);
+  x.one_minus_p = SelectBySign(z, parts.larger, parts.smaller);
+  x.log_p = xsimd::min(z, V(typename V::value_type(0))) - parts.log1p_e;
+  return x;
+}
+
 template <class V>
 LogitPoint<V> Sigmoid(const V& z) {
-  using T = typename V::value_type;
-  const V zero(T(0));
-  const V one(T(1));
-  const V e = xsimd::exp(-xsimd::abs(z));
-  const V larger = one / (one + e);
-  const V smaller = e * larger;
-  const V log1p_e = xsimd::log1p(e);
-  const auto likely = z >= zero;
+  const SigmoidParts<V> parts(z);
   LogitPoint<V> x;
   x.logit = z;
-  x.yes.p = xsimd::select(likely, larger, smaller);
-  x.yes.one_minus_p = xsimd::select(likely, smaller, larger);
-  x.yes.log_p = xsimd::select(likely, zero, z) - log1p_e;
+  x.yes = LikelierBy(z, parts);
   x.no.p = x.yes.one_minus_p;
   x.no.one_minus_p = x.yes.p;
-  x.no.log_p = xsimd::select(likely, -z, zero) - log1p_e;
+  x.no.log_p = LikelierBy(V(-z), parts).log_p;
   return x;
 }
 

@@ -3,6 +3,7 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "server/kernels/exponential-inl.h"
 #include "server/kernels/form_info.h"
 
 namespace lossd::kernels {
@@ -47,9 +48,27 @@ struct FormTraits {
   static constexpr bool kAddsTargetEntropy = false;
   // Has a function Shift, evaluated at the row's largest class, for Point::shift.
   static constexpr bool kShifts = false;
+  // Has a function LogitSlope, phi'(u) * (1 - p) by a shorter way.
+  static constexpr bool kHasLogitSlope = false;
+  // Calls f with `parameters`; a form may do so with constants for values that are common, from
+  // which the compiler makes a loop of its own.
+  template <class F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    f(parameters);
+  }
   // Sigmoid: the terms of "no" (log of 1 - sigmoid) count as well as those of "yes".
   static constexpr bool kBothSides = true;
 };
+
+// The derivative of phi(log p) by the logit that raises p.
+template <class Form, class V>
+inline V SlopeByLogit(const Point<V>& x, const FormParameters& parameters) {
+  if constexpr (Form::kHasLogitSlope) {
+    return Form::LogitSlope(x, parameters);
+  } else {
+    return Form::Slope(x, parameters) * x.one_minus_p;
+  }
+}
 
 // x^exponent for x in [0, 1] and exponent >= 0; 0^0 = 1.
 template <class V>
@@ -60,7 +79,7 @@ inline V PowUnit(const V& x, double exponent) {
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;
   if (exponent == 3) return x * x * x;
-  return xsimd::exp(V(static_cast<T>(exponent)) * xsimd::log(x));
+  return ExpNonPositive(V(V(static_cast<T>(exponent)) * xsimd::log(x)));
 }
 
 // a * b where a is 0 also when b is infinite.

@@ -93,6 +93,8 @@ class HardRows {
     batch.class_ids = ids_.data();
     batch.class_weight = weights_.data();
     batch.sample_weight = batch.gradient_scale = batch.hessian_scale = scales_.data();
+    std::vector<T> workspace(static_cast<size_t>(RowWorkspaceSize(classes_)));
+    batch.workspace = workspace.data();
     batch.losses = Room(&out.losses, row_count);
     batch.gradient = Room(&out.gradient, elements);
     batch.hessian = Room(&out.hessian, elements);

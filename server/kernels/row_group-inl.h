@@ -1,0 +1,185 @@
+#ifndef LOSSD_SERVER_KERNELS_ROW_GROUP_INL_H_
+#define LOSSD_SERVER_KERNELS_ROW_GROUP_INL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "server/kernels/exponential-inl.h"
+#include "server/kernels/forms/point.h"
+#include "server/kernels/lanes-inl.h"
+
+namespace lossd::kernels {
+
+// The Hessian of one row, piece by piece:
+//   h_j = phi'' (delta_jt - p_j)^2 - phi' p_j (1 - p_j)
+template <typename T, class Arch>
+struct RowHessian {
+  using V = Batch<T, Arch>;
+
+  // `curvature` is phi'' (1 - p_t), `c` is 1 - p_t, `rest` and `p_max` are the row's.
+  RowHessian(Curvature mode, double scale, double slope, double curvature, double c, double p,
+             double rest, double p_max)
+      : floor(mode == Curvature::kPositive ? T(1e-16) : -kInfinity<T>) {
+    if (mode == Curvature::kPositive) curvature = std::max(curvature, 0.0);
+    // phi'' itself has a pole where c is 0; there every p_j that it multiplies is 0 as well.
+    const double exact_pole = c == 0 ? 0 : curvature / c;
+    factor = static_cast<T>(p_max);
+    pole = static_cast<T>(std::clamp<double>(exact_pole, -kLargest, kLargest));
+    sloped = static_cast<T>(slope);
+    scaled = static_cast<T>(scale);
+    const auto floored = [&](double h) {
+      return scale == 0 ? std::max(T(0), floor) : std::max(static_cast<T>(scale * h), floor);
+    };
+    unweighted = floored(0);
+    largest = floored(exact_pole * p_max * p_max - slope * p_max * (rest * p_max));
+    truth = floored(curvature * c - slope * p * c);
+  }
+
+  // Of classes other than the true and the largest one, with probability exp * factor.
+  static V OfOthers(const V& exp, const V& factor, const V& pole, const V& slope, const V& scale,
+                    const V& floor) {
+    const V p = exp * factor;
+    const V h = scale * (pole * p * p - slope * p * (V(T(1)) - p));
+    return xsimd::select(h < floor, floor, h);
+  }
+
+  static constexpr double kLargest = static_cast<double>(std::numeric_limits<T>::max()) / 4;
+
+  T floor;
+  T factor;
+  T pole;
+  T sloped;
+  T scaled;
+  T unweighted;  // every class of a row that weighs nothing
+  T largest;     // the largest class, without subtracting
+  T truth;       // the true class
+};
+
+// The few numbers that a row with one true class has beside those of its classes, for up to kRows
+// rows: computed in double, a SIMD batch of rows at a time.
+template <class Form, typename T, class Arch, size_t kRows>
+class RowGroup {
+ public:
+  // Columns to be filled before Evaluate.
+  alignas(64) double max[kRows] = {};
+  alignas(64) double rest[kRows] = {};       // as HeldOut
+  alignas(64) double below_max[kRows] = {};  // z_t - z_m
+  alignas(64) double exp_truth[kRows] = {};  // exp(z_t - z_m), 1 for the largest itself
+
+  // What Evaluate makes of them.
+  alignas(64) double p_max[kRows];
+  alignas(64) T exp_factor[kRows];      // times an exponential: the gradient of another class
+  alignas(64) T truth_gradient[kRows];  // of the true class
+  alignas(64) double p[kRows];          // of the true class
+  alignas(64) double one_minus_p[kRows];
+  alignas(64) double slope[kRows];
+  alignas(64) double curvature[kRows];  // where a Hessian is wanted
+  alignas(64) double gradient_scale[kRows];
+
+  // Rows [begin, begin + size) of `rows`. Writes their losses and other scalars.
+  void Evaluate(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                const FormParameters& parameters) {
+    alignas(64) double values[kRows];
+    alignas(64) double log1p_rest[kRows];
+    LoadFactors(rows, begin, size);
+    for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
+      const LogOnePlus<D> total = LogOnePlusOf(D::load_aligned(rest + i));
+      total.log.store_aligned(log1p_rest + i);
+      const Point<D> x = PointAt(i, total);
+      x.p.store_aligned(p + i);
+      x.one_minus_p.store_aligned(one_minus_p + i);
+      total.inverse.store_aligned(p_max + i);
+      Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, parameters))
+          .store_aligned(values + i);
+      Form::Slope(x, parameters).store_aligned(slope + i);
+      if (rows.hessian != nullptr) Form::Curvature(x, parameters).store_aligned(curvature + i);
+    }
+    if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
+    if (rows.gradient != nullptr) ScaleGradients(size);
+    WriteOthers(rows, begin, size, log1p_rest);
+  }
+
+  // Of row i, which is `row` of `rows`.
+  RowHessian<T, Arch> HessianOf(const ClassIdRows<T>& rows, int64_t row, int64_t i) const {
+    return RowHessian<T, Arch>(rows.curvature, HessianScale(rows, row), slope[i], curvature[i],
+                               one_minus_p[i], p[i], rest[i], p_max[i]);
+  }
+
+ private:
+  using D = Batch<double, Arch>;
+
+  static double HessianScale(const ClassIdRows<T>& rows, int64_t row) {
+    if (rows.class_weight == nullptr) {
+      return rows.factors.class_weight * rows.factors.hessian_scale;
+    }
+    return rows.class_weight[row] * rows.hessian_scale[row];
+  }
+
+  Point<D> PointAt(int64_t i, const LogOnePlus<D>& total) const {
+    const D one(1.0);
+    const D below = D::load_aligned(below_max + i);
+    Point<D> x;
+    x.log_p = below - total.log;
+    x.p = D::load_aligned(exp_truth + i) * total.inverse;
+    // The largest class's without subtracting.
+    x.one_minus_p =
+        xsimd::select(below == D(0.0), D::load_aligned(rest + i) * total.inverse, one - x.p);
+    x.target = one;
+    return x;
+  }
+
+  void LoadFactors(const ClassIdRows<T>& rows, int64_t begin, int64_t size) {
+    if (rows.class_weight == nullptr) {
+      const RowFactors& f = rows.factors;
+      std::fill(loss_factor_, loss_factor_ + kRows, f.class_weight * f.sample_weight);
+      std::fill(gradient_scale, gradient_scale + kRows, f.class_weight * f.gradient_scale);
+      return;
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      const double class_weight = rows.class_weight[begin + i];
+      loss_factor_[i] = class_weight * rows.sample_weight[begin + i];
+      gradient_scale[i] = class_weight * rows.gradient_scale[begin + i];
+    }
+    std::fill(loss_factor_ + size, loss_factor_ + kRows, 0.0);
+    std::fill(gradient_scale + size, gradient_scale + kRows, 0.0);
+  }
+
+  // g_j = phi' (delta_jt - p_j)
+  void ScaleGradients(int64_t size) {
+    for (int64_t i = 0; i < size; ++i) {
+      const double scaled = gradient_scale[i] * slope[i];
+      const bool none = gradient_scale[i] == 0;
+      exp_factor[i] = none ? T(0) : static_cast<T>(-scaled * p_max[i]);
+      truth_gradient[i] = none ? T(0) : static_cast<T>(scaled * one_minus_p[i]);
+    }
+  }
+
+  static void Narrow(const double* from, int64_t size, T* to) {
+    for (int64_t i = 0; i < size; ++i) to[i] = static_cast<T>(from[i]);
+  }
+
+  void WriteOthers(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                   const double* log1p_rest) const {
+    if (rows.log_sum_exp != nullptr) {
+      for (int64_t i = 0; i < size; ++i) {
+        rows.log_sum_exp[begin + i] = static_cast<T>(max[i] + log1p_rest[i]);
+      }
+    }
+    if (rows.true_probability != nullptr) {
+      std::copy(p, p + size, rows.true_probability + begin);
+    }
+    if (rows.true_gradient != nullptr) {
+      for (int64_t i = 0; i < size; ++i) {
+        rows.true_gradient[begin + i] = slope[i] * one_minus_p[i];
+      }
+    }
+  }
+
+  alignas(64) double loss_factor_[kRows];
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROW_GROUP_INL_H_
