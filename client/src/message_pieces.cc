@@ -4,13 +4,6 @@
 #include "grpcpp/support/slice.h"
 
 namespace lossd::client {
-namespace {
-
-// Below this many bytes a copy costs less than a slice of their own.
-constexpr size_t kLentBytes = size_t{32} << 10;
-
-}  // namespace
-
 void MessagePieces::AppendFields(const google::protobuf::MessageLite& fields) {
   fields.AppendToString(&bytes_);
 }
@@ -47,7 +40,7 @@ size_t MessagePieces::size() const {
   return size;
 }
 
-grpc::ByteBuffer MessagePieces::Lend(Loan* loan) const {
+grpc::ByteBuffer MessagePieces::Lend(Loan* loan, size_t lent_bytes) const {
   std::vector<grpc::Slice> slices;
   size_t written = 0;
   const auto append_bytes_until = [&](size_t end) {
@@ -58,7 +51,9 @@ grpc::ByteBuffer MessagePieces::Lend(Loan* loan) const {
   };
   for (const Elements& elements : elements_) {
     append_bytes_until(elements.offset);
-    slices.push_back(loan->Lend(elements.values));
+    const absl::Span<const char> values = elements.values;
+    slices.push_back(values.size() < lent_bytes ? grpc::Slice(values.data(), values.size())
+                                                : loan->Lend(values));
   }
   append_bytes_until(bytes_.size());
   return {slices.data(), slices.size()};

@@ -35,10 +35,13 @@ class MessagePieces {
 
   size_t size() const;
 
-  // The message, its large arrays on loan.
-  grpc::ByteBuffer Lend(Loan* loan) const;
+  // The message, arrays of at least so many bytes on loan, smaller ones copied. Below the default a
+  // copy costs less than a slice of its own.
+  grpc::ByteBuffer Lend(Loan* loan, size_t lent_bytes = kLentBytes) const;
 
  private:
+  static constexpr size_t kLentBytes = size_t{32} << 10;
+
   // What stands in the message before `bytes_[offset]`.
   struct Elements {
     size_t offset;

@@ -8,6 +8,14 @@
 #include "client/src/status.h"
 
 namespace lossd::client {
+namespace {
+
+// For a while gRPC keeps what was sent first on a stream, up to 256 KiB (its argument
+// "grpc.per_rpc_retry_buffer_size"), to send it again when the connection was about to close: until
+// the server answers, which it may not do before more is sent. Whatever is longer it lets go.
+constexpr size_t kLentBytes = (size_t{256} << 10) + 1;
+
+}  // namespace
 
 StreamCall::StreamCall(const Connection& connection, const char* method, absl::Time deadline,
                        absl::Duration patience)
@@ -37,11 +45,16 @@ bool StreamCall::Write(const MessagePieces& message) {
   }
   Loan loan;
   Expect(kWrite);
-  stream_->Write(message.Lend(&loan), Tag(kWrite));
+  stream_->Write(message.Lend(&loan, kLentBytes), Tag(kWrite));
   const bool written = Await(kWrite);
-  loan.WaitUntilReturned([this](absl::Duration turn) {
+  const absl::Time give_up = absl::Now() + patience_;
+  loan.WaitUntilReturned([&](absl::Duration turn) {
     std::unique_lock<std::mutex> lock(mutex_);
     Poll(&lock, absl::Now() + turn);
+    if (absl::Now() >= give_up) {
+      gave_up_ = true;
+      context_.TryCancel();
+    }
   });
   return written;
 }

@@ -74,10 +74,19 @@ struct SampleOrder {
   int64_t classes = 1;       // samples at each place: sigmoid's classes, else 1
   bool classes_last = true;  // in memory
 
-  // Where the sample lies in an array of the losses' shape.
-  size_t Index(int64_t row, int64_t place, int64_t k) const {
-    const int64_t within = classes_last ? place * classes + k : k * places + place;
-    return static_cast<size_t>(row * places * classes + within);
+  size_t samples() const { return static_cast<size_t>(rows * places * classes); }
+
+  // Calls `use(index)` for each sample in turn: where it lies in an array of the losses' shape.
+  template <typename Use>
+  void ForEach(const Use& use) const {
+    for (int64_t place = 0; place < rows * places; ++place) {
+      const int64_t row = place / places;
+      for (int64_t k = 0; k < classes; ++k) {
+        const int64_t within = (k * places) + (place % places);
+        use(static_cast<size_t>(classes_last ? (place * classes) + k
+                                             : (row * places * classes) + within));
+      }
+    }
   }
 };
 
@@ -118,6 +127,13 @@ const int64_t* LabelAt(const Labels& labels, size_t index, size_t samples) {
   return &integers->values()[index * integers->values().size() / samples];
 }
 
+// v of the class that the label names; 1 without class weights, and where it names none.
+double ClassWeightOf(const int64_t* label, absl::Span<const double> class_weights) {
+  const bool known =
+      label != nullptr && *label >= 0 && static_cast<uint64_t>(*label) < class_weights.size();
+  return known ? class_weights[static_cast<size_t>(*label)] : 1.0;
+}
+
 }  // namespace
 
 absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const LossSpec& loss,
@@ -155,27 +171,22 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
                                   const ComputeOptions& options,
                                   absl::Span<const double> class_weights) {
   const SampleOrder order = OrderOf(logits, loss, options);
-  const auto samples = static_cast<size_t>(order.rows * order.places * order.classes);
-  const bool by_class = ClassIds(labels, loss.activation) != nullptr && !class_weights.empty();
+  const bool may_be_ignored =
+      loss.ignore_index.has_value() && std::holds_alternative<ArrayView<int64_t>>(labels);
+  const bool weighed = options.reduction == Reduction::kMean &&
+                       (IsSet(options.sample_weights) || !class_weights.empty());
   double divisor = 0.0;
-  for (int64_t row = 0; row < order.rows; ++row) {
-    for (int64_t place = 0; place < order.places; ++place) {
-      for (int64_t k = 0; k < order.classes; ++k) {
-        const size_t index = order.Index(row, place, k);
-        const int64_t* label = LabelAt(labels, index, samples);
-        if (label != nullptr && *label == loss.ignore_index) {
-          continue;
-        }
-        if (options.reduction == Reduction::kMeanValid) {
-          divisor += 1.0;
-          continue;
-        }
-        const double s = WeightAt(options.sample_weights, index, samples);
-        const bool known = by_class && label != nullptr && *label >= 0 &&
-                           static_cast<uint64_t>(*label) < class_weights.size();
-        divisor += known ? s * class_weights[static_cast<size_t>(*label)] : s;
+  if (!may_be_ignored && !weighed) {
+    divisor = static_cast<double>(order.samples());
+  } else {
+    order.ForEach([&](size_t index) {
+      const int64_t* label = LabelAt(labels, index, order.samples());
+      if (may_be_ignored && label != nullptr && *label == loss.ignore_index) {
+        return;
       }
-    }
+      const double s = weighed ? WeightAt(options.sample_weights, index, order.samples()) : 1.0;
+      divisor += weighed ? s * ClassWeightOf(label, class_weights) : s;
+    });
   }
   return std::isfinite(divisor) && divisor > 0.0 ? std::optional<double>(divisor) : std::nullopt;
 }

@@ -78,16 +78,17 @@ class Client {
                                          const CallOptions& call = {}) const;
 
   // The same of a batch of any size, which is cut into chunks of rows along the first axis; they
-  // are sent over one stream, several of them on their way at once. No message is larger than a
-  // chunk, and the server computes while the next one travels.
+  // are sent over one stream, several of them on their way at once, by a thread that lives as long
+  // as the call. No message is larger than a chunk, and the server computes while the next one
+  // travels.
   //
   // Per-sample arrays are the same bits as Compute's: a row's results depend on no other row, and
   // the divisor of a mean is that of the whole batch. `loss_sum` and `weight_sum` are those of the
   // chunks, added in double in the order of the rows, so that they may differ from Compute's in the
   // last bits and are always the same for the same chunks; `loss` is `loss_sum` over that divisor.
-  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means agree
-  // with Compute's as sums of doubles in another order do; shares of the gradient, which come from
-  // the gradient that was sent back, in float to 2⁻²², where it does not underflow.
+  // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means
+  // agree with Compute's as sums of doubles in another order do; shares of the gradient, which come
+  // from the gradient that was sent back, in float to 2⁻²², where it does not underflow.
   //
   // INVALID_ARGUMENT, by name and before anything is sent, for what needs the whole batch in one
   // request: mining; a scheme without counts beside other labels than softmax's integers;
