@@ -160,18 +160,25 @@ int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
   return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
 }
 
-// Long blocks are whole cache lines of rows.
-int64_t RowsPerBlock(const Batch& batch) {
+// What is computed in less time than it takes to wake a second thread is one block. Long blocks are
+// whole cache lines of rows.
+int64_t RowsPerBlock(const Batch& batch, Activation activation) {
   constexpr int64_t kAligned = 64;
-  const int64_t rows = std::max<int64_t>(1, kBlockElements / batch.classes);
+  if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
+  // A sigmoid reads a label and writes a loss beside each logit.
+  const int64_t elements = activation == Activation::kSoftmax ? kBlockElements : kBlockElements / 4;
+  const int64_t rows = std::max<int64_t>(1, elements / batch.classes);
   return rows < kAligned ? rows : rows / kAligned * kAligned;
 }
 
 template <typename T>
 using ComputeBlock = void (*)(const Run<T>&, int64_t begin, int64_t end);
 
-// What a thread's gathered rows stand in, kept from block to block.
-template <typename T>
+struct LossesOfBlock {};
+struct GatheredRows {};
+
+// Memory of this thread's for one purpose, kept from block to block: no block pays for fresh pages.
+template <typename T, class Purpose>
 absl::Span<T> Scratch(size_t size) {
   thread_local std::vector<T> scratch;
   if (scratch.size() < size) scratch.resize(size);
@@ -183,7 +190,7 @@ template <typename T>
 void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
   const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const absl::Span<T> scratch = Scratch<T>(4 * size);
+  const absl::Span<T> scratch = Scratch<T, GatheredRows>(4 * size);
   Run<T> gathered = run;
   gathered.first_row = begin;
   gathered.stores = kernels::Stores::kCached;
@@ -216,18 +223,24 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
   const bool strided = run.batch.inner > 1;
   if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
   const bool gathers = strided && run.layout == MatrixLayout::kRows;
-  const int64_t block = RowsPerBlock(run.batch);
+  const int64_t block = RowsPerBlock(run.batch, run.spec.activation);
   const int64_t per_row = softmax ? 1 : run.batch.classes;
   std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
   const bool completed = executor.ParallelFor(
       run.batch.rows, block, run.options.cancelled, [&](int64_t begin, int64_t end) {
-        if (gathers) {
-          ComputeGathered(run, begin, end, compute_rows);
-        } else {
-          compute_rows(run, begin, end);
+        const auto samples = static_cast<size_t>((end - begin) * per_row);
+        Run<T> part = run;
+        if (part.outputs.losses.empty()) {
+          part.outputs.losses = Scratch<T, LossesOfBlock>(samples);
+          part.first_sample = begin * per_row;
         }
-        sums[static_cast<size_t>(begin / block)] = SumBlock<T>(run.outputs.losses.subspan(
-            static_cast<size_t>(begin * per_row), static_cast<size_t>((end - begin) * per_row)));
+        if (gathers) {
+          ComputeGathered(part, begin, end, compute_rows);
+        } else {
+          compute_rows(part, begin, end);
+        }
+        sums[static_cast<size_t>(begin / block)] =
+            SumBlock<T>({part.LossOf(begin * per_row), samples});
       });
   if (!completed) return CancelledWhileComputing();
   return sums;
@@ -305,7 +318,7 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   TypedOutputs<T> typed = {As<T>(outputs.losses), As<T>(outputs.gradient),
                            As<T>(outputs.hessian_diagonal), As<T>(outputs.probabilities),
                            As<T>(outputs.log_sum_exp)};
-  if (typed.losses.empty()) {
+  if (typed.losses.empty() && WantsRecords(options)) {
     own_losses.resize(static_cast<size_t>(samples));
     typed.losses = absl::MakeSpan(own_losses);
   }

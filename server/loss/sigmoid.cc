@@ -39,38 +39,41 @@ class BinaryBlock {
 
   void Compute(int64_t begin, int64_t size,
                void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
-    BinaryElements<T> elements = Inputs(begin, size);
-    elements.losses = At(run_.outputs.losses, begin);
-    elements.gradient = run_.ElementOf(run_.outputs.gradient, begin);
-    elements.hessian = run_.ElementOf(run_.outputs.hessian_diagonal, begin);
-    elements.probabilities = run_.ElementOf(run_.outputs.probabilities, begin);
-    kernel(elements, run_.spec.parameters);
-    if (!run_.records.wanted()) return;
-    for (int64_t i = 0; i < size; ++i) Record(begin, i);
+    FillSigns(begin, size);
+    ComputeSigned(begin, size, kernel);
+  }
+
+  // Where labels are targets of any size: returns how many of them are exactly 0 or 1, and, when
+  // none is anything else, computes them.
+  int64_t ComputeIfHard(int64_t begin, int64_t size,
+                        void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
+    const int64_t hard = run_.labels.VisitTargets(
+        [&](auto targets) { return SignTargets(targets.data() + begin, size, Column(0)); });
+    if (hard == size) ComputeSigned(begin, size, kernel);
+    return hard;
   }
 
   // The same for those of the elements whose targets are 0 or 1; the others are left alone.
-  void ComputeHard(int64_t begin, int64_t size,
-                   void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
+  void ComputeHardOnes(int64_t begin, int64_t size,
+                       void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
     BinaryElements<T> elements = Inputs(begin, size);
     std::vector<T> results(static_cast<size_t>(4 * kBlock));
-    const absl::Span<T> wanted[] = {run_.outputs.losses, run_.outputs.gradient,
-                                    run_.outputs.hessian_diagonal, run_.outputs.probabilities};
-    T* const outputs[] = {At(wanted[0], begin), run_.ElementOf(wanted[1], begin),
-                          run_.ElementOf(wanted[2], begin), run_.ElementOf(wanted[3], begin)};
-    T* columns[4];
+    T* const outputs[] = {run_.LossOf(begin), run_.ElementOf(run_.outputs.gradient, begin),
+                          run_.ElementOf(run_.outputs.hessian_diagonal, begin),
+                          run_.ElementOf(run_.outputs.probabilities, begin)};
+    T** const columns[] = {&elements.losses, &elements.gradient, &elements.hessian,
+                           &elements.probabilities};
     for (size_t n = 0; n < 4; ++n) {
-      columns[n] = wanted[n].empty() ? nullptr : results.data() + n * kBlock;
+      *columns[n] = outputs[n] == nullptr ? nullptr : results.data() + n * kBlock;
     }
-    elements.losses = columns[0];
-    elements.gradient = columns[1];
-    elements.hessian = columns[2];
-    elements.probabilities = columns[3];
     kernel(elements, run_.spec.parameters);
     for (int64_t i = 0; i < size; ++i) {
-      if (run_.labels.CountHardTargets(begin + i, 1) == 0) continue;
+      const int64_t element = begin + i;
+      const double t =
+          run_.labels.target(element / run_.batch.classes, element % run_.batch.classes);
+      if (t != 0 && t != 1) continue;
       for (size_t n = 0; n < 4; ++n) {
-        if (columns[n] != nullptr) outputs[n][i] = columns[n][i];
+        if (outputs[n] != nullptr) outputs[n][i] = (*columns[n])[i];
       }
       if (run_.records.wanted()) Record(begin, i);
     }
@@ -79,14 +82,27 @@ class BinaryBlock {
  private:
   T* Column(int64_t index) { return columns_.data() + index * kBlock; }
 
+  // Once the signs are there.
+  void ComputeSigned(int64_t begin, int64_t size,
+                     void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
+    BinaryElements<T> elements = Inputs(begin, size);
+    elements.losses = run_.LossOf(begin);
+    elements.gradient = run_.ElementOf(run_.outputs.gradient, begin);
+    elements.hessian = run_.ElementOf(run_.outputs.hessian_diagonal, begin);
+    elements.probabilities = run_.ElementOf(run_.outputs.probabilities, begin);
+    kernel(elements, run_.spec.parameters);
+    if (!run_.records.wanted()) return;
+    for (int64_t i = 0; i < size; ++i) Record(begin, i);
+  }
+
   BinaryElements<T> Inputs(int64_t begin, int64_t size) {
     BinaryElements<T> elements;
     elements.logits = run_.ElementOf(run_.logits, begin);
     elements.count = size;
     elements.sign = Column(0);
     elements.curvature = CurvatureOf(run_.options);
+    elements.stores = run_.stores;
     if (uniform_) {
-      FillSigns(begin, size);
       elements.factors = *uniform_;
     } else {
       FillColumns(begin, size);
@@ -136,18 +152,26 @@ class BinaryBlock {
     const ElementLabels& labels = run_.labels;
     if (labels.has_class_ids()) {
       FillSignsOfIds(begin, size);
-    } else if (!labels.binary().empty()) {
-      // Labels are 0 or 1 here, so their low halves are all of them; those convert in registers.
+    } else {
+      // Labels are 0 or 1, or an ignored element's, so their low halves are all that matters of
+      // them; those convert in registers.
       const int64_t* const binary = labels.binary().data() + begin;
       for (int64_t i = 0; i < size; ++i) {
-        signs[i] = static_cast<T>(2 * static_cast<int32_t>(binary[i]) - 1);
+        signs[i] = static_cast<int32_t>(binary[i]) == 1 ? T(1) : T(-1);
       }
-    } else {
-      labels.VisitTargets([&](auto targets) {
-        const auto* const t = targets.data() + begin;
-        for (int64_t i = 0; i < size; ++i) signs[i] = t[i] == 1 ? T(1) : T(-1);
-      });
     }
+  }
+
+  // Returns how many targets are exactly 0 or 1; the signs of the others say nothing.
+  template <typename U>
+  static int64_t SignTargets(const U* targets, int64_t size, T* signs) {
+    int32_t hard = 0;
+    for (int64_t i = 0; i < size; ++i) {
+      const U t = targets[i];
+      signs[i] = t == 1 ? T(1) : T(-1);
+      hard += (t == 0 ? 1 : 0) + (t == 1 ? 1 : 0);
+    }
+    return hard;
   }
 
   void FillSignsOfIds(int64_t begin, int64_t size) {
@@ -158,17 +182,16 @@ class BinaryBlock {
     for (int64_t row = begin / classes; row * classes < end; ++row) {
       const int64_t id = run_.labels.class_id(row);
       const int64_t element = row * classes + id;
-      if (id < classes && element >= begin && element < end) signs[element - begin] = T(1);
+      if (id >= 0 && id < classes && element >= begin && element < end) signs[element - begin] = T(1);
     }
   }
 
   void FillColumns(int64_t begin, int64_t size) {
     ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const bool positive = run_.labels.target(row, k) == 1;
+      const bool positive = Column(0)[i] > 0;
       const bool ignored = run_.labels.ignored(row, k);
       const Scales scales = ScalesOf(run_, begin + i);
       const double weight = positive ? run_.terms.positive(k) : run_.terms.negative(k);
-      Column(0)[i] = positive ? T(1) : T(-1);
       Column(1)[i] = ignored ? T(0) : static_cast<T>(weight);
       Column(2)[i] = static_cast<T>(scales.sample_weight);
       Column(3)[i] = static_cast<T>(scales.gradient);
@@ -284,14 +307,13 @@ class DenseBlock {
   void Write(int64_t begin, int64_t size) {
     const bool positive = run_.options.hessian_mode == HessianMode::kPositive;
     for (int64_t i = 0; i < size; ++i) {
-      const auto sample = static_cast<size_t>(begin + i);
       const double s = run_.batch.sample_weights[begin + i];
       const double scale = s * run_.batch.upstream_gradient[begin + i] * run_.derivative_scale;
       const double gradient_scale = scale * run_.options.gradient_scale;
       const auto scaled = [](double value, double factor) {
         return factor == 0 ? T(0) : static_cast<T>(value * factor);
       };
-      run_.outputs.losses[sample] = scaled(Column(5)[i], s);
+      *run_.LossOf(begin + i) = scaled(Column(5)[i], s);
       if (T* out = run_.ElementOf(run_.outputs.gradient, begin))
         out[i] = scaled(Column(6)[i], gradient_scale);
       if (T* out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
@@ -349,14 +371,11 @@ void ComputeTargets(const Run<T>& run, int64_t begin, int64_t end, Kernel binary
   std::optional<DenseBlock<T>> dense;
   for (int64_t i = begin; i < end; i += kBlock) {
     const int64_t size = std::min(kBlock, end - i);
-    const int64_t hard = run.labels.CountHardTargets(i, size);
-    if (hard == size) {
-      binary.Compute(i, size, binary_kernel);
-      continue;
-    }
+    const int64_t hard = binary.ComputeIfHard(i, size, binary_kernel);
+    if (hard == size) continue;
     if (!dense) dense.emplace(run);
     dense->Compute(i, size, dense_kernel);
-    if (hard > 0) binary.ComputeHard(i, size, binary_kernel);
+    if (hard > 0) binary.ComputeHardOnes(i, size, binary_kernel);
   }
 }
 

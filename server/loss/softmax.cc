@@ -102,7 +102,7 @@ class ClassIdBlock {
 
   void BindOutputs(ClassIdRows<T>& rows) {
     BindMatrices(rows);
-    rows.losses = At(run_.outputs.losses, begin_);
+    rows.losses = run_.LossOf(begin_);
     rows.log_sum_exp = At(run_.outputs.log_sum_exp, begin_);
     if (run_.records.wanted()) {
       true_probability_.resize(static_cast<size_t>(size_));
@@ -266,7 +266,7 @@ class DenseBlock {
     const double s = ignored ? 0 : run_.batch.sample_weights[index];
     const double scale = s * run_.batch.upstream_gradient[index] * run_.derivative_scale;
     const auto row = static_cast<size_t>(index);
-    run_.outputs.losses[row] = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
+    *run_.LossOf(index) = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
     if (T* out = run_.RowOf(run_.outputs.gradient, index)) {
       WriteScaled(row_.gradient, scale * run_.options.gradient_scale, out);
     }
