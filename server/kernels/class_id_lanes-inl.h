@@ -116,7 +116,10 @@ class ClassIdLanes {
       for (int64_t j = 0; j < classes; ++j) {
         // The next tile's: as many streams as classes are too many for the CPU to follow by itself.
         const T* const next = from + j * stride + k + kTile;
-        if (from != columns) Prefetch(next), Prefetch(next + kMany * kWidth / 2);
+        if (from != columns) {
+          Prefetch(next);
+          Prefetch(next + kMany * kWidth / 2);
+        }
         for (int64_t r = 0; r < kMany; ++r) {
           const V v = V::load_unaligned(from + j * stride + k + r * kWidth);
           if (from != columns) v.store_aligned(columns + j * kTile + k + r * kWidth);

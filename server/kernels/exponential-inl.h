@@ -61,12 +61,15 @@ struct ExpConstants<double> {
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kSmallest = -0x1.6232bdd7abcd2p9;
 
-  // Taylor's: the first term left out is 4e-18.
+  // Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
   template <class V>
   static V OfReduced(const V& r) {
-    return Polynomial(r, 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-                      1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24,
-                      1.0 / 6, 0.5, 1.0, 1.0);
+    const V r2 = r * r;
+    const V even =
+        Polynomial(r2, 1.0 / 479001600, 1.0 / 3628800, 1.0 / 40320, 1.0 / 720, 1.0 / 24, 1.0 / 2);
+    const V odd = Polynomial(r2, 1.0 / 6227020800, 1.0 / 39916800, 1.0 / 362880, 1.0 / 5040,
+                             1.0 / 120, 1.0 / 6);
+    return xsimd::fma(r2, V(xsimd::fma(r, odd, even)), r) + V(1.0);
   }
 };
 
