@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <cstdint>
 #include <xsimd/xsimd.hpp>
 
 // xsimd 8.1 has no fused multiply-add for AVX-512: its exp and log there multiply and then add,
@@ -51,6 +52,12 @@ inline Avx512Floats fnms(const Avx512Floats& x, const Avx512Floats& y,
 inline Avx512Doubles fnms(const Avx512Doubles& x, const Avx512Doubles& y,
                           const Avx512Doubles& z) noexcept {
   return _mm512_fnmsub_pd(x, y, z);
+}
+
+// Toward zero. The generic one casts element by element, which is undefined for what no int64_t
+// holds, as -inf in exp; this gives such elements the smallest int64_t, and exp replaces them.
+inline batch<int64_t, avx512bw> to_int(const Avx512Doubles& x) noexcept {
+  return _mm512_cvttpd_epi64(x);
 }
 
 }  // namespace xsimd

@@ -27,8 +27,6 @@ class ClassIdLanes {
   static constexpr int64_t kTile = 64;
   using Group = RowGroup<Form, T, Arch, kTile>;
   using Transposed = TileTranspose<T, Arch, kTile>;
-  static constexpr size_t kLineBytes = 64;
-  static constexpr int64_t kLine = static_cast<int64_t>(kLineBytes / sizeof(T));
   static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
 
   static void RunTile(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
@@ -36,14 +34,20 @@ class ClassIdLanes {
     alignas(64) T columns[kMaxTile];
     const int64_t classes = rows.class_count;
     const int64_t* const ids = rows.class_ids + begin;
-    LoadColumns(rows, begin, size, columns);
     Group group;
-    for (int64_t i = 0; i < size; ++i) {
-      group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]);
+    alignas(64) T max[kTile];
+    if (rows.class_stride != 0 && size == kTile) {
+      FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
+    } else {
+      LoadColumns(rows, begin, size, columns);
+      FindMaxima(columns, kTile, classes, columns, max);
     }
-    for (int64_t k = 0; k < size; k += kStep) Reduce(columns, classes, k, group);
     for (int64_t i = 0; i < size; ++i) {
-      group.below_max[i] -= group.max[i];
+      group.max[i] = static_cast<double>(max[i]);
+      group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]) - group.max[i];
+    }
+    for (int64_t k = 0; k < size; k += kStep) SumExps(columns, classes, k, max, group);
+    for (int64_t i = 0; i < size; ++i) {
       group.exp_truth[i] = static_cast<double>(columns[ids[i] * kTile + i]);
     }
     group.Evaluate(rows, begin, size, parameters);
@@ -61,11 +65,9 @@ class ClassIdLanes {
     const int64_t classes = rows.class_count;
     const T* const z = rows.logits + Offset(rows, begin, 0);
     if (rows.class_stride != 0) {
-      if (size < kTile) std::fill(columns, columns + classes * kTile, T(0));
+      std::fill(columns, columns + classes * kTile, T(0));
       for (int64_t j = 0; j < classes; ++j) {
         const T* const column = z + j * rows.class_stride;
-        // Too many streams for the CPU to follow by itself.
-        for (int64_t i = 0; i < kTile; i += kLine) Prefetch(column + kTile + i);
         std::copy(column, column + size, columns + j * kTile);
       }
       return;
@@ -85,19 +87,9 @@ class ClassIdLanes {
     const int64_t classes = rows.class_count;
     out += Offset(rows, begin, 0);
     if (rows.class_stride != 0) {
-      const bool lines = reinterpret_cast<uintptr_t>(out) % kLineBytes == 0 &&
-                         static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
-      const bool streams = rows.stores == Stores::kStreaming && size == kTile && lines;
       for (int64_t j = 0; j < classes; ++j) {
         const T* const column = columns + j * kTile;
-        T* const to = out + j * rows.class_stride;
-        if (streams) {
-          for (int64_t i = 0; i < kTile; i += kWidth) {
-            StoreStreaming(V::load_aligned(column + i), to + i);
-          }
-        } else {
-          std::copy(column, column + size, to);
-        }
+        std::copy(column, column + size, out + j * rows.class_stride);
       }
       return;
     }
@@ -110,45 +102,62 @@ class ClassIdLanes {
     std::copy(padded, padded + size * classes, out);
   }
 
-  // Maximum and held-out sum of the rows in lanes k, k + 1, ... of a few registers, which go side
-  // by side so that one's arithmetic fills the other's waits. Replaces logits by exponentials.
+  // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
   static constexpr int64_t kRegisters = 2;
   static constexpr int64_t kStep = kRegisters * kWidth;
 
-  static void Reduce(T* columns, int64_t classes, int64_t k, Group& group) {
-    const V zero(T(0));
-    const V infinity(kInfinity<T>);
-    V max[static_cast<size_t>(kRegisters)];
-    for (V& v : max) v = -infinity;
-    for (int64_t j = 0; j < classes; ++j) {
-      for (int64_t r = 0; r < kRegisters; ++r) {
-        max[r] = MaxOf(V::load_aligned(columns + j * kTile + k + r * kWidth), max[r]);
+  // The largest logit of each row of a whole tile, whose classes are `stride` apart in `from`;
+  // copies the tile to `columns`, which may be `from`.
+  static void FindMaxima(const T* from, int64_t stride, int64_t classes, T* columns, T* max) {
+    constexpr int64_t kMany = 64 / static_cast<int64_t>(sizeof(T)) / kWidth * 2;
+    for (int64_t k = 0; k < kTile; k += kMany * kWidth) {
+      V best[static_cast<size_t>(kMany)];
+      for (V& v : best) v = V(-kInfinity<T>);
+      for (int64_t j = 0; j < classes; ++j) {
+        // The next tile's: as many streams as classes are too many for the CPU to follow by itself.
+        const T* const next = from + j * stride + k + kTile;
+        if (from != columns) {
+          Prefetch(next);
+          Prefetch(next + kMany * kWidth / 2);
+        }
+        for (int64_t r = 0; r < kMany; ++r) {
+          const V v = V::load_unaligned(from + j * stride + k + r * kWidth);
+          if (from != columns) v.store_aligned(columns + j * kTile + k + r * kWidth);
+          best[r] = MaxOf(v, best[r]);
+        }
       }
+      for (int64_t r = 0; r < kMany; ++r) best[r].store_aligned(max + k + r * kWidth);
     }
+  }
+
+  // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
+  static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group) {
+    const V zero(T(0));
+    const V one(T(1));
+    V largest[static_cast<size_t>(kRegisters)];
+    V rest[static_cast<size_t>(kRegisters)];
     // All that equal the maximum are held out, and all but one of them, 1 each, are added again.
-    V rest[static_cast<size_t>(kRegisters)][2];
     V equals[static_cast<size_t>(kRegisters)];
     for (int64_t r = 0; r < kRegisters; ++r) {
-      rest[r][0] = rest[r][1] = zero;
-      equals[r] = V(T(-1));
+      largest[r] = V::load_aligned(max + k + r * kWidth);
+      rest[r] = zero;
+      equals[r] = -one;
     }
-    const V one(T(1));
     for (int64_t j = 0; j < classes; ++j) {
       for (int64_t r = 0; r < kRegisters; ++r) {
         T* const column = columns + j * kTile + k + r * kWidth;
-        const V x = V::load_aligned(column) - max[r];
+        const V x = V::load_aligned(column) - largest[r];
         const V e = ExpNonPositive(x);
         e.store_aligned(column);
         const auto equal = x == zero;
-        rest[r][j % 2] += xsimd::select(equal, zero, e);
-        equals[r] += xsimd::select(equal, one, zero);
+        rest[r] += ZeroWhere(equal, e);
+        equals[r] += OneWhere(equal);
       }
     }
     for (int64_t r = 0; r < kRegisters; ++r) {
       // An infinite maximum, or none, makes the row NaN.
-      const V poison = max[r] - max[r];
-      Widen(max[r], group.max + k + r * kWidth);
-      Widen(((rest[r][0] + rest[r][1]) + equals[r]) + poison, group.rest + k + r * kWidth);
+      const V poison = largest[r] - largest[r];
+      Widen((rest[r] + equals[r]) + poison, group.rest + k + r * kWidth);
     }
   }
 
@@ -162,19 +171,45 @@ class ClassIdLanes {
                              const Group& group) {
     alignas(64) T index[kTile] = {};
     for (int64_t i = 0; i < size; ++i) index[i] = static_cast<T>(rows.class_ids[begin + i]);
-    for (int64_t k = 0; k < size; k += kWidth) {
-      const V factor = V::load_aligned(group.exp_factor + k);
-      const V truth = V::load_aligned(group.truth_gradient + k);
-      const V own = V::load_aligned(index + k);
-      const V zero(T(0));
-      const auto none = factor == zero;
-      for (int64_t j = 0; j < rows.class_count; ++j) {
-        T* const column = columns + j * kTile + k;
-        const V g = xsimd::select(none, zero, factor * V::load_aligned(column));
-        xsimd::select(own == V(static_cast<T>(j)), truth, g).store_aligned(column);
+    T* const out = rows.gradient + Offset(rows, begin, 0);
+    if (rows.class_stride == 0 || size < kTile) {
+      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
+        g.store_aligned(columns + j * kTile + k);
+      });
+      StoreColumns(rows, begin, size, columns, rows.gradient);
+    } else if (rows.stores == Stores::kStreaming && OnLines(out, rows.class_stride)) {
+      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
+        StoreStreaming(g, out + j * rows.class_stride + k);
+      });
+    } else {
+      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
+        g.store_unaligned(out + j * rows.class_stride + k);
+      });
+    }
+  }
+
+  static bool OnLines(const T* out, int64_t stride) {
+    constexpr size_t kLine = 64;
+    return reinterpret_cast<uintptr_t>(out) % kLine == 0 &&
+           static_cast<size_t>(stride) * sizeof(T) % kLine == 0;
+  }
+
+  // Calls store(gradient, j, k) for each register of a tile; column after column, so that whole
+  // cache lines follow each other.
+  template <class Store>
+  static void WriteColumns(const Group& group, const T* index, int64_t classes, const T* columns,
+                           Store store) {
+    const V zero(T(0));
+    for (int64_t j = 0; j < classes; ++j) {
+      const V own(static_cast<T>(j));
+      for (int64_t k = 0; k < kTile; k += kWidth) {
+        const V factor = V::load_aligned(group.exp_factor + k);
+        const V g = ZeroWhere(factor == zero, V(factor * V::load_aligned(columns + j * kTile + k)));
+        store(xsimd::select(V::load_aligned(index + k) == own,
+                            V::load_aligned(group.truth_gradient + k), g),
+              j, k);
       }
     }
-    StoreColumns(rows, begin, size, columns, rows.gradient);
   }
 
   static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,

@@ -23,7 +23,7 @@ class DenseRowKernel {
   static void Run(DenseRow& row, const FormParameters& parameters) {
     const int64_t size = PaddedSize(row.class_count);
     const HeldOut<double> held = Exponentials(row);
-    const LogOnePlus<D> one_plus_rest = LogOnePlusOf(D(held.rest));
+    const LogOnePlus<D> one_plus_rest = LogOnePlusOf<double>(D(held.rest));
     const D log1p_rest = one_plus_rest.log;
     const D p_max = one_plus_rest.inverse;
     row.log_sum_exp = held.max + First(log1p_rest);

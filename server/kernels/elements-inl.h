@@ -34,17 +34,25 @@ class BinaryKernel {
         f.positive_weight * f.sample_weight != 0 && f.negative_weight * f.sample_weight != 0 &&
         f.positive_weight * f.gradient_scale != 0 && f.negative_weight * f.gradient_scale != 0;
     if (few && weighs) {
-      Form::WithUsualParameters(
-          parameters, [&](const FormParameters& known) { RunLossAndGradient(all, whole, known); });
+      const bool on_lines = reinterpret_cast<uintptr_t>(all.gradient) % 64 == 0;
+      Form::WithUsualParameters(parameters, [&](const FormParameters& known) {
+        if (all.stores == Stores::kStreaming && on_lines) {
+          RunLossAndGradient(all, whole, known, [](const V& g, T* to) { StoreStreaming(g, to); });
+        } else {
+          RunLossAndGradient(all, whole, known, [](const V& g, T* to) { g.store_unaligned(to); });
+        }
+      });
       return;
     }
     for (int64_t i = 0; i < whole; i += kWidth) RunBatch(all, i, parameters);
   }
 
   // What training asks for, without a question per batch: no factor is 0. The bits are RunBatch's.
+  template <class Store>
   __attribute__((always_inline)) static void RunLossAndGradient(const BinaryElements<T>& all,
                                                                 int64_t whole,
-                                                                const FormParameters& parameters) {
+                                                                const FormParameters& parameters,
+                                                                Store store_gradient) {
     const ElementFactors<T>& f = all.factors;
     const V positive_loss(f.positive_weight * f.sample_weight);
     const V negative_loss(f.negative_weight * f.sample_weight);
@@ -60,8 +68,8 @@ class BinaryKernel {
       const V loss = Form::Value(x, parameters);
       const V slope = SlopeByLogit<Form>(x, parameters);
       (SelectBySign(sign, negative_loss, positive_loss) * loss).store_unaligned(losses + i);
-      (SelectBySign(sign, negative_gradient, positive_gradient) * slope)
-          .store_unaligned(gradient + i);
+      store_gradient(SelectBySign(sign, negative_gradient, positive_gradient) * slope,
+                     gradient + i);
     }
   }
 

@@ -61,12 +61,15 @@ struct ExpConstants<double> {
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kSmallest = -0x1.6232bdd7abcd2p9;
 
-  // Taylor's: the first term left out is 4e-18.
+  // Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
   template <class V>
   static V OfReduced(const V& r) {
-    return Polynomial(r, 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-                      1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24,
-                      1.0 / 6, 0.5, 1.0, 1.0);
+    const V r2 = r * r;
+    const V even =
+        Polynomial(r2, 1.0 / 479001600, 1.0 / 3628800, 1.0 / 40320, 1.0 / 720, 1.0 / 24, 1.0 / 2);
+    const V odd = Polynomial(r2, 1.0 / 6227020800, 1.0 / 39916800, 1.0 / 362880, 1.0 / 5040,
+                             1.0 / 120, 1.0 / 6);
+    return xsimd::fma(r2, V(xsimd::fma(r, odd, even)), r) + V(1.0);
   }
 };
 
@@ -111,10 +114,10 @@ inline LogOnePlus<xsimd::batch<float, A>> LogOnePlusUnit(const xsimd::batch<floa
   return {xsimd::fma(x2, q, x), V(1.0F) / (V(1.0F) + x)};
 }
 
-// For finite x >= 0 or NaN, in double. 1 + x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and
-// log(1 + f) = 2 s + 2 s^3 / 3 + 2 s^5 / 5 + ..., s = f / (2 + f). What 1 + x rounded away is added
-// to the first order.
-template <class A>
+// For finite x >= 0 or NaN, in double, accurate to float or to double. 1 + x = 2^k (1 + f) with 1 +
+// f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 s + 2 s^3 / 3 + 2 s^5 / 5 + ..., s = f / (2 + f).
+// Where k is 0, f is x itself, and nothing of it is rounded away.
+template <typename T, class A>
 inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<double, A>& x) {
   using V = xsimd::batch<double, A>;
   using Integers = xsimd::batch<uint64_t, A>;
@@ -122,27 +125,34 @@ inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<doubl
   constexpr uint64_t kOne = 0x3ff0000000000000;
   constexpr uint64_t kMantissa = 0x000fffffffffffff;
   const V one(1.0);
+  const V two(2.0);
   const V u = one + x;
-  const V inverse = one / u;
-  const V lost = xsimd::select(x < one, x - (u - one), one - (u - x)) * inverse;
-
   const Integers bits = xsimd::bitwise_cast<Integers>(u) + Integers(kOne - kHalfRoot);
   // k + 1023 in the mantissa of 2^52.
   constexpr uint64_t kTwoTo52 = 0x4330000000000000;
   const V k = xsimd::bitwise_cast<V>((bits >> 52) | Integers(kTwoTo52)) - V(0x1p52 + 1023);
-  const V f = xsimd::bitwise_cast<V>((bits & Integers(kMantissa)) + Integers(kHalfRoot)) - one;
-  const V s = f / (V(2.0) + f);
+  const V reduced =
+      xsimd::bitwise_cast<V>((bits & Integers(kMantissa)) + Integers(kHalfRoot)) - one;
+  const V f = xsimd::select(k == V(0.0), x, reduced);
+  // One division for 1 / u and 1 / (2 + f).
+  const V both = one / (u * (two + f));
+  const V s = f * (both * u);
   const V z = s * s;
-  const V series = Polynomial(z, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13, 2.0 / 11,
-                              2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3);
+  V series;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    series = Polynomial(z, 2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3);
+  } else {
+    series = Polynomial(z, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13, 2.0 / 11, 2.0 / 9,
+                        2.0 / 7, 2.0 / 5, 2.0 / 3);
+  }
   using Constants = ExpConstants<double>;
-  const V small = xsimd::fma(k, V(Constants::kLn2Low), lost) + s * z * series;
-  return {xsimd::fma(k, V(Constants::kLn2High), V((s + s) + small)), inverse};
+  const V small = xsimd::fma(k, V(Constants::kLn2Low), V(s * z * series));
+  return {xsimd::fma(k, V(Constants::kLn2High), V((s + s) + small)), both * (two + f)};
 }
 
 template <class A>
 inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusUnit(const xsimd::batch<double, A>& x) {
-  return LogOnePlusOf(x);
+  return LogOnePlusOf<double>(x);
 }
 
 }  // namespace lossd::kernels

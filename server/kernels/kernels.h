@@ -118,6 +118,7 @@ struct BinaryElements {
   const T* gradient_scale = nullptr;
   const T* hessian_scale = nullptr;
   Curvature curvature = Curvature::kExact;
+  Stores stores = Stores::kCached;  // of the gradient
 
   // Outputs; each may be null.
   T* losses = nullptr;

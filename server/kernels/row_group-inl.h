@@ -70,9 +70,9 @@ class RowGroup {
 
   // What Evaluate makes of them.
   alignas(64) double p_max[kRows];
-  alignas(64) T exp_factor[kRows];      // times an exponential: the gradient of another class
-  alignas(64) T truth_gradient[kRows];  // of the true class
-  alignas(64) double p[kRows];          // of the true class
+  alignas(64) T exp_factor[kRows] = {};      // times an exponential: the gradient of another class
+  alignas(64) T truth_gradient[kRows] = {};  // of the true class
+  alignas(64) double p[kRows];               // of the true class
   alignas(64) double one_minus_p[kRows];
   alignas(64) double slope[kRows];
   alignas(64) double curvature[kRows];  // where a Hessian is wanted
@@ -83,9 +83,11 @@ class RowGroup {
                 const FormParameters& parameters) {
     alignas(64) double values[kRows];
     alignas(64) double log1p_rest[kRows];
+    alignas(64) double factors[kRows];
+    alignas(64) double truths[kRows];
     LoadFactors(rows, begin, size);
     for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
-      const LogOnePlus<D> total = LogOnePlusOf(D::load_aligned(rest + i));
+      const LogOnePlus<D> total = LogOnePlusOf<T>(D::load_aligned(rest + i));
       total.log.store_aligned(log1p_rest + i);
       const Point<D> x = PointAt(i, total);
       x.p.store_aligned(p + i);
@@ -93,11 +95,17 @@ class RowGroup {
       total.inverse.store_aligned(p_max + i);
       Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, parameters))
           .store_aligned(values + i);
-      Form::Slope(x, parameters).store_aligned(slope + i);
+      const D slope_of_log = Form::Slope(x, parameters);
+      slope_of_log.store_aligned(slope + i);
+      // g_j = phi' (delta_jt - p_j)
+      const D scale = D::load_aligned(gradient_scale + i);
+      Weighted(scale, -(slope_of_log * total.inverse)).store_aligned(factors + i);
+      Weighted(scale, slope_of_log * x.one_minus_p).store_aligned(truths + i);
       if (rows.hessian != nullptr) Form::Curvature(x, parameters).store_aligned(curvature + i);
     }
     if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
-    if (rows.gradient != nullptr) ScaleGradients(size);
+    Narrow(factors, size, exp_factor);
+    Narrow(truths, size, truth_gradient);
     WriteOthers(rows, begin, size, log1p_rest);
   }
 
@@ -144,16 +152,6 @@ class RowGroup {
     }
     std::fill(loss_factor_ + size, loss_factor_ + kRows, 0.0);
     std::fill(gradient_scale + size, gradient_scale + kRows, 0.0);
-  }
-
-  // g_j = phi' (delta_jt - p_j)
-  void ScaleGradients(int64_t size) {
-    for (int64_t i = 0; i < size; ++i) {
-      const double scaled = gradient_scale[i] * slope[i];
-      const bool none = gradient_scale[i] == 0;
-      exp_factor[i] = none ? T(0) : static_cast<T>(-scaled * p_max[i]);
-      truth_gradient[i] = none ? T(0) : static_cast<T>(scaled * one_minus_p[i]);
-    }
   }
 
   static void Narrow(const double* from, int64_t size, T* to) {

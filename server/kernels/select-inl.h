@@ -23,6 +23,14 @@ inline V ZeroWhere(const typename V::batch_bool_type& where, const V& v) {
   return xsimd::select(where, V(typename V::value_type(0)), v);
 }
 
+// 1 where `where` holds, else 0.
+template <class Bool>
+inline typename Bool::batch_type OneWhere(const Bool& where) {
+  using V = typename Bool::batch_type;
+  using T = typename V::value_type;
+  return xsimd::select(where, V(T(1)), V(T(0)));
+}
+
 // By the sign bit of `sign`, whatever its other bits are.
 template <class V>
 inline V SelectBySign(const V& sign, const V& if_negative, const V& otherwise) {

@@ -11,20 +11,13 @@
 #include "absl/status/status.h"
 #include "server/loss/class_terms.h"
 #include "server/loss/mining.h"
+#include "server/loss/row_blocks.h"
 #include "server/loss/run.h"
 #include "server/loss/sample_outcomes.h"
 #include "server/loss/sample_records.h"
 
 namespace lossd::loss {
 namespace {
-
-absl::Status CancelledWhileComputing() {
-  return absl::CancelledError("the call was cancelled while it was being computed");
-}
-
-// A block is this many logits: long enough to be worth handing to a thread, short enough that a
-// cancelled call stops soon.
-constexpr int64_t kBlockElements = int64_t{1} << 15;
 
 // Pairs of MEAN's divisor and the number of valid samples.
 struct Totals {
@@ -68,40 +61,6 @@ double Divisor(const ComputeOptions& options, const Totals& totals) {
       return options.normalizer.value_or(static_cast<double>(totals.valid_count));
   }
   return 1;
-}
-
-// In double, in an order that depends on the number of values alone.
-template <typename T>
-double Sum(absl::Span<const T> values) {
-  constexpr size_t kSums = 8;
-  std::array<double, kSums> sums = {};
-  size_t i = 0;
-  for (; i + kSums <= values.size(); i += kSums) {
-    for (size_t k = 0; k < kSums; ++k) sums[k] += static_cast<double>(values[i + k]);
-  }
-  for (size_t k = 0; i < values.size(); ++i, ++k) sums[k] += static_cast<double>(values[i]);
-  for (size_t half = kSums / 2; half >= 1; half /= 2) {
-    for (size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
-  }
-  return sums[0];
-}
-
-// Of a block of losses, taken while the caches hold them.
-struct BlockSum {
-  double sum = 0;
-  int64_t non_finite_count = 0;
-};
-
-template <typename T>
-BlockSum SumBlock(absl::Span<const T> losses) {
-  BlockSum block;
-  block.sum = Sum(losses);
-  // A loss that is not finite leaves no finite sum behind.
-  if (!std::isfinite(block.sum)) {
-    block.non_finite_count =
-        std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
-  }
-  return block;
 }
 
 template <typename T>
@@ -158,102 +117,6 @@ bool WantsRecords(const ComputeOptions& options) {
 
 int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
   return spec.activation == Activation::kSoftmax ? batch.rows : batch.rows * batch.classes;
-}
-
-// Long blocks are whole cache lines of rows.
-int64_t RowsPerBlock(const Batch& batch) {
-  constexpr int64_t kAligned = 64;
-  const int64_t rows = std::max<int64_t>(1, kBlockElements / batch.classes);
-  return rows < kAligned ? rows : rows / kAligned * kAligned;
-}
-
-template <typename T>
-using ComputeBlock = void (*)(const Run<T>&, int64_t begin, int64_t end);
-
-// What a thread's gathered rows stand in, kept from block to block.
-template <typename T>
-absl::Span<T> Scratch(size_t size) {
-  thread_local std::vector<T> scratch;
-  if (scratch.size() < size) scratch.resize(size);
-  return {scratch.data(), size};
-}
-
-template <typename T>
-constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradient,
-                                                         &TypedOutputs<T>::hessian_diagonal,
-                                                         &TypedOutputs<T>::probabilities};
-
-// A block of a batch whose logits come from a reader. They stay in this thread's cache until they
-// are computed.
-template <typename T>
-void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
-  const auto first = static_cast<size_t>(begin * run.batch.classes);
-  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const absl::Span<T> logits = Scratch<T>(size);
-  run.batch.logit_reader->Read(static_cast<int64_t>(first), logits);
-  Run<T> read = run;
-  read.first_row = begin;
-  read.logits = logits;
-  for (const auto output : kMatrices<T>) {
-    absl::Span<T>& matrix = read.outputs.*output;
-    if (!matrix.empty()) matrix = matrix.subspan(first, size);
-  }
-  compute(read, begin, end);
-}
-
-// A block of a batch whose classes do not stand last, by way of rows whose do.
-template <typename T>
-void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
-  const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
-  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const absl::Span<T> scratch = Scratch<T>(4 * size);
-  Run<T> gathered = run;
-  gathered.first_row = begin;
-  gathered.stores = kernels::Stores::kCached;
-  const absl::Span<T> logits = scratch.subspan(0, size);
-  GatherRows(matrix, run.logits.data(), begin, end, logits.data());
-  gathered.logits = logits;
-  size_t begin_of_next = size;
-  for (const auto output : kMatrices<T>) {
-    if ((run.outputs.*output).empty()) continue;
-    gathered.outputs.*output = scratch.subspan(begin_of_next, size);
-    begin_of_next += size;
-  }
-  compute(gathered, begin, end);
-  for (const auto output : kMatrices<T>) {
-    if ((run.outputs.*output).empty()) continue;
-    ScatterRows(matrix, (gathered.outputs.*output).data(), begin, end,
-                (run.outputs.*output).data());
-  }
-}
-
-// Computes every row's outputs and records, and the sums of its blocks' losses: blocks depend on
-// the shape of the batch alone. CANCELLED when the call was.
-template <typename T>
-absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& executor) {
-  const bool softmax = run.spec.activation == Activation::kSoftmax;
-  const ComputeBlock<T> compute_rows = softmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
-  const bool strided = run.batch.inner > 1;
-  if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
-  const bool gathers = strided && run.layout == MatrixLayout::kRows;
-  const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
-  const int64_t block = RowsPerBlock(run.batch);
-  const int64_t per_row = softmax ? 1 : run.batch.classes;
-  std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
-  const bool completed = executor.ParallelFor(
-      run.batch.rows, block, run.options.cancelled, [&](int64_t begin, int64_t end) {
-        if (gathers) {
-          ComputeGathered(run, begin, end, compute_rows);
-        } else if (reads) {
-          ComputeRead(run, begin, end, compute_rows);
-        } else {
-          compute_rows(run, begin, end);
-        }
-        sums[static_cast<size_t>(begin / block)] = SumBlock<T>(run.outputs.losses.subspan(
-            static_cast<size_t>(begin * per_row), static_cast<size_t>((end - begin) * per_row)));
-      });
-  if (!completed) return CancelledWhileComputing();
-  return sums;
 }
 
 // Logits that come from a reader are read block by block where each is looked at once, and by rows
@@ -345,7 +208,7 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   TypedOutputs<T> typed = {As<T>(outputs.losses), As<T>(outputs.gradient),
                            As<T>(outputs.hessian_diagonal), As<T>(outputs.probabilities),
                            As<T>(outputs.log_sum_exp)};
-  if (typed.losses.empty()) {
+  if (typed.losses.empty() && WantsRecords(options)) {
     own_losses.resize(static_cast<size_t>(samples));
     typed.losses = absl::MakeSpan(own_losses);
   }

@@ -33,7 +33,7 @@ T* At(absl::Span<T> values, int64_t index) {
 // Matrices of this many bytes and more are written past the caches.
 inline constexpr size_t kStreamingBytes = size_t{8} << 20;
 
-// Outputs in the element type of the logits; losses are always there, the others may be empty.
+// Outputs in the element type of the logits; each may be empty, but losses only before ComputeRows.
 template <typename T>
 struct TypedOutputs {
   absl::Span<T> losses;
@@ -63,11 +63,14 @@ struct Run {
   MatrixLayout layout = MatrixLayout::kRows;
   // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
   int64_t first_row = 0;
+  int64_t first_sample = 0;  // that outputs.losses begin with
   // A batch whose matrices are larger than this is not in the caches when it has been computed.
   kernels::Stores stores =
       static_cast<size_t>(batch.rows * batch.classes) * sizeof(T) > kStreamingBytes
           ? kernels::Stores::kStreaming
           : kernels::Stores::kCached;
+
+  T* LossOf(int64_t sample) const { return At(outputs.losses, sample - first_sample); }
 
   // Where a matrix, [rows, classes], has `row`; null when it is not there.
   template <typename U>

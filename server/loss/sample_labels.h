@@ -42,16 +42,6 @@ class ElementLabels {
     return f32_.empty() ? f(f64_) : f(f32_);
   }
 
-  // How many of the targets of `count` elements are exactly 0 or 1.
-  int64_t CountHardTargets(int64_t begin, int64_t count) const {
-    return VisitTargets([&](auto targets) {
-      const auto* const t = targets.data() + begin;
-      int32_t hard = 0;  // blocks are short
-      for (int64_t i = 0; i < count; ++i) hard += (t[i] == 0) | (t[i] == 1) ? 1 : 0;
-      return int64_t{hard};
-    });
-  }
-
   // No sample is ignored, whatever its label is.
   bool ignores_none() const { return !ignore_index_ && dropped_.empty(); }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/kernels/kernels.h"
+#include "server/loss/binary_block.h"
 #include "server/loss/run.h"
 
 namespace lossd::loss {
@@ -13,197 +14,12 @@ namespace {
 using kernels::BinaryElements;
 using kernels::DenseElements;
 
-// Elements are computed this many at a time, so that the columns beside them stay in the L1 cache.
-constexpr int64_t kBlock = 512;
-
-// Calls f(i, row, k) for the elements begin, begin + 1, ... of a row-major [rows, classes].
-template <class F>
-void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
-  int64_t row = begin / classes;
-  int64_t k = begin % classes;
-  for (int64_t i = 0; i < size; ++i) {
-    f(i, row, k);
-    if (++k == classes) {
-      k = 0;
-      ++row;
-    }
-  }
-}
-
-// Elements labelled 0 or 1, without smoothing.
-template <typename T>
-class BinaryBlock {
- public:
-  explicit BinaryBlock(const Run<T>& run)
-      : run_(run), uniform_(UniformFactors(run)), columns_(static_cast<size_t>(7 * kBlock)) {}
-
-  void Compute(int64_t begin, int64_t size,
-               void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
-    BinaryElements<T> elements = Inputs(begin, size);
-    elements.losses = At(run_.outputs.losses, begin);
-    elements.gradient = run_.ElementOf(run_.outputs.gradient, begin);
-    elements.hessian = run_.ElementOf(run_.outputs.hessian_diagonal, begin);
-    elements.probabilities = run_.ElementOf(run_.outputs.probabilities, begin);
-    kernel(elements, run_.spec.parameters);
-    if (!run_.records.wanted()) return;
-    for (int64_t i = 0; i < size; ++i) Record(begin, i);
-  }
-
-  // The same for those of the elements whose targets are 0 or 1; the others are left alone.
-  void ComputeHard(int64_t begin, int64_t size,
-                   void (*kernel)(const BinaryElements<T>&, const FormParameters&)) {
-    BinaryElements<T> elements = Inputs(begin, size);
-    std::vector<T> results(static_cast<size_t>(4 * kBlock));
-    const absl::Span<T> wanted[] = {run_.outputs.losses, run_.outputs.gradient,
-                                    run_.outputs.hessian_diagonal, run_.outputs.probabilities};
-    T* const outputs[] = {At(wanted[0], begin), run_.ElementOf(wanted[1], begin),
-                          run_.ElementOf(wanted[2], begin), run_.ElementOf(wanted[3], begin)};
-    T* columns[4];
-    for (size_t n = 0; n < 4; ++n) {
-      columns[n] = wanted[n].empty() ? nullptr : results.data() + n * kBlock;
-    }
-    elements.losses = columns[0];
-    elements.gradient = columns[1];
-    elements.hessian = columns[2];
-    elements.probabilities = columns[3];
-    kernel(elements, run_.spec.parameters);
-    for (int64_t i = 0; i < size; ++i) {
-      if (run_.labels.CountHardTargets(begin + i, 1) == 0) continue;
-      for (size_t n = 0; n < 4; ++n) {
-        if (columns[n] != nullptr) outputs[n][i] = columns[n][i];
-      }
-      if (run_.records.wanted()) Record(begin, i);
-    }
-  }
-
- private:
-  T* Column(int64_t index) { return columns_.data() + index * kBlock; }
-
-  BinaryElements<T> Inputs(int64_t begin, int64_t size) {
-    BinaryElements<T> elements;
-    elements.logits = run_.ElementOf(run_.logits, begin);
-    elements.count = size;
-    elements.sign = Column(0);
-    elements.curvature = CurvatureOf(run_.options);
-    if (uniform_) {
-      FillSigns(begin, size);
-      elements.factors = *uniform_;
-    } else {
-      FillColumns(begin, size);
-      elements.weight = Column(1);
-      elements.sample_weight = Column(2);
-      elements.gradient_scale = Column(3);
-      elements.hessian_scale = Column(4);
-    }
-    if (run_.records.wanted()) {
-      elements.true_probability = Column(5);
-      elements.true_gradient = Column(6);
-    }
-    return elements;
-  }
-
-  struct Scales {
-    double sample_weight, gradient, hessian;
-  };
-
-  static Scales ScalesOf(const Run<T>& run, int64_t sample) {
-    const double s = run.batch.sample_weights[sample];
-    const double scale = s * run.batch.upstream_gradient[sample] * run.derivative_scale;
-    return {s, scale * run.options.gradient_scale, scale};
-  }
-
-  // Set when no element differs from the others in anything but its logit and its label.
-  static std::optional<kernels::ElementFactors<T>> UniformFactors(const Run<T>& run) {
-    if (!run.labels.ignores_none() || !run.batch.sample_weights.empty() ||
-        !run.batch.upstream_gradient.empty()) {
-      return std::nullopt;
-    }
-    for (int64_t k = 1; k < run.batch.classes; ++k) {
-      if (run.terms.positive(k) != run.terms.positive(0) ||
-          run.terms.negative(k) != run.terms.negative(0)) {
-        return std::nullopt;
-      }
-    }
-    const Scales scales = ScalesOf(run, 0);
-    return kernels::ElementFactors<T>{
-        static_cast<T>(run.terms.positive(0)), static_cast<T>(run.terms.negative(0)),
-        static_cast<T>(scales.sample_weight), static_cast<T>(scales.gradient),
-        static_cast<T>(scales.hessian)};
-  }
-
-  void FillSigns(int64_t begin, int64_t size) {
-    T* const signs = Column(0);
-    const ElementLabels& labels = run_.labels;
-    if (labels.has_class_ids()) {
-      FillSignsOfIds(begin, size);
-    } else if (!labels.binary().empty()) {
-      // Labels are 0 or 1 here, so their low halves are all of them; those convert in registers.
-      const int64_t* const binary = labels.binary().data() + begin;
-      for (int64_t i = 0; i < size; ++i) {
-        signs[i] = static_cast<T>(2 * static_cast<int32_t>(binary[i]) - 1);
-      }
-    } else {
-      labels.VisitTargets([&](auto targets) {
-        const auto* const t = targets.data() + begin;
-        for (int64_t i = 0; i < size; ++i) signs[i] = t[i] == 1 ? T(1) : T(-1);
-      });
-    }
-  }
-
-  void FillSignsOfIds(int64_t begin, int64_t size) {
-    T* const signs = Column(0);
-    std::fill(signs, signs + size, T(-1));
-    const int64_t classes = run_.batch.classes;
-    const int64_t end = begin + size;
-    for (int64_t row = begin / classes; row * classes < end; ++row) {
-      const int64_t id = run_.labels.class_id(row);
-      const int64_t element = row * classes + id;
-      if (id < classes && element >= begin && element < end) signs[element - begin] = T(1);
-    }
-  }
-
-  void FillColumns(int64_t begin, int64_t size) {
-    ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const bool positive = run_.labels.target(row, k) == 1;
-      const bool ignored = run_.labels.ignored(row, k);
-      const Scales scales = ScalesOf(run_, begin + i);
-      const double weight = positive ? run_.terms.positive(k) : run_.terms.negative(k);
-      Column(0)[i] = positive ? T(1) : T(-1);
-      Column(1)[i] = ignored ? T(0) : static_cast<T>(weight);
-      Column(2)[i] = static_cast<T>(scales.sample_weight);
-      Column(3)[i] = static_cast<T>(scales.gradient);
-      Column(4)[i] = static_cast<T>(scales.hessian);
-    });
-  }
-
-  // Element i of the block at `begin`.
-  void Record(int64_t begin, int64_t i) {
-    const auto sample = static_cast<size_t>(begin + i);
-    const auto p = static_cast<double>(Column(5)[i]);
-    const auto g = static_cast<double>(Column(6)[i]);
-    run_.records.true_probability[sample] = p;
-    const double weight = LossWeight(i);
-    run_.records.gradient_l1[sample] = weight == 0 ? 0 : weight * std::abs(g);
-    run_.records.vanishing[sample] = Vanishes(p, g) ? 1 : 0;
-  }
-
-  // Element i's weight times its sample weight; the gradient of a weight of 0 is 0.
-  double LossWeight(int64_t i) {
-    if (!uniform_) return static_cast<double>(Column(1)[i]) * static_cast<double>(Column(2)[i]);
-    return static_cast<double>(Column(0)[i] > 0 ? uniform_->positive_weight
-                                                : uniform_->negative_weight);
-  }
-
-  const Run<T>& run_;
-  std::optional<kernels::ElementFactors<T>> uniform_;
-  std::vector<T> columns_;
-};
-
 // Elements with any target, in double.
 template <typename T>
 class DenseBlock {
  public:
-  explicit DenseBlock(const Run<T>& run) : run_(run), columns_(static_cast<size_t>(13 * kBlock)) {
+  explicit DenseBlock(const Run<T>& run)
+      : run_(run), columns_(static_cast<size_t>(13 * kElementsAtOnce)) {
     elements_.logits = Column(0);
     elements_.positive_weight = Column(1);
     elements_.negative_weight = Column(2);
@@ -228,7 +44,7 @@ class DenseBlock {
   }
 
  private:
-  double* Column(int64_t index) { return columns_.data() + index * kBlock; }
+  double* Column(int64_t index) { return columns_.data() + index * kElementsAtOnce; }
   double* true_targets() { return Column(10); }
   double* first_derivatives() { return Column(11); }  // of the form's logits by the request's
   double* second_derivatives() { return Column(12); }
@@ -284,14 +100,13 @@ class DenseBlock {
   void Write(int64_t begin, int64_t size) {
     const bool positive = run_.options.hessian_mode == HessianMode::kPositive;
     for (int64_t i = 0; i < size; ++i) {
-      const auto sample = static_cast<size_t>(begin + i);
       const double s = run_.batch.sample_weights[begin + i];
       const double scale = s * run_.batch.upstream_gradient[begin + i] * run_.derivative_scale;
       const double gradient_scale = scale * run_.options.gradient_scale;
       const auto scaled = [](double value, double factor) {
         return factor == 0 ? T(0) : static_cast<T>(value * factor);
       };
-      run_.outputs.losses[sample] = scaled(Column(5)[i], s);
+      *run_.LossOf(begin + i) = scaled(Column(5)[i], s);
       if (T* out = run_.ElementOf(run_.outputs.gradient, begin))
         out[i] = scaled(Column(6)[i], gradient_scale);
       if (T* out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
@@ -347,23 +162,20 @@ void ComputeTargets(const Run<T>& run, int64_t begin, int64_t end, Kernel binary
                     void (*dense_kernel)(const DenseElements&, const FormParameters&)) {
   BinaryBlock<T> binary(run);
   std::optional<DenseBlock<T>> dense;
-  for (int64_t i = begin; i < end; i += kBlock) {
-    const int64_t size = std::min(kBlock, end - i);
-    const int64_t hard = run.labels.CountHardTargets(i, size);
-    if (hard == size) {
-      binary.Compute(i, size, binary_kernel);
-      continue;
-    }
+  for (int64_t i = begin; i < end; i += kElementsAtOnce) {
+    const int64_t size = std::min(kElementsAtOnce, end - i);
+    const int64_t hard = binary.ComputeIfHard(i, size, binary_kernel);
+    if (hard == size) continue;
     if (!dense) dense.emplace(run);
     dense->Compute(i, size, dense_kernel);
-    if (hard > 0) binary.ComputeHard(i, size, binary_kernel);
+    if (hard > 0) binary.ComputeHardOnes(i, size, binary_kernel);
   }
 }
 
 template <class Block, class Kernel>
 void ComputeBlocks(Block block, int64_t begin, int64_t end, Kernel kernel) {
-  for (int64_t i = begin; i < end; i += kBlock) {
-    block.Compute(i, std::min(kBlock, end - i), kernel);
+  for (int64_t i = begin; i < end; i += kElementsAtOnce) {
+    block.Compute(i, std::min(kElementsAtOnce, end - i), kernel);
   }
 }
 

@@ -82,6 +82,22 @@ class HardRows {
   T* row(int64_t i) { return &logits_[static_cast<size_t>(1 + i * classes_)]; }
   void Ignore(int64_t i) { weights_[static_cast<size_t>(i)] = 0; }
 
+  // Past the caches, instead of into them.
+  void Stream() { stores_ = Stores::kStreaming; }
+  // All rows' factors as one, instead of columns; every row then weighs 1.
+  void ShareFactors() { shares_factors_ = true; }
+  // Classes `row_count` apart, rows next to each other.
+  void StrideClasses() {
+    std::vector<T> moved = logits_;
+    for (int64_t i = 0; i < rows_; ++i) {
+      for (int64_t j = 0; j < classes_; ++j) {
+        moved[static_cast<size_t>(1 + j * rows_ + i)] = row(i)[j];
+      }
+    }
+    logits_ = moved;
+    class_stride_ = rows_;
+  }
+
   RowOutputs<T> Run(const FormKernels& kernels, const FormParameters& parameters) {
     RowOutputs<T> out;
     const auto row_count = static_cast<size_t>(rows_);
@@ -91,8 +107,12 @@ class HardRows {
     batch.row_count = rows_;
     batch.class_count = classes_;
     batch.class_ids = ids_.data();
-    batch.class_weight = weights_.data();
-    batch.sample_weight = batch.gradient_scale = batch.hessian_scale = scales_.data();
+    batch.class_stride = class_stride_;
+    batch.stores = stores_;
+    if (!shares_factors_) {
+      batch.class_weight = weights_.data();
+      batch.sample_weight = batch.gradient_scale = batch.hessian_scale = scales_.data();
+    }
     std::vector<T> workspace(static_cast<size_t>(RowWorkspaceSize(classes_)));
     batch.workspace = workspace.data();
     batch.losses = Room(&out.losses, row_count);
@@ -132,6 +152,9 @@ class HardRows {
 
   int64_t rows_;
   int64_t classes_;
+  int64_t class_stride_ = 0;
+  Stores stores_ = Stores::kCached;
+  bool shares_factors_ = false;
   std::vector<T> logits_;
   std::vector<int64_t> ids_;
   std::vector<double> weights_;
@@ -171,7 +194,8 @@ void ExpectSameBits(const RowOutputs<T>& a, const RowOutputs<T>& b, const std::s
   ExpectSameBits(a.true_gradient, b.true_gradient, what + ", true_gradient");
 }
 
-constexpr int64_t kClassCounts[] = {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 257};
+constexpr int64_t kClassCounts[] = {1,  2,  3,  4,  7,  8,  9,   15,   16,   17,
+                                    31, 32, 33, 63, 64, 65, 257, 2048, 2049, 4111};
 
 template <class T>
 class KernelsTest : public ::testing::Test {};
@@ -215,6 +239,123 @@ TYPED_TEST(KernelsTest, Avx2AndAvx512GiveTheSameBits) {
       ExpectSameBits(batch.Run(sets[1].table[form], parameters),
                      batch.Run(sets[2].table[form], parameters),
                      std::string(info.name) + ", " + std::to_string(classes) + " classes");
+    }
+  }
+}
+
+// Where results go and how factors are given changes no bit.
+TYPED_TEST(KernelsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : kClassCounts) {
+      const std::string what = set.name + ", " + std::to_string(classes) + " classes";
+      HardRows<TypeParam> batch(70, classes, 4);
+      const FormKernels& kernels = set.table.front();
+      const FormParameters parameters = Defaults(FormAt(0));
+      const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+      batch.Stream();
+      ExpectSameBits(batch.Run(kernels, parameters), expected, what + ", streamed");
+      batch.ShareFactors();
+      ExpectSameBits(batch.Run(kernels, parameters), expected, what + ", shared factors");
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, StridedClassesGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (int64_t classes = 1; classes <= kMaxStridedClasses; ++classes) {
+      for (const int64_t rows : {1, 16, 63, 64, 65, 192}) {
+        const std::string what =
+            set.name + ", " + std::to_string(rows) + "x" + std::to_string(classes);
+        HardRows<TypeParam> batch(rows, classes, 5);
+        const FormKernels& kernels = set.table.front();
+        const FormParameters parameters = Defaults(FormAt(0));
+        const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+        batch.StrideClasses();
+        RowOutputs<TypeParam> actual = batch.Run(kernels, parameters);
+        for (auto* matrix : {&actual.gradient, &actual.hessian, &actual.probabilities}) {
+          std::vector<TypeParam> moved = *matrix;
+          for (int64_t n = 0; n < rows * classes; ++n) {
+            moved[static_cast<size_t>(1 + n % rows * classes + n / rows)] =
+                (*matrix)[static_cast<size_t>(1 + n)];
+          }
+          *matrix = moved;
+        }
+        ExpectSameBits(actual, expected, what);
+      }
+    }
+  }
+}
+
+// Elements of hard labels, on an array that starts `offset` elements off.
+template <class T>
+struct HardElements {
+  HardElements(int64_t count, size_t offset, uint64_t seed) : begin(offset) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal(0, 8);
+    for (size_t n = 0; n < offset + static_cast<size_t>(count); ++n) {
+      logits.push_back(static_cast<T>(normal(random)));
+      sign.push_back(random() % 3 == 0 ? T(1) : T(-1));
+    }
+    elements.count = count;
+    elements.logits = logits.data() + offset;
+    elements.sign = sign.data() + offset;
+    elements.factors = {T(0.25), T(0.75), T(2), T(0.5), T(0.5)};
+  }
+
+  // Losses, gradient and, where it is `wanted`, the probabilities.
+  std::vector<std::vector<T>> Run(const FormKernels& kernels, const FormParameters& parameters,
+                                  size_t wanted) {
+    std::vector<std::vector<T>> results(wanted, std::vector<T>(logits.size()));
+    elements.losses = results[0].data() + begin;
+    elements.gradient = results[1].data() + begin;
+    elements.probabilities = wanted > 2 ? results[2].data() + begin : nullptr;
+    if constexpr (std::is_same_v<T, float>) {
+      kernels.binary_elements_f32(elements, parameters);
+    } else {
+      kernels.binary_elements_f64(elements, parameters);
+    }
+    return results;
+  }
+
+  size_t begin;
+  std::vector<T> logits;
+  std::vector<T> sign;
+  BinaryElements<T> elements;
+};
+
+TYPED_TEST(KernelsTest, ElementsAreTheSameBitsWhateverElseIsWanted) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (size_t form = 0; form < set.table.size(); ++form) {
+      const FormKernels& kernels = set.table[form];
+      if (kernels.binary_elements_f32 == nullptr) continue;
+      const FormInfo& info = FormAt(static_cast<int>(form));
+      for (const size_t offset : {size_t{0}, size_t{1}}) {
+        HardElements<TypeParam> batch(277, offset, 6);
+        const auto all = batch.Run(kernels, Defaults(info), 3);
+        const auto few = batch.Run(kernels, Defaults(info), 2);
+        batch.elements.stores = Stores::kStreaming;
+        const auto streamed = batch.Run(kernels, Defaults(info), 2);
+        for (size_t n = 0; n < 2; ++n) {
+          const std::string what = set.name + " " + info.name + " " + std::to_string(n);
+          ExpectSameBits(few[n], all[n], what);
+          ExpectSameBits(streamed[n], all[n], what + ", streamed");
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, Avx2AndAvx512GiveTheSameBitsOfElements) {
+  const std::vector<InstructionSet> sets = SupportedSets();
+  if (sets.size() < 3) GTEST_SKIP() << "this CPU has not both AVX2 and AVX-512";
+  for (size_t form = 0; form < sets[1].table.size(); ++form) {
+    if (sets[1].table[form].binary_elements_f32 == nullptr) continue;
+    const FormInfo& info = FormAt(static_cast<int>(form));
+    for (const size_t wanted : {size_t{2}, size_t{3}}) {
+      HardElements<TypeParam> batch(1003, 0, 7);
+      const auto a = batch.Run(sets[1].table[form], Defaults(info), wanted);
+      const auto b = batch.Run(sets[2].table[form], Defaults(info), wanted);
+      for (size_t n = 0; n < wanted; ++n) ExpectSameBits(a[n], b[n], info.name);
     }
   }
 }

@@ -1,0 +1,161 @@
+#include "server/loss/row_blocks.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "server/loss/strided_rows.h"
+
+namespace lossd::loss {
+namespace {
+
+// A block is this many logits: long enough to be worth handing to a thread, short enough that a
+// cancelled call stops soon.
+constexpr int64_t kBlockElements = int64_t{1} << 15;
+
+// In double, in an order that depends on the number of values alone.
+template <typename T>
+double Sum(absl::Span<const T> values) {
+  constexpr size_t kSums = 8;
+  std::array<double, kSums> sums = {};
+  size_t i = 0;
+  for (; i + kSums <= values.size(); i += kSums) {
+    for (size_t k = 0; k < kSums; ++k) sums[k] += static_cast<double>(values[i + k]);
+  }
+  for (size_t k = 0; i < values.size(); ++i, ++k) sums[k] += static_cast<double>(values[i]);
+  for (size_t half = kSums / 2; half >= 1; half /= 2) {
+    for (size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  return sums[0];
+}
+
+template <typename T>
+BlockSum SumBlock(absl::Span<const T> losses) {
+  BlockSum block;
+  block.sum = Sum(losses);
+  // A loss that is not finite leaves no finite sum behind.
+  if (!std::isfinite(block.sum)) {
+    block.non_finite_count =
+        std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
+  }
+  return block;
+}
+
+// What is computed in less time than it takes to wake a second thread is one block. Long blocks are
+// whole cache lines of rows.
+int64_t RowsPerBlock(const Batch& batch, Activation activation) {
+  constexpr int64_t kAligned = 64;
+  if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
+  // A sigmoid reads a label and writes a loss beside each logit.
+  const int64_t elements = activation == Activation::kSoftmax ? kBlockElements : kBlockElements / 4;
+  const int64_t rows = std::max<int64_t>(1, elements / batch.classes);
+  return rows < kAligned ? rows : rows / kAligned * kAligned;
+}
+
+template <typename T>
+using ComputeBlock = void (*)(const Run<T>&, int64_t begin, int64_t end);
+
+struct LossesOfBlock {};
+struct ReadRows {};
+struct GatheredRows {};
+
+// Memory of this thread's for one purpose, kept from block to block: no block pays for fresh pages.
+template <typename T, class Purpose>
+absl::Span<T> Scratch(size_t size) {
+  thread_local std::vector<T> scratch;
+  if (scratch.size() < size) scratch.resize(size);
+  return {scratch.data(), size};
+}
+
+template <typename T>
+constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradient,
+                                                         &TypedOutputs<T>::hessian_diagonal,
+                                                         &TypedOutputs<T>::probabilities};
+
+// A block of a batch whose logits come from a reader. They stay in this thread's cache until they
+// are computed.
+template <typename T>
+void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
+  const auto first = static_cast<size_t>(begin * run.batch.classes);
+  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
+  const absl::Span<T> logits = Scratch<T, ReadRows>(size);
+  run.batch.logit_reader->Read(static_cast<int64_t>(first), logits);
+  Run<T> read = run;
+  read.first_row = begin;
+  read.logits = logits;
+  for (const auto output : kMatrices<T>) {
+    absl::Span<T>& matrix = read.outputs.*output;
+    if (!matrix.empty()) matrix = matrix.subspan(first, size);
+  }
+  compute(read, begin, end);
+}
+
+// A block of a batch whose classes do not stand last, by way of rows whose do.
+template <typename T>
+void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
+  const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
+  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
+  const absl::Span<T> scratch = Scratch<T, GatheredRows>(4 * size);
+  Run<T> gathered = run;
+  gathered.first_row = begin;
+  gathered.stores = kernels::Stores::kCached;
+  const absl::Span<T> logits = scratch.subspan(0, size);
+  GatherRows(matrix, run.logits.data(), begin, end, logits.data());
+  gathered.logits = logits;
+  size_t begin_of_next = size;
+  for (const auto output : kMatrices<T>) {
+    if ((run.outputs.*output).empty()) continue;
+    gathered.outputs.*output = scratch.subspan(begin_of_next, size);
+    begin_of_next += size;
+  }
+  compute(gathered, begin, end);
+  for (const auto output : kMatrices<T>) {
+    if ((run.outputs.*output).empty()) continue;
+    ScatterRows(matrix, (gathered.outputs.*output).data(), begin, end,
+                (run.outputs.*output).data());
+  }
+}
+
+}  // namespace
+
+template <typename T>
+absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& executor) {
+  const bool softmax = run.spec.activation == Activation::kSoftmax;
+  const ComputeBlock<T> compute_rows = softmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
+  const bool strided = run.batch.inner > 1;
+  if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
+  const bool gathers = strided && run.layout == MatrixLayout::kRows;
+  const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
+  const int64_t block = RowsPerBlock(run.batch, run.spec.activation);
+  const int64_t per_row = softmax ? 1 : run.batch.classes;
+  std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
+  const bool completed = executor.ParallelFor(
+      run.batch.rows, block, run.options.cancelled, [&](int64_t begin, int64_t end) {
+        const auto samples = static_cast<size_t>((end - begin) * per_row);
+        Run<T> part = run;
+        if (part.outputs.losses.empty()) {
+          part.outputs.losses = Scratch<T, LossesOfBlock>(samples);
+          part.first_sample = begin * per_row;
+        }
+        if (gathers) {
+          ComputeGathered(part, begin, end, compute_rows);
+        } else if (reads) {
+          ComputeRead(part, begin, end, compute_rows);
+        } else {
+          compute_rows(part, begin, end);
+        }
+        sums[static_cast<size_t>(begin / block)] =
+            SumBlock<T>({part.LossOf(begin * per_row), samples});
+      });
+  if (!completed) {
+    return absl::CancelledError("the call was cancelled while it was being computed");
+  }
+  return sums;
+}
+
+template absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<float>, const Executor&);
+template absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<double>, const Executor&);
+
+}  // namespace lossd::loss
