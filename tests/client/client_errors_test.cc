@@ -160,7 +160,8 @@ TEST_F(ClientErrorsTest, StopsWaitingAtTheDeadline) {
   const absl::Time start = absl::Now();
   const absl::Status status = ComputeStatus(MakeClient(), call);
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_GE(absl::Now() - start, absl::Milliseconds(100));
+  // gRPC counts in milliseconds of a clock of its own, and may be one or two early.
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(95));
   EXPECT_LT(absl::Now() - start, absl::Seconds(20));
 }
 
