@@ -41,8 +41,9 @@ struct RowRange {
   // Nothing stays nothing.
   template <typename... Arrays>
   std::variant<Arrays...> Of(const std::variant<Arrays...>& arrays) const {
-    return std::visit([this](const auto& array) { return Rows<std::variant<Arrays...>>(array); },
-                      arrays);
+    return std::visit(
+        [this](const auto& array) { return this->template Rows<std::variant<Arrays...>>(array); },
+        arrays);
   }
 
  private:

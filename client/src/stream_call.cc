@@ -1,6 +1,6 @@
 #include "client/src/stream_call.h"
 
-#include <cstdint>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -23,7 +23,7 @@ StreamCall::StreamCall(const Connection& connection, const char* method, absl::T
   context_.set_deadline(absl::ToChronoTime(deadline));
   stream_ = connection.stub().PrepareCall(&context_, MethodPath(method), &queue_);
   Expect(kStart);
-  stream_->StartCall(Tag(kStart));
+  stream_->StartCall(&events_[kStart]);
 }
 
 StreamCall::~StreamCall() {
@@ -35,17 +35,13 @@ StreamCall::~StreamCall() {
   DrainQueue(&queue_);
 }
 
-void* StreamCall::Tag(Operation operation) {
-  return reinterpret_cast<void*>(static_cast<intptr_t>(operation));
-}
-
 bool StreamCall::Write(const MessagePieces& message) {
   if (!Await(kStart)) {
     return false;
   }
   Loan loan;
   Expect(kWrite);
-  stream_->Write(message.Lend(&loan, kLentBytes), Tag(kWrite));
+  stream_->Write(message.Lend(&loan, kLentBytes), &events_[kWrite]);
   const bool written = Await(kWrite);
   const absl::Time give_up = absl::Now() + patience_;
   loan.WaitUntilReturned([&](absl::Duration turn) {
@@ -64,13 +60,13 @@ bool StreamCall::WritesDone() {
     return false;
   }
   Expect(kWrite);
-  stream_->WritesDone(Tag(kWrite));
+  stream_->WritesDone(&events_[kWrite]);
   return Await(kWrite);
 }
 
 bool StreamCall::Read(grpc::ByteBuffer* message) {
   Expect(kRead);
-  stream_->Read(message, Tag(kRead));
+  stream_->Read(message, &events_[kRead]);
   return Await(kRead);
 }
 
@@ -78,7 +74,7 @@ absl::Status StreamCall::Finish() {
   finished_ = true;
   grpc::Status status;
   Expect(kFinish);
-  stream_->Finish(&status, Tag(kFinish));
+  stream_->Finish(&status, &events_[kFinish]);
   Await(kFinish);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (gave_up_) {
@@ -120,7 +116,7 @@ bool StreamCall::Poll(std::unique_lock<std::mutex>* lock, absl::Time until) {
   lock->lock();
   polling_ = false;
   if (got_event) {
-    events_[static_cast<size_t>(reinterpret_cast<intptr_t>(tag))] = {false, ok};
+    *static_cast<Event*>(tag) = {false, ok};
   }
   // For whoever has the event, and for who is to poll next.
   changed_.notify_all();

@@ -51,8 +51,6 @@ class StreamCall {
     bool ok = false;
   };
 
-  static void* Tag(Operation operation);
-
   // Before an operation is begun.
   void Expect(Operation operation);
   // Waits for it; cancels the call when it takes too long. What it came to.
@@ -67,10 +65,10 @@ class StreamCall {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::array<Event, 4> events_;
-  bool polling_ = false;   // a thread is in the queue
-  bool gave_up_ = false;   // an operation took too long
-  bool finished_ = false;  // Finish was called
+  std::array<Event, 4> events_;  // each is the tag of its operation
+  bool polling_ = false;         // a thread is in the queue
+  bool gave_up_ = false;         // an operation took too long
+  bool finished_ = false;        // Finish was called
 };
 
 }  // namespace lossd::client

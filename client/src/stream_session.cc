@@ -128,7 +128,7 @@ absl::StatusOr<grpc::ByteBuffer> StreamSession<T>::NextBytes() {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return !reading_; });
     if (!unread_.empty()) {
-      bytes = std::move(unread_.front());
+      bytes = unread_.front();
       unread_.pop_front();
       return bytes;
     }
@@ -164,7 +164,7 @@ absl::Status StreamSession<T>::End() {
   for (grpc::ByteBuffer bytes; call_.Read(&bytes); bytes.Clear()) {
     unread.push_back(bytes);
   }
-  const absl::Status end = call_.Finish();
+  absl::Status end = call_.Finish();
   const std::lock_guard<std::mutex> lock(mutex_);
   unread_ = std::move(unread);
   end_ = end;
