@@ -20,12 +20,14 @@ class ClassIdKernel {
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     if (rows.class_count <= kMaxStridedClasses) {
       ClassIdLanes<Form, T, Arch>::Run(rows, parameters);
+      FinishStreaming<Arch>(rows.stores);
       return;
     }
     const int64_t size = GroupSize(rows.class_count);
     for (int64_t begin = 0; begin < rows.row_count; begin += size) {
       RunGroup(rows, begin, std::min(size, rows.row_count - begin), parameters);
     }
+    FinishStreaming<Arch>(rows.stores);
   }
 
  private:

@@ -17,6 +17,7 @@ class BinaryKernel {
     const int64_t whole = all.count / kWidth * kWidth;
     RunWhole(all, whole, parameters);
     if (whole < all.count) RunTail(all, whole, parameters);
+    FinishStreaming<Arch>(all.stores);
   }
 
  private:

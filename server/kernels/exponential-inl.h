@@ -40,15 +40,15 @@ struct ExpConstants<float> {
   static constexpr float kLn2Low = -0x1.bd0106p-13F;
   static constexpr float kSmallest = -0x1.5d589ep6F;  // ln of the smallest normal number
 
-  // Minimax of relative error 3e-9, with e^0 = 1 and slope 1 kept exact. Its terms are paired,
-  // which halves the time until the result is there.
+  // e^r - 1: minimax of relative error 3e-9 of e^r, the slope of 1 kept exact. Its terms are
+  // paired, which halves the time until the result is there.
   template <class V>
-  static V OfReduced(const V& r) {
+  static V MinusOne(const V& r) {
     const V r2 = r * r;
     const V low = Polynomial(r, 0x1.555492p-3F, 0x1.fffffcp-2F);
     const V middle = Polynomial(r, 0x1.123a2p-7F, 0x1.5558f2p-5F);
     const V high = xsimd::fma(r2, V(0x1.6a23cep-10F), middle);
-    return xsimd::fma(r2, V(xsimd::fma(r2, high, low)), r) + V(1.0F);
+    return xsimd::fma(r2, V(xsimd::fma(r2, high, low)), r);
   }
 };
 
@@ -61,16 +61,37 @@ struct ExpConstants<double> {
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kSmallest = -0x1.6232bdd7abcd2p9;
 
-  // Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
+  // e^r - 1, Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
   template <class V>
-  static V OfReduced(const V& r) {
+  static V MinusOne(const V& r) {
     const V r2 = r * r;
     const V even =
         Polynomial(r2, 1.0 / 479001600, 1.0 / 3628800, 1.0 / 40320, 1.0 / 720, 1.0 / 24, 1.0 / 2);
     const V odd = Polynomial(r2, 1.0 / 6227020800, 1.0 / 39916800, 1.0 / 362880, 1.0 / 5040,
                              1.0 / 120, 1.0 / 6);
-    return xsimd::fma(r2, V(xsimd::fma(r, odd, even)), r) + V(1.0);
+    return xsimd::fma(r2, V(xsimd::fma(r, odd, even)), r);
   }
+};
+
+// e^x = (1 + minus_one) power
+template <class V>
+struct ReducedExp {
+  using T = typename V::value_type;
+  using Constants = ExpConstants<T>;
+
+  explicit ReducedExp(const V& x) {
+    using Integers = xsimd::batch<typename Constants::Bits, typename V::arch_type>;
+    const V magic(Constants::kMagic);
+    const V shifted = xsimd::fma(x, V(T(1.44269504088896340736)), magic);
+    const V k = shifted - magic;
+    const V r = xsimd::fnma(k, V(Constants::kLn2Low), V(xsimd::fnma(k, V(Constants::kLn2High), x)));
+    power =
+        xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Integers>(shifted) << Constants::kMantissaBits);
+    minus_one = Constants::MinusOne(r);
+  }
+
+  V power;
+  V minus_one;
 };
 
 // e^x for x <= 0, within an ulp of it; e^0 is 1, e^-inf is 0, NaN stays NaN. What would be smaller
@@ -78,17 +99,19 @@ struct ExpConstants<double> {
 template <class V>
 inline V ExpNonPositive(const V& x) {
   using T = typename V::value_type;
-  using Constants = ExpConstants<T>;
-  using Integers = xsimd::batch<typename Constants::Bits, typename V::arch_type>;
-  const V magic(Constants::kMagic);
-  const V shifted = xsimd::fma(x, V(T(1.44269504088896340736)), magic);
-  const V k = shifted - magic;
-  const V r = xsimd::fnma(k, V(Constants::kLn2Low), V(xsimd::fnma(k, V(Constants::kLn2High), x)));
-  const V power =
-      xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Integers>(shifted) << Constants::kMantissaBits);
-  // -inf makes r NaN, and this makes it 0; a NaN x is not below anything.
-  const V e = Constants::OfReduced(r) * power;
-  return ZeroWhere(x < V(Constants::kSmallest), e);
+  const ReducedExp<V> e(x);
+  // -inf makes `e` NaN, and this makes it 0; a NaN x is not below anything.
+  return ZeroWhere(x < V(ExpConstants<T>::kSmallest), V((e.minus_one + V(T(1))) * e.power));
+}
+
+// e^x - 1 for x <= 0, accurate relative to itself however close x is to 0.
+template <class V>
+inline V ExpMinusOneNonPositive(const V& x) {
+  using T = typename V::value_type;
+  const ReducedExp<V> e(x);
+  const V minus_one(T(-1));
+  return xsimd::select(x < V(ExpConstants<T>::kSmallest), minus_one,
+                       xsimd::fma(e.power, e.minus_one, V(e.power + minus_one)));
 }
 
 // log(1 + x) with 1 / (1 + x), which both of its users need.

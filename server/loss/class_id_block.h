@@ -8,17 +8,11 @@
 
 #include "server/kernels/kernels.h"
 #include "server/loss/run.h"
+#include "server/loss/thread_scratch.h"
 
 namespace lossd::loss {
 
-// What a thread's kernels work in: kept from block to block, so that no block pays for fresh pages.
-template <typename T>
-T* RowWorkspace(int64_t class_count) {
-  thread_local std::vector<T> workspace;
-  const auto size = static_cast<size_t>(kernels::RowWorkspaceSize(class_count));
-  if (workspace.size() < size) workspace.resize(size);
-  return workspace.data();
-}
+struct RowWorkspace {};
 
 // Rows with one true class and no smoothing: straight from the request's logits to the outputs.
 template <typename T>
@@ -31,7 +25,8 @@ class ClassIdBlock {
         strided_(run.layout == MatrixLayout::kStrided),
         uniform_(run.terms.weights().empty() && run.batch.sample_weights.empty() &&
                  run.batch.upstream_gradient.empty() &&
-                 run.labels.CountIgnoredIds(begin, end) == 0) {}
+                 run.labels.CountIgnoredIds(begin, end) == 0),
+        workspace_(static_cast<size_t>(kernels::RowWorkspaceSize(run.batch.classes))) {}
 
   void Compute(void (*kernel)(const kernels::ClassIdRows<T>&, const FormParameters&)) {
     kernels::ClassIdRows<T> rows = Inputs();
@@ -46,7 +41,7 @@ class ClassIdBlock {
     rows.row_count = size_;
     rows.class_count = run_.batch.classes;
     rows.curvature = CurvatureOf(run_.options);
-    rows.workspace = RowWorkspace<T>(run_.batch.classes);
+    rows.workspace = workspace_.span().data();
     rows.stores = run_.stores;
     if (uniform_) {
       rows.class_ids = run_.labels.class_ids().data() + begin_;
@@ -128,6 +123,7 @@ class ClassIdBlock {
   int64_t size_;
   bool strided_;
   bool uniform_;  // rows differ in nothing but their logits and their class
+  ThreadScratch<T, RowWorkspace> workspace_;
   std::vector<int64_t> ids_;
   std::vector<double> class_weight_;
   std::vector<double> sample_weight_;

@@ -4,9 +4,11 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "server/loss/strided_rows.h"
+#include "server/loss/thread_scratch.h"
 
 namespace lossd::loss {
 namespace {
@@ -61,14 +63,6 @@ struct LossesOfBlock {};
 struct ReadRows {};
 struct GatheredRows {};
 
-// Memory of this thread's for one purpose, kept from block to block: no block pays for fresh pages.
-template <typename T, class Purpose>
-absl::Span<T> Scratch(size_t size) {
-  thread_local std::vector<T> scratch;
-  if (scratch.size() < size) scratch.resize(size);
-  return {scratch.data(), size};
-}
-
 template <typename T>
 constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradient,
                                                          &TypedOutputs<T>::hessian_diagonal,
@@ -80,7 +74,8 @@ template <typename T>
 void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const auto first = static_cast<size_t>(begin * run.batch.classes);
   const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const absl::Span<T> logits = Scratch<T, ReadRows>(size);
+  const ThreadScratch<T, ReadRows> memory(size);
+  const absl::Span<T> logits = memory.span();
   run.batch.logit_reader->Read(static_cast<int64_t>(first), logits);
   Run<T> read = run;
   read.first_row = begin;
@@ -97,7 +92,8 @@ template <typename T>
 void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
   const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const absl::Span<T> scratch = Scratch<T, GatheredRows>(4 * size);
+  const ThreadScratch<T, GatheredRows> memory(4 * size);
+  const absl::Span<T> scratch = memory.span();
   Run<T> gathered = run;
   gathered.first_row = begin;
   gathered.stores = kernels::Stores::kCached;
@@ -135,8 +131,10 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
       run.batch.rows, block, run.options.cancelled, [&](int64_t begin, int64_t end) {
         const auto samples = static_cast<size_t>((end - begin) * per_row);
         Run<T> part = run;
+        std::optional<ThreadScratch<T, LossesOfBlock>> losses;
         if (part.outputs.losses.empty()) {
-          part.outputs.losses = Scratch<T, LossesOfBlock>(samples);
+          losses.emplace(samples);
+          part.outputs.losses = losses->span();
           part.first_sample = begin * per_row;
         }
         if (gathers) {

@@ -11,7 +11,6 @@
 namespace lossd::loss {
 namespace {
 
-using kernels::BinaryElements;
 using kernels::DenseElements;
 
 // Elements with any target, in double.

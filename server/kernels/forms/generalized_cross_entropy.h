@@ -20,7 +20,7 @@ struct GeneralizedCrossEntropy : FormTraits {
   template <class V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -xsimd::expm1(q * x.log_p) / q;
+    return -ExpMinusOneNonPositive(V(q * x.log_p)) / q;
   }
   template <class V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
