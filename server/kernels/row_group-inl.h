@@ -86,23 +86,25 @@ class RowGroup {
     alignas(64) double factors[kRows];
     alignas(64) double truths[kRows];
     LoadFactors(rows, begin, size);
-    for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
-      const LogOnePlus<D> total = LogOnePlusOf<T>(D::load_aligned(rest + i));
-      total.log.store_aligned(log1p_rest + i);
-      const Point<D> x = PointAt(i, total);
-      x.p.store_aligned(p + i);
-      x.one_minus_p.store_aligned(one_minus_p + i);
-      total.inverse.store_aligned(p_max + i);
-      Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, parameters))
-          .store_aligned(values + i);
-      const D slope_of_log = Form::Slope(x, parameters);
-      slope_of_log.store_aligned(slope + i);
-      // g_j = phi' (delta_jt - p_j)
-      const D scale = D::load_aligned(gradient_scale + i);
-      Weighted(scale, -(slope_of_log * total.inverse)).store_aligned(factors + i);
-      Weighted(scale, slope_of_log * x.one_minus_p).store_aligned(truths + i);
-      if (rows.hessian != nullptr) Form::Curvature(x, parameters).store_aligned(curvature + i);
-    }
+    Form::WithUsualParameters(parameters, [&](const FormParameters& known) {
+      for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
+        const LogOnePlus<D> total = LogOnePlusOf<T>(D::load_aligned(rest + i));
+        total.log.store_aligned(log1p_rest + i);
+        const Point<D> x = PointAt(i, total);
+        x.p.store_aligned(p + i);
+        x.one_minus_p.store_aligned(one_minus_p + i);
+        total.inverse.store_aligned(p_max + i);
+        Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, known))
+            .store_aligned(values + i);
+        const D slope_of_log = Form::Slope(x, known);
+        slope_of_log.store_aligned(slope + i);
+        // g_j = phi' (delta_jt - p_j)
+        const D scale = D::load_aligned(gradient_scale + i);
+        Weighted(scale, -(slope_of_log * total.inverse)).store_aligned(factors + i);
+        Weighted(scale, slope_of_log * x.one_minus_p).store_aligned(truths + i);
+        if (rows.hessian != nullptr) Form::Curvature(x, known).store_aligned(curvature + i);
+      }
+    });
     if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
     Narrow(factors, size, exp_factor);
     Narrow(truths, size, truth_gradient);

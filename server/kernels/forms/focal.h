@@ -39,6 +39,10 @@ struct Focal : FormTraits {
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
     const V one(typename V::value_type(1));
     const V gamma(static_cast<typename V::value_type>(parameters[0]));
+    if (parameters[0] >= 1) {
+      // The power has one factor to spare: -c^(gamma - 1) (c - gamma p u), without a division.
+      return PowUnit(x.one_minus_p, parameters[0] - 1) * Modulation(x, gamma);
+    }
     return -PowUnit(x.one_minus_p, parameters[0]) * (one + gamma * MultiplyZeroWins(x.p, Ratio(x)));
   }
   template <class V>
@@ -55,13 +59,17 @@ struct Focal : FormTraits {
   template <class V>
   static V LogitSlope(const Point<V>& x, const FormParameters& parameters) {
     const V gamma(static_cast<typename V::value_type>(parameters[0]));
-    // p is 0 where log p is infinite, and their product then as well.
-    const V finite_log_p = MaxOf(V(std::numeric_limits<typename V::value_type>::lowest()), x.log_p);
-    const V modulation = xsimd::fms(gamma, V(x.p * finite_log_p), x.one_minus_p);
-    return PowUnit(x.one_minus_p, parameters[0]) * modulation;
+    return PowUnit(x.one_minus_p, parameters[0]) * Modulation(x, gamma);
   }
 
  private:
+  // gamma p u - c
+  template <class V>
+  static V Modulation(const Point<V>& x, const V& gamma) {
+    // p is 0 where log p is infinite, and their product then as well.
+    const V finite_log_p = MaxOf(V(std::numeric_limits<typename V::value_type>::lowest()), x.log_p);
+    return xsimd::fms(gamma, V(x.p * finite_log_p), x.one_minus_p);
+  }
   template <class V>
   static V Ratio(const Point<V>& x) {
     const V zero(typename V::value_type(0));
