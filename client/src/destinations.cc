@@ -1,5 +1,6 @@
 #include "client/src/destinations.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <numeric>
@@ -17,8 +18,12 @@ constexpr absl::string_view kTypeName = "double";
 template <>
 constexpr absl::string_view kTypeName<float> = "float";
 
-// How many elements an array of this shape has. The shape was found to fit its values.
+// How many elements an array of this shape has. The shape was found to fit its values, of which
+// there are none where one extent is 0, whatever the others are.
 size_t Size(const Shape& shape) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
+    return 0;
+  }
   return static_cast<size_t>(
       std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
 }

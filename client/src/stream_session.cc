@@ -95,6 +95,10 @@ absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeA
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    // The sender may have found meanwhile that the stream broke.
+    if (in_flight_.empty()) {
+      return end_.has_value() && !end_->ok() ? *end_ : absl::CancelledError("the stream has ended");
+    }
     in_flight_.pop_front();
     changed_.notify_all();
   }

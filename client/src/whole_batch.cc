@@ -76,7 +76,8 @@ struct SampleOrder {
 
   size_t samples() const { return static_cast<size_t>(rows * places * classes); }
 
-  // Calls `use(index)` for each sample in turn: where it lies in an array of the losses' shape.
+  // Calls `use(index, place)` for each sample in turn: where it lies in an array of the losses'
+  // shape, and its place among those that share their classes.
   template <typename Use>
   void ForEach(const Use& use) const {
     for (int64_t place = 0; place < rows * places; ++place) {
@@ -84,7 +85,8 @@ struct SampleOrder {
       for (int64_t k = 0; k < classes; ++k) {
         const int64_t within = (k * places) + (place % places);
         use(static_cast<size_t>(classes_last ? (place * classes) + k
-                                             : (row * places * classes) + within));
+                                             : (row * places * classes) + within),
+            static_cast<size_t>(place));
       }
     }
   }
@@ -118,13 +120,18 @@ double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
   return doubles == nullptr ? 1.0 : at(*doubles);
 }
 
-// The integer label that decides about the sample; null when the labels are targets.
-const int64_t* LabelAt(const Labels& labels, size_t index, size_t samples) {
+// The integer label that decides about the sample, its own or its place's; null when the labels are
+// targets, or are not as many as either.
+const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const SampleOrder& order) {
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
-  if (integers == nullptr || integers->values().empty()) {
+  if (integers == nullptr) {
     return nullptr;
   }
-  return &integers->values()[index * integers->values().size() / samples];
+  const auto& values = integers->values();
+  if (values.size() == order.samples()) {
+    return &values[index];
+  }
+  return values.size() == static_cast<size_t>(order.rows * order.places) ? &values[place] : nullptr;
 }
 
 // v of the class that the label names; 1 without class weights, and where it names none.
@@ -179,8 +186,8 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
   if (!may_be_ignored && !weighed) {
     divisor = static_cast<double>(order.samples());
   } else {
-    order.ForEach([&](size_t index) {
-      const int64_t* label = LabelAt(labels, index, order.samples());
+    order.ForEach([&](size_t index, size_t place) {
+      const int64_t* label = LabelAt(labels, index, place, order);
       if (may_be_ignored && label != nullptr && *label == loss.ignore_index) {
         return;
       }

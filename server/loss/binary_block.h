@@ -183,9 +183,9 @@ class BinaryBlock {
     const int64_t end = begin + size;
     for (int64_t row = begin / classes; row * classes < end; ++row) {
       const int64_t id = run_.labels.class_id(row);
+      if (id < 0 || id >= classes) continue;  // an ignored row's may be anything
       const int64_t element = row * classes + id;
-      if (id >= 0 && id < classes && element >= begin && element < end)
-        signs[element - begin] = T(1);
+      if (element >= begin && element < end) signs[element - begin] = T(1);
     }
   }
 

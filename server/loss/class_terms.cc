@@ -20,7 +20,7 @@ std::vector<double> ResolveWeights(const Batch& batch, const LossSpec& spec) {
 
 ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec)
     : empty_(spec.class_weighting.empty()), weights_(ResolveWeights(batch, spec)) {
-  if (spec.activation == Activation::kSoftmax) return;
+  if (spec.activation == Activation::kSoftmax || empty_) return;
   const ClassWeighting& weighting = spec.class_weighting;
   const double alpha = weighting.alpha.value_or(1);
   const double other = weighting.alpha ? 1 - *weighting.alpha : 1;
@@ -39,6 +39,7 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec)
 }
 
 double ClassTerms::whole(int64_t k, double target) const {
+  if (empty_) return 1;
   const auto i = static_cast<size_t>(k);
   return (alpha_positive_[i] * target + negative_[i] * (1 - target)) *
          (positive_weight_[i] * target + (1 - target));

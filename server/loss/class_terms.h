@@ -28,8 +28,8 @@ class ClassTerms {
   }
 
   // Sigmoid: what multiplies the positive and the negative term of column k.
-  double positive(int64_t k) const { return positive_[static_cast<size_t>(k)]; }
-  double negative(int64_t k) const { return negative_[static_cast<size_t>(k)]; }
+  double positive(int64_t k) const { return empty_ ? 1.0 : positive_[static_cast<size_t>(k)]; }
+  double negative(int64_t k) const { return empty_ ? 1.0 : negative_[static_cast<size_t>(k)]; }
   // Sigmoid: one weight for a whole element of column k, for forms that are not sums over outcomes:
   // v (alpha t + (1 - alpha)(1 - t)) (w+ t + 1 - t).
   double whole(int64_t k, double target) const;

@@ -57,7 +57,8 @@ struct Result {
 };
 
 // Computes one batch. The same row gives the same bits whatever the batch around it, its position
-// and the number of threads; sums over samples run in the order of the samples, in double.
+// and the number of threads; sums over samples run in double, in an order
+// that the shape of the batch alone decides.
 // Errors: CANCELLED when `options.cancelled` said so; the outputs then hold nothing of use.
 absl::StatusOr<Result> Compute(const Batch& batch, const LossSpec& spec,
                                const ComputeOptions& options, const Outputs& outputs,

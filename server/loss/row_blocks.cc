@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -92,7 +93,10 @@ template <typename T>
 void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
   const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const ThreadScratch<T, GatheredRows> memory(4 * size);
+  const auto wanted = static_cast<size_t>(
+      std::count_if(std::begin(kMatrices<T>), std::end(kMatrices<T>),
+                    [&](auto output) { return !(run.outputs.*output).empty(); }));
+  const ThreadScratch<T, GatheredRows> memory((1 + wanted) * size);
   const absl::Span<T> scratch = memory.span();
   Run<T> gathered = run;
   gathered.first_row = begin;

@@ -224,7 +224,10 @@ auto FastKernelOf(const Run<T>& run) -> decltype(ClassIdKernelOf<T>(KernelsOf(*r
 
 template <typename T>
 bool ComputesStridedSoftmax(const Run<T>& run) {
-  return run.batch.classes <= kernels::kMaxStridedClasses && FastKernelOf(run) != nullptr;
+  // Rows that are next to each other fill the kernel's tiles, or it computes many for nothing.
+  constexpr int64_t kFewestRows = 64;
+  return run.batch.classes <= kernels::kMaxStridedClasses && run.batch.inner >= kFewestRows &&
+         FastKernelOf(run) != nullptr;
 }
 
 template <typename T>

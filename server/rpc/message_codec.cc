@@ -172,12 +172,13 @@ absl::StatusOr<grpc::ByteBuffer> SerializeAnswer(ComputeAnswer answer, int64_t m
 absl::StatusOr<grpc::ByteBuffer> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
                                                        int64_t max_message_bytes) {
   const size_t size = SizeOf(answer);
-  absl::Status status = CheckSize("response", size, max_message_bytes);
-  if (!status.ok()) return status;
   v1::ComputeStreamResponse envelope;
   envelope.set_sequence(sequence);
   constexpr int kResponse = v1::ComputeStreamResponse::kResponseFieldNumber;
-  SliceBuilder head(envelope.ByteSizeLong() + LengthDelimitedSize(kResponse, size) - size);
+  const size_t whole = envelope.ByteSizeLong() + LengthDelimitedSize(kResponse, size);
+  absl::Status status = CheckSize("response", whole, max_message_bytes);
+  if (!status.ok()) return status;
+  SliceBuilder head(whole - size);
   head.Write(envelope);
   head.WriteTag(kResponse, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   head.WriteVarint(size);

@@ -40,7 +40,7 @@ absl::StatusOr<grpc::ByteBuffer> SerializeMessage(const google::protobuf::Messag
 // The bytes of a response, its tensors included and not copied.
 absl::StatusOr<grpc::ByteBuffer> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes);
 
-// The bytes of the ComputeStreamResponse that holds the response: the limit is on the response.
+// The bytes of the ComputeStreamResponse that holds the response; the limit is on these.
 absl::StatusOr<grpc::ByteBuffer> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
                                                        int64_t max_message_bytes);
 

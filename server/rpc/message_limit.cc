@@ -10,6 +10,10 @@ namespace {
 
 constexpr int64_t kSmallestLogitBytes = 2;
 
+// A batch without samples has no bytes that stand for its classes, and yet each of them is held in
+// vectors of doubles, and answered for when statistics are asked for.
+constexpr int64_t kBytesOfEmptyClass = 64;
+
 // Of ClassStatistics: doubles take 8 bytes, integers at least one.
 constexpr int64_t kBytesOfClass = 6 * 8 + 3 * 1;
 
@@ -35,7 +39,8 @@ absl::Status ResponseSize::Check(int64_t max_message_bytes) const {
 }
 
 absl::Status CheckClassesFitMessage(const LogitsLayout& layout, int64_t max_message_bytes) {
-  if (layout.classes <= max_message_bytes / kSmallestLogitBytes) return absl::OkStatus();
+  const int64_t bytes_of_class = layout.rows == 0 ? kBytesOfEmptyClass : kSmallestLogitBytes;
+  if (layout.classes <= max_message_bytes / bytes_of_class) return absl::OkStatus();
   return LimitExceeded(absl::StrCat("logits.shape = ", ShapeText(layout.shape), " has ",
                                     layout.classes, " classes, more than fit the limit of ",
                                     max_message_bytes,

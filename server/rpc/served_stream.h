@@ -21,7 +21,8 @@ namespace lossd::rpc {
 // A batch is in flight from when it is read until its answer is written. While the window is full
 // the stream reads no further, gRPC's flow control holds up the client, and what a client that does
 // not read its answers makes the server hold stays bounded. The bytes of requests in flight are
-// bounded over all calls (see Admission). A batch over that limit waits for others of its stream
+// bounded over all calls (see Admission), but
+// for one that waits, of each stream. A batch over that limit waits for others of its stream
 // to be answered, and nothing behind it is read: a training job gets slower under load and loses
 // no batch. With none of its stream to wait for it is answered with UNAVAILABLE, as a unary call
 // is, and not held back until other clients make room: those may be waiting for this one.

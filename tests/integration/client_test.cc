@@ -218,6 +218,9 @@ TEST_F(ClientServerTest, ChunksAddUpForImages) {
       options.sample_weights = element_weights;
       ExpectChunksAddUp<double>(*client_, problem.logits, problem.labels, loss, options,
                                 Chunks<double>(7 * kPixels));
+      // A class for each place, beside weights for each of its logits.
+      ExpectChunksAddUp<double>(*client_, problem.logits, softmax.labels, loss, options,
+                                Chunks<double>(7 * kPixels));
     }
   }
 }
