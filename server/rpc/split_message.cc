@@ -174,7 +174,7 @@ class Splitter {
     if (end - begin > kLargestRest) return false;
     const size_t size = rest.size();
     rest.resize(size + end - begin);
-    bytes_.CopyTo(begin, absl::MakeSpan(&rest[size], end - begin));
+    bytes_.CopyTo(begin, absl::MakeSpan(rest.data() + size, end - begin));
     return rest.size() <= kLargestRest;
   }
 

@@ -21,8 +21,6 @@
 namespace lossd {
 namespace {
 
-using ::testing::ElementsAreArray;
-
 class ClientServerTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {

@@ -26,7 +26,7 @@ v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPaylo
   if (labels == nullptr) return request;
   std::string& data = *request.mutable_labels()->mutable_data();
   data.resize(labels->size());
-  labels->CopyTo(0, absl::MakeSpan(&data[0], data.size()));
+  labels->CopyTo(0, absl::MakeSpan(data.data(), data.size()));
   return request;
 }
 

@@ -170,7 +170,7 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
     const BytePieces* labels = FindPayload(received->payloads, 3);
     ASSERT_NE(labels, nullptr);
     std::string text(labels->size(), ' ');
-    labels->CopyTo(0, absl::MakeSpan(&text[0], text.size()));
+    labels->CopyTo(0, absl::MakeSpan(text.data(), text.size()));
     EXPECT_EQ(text, request.labels().data());
     EXPECT_EQ(parsed.labels().data(), "");
     EXPECT_EQ(parsed.logits().SerializeAsString(), request.logits().SerializeAsString());

@@ -10,7 +10,7 @@ namespace {
 
 std::string Text(const BytePieces& bytes) {
   std::string text(bytes.size(), '\0');
-  bytes.CopyTo(0, absl::MakeSpan(&text[0], text.size()));
+  bytes.CopyTo(0, absl::MakeSpan(text.data(), text.size()));
   return text;
 }
 
@@ -27,7 +27,7 @@ TEST(BytePiecesTest, ReadsAcrossPiecesFromAnywhere) {
       for (size_t size = 0; offset + size <= text.size(); ++size) {
         ASSERT_EQ(Text(bytes.Slice(offset, size)), text.substr(offset, size));
         std::string copy(size, '\0');
-        bytes.CopyTo(offset, absl::MakeSpan(&copy[0], size));
+        bytes.CopyTo(offset, absl::MakeSpan(copy.data(), size));
         ASSERT_EQ(copy, text.substr(offset, size));
       }
       if (offset < text.size()) {

@@ -41,7 +41,7 @@ void PutBack(const TensorPayloads& payloads, int number, Message& message) {
   Message* tensor = message.GetReflection()->MutableMessage(&message, field);
   const BytePieces& payload = *FindPayload(payloads, number);
   std::string data(payload.size(), '\0');
-  payload.CopyTo(0, absl::MakeSpan(&data[0], data.size()));
+  payload.CopyTo(0, absl::MakeSpan(data.data(), data.size()));
   tensor->GetReflection()->SetString(tensor, tensor->GetDescriptor()->FindFieldByName("data"),
                                      data);
 }

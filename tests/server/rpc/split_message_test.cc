@@ -49,7 +49,7 @@ std::optional<SplitMessage> TakeOut(const std::string& bytes,
 
 std::string Text(const BytePieces& bytes) {
   std::string text(bytes.size(), '\0');
-  bytes.CopyTo(0, absl::MakeSpan(&text[0], text.size()));
+  bytes.CopyTo(0, absl::MakeSpan(text.data(), text.size()));
   return text;
 }
 
