@@ -7,6 +7,7 @@
 #include "server/kernels/class_id_lanes-inl.h"
 #include "server/kernels/row_group-inl.h"
 #include "server/kernels/row_passes-inl.h"
+#include "server/kernels/row_writer-inl.h"
 
 namespace lossd::kernels {
 
@@ -20,12 +21,10 @@ class ClassIdKernel {
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     if (rows.class_count <= kMaxStridedClasses) {
       ClassIdLanes<Form, T, Arch>::Run(rows, parameters);
-      FinishStreaming<Arch>(rows.stores);
-      return;
-    }
-    const int64_t size = GroupSize(rows.class_count);
-    for (int64_t begin = 0; begin < rows.row_count; begin += size) {
-      RunGroup(rows, begin, std::min(size, rows.row_count - begin), parameters);
+    } else if (rows.stores == Stores::kStreaming && rows.gradient != nullptr) {
+      ClassIdKernel(rows, parameters).RunStreaming();
+    } else {
+      ClassIdKernel(rows, parameters).RunCached();
     }
     FinishStreaming<Arch>(rows.stores);
   }
@@ -36,105 +35,181 @@ class ClassIdKernel {
   using V = Batch<T, Arch>;
   static constexpr int64_t kMaxGroup = kLanes;
   using Group = RowGroup<Form, T, Arch, kMaxGroup>;
+  using Writer = RowWriter<T, Arch, kMaxGroup>;
 
-  // As many rows as stay in the caches between the passes over them.
-  static int64_t GroupSize(int64_t class_count) {
-    return std::clamp<int64_t>(4096 / class_count, 1, kMaxGroup);
+  ClassIdKernel(const ClassIdRows<T>& rows, const FormParameters& parameters)
+      : rows_(rows),
+        parameters_(parameters),
+        classes_(rows.class_count),
+        // Short rows are written as one.
+        joined_(classes_ < 512),
+        stride_(joined_ ? classes_ : PaddedSize(classes_)),
+        // As many rows as stay in the caches between the passes over them.
+        group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
+    constexpr uintptr_t kLine = 64;
+    const uintptr_t past_line = reinterpret_cast<uintptr_t>(rows.workspace) % kLine;
+    SetHalf(rows.workspace + (kLine - past_line) % kLine / sizeof(T));
   }
 
-  static void RunGroup(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                       const FormParameters& parameters) {
-    Group group;
-    const int64_t classes = rows.class_count;
-    // Rows of several chunks are groups of their own, and only they need their chunks' maxima.
-    T* const maxima = rows.workspace + std::max<int64_t>(classes, 4096);
-    HeldOut<T> held[kMaxGroup];
-    for (int64_t i = 0; i < size; ++i) {
-      const T* z = rows.logits + (begin + i) * classes;
-      T* const exps = rows.workspace + i * classes;
-      held[i] = Softmax::Reduce(z, classes, exps, maxima);
-      const int64_t t = rows.class_ids[begin + i];
-      const T chunk_max = maxima[t / kChunkClasses];
-      group.max[i] = static_cast<double>(held[i].max);
-      group.rest[i] = held[i].rest;
+  void RunCached() {
+    NoWriter no_writer;
+    for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
+      Group group;
+      Reduce(begin, no_writer, group);
+      for (int64_t i = 0; rows_.gradient != nullptr && i < size_; ++i) WriteGradient(group, i);
+    }
+  }
+
+  // While a group of rows is reduced, the gradient of the one before is written.
+  void RunStreaming() {
+    T* const first = exps_;
+    T* const second = first + HalfWorkspaceSize(classes_);
+    const bool in_turn = classes_ <= kMaxClassesInTurn;
+    Writer writer(rows_.gradient);
+    for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
+      Group group;
+      Reduce(begin, writer, group);
+      writer.Drain();
+      writer.Begin();
+      Queue(group, writer);
+      if (in_turn) {
+        SetHalf(exps_ == first ? second : first);
+      } else {
+        writer.Drain();
+      }
+    }
+    writer.Finish();
+  }
+
+  void SetHalf(T* half) {
+    exps_ = half;
+    maxima_ = half + HalfWorkspaceSize(classes_) - PaddedSize(classes_ / 1024 + kLanes);
+  }
+
+  // The exponentials of row i of the group.
+  T* ExpsOf(int64_t i) const { return exps_ + i * stride_; }
+  // The largest logit of each of its chunks. Rows of several chunks are groups of their own.
+  T* MaximaOf(int64_t i) const { return maxima_ + i; }
+  int64_t ClassIdOf(int64_t i) const { return rows_.class_ids[begin_ + i]; }
+
+  // The group of rows that begins at `begin`: all but its gradient.
+  template <class SomeWriter>
+  void Reduce(int64_t begin, SomeWriter& writer, Group& group) {
+    begin_ = begin;
+    size_ = std::min(group_size_, rows_.row_count - begin);
+    for (int64_t i = 0; i < size_; ++i) {
+      const T* const z = rows_.logits + (begin + i) * classes_;
+      const HeldOut<T> held = Softmax::Reduce(z, classes_, ExpsOf(i), MaximaOf(i), writer);
+      const int64_t t = ClassIdOf(i);
+      const T chunk_max = MaximaOf(i)[t / kChunkClasses];
+      held_[i] = held;
+      group.max[i] = static_cast<double>(held.max);
+      group.rest[i] = held.rest;
       group.below_max[i] = static_cast<double>(z[t]) - group.max[i];
-      group.exp_truth[i] = static_cast<double>(exps[t]) * Softmax::Ratio(chunk_max, held[i].max);
+      group.exp_truth[i] = static_cast<double>(ExpsOf(i)[t]) * Softmax::Ratio(chunk_max, held.max);
     }
-    group.Evaluate(rows, begin, size, parameters);
-    for (int64_t i = 0; i < size; ++i) {
-      const Row row = {rows, begin + i, rows.workspace + i * classes, maxima, held[i]};
-      if (rows.hessian != nullptr) WriteHessian(row, group, i);
-      if (rows.probabilities != nullptr) WriteProbabilities(row, group.p_max[i]);
-      if (rows.gradient != nullptr) WriteGradient(row, group, i);
+    group.Evaluate(rows_, begin, size_, parameters_);
+    for (int64_t i = 0; rows_.hessian != nullptr && i < size_; ++i) WriteHessian(group, i);
+    for (int64_t i = 0; rows_.probabilities != nullptr && i < size_; ++i) {
+      Scale(i, group.p_max[i], rows_.probabilities + (begin_ + i) * classes_);
     }
   }
-
-  struct Row {
-    const ClassIdRows<T>& rows;
-    int64_t index;
-    const T* exps;
-    const T* maxima;
-    HeldOut<T> held;
-  };
 
   // Calls f(begin, count, ratio) for each chunk of classes, with what makes its exponentials the
   // row's.
   template <class F>
-  static void ForEachChunk(const Row& row, F f) {
-    const int64_t classes = row.rows.class_count;
-    if (classes <= kChunkClasses) {
-      f(0, classes, 1.0);
+  void ForEachChunk(int64_t i, F f) const {
+    if (classes_ <= kChunkClasses) {
+      f(0, classes_, 1.0);
       return;
     }
-    for (int64_t begin = 0; begin < classes; begin += kChunkClasses) {
-      f(begin, std::min(kChunkClasses, classes - begin),
-        Softmax::Ratio(row.maxima[begin / kChunkClasses], row.held.max));
+    for (int64_t begin = 0; begin < classes_; begin += kChunkClasses) {
+      f(begin, std::min(kChunkClasses, classes_ - begin),
+        Softmax::Ratio(MaximaOf(i)[begin / kChunkClasses], held_[i].max));
     }
   }
 
-  static void Scale(const Row& row, double factor, T* out) {
-    ForEachChunk(row, [&](int64_t begin, int64_t count, double ratio) {
-      const T scaled = static_cast<T>(factor * ratio);
-      if (row.rows.stores == Stores::kStreaming) {
-        Passes::ScaleStreaming(row.exps + begin, count, scaled, out + begin);
-      } else {
-        Passes::Scale(row.exps + begin, count, scaled, out + begin);
-      }
+  void Scale(int64_t i, double factor, T* out) const {
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
+      Passes::Scale(ExpsOf(i) + begin, count, static_cast<T>(factor * ratio), out + begin);
     });
   }
 
-  static void WriteProbabilities(const Row& row, double p_max) {
-    Scale(row, p_max, row.rows.probabilities + row.index * row.rows.class_count);
+  static double GradientFactor(const Group& group, int64_t i) {
+    return -(group.gradient_scale[i] * group.slope[i]) * group.p_max[i];
   }
 
-  static void WriteGradient(const Row& row, const Group& group, int64_t i) {
-    T* const out = row.rows.gradient + row.index * row.rows.class_count;
-    const double scale = group.gradient_scale[i];
-    if (scale == 0) {
-      std::fill(out, out + row.rows.class_count, T(0));
+  void WriteGradient(const Group& group, int64_t i) const {
+    WriteGradientTo(group, i, rows_.gradient + (begin_ + i) * classes_);
+  }
+
+  // `out` may be the row's exponentials.
+  void WriteGradientTo(const Group& group, int64_t i, T* out) const {
+    if (group.gradient_scale[i] == 0) {
+      std::fill(out, out + classes_, T(0));
       return;
     }
-    Scale(row, -(scale * group.slope[i]) * group.p_max[i], out);
-    out[row.rows.class_ids[row.index]] = group.truth_gradient[i];
+    Scale(i, GradientFactor(group, i), out);
+    out[ClassIdOf(i)] = group.truth_gradient[i];
   }
 
-  static void WriteHessian(const Row& row, const Group& group, int64_t i) {
-    T* const out = row.rows.hessian + row.index * row.rows.class_count;
-    const RowHessian<T, Arch> h = group.HessianOf(row.rows, row.index, i);
+  void Queue(const Group& group, Writer& writer) const {
+    if (joined_) {
+      for (int64_t i = 0; i < size_; ++i) WriteGradientTo(group, i, ExpsOf(i));
+      // As it is.
+      MaximaOf(0)[0] = MaximaOf(0)[1] = T(1);
+      writer.Add({exps_, size_ * classes_, MaximaOf(0)});
+      return;
+    }
+    for (int64_t i = 0; i < size_; ++i) QueueRow(group, i, writer);
+  }
+
+  void QueueRow(const Group& group, int64_t i, Writer& writer) const {
+    T* const factors = MaximaOf(i);
+    PendingRow<T> row = {ExpsOf(i), classes_, factors};
+    if (group.gradient_scale[i] == 0) {
+      std::fill(ExpsOf(i), ExpsOf(i) + classes_, T(0));
+      std::fill(factors, factors + (classes_ + kChunkClasses - 1) / kChunkClasses, T(1));
+    } else {
+      ForEachChunk(i, [&](int64_t begin, int64_t, double ratio) {
+        factors[begin / kChunkClasses] = static_cast<T>(GradientFactor(group, i) * ratio);
+      });
+      row.own_class = ClassIdOf(i);
+      row.own = group.truth_gradient[i];
+    }
+    writer.Add(row);
+  }
+
+  void WriteHessian(const Group& group, int64_t i) const {
+    T* const out = rows_.hessian + (begin_ + i) * classes_;
+    const RowHessian<T, Arch> h = group.HessianOf(rows_, begin_ + i, i);
     if (h.scaled == 0) {
-      std::fill(out, out + row.rows.class_count, h.unweighted);
+      std::fill(out, out + classes_, h.unweighted);
       return;
     }
-    ForEachChunk(row, [&](int64_t begin, int64_t count, double ratio) {
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
       const V factor(static_cast<T>(group.p_max[i] * ratio));
-      Passes::Map(row.exps + begin, count, out + begin, [&](const V& e) {
+      Passes::Map(ExpsOf(i) + begin, count, out + begin, [&](const V& e) {
         return RowHessian<T, Arch>::OfOthers(e, factor, V(h.pole), V(h.sloped), V(h.scaled),
                                              V(h.floor));
       });
     });
-    out[row.held.arg_max] = h.largest;
-    out[row.rows.class_ids[row.index]] = h.truth;
+    out[held_[i].arg_max] = h.largest;
+    out[ClassIdOf(i)] = h.truth;
   }
+
+  const ClassIdRows<T>& rows_;
+  const FormParameters& parameters_;
+  const int64_t classes_;
+  const bool joined_;
+  const int64_t stride_;  // of exponentials, from row to row of a group
+  const int64_t group_size_;
+
+  T* exps_ = nullptr;
+  T* maxima_ = nullptr;
+  int64_t begin_ = 0;  // the group's rows
+  int64_t size_ = 0;
+  HeldOut<T> held_[kMaxGroup];
 };
 
 }  // namespace lossd::kernels

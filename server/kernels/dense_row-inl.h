@@ -7,6 +7,7 @@
 #include "server/kernels/forms/point.h"
 #include "server/kernels/lanes-inl.h"
 #include "server/kernels/row_passes-inl.h"
+#include "server/kernels/row_writer-inl.h"
 
 namespace lossd::kernels {
 
@@ -110,8 +111,9 @@ class DenseRowKernel {
 
   static HeldOut<double> Exponentials(DenseRow& row) {
     using Passes = RowPasses<double, Arch>;
+    NoWriter no_writer;
     HeldOut<double> held =
-        Passes::Reduce(row.logits, PaddedSize(row.class_count), row.probabilities);
+        Passes::Reduce(row.logits, PaddedSize(row.class_count), row.probabilities, no_writer);
     // 0 unless the largest logit is infinite or NaN, which then reaches the whole row.
     held.rest += row.logits[held.arg_max] - row.logits[held.arg_max];
     row.probabilities[held.arg_max] = 0;  // so that no loop below divides by a 1 - p_m of 0

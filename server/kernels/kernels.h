@@ -32,11 +32,17 @@ struct RowFactors {
 // Classes that do not stand next to each other can be no more than these.
 inline constexpr int64_t kMaxStridedClasses = 32;
 
-// Elements of ClassIdRows::workspace.
+// Elements of ClassIdRows::workspace: the exponentials of as many rows as are computed together,
+// and a few numbers for each chunk of them; twice where one half is written while the other is
+// made, which longer rows are too long for.
+constexpr int64_t kGroupElements = 4096;
+constexpr int64_t kMaxClassesInTurn = int64_t{1} << 16;
+constexpr int64_t HalfWorkspaceSize(int64_t class_count) {
+  const int64_t exponentials = class_count > kGroupElements ? class_count : kGroupElements;
+  return PaddedSize(exponentials) + kLanes + PaddedSize(class_count / 1024 + kLanes);
+}
 constexpr int64_t RowWorkspaceSize(int64_t class_count) {
-  constexpr int64_t kGroupElements = 4096;
-  const int64_t maxima = class_count / 1024 + 1;
-  return (class_count > kGroupElements ? class_count : kGroupElements) + maxima;
+  return (class_count > kMaxClassesInTurn ? 1 : 2) * HalfWorkspaceSize(class_count) + kLanes;
 }
 
 // Rows of logits with one true class each, hard labels without smoothing: the fast path. A matrix

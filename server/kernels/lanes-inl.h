@@ -18,6 +18,10 @@ namespace lossd::kernels {
 template <typename T, class Arch>
 using Batch = xsimd::batch<T, Arch>;
 
+// Classes are read in chunks of this many, which the caches closest to the CPU keep from one pass
+// over them to the next. Float partial sums grow no longer than a chunk either.
+inline constexpr int64_t kChunkClasses = 2048;
+
 template <typename T>
 inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
 

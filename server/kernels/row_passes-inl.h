@@ -11,10 +11,6 @@
 
 namespace lossd::kernels {
 
-// Classes are read in chunks of this many, which the caches closest to the CPU keep from one pass
-// over them to the next. Float partial sums grow no longer than a chunk either.
-inline constexpr int64_t kChunkClasses = 2048;
-
 // The softmax of a chunk of classes with its largest logit, class m, held out: then
 // log p_m = -log1p(rest) and 1 - p_m = rest / (1 + rest) keep full relative accuracy where the
 // model is sure, which log_softmax followed by 1 - exp() does not.
@@ -33,40 +29,21 @@ class RowPasses {
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
-  // Writes exp(z_j - z_m) to `exps` (may be null). A chunk without a largest (all NaN or -inf) has
-  // an infinite `max`, and the exponentials of its logits themselves.
-  static HeldOut<T> Reduce(const T* z, int64_t count, T* exps) {
+  // Writes exp(z_j - z_m) to `exps`, and what `writer` has waiting meanwhile. A chunk without a
+  // largest (all NaN or -inf) has an infinite `max`, and the exponentials of its logits themselves.
+  template <class Writer>
+  static HeldOut<T> Reduce(const T* z, int64_t count, T* exps, Writer& writer) {
     HeldOut<T> held;
     held.max = Max(z, count);
     const bool any = held.max != -kInfinity<T>;
     if (any) held.arg_max = FirstEqual(z, count, held.max);
-    held.rest = SumExps(z, count, held.arg_max, any ? held.max : T(0), exps);
+    held.rest = SumExps(z, count, held.arg_max, any ? held.max : T(0), exps, writer);
     return held;
   }
 
   // out_j = in_j * factor; `out` may be `in`.
   static void Scale(const T* in, int64_t count, T factor, T* out) {
     Map(in, count, out, [f = V(factor)](const V& v) { return v * f; });
-  }
-
-  // The same past the caches, for what is not read again soon. `out` is not `in`.
-  static void ScaleStreaming(const T* in, int64_t count, T factor, T* out) {
-    constexpr auto kLine = static_cast<uintptr_t>(64);
-    const auto past_line = reinterpret_cast<uintptr_t>(out) % kLine;
-    const int64_t head = past_line == 0 ? 0 : static_cast<int64_t>((kLine - past_line) / sizeof(T));
-    if (count < head + kLanes || past_line % sizeof(T) != 0) {
-      Scale(in, count, factor, out);
-      return;
-    }
-    if (head > 0) Scale(in, head, factor, out);
-    const V f(factor);
-    int64_t j = head;
-    for (; j + kLanes <= count; j += kLanes) {
-      for (int64_t k = 0; k < kRegisters; ++k) {
-        StoreStreaming(V::load_unaligned(in + j + k * kWidth) * f, out + j + k * kWidth);
-      }
-    }
-    if (j < count) Scale(in + j, count - j, factor, out + j);
   }
 
   // out_j = f(in_j), element by element; `out` may be `in`.
@@ -133,41 +110,52 @@ class RowPasses {
     return best;
   }
 
-  // Writes exp(z_j - max) to `exps` (may be null) and sums them without class `arg_max`.
-  static double SumExps(const T* z, int64_t count, int64_t arg_max, T max_value, T* exps) {
+  // Writes exp(z_j - max) to `exps` and sums them without class `arg_max`.
+  template <class Writer>
+  static double SumExps(const T* z, int64_t count, int64_t arg_max, T max_value, T* exps,
+                        Writer& writer) {
     const V max(max_value);
     const int64_t whole = count / kLanes * kLanes;
     const int64_t held_out = std::min(arg_max / kLanes * kLanes, whole);
     LaneSum<T, Arch> sum;
-    SumWhole(z, 0, held_out, max, exps, sum);
+    SumWhole(z, 0, held_out, max, exps, sum, writer);
     if (held_out < whole) {
-      SumMasked(z + held_out, 0, arg_max - held_out, max, OrNull(exps, held_out), sum);
-      SumWhole(z, held_out + kLanes, whole, max, exps, sum);
+      SumMasked(z + held_out, 0, arg_max - held_out, max, exps + held_out, sum);
+      SumWhole(z, held_out + kLanes, whole, max, exps, sum, writer);
     }
     if (whole < count) SumTail(z, count, arg_max, max, exps, sum);
-    if (exps != nullptr) exps[arg_max] = T(1);
+    exps[arg_max] = T(1);
     return sum.Total();
   }
 
   // Elements [begin, end), a multiple of kLanes of them.
+  template <class Writer>
   static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
-                       LaneSum<T, Arch>& total) {
+                       LaneSum<T, Arch>& total, Writer& writer) {
+    while (begin < end) {
+      const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
+      if (lines == 0) break;
+      typename Writer::Lines waiting = writer.Take(lines);
+      const int64_t stop = begin + lines * kLanes;
+      SumPart(z, begin, stop, max, exps, total, [&] { waiting.Write(); });
+      begin = stop;
+    }
+    SumPart(z, begin, end, max, exps, total, [] {});
+  }
+
+  // Calls `meanwhile` for each kLanes elements.
+  template <class F>
+  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
+                      LaneSum<T, Arch>& total, F meanwhile) {
     LaneSum<T, Arch> sum = total;
-    if (exps == nullptr) {
-      for (int64_t j = begin; j < end; j += kLanes) {
-        for (int64_t k = 0; k < kRegisters; ++k) {
-          sum.Add(k, ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max)));
-        }
+    for (int64_t j = begin; j < end; j += kLanes) {
+      Prefetch(z + j + kChunkClasses);
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        const V e = ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max));
+        e.store_unaligned(exps + j + k * kWidth);
+        sum.Add(k, e);
       }
-    } else {
-      for (int64_t j = begin; j < end; j += kLanes) {
-        Prefetch(z + j + kChunkClasses);
-        for (int64_t k = 0; k < kRegisters; ++k) {
-          const V e = ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max));
-          e.store_unaligned(exps + j + k * kWidth);
-          sum.Add(k, e);
-        }
-      }
+      meanwhile();
     }
     total = sum;
   }
@@ -182,10 +170,6 @@ class RowPasses {
     std::copy(buffer, buffer + count, out);
   }
 
-  static T* OrNull(T* values, int64_t offset) {
-    return values == nullptr ? nullptr : values + offset;
-  }
-
   // kLanes elements of which those before `first` and at `held_out` (negative: none) are not
   // summed. They are written all the same: the ones before `first` were, with the same bits.
   static void SumMasked(const T* in, int64_t first, int64_t held_out, const V& max, T* out,
@@ -194,7 +178,7 @@ class RowPasses {
     for (int64_t i = 0; i < kLanes; ++i) summed[i] = i < first || i == held_out ? T(0) : T(1);
     for (int64_t k = 0; k < kRegisters; ++k) {
       const V e = ExpNonPositive(V(V::load_unaligned(in + k * kWidth) - max));
-      if (out != nullptr) e.store_unaligned(out + k * kWidth);
+      e.store_unaligned(out + k * kWidth);
       const V zero(T(0));
       sum.Add(k, xsimd::select(V::load_aligned(summed + k * kWidth) == zero, zero, e));
     }
@@ -206,7 +190,7 @@ class RowPasses {
                       LaneSum<T, Arch>& sum) {
     if (count >= kLanes) {
       const int64_t start = count - kLanes;
-      SumMasked(z + start, kLanes - count % kLanes, arg_max - start, max, OrNull(exps, start), sum);
+      SumMasked(z + start, kLanes - count % kLanes, arg_max - start, max, exps + start, sum);
       return;
     }
     alignas(64) T in[kLanes];
@@ -214,7 +198,7 @@ class RowPasses {
     std::fill(in, in + kLanes, -kInfinity<T>);
     std::copy(z, z + count, in);
     SumMasked(in, 0, arg_max, max, out, sum);
-    if (exps != nullptr) std::copy(out, out + count, exps);
+    std::copy(out, out + count, exps);
   }
 };
 
@@ -225,12 +209,13 @@ class RowSoftmax {
   // `exps` [class_count] takes the exponentials relative to the largest logit of their chunk, and
   // `maxima` [ChunkCount(class_count)] those. A row without a largest logit, or with an infinite
   // one, is NaN.
-  static HeldOut<T> Reduce(const T* z, int64_t class_count, T* exps, T* maxima) {
+  template <class Writer>
+  static HeldOut<T> Reduce(const T* z, int64_t class_count, T* exps, T* maxima, Writer& writer) {
     HeldOut<T> row;
     row.max = -kInfinity<T>;
     for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
       const int64_t count = std::min(kChunkClasses, class_count - begin);
-      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z + begin, count, exps + begin);
+      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z + begin, count, exps + begin, writer);
       // 0 unless the largest logit is NaN or infinite.
       const T largest = z[begin + chunk.arg_max];
       if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);

@@ -14,9 +14,11 @@
 namespace lossd::loss {
 namespace {
 
-// A block is this many logits: long enough to be worth handing to a thread, short enough that a
-// cancelled call stops soon.
+// A block is this many logits at least, which are worth handing to a thread; and of a large batch
+// at most so many that a cancelled call stops soon.
 constexpr int64_t kBlockElements = int64_t{1} << 15;
+constexpr int64_t kMaxBlockElements = int64_t{1} << 18;
+constexpr int64_t kMinBlocks = 64;
 
 // In double, in an order that depends on the number of values alone.
 template <typename T>
@@ -51,8 +53,12 @@ BlockSum SumBlock(absl::Span<const T> losses) {
 int64_t RowsPerBlock(const Batch& batch, Activation activation) {
   constexpr int64_t kAligned = 64;
   if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
-  // A sigmoid reads a label and writes a loss beside each logit.
-  const int64_t elements = activation == Activation::kSoftmax ? kBlockElements : kBlockElements / 4;
+  // A sigmoid reads a label and writes a loss beside each logit. Of softmax rows, each block ends
+  // with a wait for its last ones to be written.
+  const int64_t elements =
+      activation == Activation::kSoftmax
+          ? std::clamp(batch.rows * batch.classes / kMinBlocks, kBlockElements, kMaxBlockElements)
+          : kBlockElements / 4;
   const int64_t rows = std::max<int64_t>(1, elements / batch.classes);
   return rows < kAligned ? rows : rows / kAligned * kAligned;
 }

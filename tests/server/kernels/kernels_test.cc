@@ -260,6 +260,32 @@ TYPED_TEST(KernelsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
   }
 }
 
+// Rows are written a cache line at a time while others are reduced: lines that two rows share, rows
+// of several chunks, and rows too long to be two in the caches.
+TYPED_TEST(KernelsTest, RowsStreamedInTurnGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : {300, 511, 512, 1000, 2047, 5000, 65536, 65537}) {
+      for (const int64_t rows : {1, 2, 3, 9}) {
+        const std::string what =
+            set.name + ", " + std::to_string(rows) + "x" + std::to_string(classes);
+        HardRows<TypeParam> batch(rows, classes, 6);
+        // An ignored row's gradient is 0 whatever its logits are.
+        const int64_t ignored = rows / 2;
+        batch.Ignore(ignored);
+        if (rows > 1) batch.row(ignored)[3] = std::numeric_limits<TypeParam>::quiet_NaN();
+        const FormKernels& kernels = set.table.front();
+        const FormParameters parameters = Defaults(FormAt(0));
+        const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+        batch.Stream();
+        const RowOutputs<TypeParam> streamed = batch.Run(kernels, parameters);
+        ExpectSameBits(streamed.gradient, expected.gradient, what);
+        ExpectGuardsAndValues(streamed.gradient, what);
+        EXPECT_EQ(streamed.gradient[static_cast<size_t>(1 + ignored * classes + 3)], 0) << what;
+      }
+    }
+  }
+}
+
 TYPED_TEST(KernelsTest, StridedClassesGiveTheSameBits) {
   for (const InstructionSet& set : SupportedSets()) {
     for (int64_t classes = 1; classes <= kMaxStridedClasses; ++classes) {
