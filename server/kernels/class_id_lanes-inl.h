@@ -16,8 +16,17 @@ template <class Form, typename T, class Arch>
 class ClassIdLanes {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
-    for (int64_t begin = 0; begin < rows.row_count; begin += kTile) {
-      RunTile(rows, begin, std::min(kTile, rows.row_count - begin), parameters);
+    int64_t begin = 0;
+    if (rows.stores == Stores::kStreaming && OnLines(rows.gradient, rows.class_stride)) {
+      begin = RunWholeTiles(rows, parameters);
+    }
+    NoPendingTile none;
+    for (; begin < rows.row_count; begin += kTile) {
+      const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
+      alignas(64) T columns[kMaxTile];
+      Group group;
+      ReduceTile(rows, tile, parameters, columns, none, group);
+      if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
     }
   }
 
@@ -25,16 +34,115 @@ class ClassIdLanes {
   using V = Batch<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kTile = 64;
+  // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
+  static constexpr int64_t kRegisters = 2;
+  static constexpr int64_t kStep = kRegisters * kWidth;
   using Group = RowGroup<Form, T, Arch, kTile>;
   using Transposed = TileTranspose<T, Arch, kTile>;
   static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
 
-  static void RunTile(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                      const FormParameters& parameters) {
-    alignas(64) T columns[kMaxTile];
+  struct Tile {
+    int64_t begin;
+    int64_t size;
+  };
+
+  // What makes a tile's gradient of its exponentials.
+  class Gradients {
+   public:
+    Gradients() = default;
+    Gradients(const Group& group, const int64_t* ids, int64_t size) {
+      std::copy(group.exp_factor, group.exp_factor + kTile, factor_);
+      std::copy(group.truth_gradient, group.truth_gradient + kTile, truth_);
+      std::copy(ids, ids + size, index_);
+      std::fill(index_ + size, index_ + kTile, T(0));
+    }
+
+    // In lanes k, k + 1, ... of the column of class `own`.
+    V At(const T* column, const V& own, int64_t k) const {
+      const V zero(T(0));
+      const V factor = V::load_aligned(factor_ + k);
+      const V g = ZeroWhere(factor == zero, V(factor * V::load_aligned(column + k)));
+      return xsimd::select(V::load_aligned(index_ + k) == own, V::load_aligned(truth_ + k), g);
+    }
+
+   private:
+    alignas(64) T factor_[kTile];
+    alignas(64) T truth_[kTile];
+    alignas(64) T index_[kTile];
+  };
+
+  // The gradient of a whole tile that goes past the caches while the next tile is reduced.
+  class PendingTile {
+   public:
+    // `columns` are the tile's exponentials, of which the second half of `group` speaks.
+    void Set(const T* columns, const Group& group, const int64_t* ids, const ClassIdRows<T>& rows,
+             int64_t begin) {
+      columns_ = columns;
+      out_ = rows.gradient + begin;
+      stride_ = rows.class_stride;
+      classes_ = rows.class_count;
+      gradients_ = Gradients(group, ids, kTile);
+      j_ = 0;
+      k_ = 0;
+    }
+
+    bool any() const { return j_ < classes_; }
+
+    // kStep rows of a class, column after column.
+    void Write() {
+      const V own(static_cast<T>(j_));
+      for (int64_t k = k_; k < k_ + kStep; k += kWidth) {
+        StoreStreaming(gradients_.At(columns_ + j_ * kTile, own, k), out_ + k);
+      }
+      k_ += kStep;
+      if (k_ < kTile) return;
+      k_ = 0;
+      ++j_;
+      out_ += stride_;
+    }
+
+    void Finish() {
+      while (any()) Write();
+    }
+
+   private:
+    const T* columns_ = nullptr;
+    T* out_ = nullptr;
+    int64_t stride_ = 0;
+    int64_t classes_ = 0;
+    Gradients gradients_;
+    int64_t j_ = 0;  // the next class
+    int64_t k_ = 0;  // its next row
+  };
+
+  struct NoPendingTile {
+    static bool any() { return false; }
+    static void Write() {}
+  };
+
+  // As many as there are. Returns how many rows they have.
+  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+    alignas(64) T columns[2][kMaxTile];
+    PendingTile pending;
+    int64_t begin = 0;
+    for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
+      Group group;
+      ReduceTile(rows, {begin, kTile}, parameters, columns[half], pending, group);
+      pending.Finish();
+      pending.Set(columns[half], group, rows.class_ids + begin, rows, begin);
+    }
+    pending.Finish();
+    return begin;
+  }
+
+  // All but the gradient, whose exponentials are left in `columns`.
+  template <class Pending>
+  static void ReduceTile(const ClassIdRows<T>& rows, const Tile& tile,
+                         const FormParameters& parameters, T* columns, Pending& pending,
+                         Group& group) {
     const int64_t classes = rows.class_count;
+    const auto [begin, size] = tile;
     const int64_t* const ids = rows.class_ids + begin;
-    Group group;
     alignas(64) T max[kTile];
     if (rows.class_stride != 0 && size == kTile) {
       FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
@@ -46,14 +154,20 @@ class ClassIdLanes {
       group.max[i] = static_cast<double>(max[i]);
       group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]) - group.max[i];
     }
-    for (int64_t k = 0; k < size; k += kStep) SumExps(columns, classes, k, max, group);
+    for (int64_t k = 0; k < size; k += kStep) {
+      if (pending.any()) {
+        SumExps(columns, classes, k, max, group, pending);
+      } else {
+        NoPendingTile none;
+        SumExps(columns, classes, k, max, group, none);
+      }
+    }
     for (int64_t i = 0; i < size; ++i) {
       group.exp_truth[i] = static_cast<double>(columns[ids[i] * kTile + i]);
     }
     group.Evaluate(rows, begin, size, parameters);
     if (rows.hessian != nullptr) WriteHessians(rows, begin, size, columns, group);
     if (rows.probabilities != nullptr) WriteProbabilities(rows, begin, size, columns, group);
-    if (rows.gradient != nullptr) WriteGradients(rows, begin, size, columns, group);
   }
 
   // Entry (row, class) of a matrix.
@@ -102,10 +216,6 @@ class ClassIdLanes {
     std::copy(padded, padded + size * classes, out);
   }
 
-  // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
-  static constexpr int64_t kRegisters = 2;
-  static constexpr int64_t kStep = kRegisters * kWidth;
-
   // The largest logit of each row of a whole tile, whose classes are `stride` apart in `from`;
   // copies the tile to `columns`, which may be `from`.
   static void FindMaxima(const T* from, int64_t stride, int64_t classes, T* columns, T* max) {
@@ -131,7 +241,9 @@ class ClassIdLanes {
   }
 
   // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
-  static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group) {
+  template <class Pending>
+  static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group,
+                      Pending& pending) {
     const V zero(T(0));
     const V one(T(1));
     V largest[static_cast<size_t>(kRegisters)];
@@ -153,6 +265,7 @@ class ClassIdLanes {
         rest[r] += ZeroWhere(equal, e);
         equals[r] += OneWhere(equal);
       }
+      pending.Write();
     }
     for (int64_t r = 0; r < kRegisters; ++r) {
       // An infinite maximum, or none, makes the row NaN.
@@ -167,49 +280,22 @@ class ClassIdLanes {
     for (int64_t i = 0; i < kWidth; ++i) to[i] = static_cast<double>(lanes[i]);
   }
 
-  static void WriteGradients(const ClassIdRows<T>& rows, int64_t begin, int64_t size, T* columns,
+  static void WriteGradients(const ClassIdRows<T>& rows, const Tile& tile, T* columns,
                              const Group& group) {
-    alignas(64) T index[kTile] = {};
-    for (int64_t i = 0; i < size; ++i) index[i] = static_cast<T>(rows.class_ids[begin + i]);
-    T* const out = rows.gradient + Offset(rows, begin, 0);
-    if (rows.class_stride == 0 || size < kTile) {
-      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
-        g.store_aligned(columns + j * kTile + k);
-      });
-      StoreColumns(rows, begin, size, columns, rows.gradient);
-    } else if (rows.stores == Stores::kStreaming && OnLines(out, rows.class_stride)) {
-      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
-        StoreStreaming(g, out + j * rows.class_stride + k);
-      });
-    } else {
-      WriteColumns(group, index, rows.class_count, columns, [&](const V& g, int64_t j, int64_t k) {
-        g.store_unaligned(out + j * rows.class_stride + k);
-      });
+    const Gradients gradients(group, rows.class_ids + tile.begin, tile.size);
+    for (int64_t j = 0; j < rows.class_count; ++j) {
+      T* const column = columns + j * kTile;
+      const V own(static_cast<T>(j));
+      for (int64_t k = 0; k < kTile; k += kWidth)
+        gradients.At(column, own, k).store_aligned(column + k);
     }
+    StoreColumns(rows, tile.begin, tile.size, columns, rows.gradient);
   }
 
   static bool OnLines(const T* out, int64_t stride) {
     constexpr size_t kLine = 64;
-    return reinterpret_cast<uintptr_t>(out) % kLine == 0 &&
+    return out != nullptr && stride != 0 && reinterpret_cast<uintptr_t>(out) % kLine == 0 &&
            static_cast<size_t>(stride) * sizeof(T) % kLine == 0;
-  }
-
-  // Calls store(gradient, j, k) for each register of a tile; column after column, so that whole
-  // cache lines follow each other.
-  template <class Store>
-  static void WriteColumns(const Group& group, const T* index, int64_t classes, const T* columns,
-                           Store store) {
-    const V zero(T(0));
-    for (int64_t j = 0; j < classes; ++j) {
-      const V own(static_cast<T>(j));
-      for (int64_t k = 0; k < kTile; k += kWidth) {
-        const V factor = V::load_aligned(group.exp_factor + k);
-        const V g = ZeroWhere(factor == zero, V(factor * V::load_aligned(columns + j * kTile + k)));
-        store(xsimd::select(V::load_aligned(index + k) == own,
-                            V::load_aligned(group.truth_gradient + k), g),
-              j, k);
-      }
-    }
   }
 
   static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,

@@ -26,7 +26,6 @@ class ClassIdKernel {
     } else {
       ClassIdKernel(rows, parameters).RunCached();
     }
-    FinishStreaming<Arch>(rows.stores);
   }
 
  private:

@@ -7,6 +7,10 @@
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/kernels.h"
 
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
 namespace lossd::kernels {
 namespace {
 
@@ -72,6 +76,14 @@ int FormCount() { return AllForms::kSize; }
 const FormInfo& FormAt(int index) { return *Rows(AllForms{})[static_cast<size_t>(index)]; }
 
 const FormKernels& KernelsAt(int index) { return Current().table[static_cast<size_t>(index)]; }
+
+void FinishStreaming(Stores stores) {
+#if defined(__x86_64__)
+  if (stores == Stores::kStreaming) _mm_sfence();
+#else
+  static_cast<void>(stores);
+#endif
+}
 
 const char* InstructionSetName() { return Current().name; }
 

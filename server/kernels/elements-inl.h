@@ -17,7 +17,6 @@ class BinaryKernel {
     const int64_t whole = all.count / kWidth * kWidth;
     RunWhole(all, whole, parameters);
     if (whole < all.count) RunTail(all, whole, parameters);
-    FinishStreaming<Arch>(all.stores);
   }
 
  private:
@@ -36,7 +35,7 @@ class BinaryKernel {
         f.positive_weight * f.gradient_scale != 0 && f.negative_weight * f.gradient_scale != 0;
     if (few && weighs) {
       const bool on_lines = reinterpret_cast<uintptr_t>(all.gradient) % 64 == 0;
-      Form::WithUsualParameters(parameters, [&](const FormParameters& known) {
+      Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
         if (all.stores == Stores::kStreaming && on_lines) {
           RunLossAndGradient(all, whole, known, [](const V& g, T* to) { StoreStreaming(g, to); });
         } else {
@@ -50,10 +49,9 @@ class BinaryKernel {
 
   // What training asks for, without a question per batch: no factor is 0. The bits are RunBatch's.
   template <class Store>
-  __attribute__((always_inline)) static void RunLossAndGradient(const BinaryElements<T>& all,
-                                                                int64_t whole,
-                                                                const FormParameters& parameters,
-                                                                Store store_gradient) {
+  LOSSD_ALWAYS_INLINE static void RunLossAndGradient(const BinaryElements<T>& all, int64_t whole,
+                                                     const FormParameters& parameters,
+                                                     Store store_gradient) {
     const ElementFactors<T>& f = all.factors;
     const V positive_loss(f.positive_weight * f.sample_weight);
     const V negative_loss(f.negative_weight * f.sample_weight);

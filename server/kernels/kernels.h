@@ -18,7 +18,8 @@ constexpr int64_t PaddedSize(int64_t size) { return (size + kLanes - 1) / kLanes
 enum class Curvature { kExact, kPositive };
 
 // Where large results go. Streaming stores go past the caches, which pays where the results as a
-// whole do not fit in them; the bits are the same.
+// whole do not fit in them; the bits are the same. They are in no order with other stores until
+// FinishStreaming, after which other threads may be told of them.
 enum class Stores { kCached, kStreaming };
 
 // What scales a row, beside the form.
@@ -169,6 +170,9 @@ const FormInfo& FormAt(int index);
 // The kernels of row `index` for the best instruction set that this CPU has, or the one named by
 // the environment variable LOSSD_SIMD (sse2, avx2, avx512) when the CPU has it.
 const FormKernels& KernelsAt(int index);
+
+// To be called by the thread that ran the kernels; too slow for every call of them.
+void FinishStreaming(Stores stores);
 
 // "AVX-512", "AVX2+FMA" or "SSE2".
 const char* InstructionSetName();

@@ -77,17 +77,6 @@ inline typename V::value_type First(const V& v) {
 // Asks for the cache line at `address`, which need not be memory of ours.
 inline void Prefetch(const void* address) { __builtin_prefetch(address); }
 
-// To be called before others read what StoreStreaming wrote, which is not ordered with other
-// stores.
-template <class Arch>
-inline void FinishStreaming(Stores stores) {
-#if defined(__AVX2__)
-  if (stores == Stores::kStreaming) _mm_sfence();
-#else
-  static_cast<void>(stores);
-#endif
-}
-
 // Stores whole registers past the caches; `to` is aligned to 64 bytes.
 #if defined(__AVX512F__)
 inline void StoreStreaming(const Batch<float, xsimd::avx512bw>& v, float* to) {

@@ -86,7 +86,7 @@ class RowGroup {
     alignas(64) double factors[kRows];
     alignas(64) double truths[kRows];
     LoadFactors(rows, begin, size);
-    Form::WithUsualParameters(parameters, [&](const FormParameters& known) {
+    Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
       for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
         const LogOnePlus<D> total = LogOnePlusOf<T>(D::load_aligned(rest + i));
         total.log.store_aligned(log1p_rest + i);

@@ -3,6 +3,9 @@
 
 #include <xsimd/xsimd.hpp>
 
+// What must be part of the loop that calls it, or the constants that it is called with are lost.
+#define LOSSD_ALWAYS_INLINE __attribute__((always_inline))
+
 // Choices that an instruction set makes in one instruction where xsimd's general select, or the
 // compiler's reading of it, takes two or three.
 namespace lossd::kernels {

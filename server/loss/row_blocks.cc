@@ -154,6 +154,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
         } else {
           compute_rows(part, begin, end);
         }
+        kernels::FinishStreaming(run.stores);
         sums[static_cast<size_t>(begin / block)] =
             SumBlock<T>({part.LossOf(begin * per_row), samples});
       });

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include <xsimd/xsimd.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "server/loss/catalogue.h"
@@ -53,6 +54,9 @@ class Noise {
   uint64_t state_ = 42;
 };
 
+// As a server's pool has them and PyTorch its tensors.
+using Floats = std::vector<float, xsimd::aligned_allocator<float, 64>>;
+
 // One shape's arrays. They are large, so that only one shape is held at a time.
 struct Arrays {
   explicit Arrays(const Shape& shape)
@@ -68,12 +72,12 @@ struct Arrays {
   }
 
   std::string name;
-  std::vector<float> logits;
-  std::vector<float> gradient;
-  std::vector<float> losses;
+  Floats logits;
+  Floats gradient;
+  Floats losses;
   std::vector<int64_t> ids;
   std::vector<int64_t> binary;  // made when asked for
-  std::vector<float> targets;
+  Floats targets;
 };
 
 class ArraysHolder {

@@ -72,7 +72,7 @@ inline V SlopeByLogit(const Point<V>& x, const FormParameters& parameters) {
 
 // x^exponent for x in [0, 1] and exponent >= 0; 0^0 = 1.
 template <class V>
-inline V PowUnit(const V& x, double exponent) {
+LOSSD_ALWAYS_INLINE inline V PowUnit(const V& x, double exponent) {
   using T = typename V::value_type;
   if (exponent == 0) return V(T(1));
   if (exponent == 0.5) return xsimd::sqrt(x);
