@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "server/flags.h"
 #include "server/freed_memory.h"
 #include "server/log.h"
@@ -39,6 +40,8 @@ int main(int argc, char** argv) {
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // Whoever reads stdout may be gone.
   lossd::KeepFreedMemory();
+  // Debian's Abseil looks for cycles at every lock otherwise, gRPC's too: that is for debugging.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const lossd::Log log(parsed.flags.log_format);
   log.TakeGrpcErrors();
 

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
-#include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -96,7 +95,6 @@ class Server::State {
                  MakeServiceOptions(options, executor_)) {}
 
   absl::Status Start(const ServerOptions& options) {
-    grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(GrpcReceiveLimit(options.max_message_bytes));
@@ -129,10 +127,6 @@ class Server::State {
     for (size_t i = 0; i < ports.size(); ++i) {
       addresses_.push_back(WithPort(options.listen[i], ports[i]));
     }
-    for (const char* name : {v1::LossService::service_full_name(), "grpc.health.v1.Health",
-                             "grpc.reflection.v1alpha.ServerReflection"}) {
-      server_->GetHealthCheckService()->SetServingStatus(name, true);
-    }
     return absl::OkStatus();
   }
 
@@ -141,7 +135,7 @@ class Server::State {
   bool Shutdown(absl::Duration grace) {
     if (server_ == nullptr) return true;
     const absl::Time deadline = absl::Now() + grace;
-    server_->GetHealthCheckService()->Shutdown();
+    service_.StopServing();
     const bool finished = service_.Drain(deadline);
     std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
     service_.WaitForCalls(deadline);

@@ -9,6 +9,7 @@
 #include "server/rpc/admission.h"
 #include "server/rpc/call_count.h"
 #include "server/rpc/event_queue.h"
+#include "server/rpc/health_service.h"
 #include "server/rpc/open_streams.h"
 #include "server/rpc/raw_service.h"
 #include "server/rpc/served_call.h"
@@ -44,12 +45,14 @@ class AsyncService::State {
 
   void Register(grpc::ServerBuilder& builder) {
     builder.RegisterService(&service_);
+    health_.Register(builder);
     for (int i = 0; i < kQueues; ++i) {
       queues_.push_back(std::make_unique<EventQueue>(builder.AddCompletionQueue()));
     }
   }
 
   void Start() {
+    health_.Start(*queues_.front());
     for (const auto& queue : queues_) {
       for (int i = 0; i < kAwaitedCalls; ++i) {
         for (const ServedMethod& method : methods_) {
@@ -59,6 +62,8 @@ class AsyncService::State {
       threads_.emplace_back([&queue = *queue] { queue.DeliverEvents(); });
     }
   }
+
+  void StopServing() { health_.StopServing(); }
 
   bool Drain(absl::Time deadline) {
     admission_.Drain();
@@ -71,6 +76,7 @@ class AsyncService::State {
   void Stop() {
     // A call that is being computed still needs its queue to end on.
     calls_.WaitForNone(absl::InfiniteFuture());
+    health_.WaitForCalls();
     for (const auto& queue : queues_) queue->queue().Shutdown();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -92,6 +98,7 @@ class AsyncService::State {
   OpenStreams streams_;
   const CallErrorObserver on_error_;
   RawService service_;
+  HealthService health_;
   std::vector<ServedMethod> methods_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   // Last, so that they end first.
@@ -108,6 +115,8 @@ AsyncService::~AsyncService() = default;
 void AsyncService::Register(grpc::ServerBuilder& builder) { state_->Register(builder); }
 
 void AsyncService::Start() { state_->Start(); }
+
+void AsyncService::StopServing() { state_->StopServing(); }
 
 bool AsyncService::Drain(absl::Time deadline) { return state_->Drain(deadline); }
 

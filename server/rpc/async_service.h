@@ -22,16 +22,18 @@ struct AsyncServiceOptions {
   CallErrorObserver on_error;
 };
 
-// Serves lossd.v1.LossService from completion queues with a thread of their own each. (gRPC's
-// callback API sleeps between polls once a second went by without calls; training steps are that
-// far apart, and would see tens of milliseconds more.) Messages are taken and given as bytes, so
-// that what is malformed gets an answer in words; to reflection it is the service as generated.
+// Serves lossd.v1.LossService, and the health service beside it, from completion queues with a
+// thread of their own each. (gRPC's callback API sleeps between polls once a second went by without
+// calls; training steps are that far apart, and would see tens of milliseconds more.) Messages are
+// taken and given as bytes, so that what is malformed gets an answer in words; to reflection it is
+// the service as generated.
 //
 //   AsyncService service(table, options);
 //   service.Register(builder);
 //   server = builder.BuildAndStart();
 //   service.Start();
 //   ...
+//   service.StopServing();
 //   service.Drain(deadline);
 //   server->Shutdown(deadline);
 //   service.Stop();
@@ -47,6 +49,9 @@ class AsyncService {
 
   // Begins to answer. The server has started.
   void Start();
+
+  // Answers NOT_SERVING from here on to who asks for the server's health or watches it.
+  void StopServing();
 
   // Refuses new calls with UNAVAILABLE from here on, has open streams end after the batches that
   // they have read, and waits for what is in flight and for clients to notice (see Admission). A
