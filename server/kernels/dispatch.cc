@@ -19,6 +19,7 @@ struct InstructionSet {
   const char* name;
   bool available;
   KernelTable (*make)();
+  Sums (*make_sums)();
 };
 
 #if defined(__x86_64__)
@@ -34,17 +35,18 @@ std::array<InstructionSet, kSetCount> InstructionSets() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw");
-  return {{{"sse2", "SSE2", true, &Sse2Kernels},
-           {"avx2", "AVX2+FMA", avx2, &Avx2Kernels},
-           {"avx512", "AVX-512", avx512, &Avx512Kernels}}};
+  return {{{"sse2", "SSE2", true, &Sse2Kernels, &Sse2Sums},
+           {"avx2", "AVX2+FMA", avx2, &Avx2Kernels, &Avx2Sums},
+           {"avx512", "AVX-512", avx512, &Avx512Kernels, &Avx512Sums}}};
 #else
-  return {{{"neon", "NEON", true, &NeonKernels}}};
+  return {{{"neon", "NEON", true, &NeonKernels, &NeonSums}}};
 #endif
 }
 
 struct Selected {
   const char* name = nullptr;
   KernelTable table;
+  Sums sums;
 };
 
 Selected Select() {
@@ -56,7 +58,7 @@ Selected Select() {
     best = &set;
     if (wanted != nullptr && set.flag == wanted) break;
   }
-  return {best->name, best->make()};
+  return {best->name, best->make(), best->make_sums()};
 }
 
 const Selected& Current() {
@@ -84,6 +86,8 @@ void FinishStreaming(Stores stores) {
   static_cast<void>(stores);
 #endif
 }
+
+const Sums& CurrentSums() { return Current().sums; }
 
 const char* InstructionSetName() { return Current().name; }
 

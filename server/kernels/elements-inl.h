@@ -24,8 +24,8 @@ class BinaryKernel {
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
 
   // By value: what a loop over stores may not have changed stays in registers.
-  static void RunWhole(const BinaryElements<T> all, int64_t whole,
-                       const FormParameters parameters) {
+  LOSSD_FLATTEN static void RunWhole(const BinaryElements<T> all, int64_t whole,
+                                     const FormParameters parameters) {
     const ElementFactors<T>& f = all.factors;
     const bool few = all.weight == nullptr && all.losses != nullptr && all.gradient != nullptr &&
                      all.hessian == nullptr && all.probabilities == nullptr &&

@@ -17,6 +17,10 @@ KernelTable Sse2Kernels();
 KernelTable Avx2Kernels();
 KernelTable Avx512Kernels();
 KernelTable NeonKernels();
+Sums Sse2Sums();
+Sums Avx2Sums();
+Sums Avx512Sums();
+Sums NeonSums();
 
 }  // namespace lossd::kernels
 

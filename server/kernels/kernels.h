@@ -163,6 +163,12 @@ struct FormKernels {
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
 };
 
+// Sums in double, in an order that depends on the number of values alone.
+struct Sums {
+  double (*of_f32)(const float* values, int64_t count) = nullptr;
+  double (*of_f64)(const double* values, int64_t count) = nullptr;
+};
+
 // Rows of the table, in the order of AllForms.
 int FormCount();
 const FormInfo& FormAt(int index);
@@ -170,6 +176,9 @@ const FormInfo& FormAt(int index);
 // The kernels of row `index` for the best instruction set that this CPU has, or the one named by
 // the environment variable LOSSD_SIMD (sse2, avx2, avx512) when the CPU has it.
 const FormKernels& KernelsAt(int index);
+
+// Of the same set.
+const Sums& CurrentSums();
 
 // To be called by the thread that ran the kernels; too slow for every call of them.
 void FinishStreaming(Stores stores);

@@ -79,8 +79,8 @@ class RowGroup {
   alignas(64) double gradient_scale[kRows];
 
   // Rows [begin, begin + size) of `rows`. Writes their losses and other scalars.
-  void Evaluate(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                const FormParameters& parameters) {
+  LOSSD_FLATTEN void Evaluate(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                              const FormParameters& parameters) {
     alignas(64) double values[kRows];
     alignas(64) double log1p_rest[kRows];
     alignas(64) double factors[kRows];

@@ -6,6 +6,10 @@
 // What must be part of the loop that calls it, or the constants that it is called with are lost.
 #define LOSSD_ALWAYS_INLINE __attribute__((always_inline))
 
+// A loop that everything it calls is to be part of: in a unit as large as one set's kernels GCC
+// soon stops inlining, and each call sends the registers by way of memory.
+#define LOSSD_FLATTEN __attribute__((flatten))
+
 // Choices that an instruction set makes in one instruction where xsimd's general select, or the
 // compiler's reading of it, takes two or three.
 namespace lossd::kernels {

@@ -1,7 +1,6 @@
 #include "server/loss/row_blocks.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -20,20 +19,11 @@ constexpr int64_t kBlockElements = int64_t{1} << 15;
 constexpr int64_t kMaxBlockElements = int64_t{1} << 18;
 constexpr int64_t kMinBlocks = 64;
 
-// In double, in an order that depends on the number of values alone.
-template <typename T>
-double Sum(absl::Span<const T> values) {
-  constexpr size_t kSums = 8;
-  std::array<double, kSums> sums = {};
-  size_t i = 0;
-  for (; i + kSums <= values.size(); i += kSums) {
-    for (size_t k = 0; k < kSums; ++k) sums[k] += static_cast<double>(values[i + k]);
-  }
-  for (size_t k = 0; i < values.size(); ++i, ++k) sums[k] += static_cast<double>(values[i]);
-  for (size_t half = kSums / 2; half >= 1; half /= 2) {
-    for (size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
-  }
-  return sums[0];
+double Sum(absl::Span<const float> values) {
+  return kernels::CurrentSums().of_f32(values.data(), static_cast<int64_t>(values.size()));
+}
+double Sum(absl::Span<const double> values) {
+  return kernels::CurrentSums().of_f64(values.data(), static_cast<int64_t>(values.size()));
 }
 
 template <typename T>

@@ -24,21 +24,22 @@ namespace {
 struct InstructionSet {
   std::string name;
   KernelTable table;
+  Sums sums;
 };
 
 std::vector<InstructionSet> SupportedSets() {
 #if defined(__x86_64__)
-  std::vector<InstructionSet> sets = {{"SSE2", Sse2Kernels()}};
+  std::vector<InstructionSet> sets = {{"SSE2", Sse2Kernels(), Sse2Sums()}};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    sets.push_back({"AVX2", Avx2Kernels()});
+    sets.push_back({"AVX2", Avx2Kernels(), Avx2Sums()});
   }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")) {
-    sets.push_back({"AVX-512", Avx512Kernels()});
+    sets.push_back({"AVX-512", Avx512Kernels(), Avx512Sums()});
   }
   return sets;
 #else
-  return {{"NEON", NeonKernels()}};
+  return {{"NEON", NeonKernels(), NeonSums()}};
 #endif
 }
 
@@ -428,6 +429,26 @@ TEST(KernelTableTest, TheBestSetOfThisCpuOrTheOneAskedForIsUsed) {
     EXPECT_EQ(name.substr(0, 4), SupportedSets().back().name.substr(0, 4));
   } else if (std::string(asked) == "sse2") {
     EXPECT_EQ(name, "SSE2");
+  }
+}
+
+TEST(SumsTest, AreInDoubleAndTheSameBitsInEverySet) {
+  std::mt19937_64 random(8);
+  std::normal_distribution<float> normal(1e6F, 1e6F);
+  for (const int64_t count : {0, 1, 15, 16, 17, 31, 32, 8192, 10007}) {
+    std::vector<float> values;
+    long double expected = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      values.push_back(normal(random));
+      expected += static_cast<long double>(values.back());
+    }
+    const std::vector<double> doubles(values.begin(), values.end());
+    const double first = SupportedSets().front().sums.of_f32(values.data(), count);
+    EXPECT_NEAR(first, static_cast<double>(expected), 1e-12 * std::abs(first)) << count;
+    for (const InstructionSet& set : SupportedSets()) {
+      EXPECT_EQ(set.sums.of_f32(values.data(), count), first) << set.name << ", " << count;
+      EXPECT_EQ(set.sums.of_f64(doubles.data(), count), first) << set.name << ", " << count;
+    }
   }
 }
 
