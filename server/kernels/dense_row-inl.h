@@ -21,7 +21,7 @@ namespace lossd::kernels {
 template <class Form, class Arch>
 class DenseRowKernel {
  public:
-  static void Run(DenseRow& row, const FormParameters& parameters) {
+  LOSSD_FLATTEN static void Run(DenseRow& row, const FormParameters& parameters) {
     const int64_t size = PaddedSize(row.class_count);
     const HeldOut<double> held = Exponentials(row);
     const LogOnePlus<D> one_plus_rest = LogOnePlusOf<double>(D(held.rest));

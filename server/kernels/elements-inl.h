@@ -171,7 +171,7 @@ class BinaryKernel {
 template <class Form, class Arch>
 class DenseElementsKernel {
  public:
-  static void Run(const DenseElements& all, const FormParameters& parameters) {
+  LOSSD_FLATTEN static void Run(const DenseElements& all, const FormParameters& parameters) {
     for (int64_t i = 0; i < all.count; i += kWidth) RunBatch(all, i, parameters);
   }
 

@@ -81,6 +81,32 @@ class ElementLabels {
     return f64_[Index(row, k)];
   }
 
+  // Writes the targets of the elements [begin, begin + size), row after row; 0 for ignored ones.
+  void CopyElements(int64_t begin, int64_t size, double* targets) const {
+    if (!f32_.empty() && ignores_none()) {
+      std::copy_n(f32_.begin() + begin, size, targets);
+    } else if (!f64_.empty() && ignores_none()) {
+      std::copy_n(f64_.begin() + begin, size, targets);
+    } else if (!ids_.empty() && ignores_none()) {
+      std::fill(targets, targets + size, 0.0);
+      for (int64_t row = begin / classes_; row * classes_ < begin + size; ++row) {
+        const int64_t id = ids_[static_cast<size_t>(row)];
+        const int64_t i = row * classes_ + id - begin;
+        if (id >= 0 && id < classes_ && i >= 0 && i < size) targets[i] = 1;
+      }
+    } else {
+      int64_t row = begin / classes_;
+      int64_t k = begin % classes_;
+      for (int64_t i = 0; i < size; ++i) {
+        targets[i] = ignored(row, k) ? 0 : target(row, k);
+        if (++k == classes_) {
+          k = 0;
+          ++row;
+        }
+      }
+    }
+  }
+
   // Writes the targets of `row`, [classes], whole: for loops over rows of many classes.
   void CopyRow(int64_t row, double* targets) const {
     if (!ids_.empty()) {

@@ -13,12 +13,18 @@ namespace {
 
 using kernels::DenseElements;
 
-// Elements with any target, in double.
+// So many that their columns stay in the L1 cache.
+constexpr int64_t kDenseElementsAtOnce = 128;
+
+// Elements with any target, in double. Columns hold numbers past the elements too, for the kernel
+// reads whole batches.
 template <typename T>
 class DenseBlock {
  public:
   explicit DenseBlock(const Run<T>& run)
-      : run_(run), columns_(static_cast<size_t>(13 * kElementsAtOnce)) {
+      : run_(run),
+        scales_alike_(run.batch.sample_weights.empty() && run.batch.upstream_gradient.empty()),
+        columns_(static_cast<size_t>(13 * kDenseElementsAtOnce)) {
     elements_.logits = Column(0);
     elements_.positive_weight = Column(1);
     elements_.negative_weight = Column(2);
@@ -32,33 +38,42 @@ class DenseBlock {
     elements_.curvature = CurvatureOf(run.options);
   }
 
-  void Compute(int64_t begin, int64_t size,
-               void (*kernel)(const DenseElements&, const FormParameters&)) {
+  using Kernel = void (*)(const DenseElements&, const FormParameters&);
+
+  void Compute(int64_t begin, int64_t size, Kernel kernel) {
+    for (const int64_t end = begin + size; begin < end; begin += kDenseElementsAtOnce) {
+      ComputeColumns(begin, std::min(kDenseElementsAtOnce, end - begin), kernel);
+    }
+  }
+
+ private:
+  void ComputeColumns(int64_t begin, int64_t size, Kernel kernel) {
     elements_.count = size;
     FillColumns(begin, size);
-    WeighByClass(begin, size);
+    if (run_.terms.empty() && run_.labels.ignores_none()) {
+      WeighEqually(size);
+    } else {
+      WeighByClass(begin, size);
+    }
     Evaluate(size, kernel);
     Write(begin, size);
     if (run_.records.wanted()) Record(begin, size, kernel);
   }
 
- private:
-  double* Column(int64_t index) { return columns_.data() + index * kElementsAtOnce; }
+  double* Column(int64_t index) { return columns_.data() + index * kDenseElementsAtOnce; }
   double* true_targets() { return Column(10); }
   double* first_derivatives() { return Column(11); }  // of the form's logits by the request's
   double* second_derivatives() { return Column(12); }
 
-  // y <- (1 - e) t + e / 2; the kernel reads whole batches, so the rest of the columns is 0.
+  // y <- (1 - e) t + e / 2
   void FillColumns(int64_t begin, int64_t size) {
-    std::fill(columns_.begin(), columns_.end(), 0.0);
-    const double smoothing = run_.spec.label_smoothing;
     const T* const logits = run_.ElementOf(run_.logits, begin);
-    ForEachElement(begin, size, run_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const double t = run_.labels.ignored(row, k) ? 0 : run_.labels.target(row, k);
-      Column(0)[i] = static_cast<double>(logits[i]);
-      true_targets()[i] = t;
-      Column(3)[i] = (1 - smoothing) * t + smoothing / 2;
-    });
+    std::copy(logits, logits + size, Column(0));
+    run_.labels.CopyElements(begin, size, true_targets());
+    const double smoothing = run_.spec.label_smoothing;
+    const double* const t = true_targets();
+    double* const y = Column(3);
+    for (int64_t i = 0; i < size; ++i) y[i] = (1 - smoothing) * t[i] + smoothing / 2;
     if (run_.transform.identity()) return;
     const auto count = static_cast<size_t>(size);
     run_.transform.Apply(-1, {Column(0), count}, {first_derivatives(), count},
@@ -97,25 +112,44 @@ class DenseBlock {
   }
 
   void Write(int64_t begin, int64_t size) {
-    const bool positive = run_.options.hessian_mode == HessianMode::kPositive;
-    for (int64_t i = 0; i < size; ++i) {
-      const double s = run_.batch.sample_weights[begin + i];
-      const double scale = s * run_.batch.upstream_gradient[begin + i] * run_.derivative_scale;
-      const double gradient_scale = scale * run_.options.gradient_scale;
-      const auto scaled = [](double value, double factor) {
-        return factor == 0 ? T(0) : static_cast<T>(value * factor);
-      };
-      *run_.LossOf(begin + i) = scaled(Column(5)[i], s);
-      if (T* out = run_.ElementOf(run_.outputs.gradient, begin))
-        out[i] = scaled(Column(6)[i], gradient_scale);
-      if (T* out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
-        const double h = Column(7)[i];
-        out[i] =
-            positive ? std::max(scaled(std::abs(h), scale), T(kHessianFloor)) : scaled(h, scale);
-      }
-      if (T* out = run_.ElementOf(run_.outputs.probabilities, begin))
-        out[i] = static_cast<T>(Column(8)[i]);
+    WriteScaled(Column(5), size, run_.LossOf(begin),
+                [&](int64_t i) { return SampleWeight(begin + i); });
+    WriteScaled(Column(6), size, run_.ElementOf(run_.outputs.gradient, begin),
+                [&](int64_t i) { return Scale(begin + i) * run_.options.gradient_scale; });
+    if (T* const out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
+      WriteHessian(begin, size, out);
     }
+    if (T* const out = run_.ElementOf(run_.outputs.probabilities, begin)) {
+      std::transform(Column(8), Column(8) + size, out, [](double p) { return static_cast<T>(p); });
+    }
+  }
+
+  double SampleWeight(int64_t sample) const { return run_.batch.sample_weights[sample]; }
+  double Scale(int64_t sample) const {
+    return SampleWeight(sample) * run_.batch.upstream_gradient[sample] * run_.derivative_scale;
+  }
+
+  // out_i = values_i * scale(i), and 0 where that is 0; `out` may be null.
+  template <class F>
+  void WriteScaled(const double* values, int64_t size, T* out, F scale) const {
+    if (out == nullptr || size == 0) return;
+    const double first = scale(0);
+    if (scales_alike_ && first != 0) {
+      for (int64_t i = 0; i < size; ++i) out[i] = static_cast<T>(values[i] * first);
+      return;
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      const double factor = scale(i);
+      out[i] = factor == 0 ? T(0) : static_cast<T>(values[i] * factor);
+    }
+  }
+
+  void WriteHessian(int64_t begin, int64_t size, T* out) {
+    double* const hessian = Column(7);
+    const bool positive = run_.options.hessian_mode == HessianMode::kPositive;
+    for (int64_t i = 0; positive && i < size; ++i) hessian[i] = std::abs(hessian[i]);
+    WriteScaled(hessian, size, out, [&](int64_t i) { return Scale(begin + i); });
+    for (int64_t i = 0; positive && i < size; ++i) out[i] = std::max(out[i], T(kHessianFloor));
   }
 
   void Record(int64_t begin, int64_t size,
@@ -141,6 +175,7 @@ class DenseBlock {
   }
 
   const Run<T>& run_;
+  const bool scales_alike_;  // as all elements' are
   std::vector<double> columns_;
   DenseElements elements_;
 };
