@@ -74,15 +74,25 @@ class DenseBlock {
     } else {
       run_.labels.CopyRow(index, t);
     }
+    FindTruth(index, ignored);
+    const double smoothing = run_.spec.label_smoothing;
+    const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
+    for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
+  }
+
+  void FindTruth(int64_t index, bool ignored) {
+    if (run_.labels.has_class_ids() && !ignored) {
+      target_sum_ = 1;
+      true_class_ = run_.labels.class_id(index);
+      return;
+    }
+    const double* const t = true_targets();
     target_sum_ = 0;
     true_class_ = 0;
     for (int64_t k = 0; k < classes_; ++k) {
       target_sum_ += t[k];
       if (t[k] > t[true_class_]) true_class_ = k;
     }
-    const double smoothing = run_.spec.label_smoothing;
-    const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
-    for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
   }
 
   void WeighByClass() {
