@@ -207,13 +207,22 @@ class ClassIdLanes {
       }
       return;
     }
-    if (size == kTile && classes >= Transposed::kSlack) {
+    const bool whole = size == kTile;
+    const bool streams = whole && rows.stores == Stores::kStreaming && OnLine(out);
+    if (whole && !streams && classes >= Transposed::kSlack) {
       Transposed::ToRows(columns, classes, out);
       return;
     }
-    T padded[kMaxTile + Transposed::kSlack];
+    alignas(64) T padded[kMaxTile + Transposed::kSlack];
     Transposed::ToRows(columns, classes, padded);
-    std::copy(padded, padded + size * classes, out);
+    if (!streams) {
+      std::copy(padded, padded + size * classes, out);
+      return;
+    }
+    // A whole tile's rows are whole lines.
+    for (int64_t i = 0; i < kTile * classes; i += kWidth) {
+      StoreStreaming(V::load_aligned(padded + i), out + i);
+    }
   }
 
   // The largest logit of each row of a whole tile, whose classes are `stride` apart in `from`;
@@ -292,9 +301,10 @@ class ClassIdLanes {
     StoreColumns(rows, tile.begin, tile.size, columns, rows.gradient);
   }
 
+  static constexpr size_t kLine = 64;
+  static bool OnLine(const T* out) { return reinterpret_cast<uintptr_t>(out) % kLine == 0; }
   static bool OnLines(const T* out, int64_t stride) {
-    constexpr size_t kLine = 64;
-    return out != nullptr && stride != 0 && reinterpret_cast<uintptr_t>(out) % kLine == 0 &&
+    return out != nullptr && stride != 0 && OnLine(out) &&
            static_cast<size_t>(stride) * sizeof(T) % kLine == 0;
   }
 

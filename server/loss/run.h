@@ -30,8 +30,9 @@ T* At(absl::Span<T> values, int64_t index) {
   return values.empty() ? nullptr : values.data() + index;
 }
 
-// Matrices of this many bytes and more are written past the caches.
-inline constexpr size_t kStreamingBytes = size_t{8} << 20;
+// Larger matrices are written past the caches: the lines that they would take there have to be read
+// from memory first, and what is sent next is copied from memory well enough.
+inline constexpr size_t kStreamingBytes = size_t{1} << 20;
 
 // Outputs in the element type of the logits; each may be empty, but losses only before ComputeRows.
 template <typename T>
@@ -64,7 +65,6 @@ struct Run {
   // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
   int64_t first_row = 0;
   int64_t first_sample = 0;  // that outputs.losses begin with
-  // A batch whose matrices are larger than this is not in the caches when it has been computed.
   kernels::Stores stores =
       static_cast<size_t>(batch.rows * batch.classes) * sizeof(T) > kStreamingBytes
           ? kernels::Stores::kStreaming

@@ -42,7 +42,27 @@ TEST(HealthTest, DoesNotKnowOtherServices) {
   HealthCheckRequest request;
   request.set_service("lossd.v1.NoSuchService");
   HealthCheckResponse response;
-  EXPECT_EQ(health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+  const grpc::Status status = health->Check(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("lossd.v1.NoSuchService"));
+}
+
+TEST(HealthTest, WatchingTellsOfUnknownServicesAndEndsWithItsClient) {
+  const TestServer server;
+  const auto health = Health::NewStub(server.channel());
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    HealthCheckRequest request;
+    request.set_service(i % 2 == 0 ? "lossd.v1.NoSuchService" : "lossd.v1.LossService");
+    const auto watch = health->Watch(&context, request);
+    HealthCheckResponse response;
+    ASSERT_TRUE(watch->Read(&response));
+    EXPECT_EQ(response.status(),
+              i % 2 == 0 ? HealthCheckResponse::SERVICE_UNKNOWN : HealthCheckResponse::SERVING);
+    context.TryCancel();
+    EXPECT_FALSE(watch->Read(&response));
+    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
 }
 
 // Fields of a ServerReflectionRequest.
