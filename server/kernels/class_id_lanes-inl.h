@@ -74,7 +74,7 @@ class ClassIdLanes {
   // The gradient of a whole tile that goes past the caches while the next tile is reduced.
   class PendingTile {
    public:
-    // `columns` are the tile's exponentials, of which the second half of `group` speaks.
+    // `columns` are the tile's exponentials, [classes][kTile]; they stay until all is written.
     void Set(const T* columns, const Group& group, const int64_t* ids, const ClassIdRows<T>& rows,
              int64_t begin) {
       columns_ = columns;
@@ -106,11 +106,11 @@ class ClassIdLanes {
     }
 
    private:
+    Gradients gradients_;
     const T* columns_ = nullptr;
     T* out_ = nullptr;
     int64_t stride_ = 0;
     int64_t classes_ = 0;
-    Gradients gradients_;
     int64_t j_ = 0;  // the next class
     int64_t k_ = 0;  // its next row
   };
@@ -278,6 +278,7 @@ class ClassIdLanes {
     }
     for (int64_t r = 0; r < kRegisters; ++r) {
       // An infinite maximum, or none, makes the row NaN.
+      // NOLINTNEXTLINE(misc-redundant-expression)
       const V poison = largest[r] - largest[r];
       Widen((rest[r] + equals[r]) + poison, group.rest + k + r * kWidth);
     }

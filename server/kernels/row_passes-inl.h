@@ -218,6 +218,7 @@ class RowSoftmax {
       HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z + begin, count, exps + begin, writer);
       // 0 unless the largest logit is NaN or infinite.
       const T largest = z[begin + chunk.arg_max];
+      // NOLINTNEXTLINE(misc-redundant-expression)
       if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);
       chunk.arg_max += begin;
       *maxima++ = chunk.max;
