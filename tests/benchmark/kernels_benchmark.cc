@@ -152,7 +152,7 @@ void MeasureCompute(benchmark::State& state, const Case& measured, int threads,
   outputs.losses = absl::MakeSpan(arrays.losses.data(), static_cast<size_t>(samples));
   outputs.gradient = absl::MakeSpan(arrays.gradient);
   const Executor executor(threads);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     auto result = Compute(batch, spec, options, outputs, executor);
     if (!result.ok()) state.SkipWithError("Compute failed");
     benchmark::DoNotOptimize(result);
@@ -163,7 +163,7 @@ void MeasureCompute(benchmark::State& state, const Case& measured, int threads,
 
 void MeasureMemcpy(benchmark::State& state, const Shape& shape, ArraysHolder& holder) {
   Arrays& arrays = holder.Of(shape);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     std::memcpy(arrays.gradient.data(), arrays.logits.data(), arrays.logits.size() * sizeof(float));
     benchmark::ClobberMemory();
   }
