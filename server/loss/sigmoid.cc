@@ -80,7 +80,7 @@ class DenseBlock {
                          {second_derivatives(), count});
   }
 
-  void Evaluate(int64_t size, void (*kernel)(const DenseElements&, const FormParameters&)) {
+  void Evaluate(int64_t size, Kernel kernel) {
     kernel(elements_, run_.spec.parameters);
     if (run_.transform.identity()) return;
     for (int64_t i = 0; i < size; ++i) {
@@ -88,10 +88,15 @@ class DenseBlock {
       double& gradient = Column(6)[i];
       if (elements_.hessian != nullptr) {
         double& hessian = elements_.hessian[i];
-        hessian = hessian * first * first + gradient * second_derivatives()[i];
+        hessian = Chained(hessian, first * first) + Chained(gradient, second_derivatives()[i]);
       }
-      gradient *= first;
+      gradient = Chained(gradient, first);
     }
+  }
+
+  // A derivative by another variable; 0 stays 0, for an ignored element's logit may be anything.
+  static double Chained(double derivative, double factor) {
+    return derivative == 0 ? 0 : derivative * factor;
   }
 
   void WeighByClass(int64_t begin, int64_t size) {
@@ -152,8 +157,7 @@ class DenseBlock {
     for (int64_t i = 0; positive && i < size; ++i) out[i] = std::max(out[i], T(kHessianFloor));
   }
 
-  void Record(int64_t begin, int64_t size,
-              void (*kernel)(const DenseElements&, const FormParameters&)) {
+  void Record(int64_t begin, int64_t size, Kernel kernel) {
     for (int64_t i = 0; i < size; ++i) {
       const auto sample = static_cast<size_t>(begin + i);
       const double s = run_.batch.sample_weights[begin + i];

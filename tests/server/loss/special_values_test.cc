@@ -263,6 +263,34 @@ TYPED_TEST(SpecialValuesTest, IgnoredRowsMayHoldAnything) {
   for (size_t k = 3; k < 6; ++k) EXPECT_EQ(actual.gradient[k], TypeParam{0});
 }
 
+// What makes the form's logits of the request's has derivatives of its own, NaN where the logit is.
+TYPED_TEST(SpecialValuesTest, IgnoredSamplesMayHoldAnythingUnderASoftcap) {
+  for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    for (const double anything : {kNan, kInfinity, -kInfinity}) {
+      Problem problem;
+      problem.activation = activation;
+      problem.logits = {{1, 2, 0}, {anything, anything, anything}};
+      if (activation == Activation::kSoftmax) {
+        problem.class_ids = {1, 255};
+      } else {
+        problem.binary_labels = xt::xtensor<int64_t, 2>{{0, 1, 0}, {255, 255, 255}};
+      }
+      problem.ignore_index = 255;
+      LossSpec spec = SpecOf(problem);
+      spec.softcap = 5;
+      const ProblemBatch<TypeParam> batch(problem);
+      const Computed<TypeParam> actual =
+          RunBatch<TypeParam>(batch.batch(), spec, OptionsOf(problem), Executor(1));
+      EXPECT_EQ(actual.result.non_finite_count, 0) << anything;
+      EXPECT_EQ(actual.losses.back(), TypeParam{0}) << anything;
+      for (size_t k = 3; k < 6; ++k) {
+        EXPECT_EQ(actual.gradient[k], TypeParam{0}) << anything;
+        EXPECT_EQ(actual.hessian_diagonal[k], TypeParam{0}) << anything;
+      }
+    }
+  }
+}
+
 TYPED_TEST(SpecialValuesTest, AnEmptyBatchReducesToZero) {
   for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
     for (const oracle::Reduction reduction : kReductions) {
