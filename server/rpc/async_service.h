@@ -24,9 +24,9 @@ struct AsyncServiceOptions {
 
 // Serves lossd.v1.LossService, and the health service beside it, from completion queues with a
 // thread of their own each. (gRPC's callback API sleeps between polls once a second went by without
-// calls; training steps are that far apart, and would see tens of milliseconds more.) Messages are
-// taken and given as bytes, so that what is malformed gets an answer in words; to reflection it is
-// the service as generated.
+// calls; training steps are that far apart, and would see tens of milliseconds more.) LossService's
+// messages are taken and given as bytes, so that what is malformed gets an answer in words; to
+// reflection it is the service as generated.
 //
 //   AsyncService service(table, options);
 //   service.Register(builder);

@@ -8,49 +8,40 @@
 #include "grpcpp/support/async_unary_call.h"
 #include "server/rpc/completion_tag.h"
 #include "server/rpc/raw_service.h"
+#include "server/rpc/short_text.h"
 
 namespace lossd::rpc {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-// One call of Check, from waiting for it to its end, when it deletes itself.
-class HealthService::Check {
+// One call, from waiting for it to its end, when it deletes itself: what both methods have in
+// common.
+class HealthService::Call {
  public:
-  static void Await(HealthService& health, EventQueue& queue) { new Check(health, queue); }
-  Check(const Check&) = delete;
-  Check& operator=(const Check&) = delete;
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
- private:
-  Check(HealthService& health, EventQueue& queue) : health_(health), queue_(queue) {
+ protected:
+  Call(HealthService& health, EventQueue& queue) : health_(health), queue_(queue) {
     health_.calls_.Add();
-    health_.service_.RequestCheck(&context_, &request_, &responder_, &queue_.queue(),
-                                  &queue_.queue(), &arrival_tag_);
   }
-  ~Check() = default;
+  virtual ~Call() = default;
+
+  // Another call takes this one's place in waiting.
+  virtual void AwaitNext() = 0;
+  virtual void OnRequest() = 0;
 
   void OnArrival(bool ok) {
-    if (!ok) {  // The server shuts down.
+    if (!ok) {  // The server shuts down; no other event will come.
       DeleteThis();
       return;
     }
-    Await(health_, queue_);
-    if (!health_.Knows(request_.service())) {
-      const std::string text =
-          absl::StrCat("service: \"", request_.service(), "\" is none of this server's");
-      responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, text}, &finished_tag_);
-      return;
-    }
-    HealthCheckResponse response;
-    {
-      const absl::MutexLock lock(&health_.mutex_);
-      response.set_status(health_.StatusOf(request_.service()));
-    }
-    responder_.Finish(response, grpc::Status::OK, &finished_tag_);
+    AwaitNext();
+    OnRequest();
   }
 
-  void OnFinished(bool) { DeleteThis(); }
-
+  // After the last event.
   void DeleteThis() {
     CallCount& calls = health_.calls_;
     delete this;
@@ -61,18 +52,51 @@ class HealthService::Check {
   EventQueue& queue_;
   grpc::ServerContext context_;
   HealthCheckRequest request_;
+  MemberTag<Call, &Call::OnArrival> arrival_tag_{this};
+};
+
+class HealthService::Check final : public Call {
+ public:
+  static void Await(HealthService& health, EventQueue& queue) { new Check(health, queue); }
+
+ private:
+  Check(HealthService& health, EventQueue& queue) : Call(health, queue) {
+    health_.service_.RequestCheck(&context_, &request_, &responder_, &queue_.queue(),
+                                  &queue_.queue(), &arrival_tag_);
+  }
+
+  void AwaitNext() override { Await(health_, queue_); }
+
+  void OnRequest() override {
+    const std::string& service = request_.service();
+    if (!health_.Knows(service)) {
+      const std::string text = absl::StrCat("service: \"", ShortText(service, kMostOfAName),
+                                            "\" is none of this server's");
+      responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, text}, &finished_tag_);
+      return;
+    }
+    HealthCheckResponse response;
+    {
+      const absl::MutexLock lock(&health_.mutex_);
+      response.set_status(health_.StatusOf(service));
+    }
+    responder_.Finish(response, grpc::Status::OK, &finished_tag_);
+  }
+
+  void OnFinished(bool) { DeleteThis(); }
+
+  // A status's message travels in a header, so that it cannot be of any length.
+  static constexpr size_t kMostOfAName = 200;
+
   grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_{&context_};
-  MemberTag<Check, &Check::OnArrival> arrival_tag_{this};
   MemberTag<Check, &Check::OnFinished> finished_tag_{this};
 };
 
-// One call of Watch: the status when it comes, and again when it changes, until the client or the
-// server's shutdown cancels it.
-class HealthService::Watch {
+// The status when the call comes, and again when it changes, until the client or the server's
+// shutdown cancels it.
+class HealthService::Watch final : public Call {
  public:
   static void Await(HealthService& health, EventQueue& queue) { new Watch(health, queue); }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
 
   // Tells the client what it does not know yet, unless it is being told something.
   void Update() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
@@ -86,20 +110,15 @@ class HealthService::Watch {
   }
 
  private:
-  Watch(HealthService& health, EventQueue& queue) : health_(health), queue_(queue) {
-    health_.calls_.Add();
+  Watch(HealthService& health, EventQueue& queue) : Call(health, queue) {
     context_.AsyncNotifyWhenDone(&done_tag_);
     health_.service_.RequestWatch(&context_, &request_, &writer_, &queue_.queue(), &queue_.queue(),
                                   &arrival_tag_);
   }
-  ~Watch() = default;
 
-  void OnArrival(bool ok) {
-    if (!ok) {  // The server shuts down; no other event will come.
-      DeleteThis();
-      return;
-    }
-    Await(health_, queue_);
+  void AwaitNext() override { Await(health_, queue_); }
+
+  void OnRequest() override {
     const absl::MutexLock lock(&health_.mutex_);
     health_.watches_.insert(this);
     Update();
@@ -127,21 +146,10 @@ class HealthService::Watch {
     DeleteThis();
   }
 
-  void DeleteThis() {
-    CallCount& calls = health_.calls_;
-    delete this;
-    calls.Remove();
-  }
-
-  HealthService& health_;
-  EventQueue& queue_;
-  grpc::ServerContext context_;
-  HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
   std::optional<Status> told_ ABSL_GUARDED_BY(health_.mutex_);
   bool writing_ ABSL_GUARDED_BY(health_.mutex_) = false;
   bool done_ ABSL_GUARDED_BY(health_.mutex_) = false;
-  MemberTag<Watch, &Watch::OnArrival> arrival_tag_{this};
   MemberTag<Watch, &Watch::OnWritten> written_tag_{this};
   MemberTag<Watch, &Watch::OnDone> done_tag_{this};
 };

@@ -38,6 +38,7 @@ class HealthService {
 
  private:
   using Status = grpc::health::v1::HealthCheckResponse::ServingStatus;
+  class Call;
   class Check;
   class Watch;
 

@@ -45,6 +45,12 @@ TEST(HealthTest, DoesNotKnowOtherServices) {
   const grpc::Status status = health->Check(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_THAT(status.error_message(), HasSubstr("lossd.v1.NoSuchService"));
+
+  request.set_service(std::string(1 << 20, 'x'));
+  grpc::ClientContext long_context;
+  const grpc::Status long_status = health->Check(&long_context, request, &response);
+  EXPECT_EQ(long_status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(long_status.error_message(), HasSubstr("xxx..."));
 }
 
 TEST(HealthTest, WatchingTellsOfUnknownServicesAndEndsWithItsClient) {
