@@ -6,6 +6,7 @@
 
 #include "server/kernels/row_group-inl.h"
 #include "server/kernels/tile_transpose-inl.h"
+#include "server/kernels/tile_writer-inl.h"
 
 namespace lossd::kernels {
 
@@ -17,15 +18,19 @@ class ClassIdLanes {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     int64_t begin = 0;
-    if (rows.stores == Stores::kStreaming && OnLines(rows.gradient, rows.class_stride)) {
-      begin = RunWholeTiles(rows, parameters);
+    if (rows.class_stride != 0 && rows.gradient != nullptr) {
+      const bool on_lines = OnLine(rows.gradient) &&
+                            static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
+      const bool streams = rows.stores == Stores::kStreaming && on_lines;
+      begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, parameters)
+                      : RunWholeTiles<Stores::kCached>(rows, parameters);
     }
-    NoPendingTile none;
+    NoTileWriter no_writer;
     for (; begin < rows.row_count; begin += kTile) {
       const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
       alignas(64) T columns[kMaxTile];
       Group group;
-      ReduceTile(rows, tile, parameters, columns, none, group);
+      ReduceTile(rows, tile, parameters, columns, no_writer, group);
       if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
     }
   }
@@ -38,6 +43,7 @@ class ClassIdLanes {
   static constexpr int64_t kRegisters = 2;
   static constexpr int64_t kStep = kRegisters * kWidth;
   using Group = RowGroup<Form, T, Arch, kTile>;
+  using Gradient = TileGradient<T, Arch, kTile>;
   using Transposed = TileTranspose<T, Arch, kTile>;
   static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
 
@@ -46,99 +52,31 @@ class ClassIdLanes {
     int64_t size;
   };
 
-  // What makes a tile's gradient of its exponentials.
-  class Gradients {
-   public:
-    Gradients() = default;
-    Gradients(const Group& group, const int64_t* ids, int64_t size) {
-      std::copy(group.exp_factor, group.exp_factor + kTile, factor_);
-      std::copy(group.truth_gradient, group.truth_gradient + kTile, truth_);
-      std::copy(ids, ids + size, index_);
-      std::fill(index_ + size, index_ + kTile, T(0));
-    }
+  static Gradient GradientOf(const ClassIdRows<T>& rows, const Tile& tile, const Group& group) {
+    return Gradient(group.exp_factor, group.truth_gradient, rows.class_ids + tile.begin, tile.size);
+  }
 
-    // In lanes k, k + 1, ... of the column of class `own`.
-    V At(const T* column, const V& own, int64_t k) const {
-      const V zero(T(0));
-      const V factor = V::load_aligned(factor_ + k);
-      const V g = ZeroWhere(factor == zero, V(factor * V::load_aligned(column + k)));
-      return xsimd::select(V::load_aligned(index_ + k) == own, V::load_aligned(truth_ + k), g);
-    }
-
-   private:
-    alignas(64) T factor_[kTile];
-    alignas(64) T truth_[kTile];
-    alignas(64) T index_[kTile];
-  };
-
-  // The gradient of a whole tile that goes past the caches while the next tile is reduced.
-  class PendingTile {
-   public:
-    // `columns` are the tile's exponentials, [classes][kTile]; they stay until all is written.
-    void Set(const T* columns, const Group& group, const int64_t* ids, const ClassIdRows<T>& rows,
-             int64_t begin) {
-      columns_ = columns;
-      out_ = rows.gradient + begin;
-      stride_ = rows.class_stride;
-      classes_ = rows.class_count;
-      gradients_ = Gradients(group, ids, kTile);
-      j_ = 0;
-      k_ = 0;
-    }
-
-    bool any() const { return j_ < classes_; }
-
-    // kStep rows of a class, column after column.
-    void Write() {
-      const V own(static_cast<T>(j_));
-      for (int64_t k = k_; k < k_ + kStep; k += kWidth) {
-        StoreStreaming(gradients_.At(columns_ + j_ * kTile, own, k), out_ + k);
-      }
-      k_ += kStep;
-      if (k_ < kTile) return;
-      k_ = 0;
-      ++j_;
-      out_ += stride_;
-    }
-
-    void Finish() {
-      while (any()) Write();
-    }
-
-   private:
-    Gradients gradients_;
-    const T* columns_ = nullptr;
-    T* out_ = nullptr;
-    int64_t stride_ = 0;
-    int64_t classes_ = 0;
-    int64_t j_ = 0;  // the next class
-    int64_t k_ = 0;  // its next row
-  };
-
-  struct NoPendingTile {
-    static bool any() { return false; }
-    static void Write() {}
-  };
-
-  // As many as there are. Returns how many rows they have.
+  // As many as there are, each written while the next is reduced. Returns how many rows they have.
+  template <Stores kStores>
   static int64_t RunWholeTiles(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     alignas(64) T columns[2][kMaxTile];
-    PendingTile pending;
+    TileWriter<T, Arch, kTile, kStores> writer;
     int64_t begin = 0;
     for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
+      const Tile tile = {begin, kTile};
       Group group;
-      ReduceTile(rows, {begin, kTile}, parameters, columns[half], pending, group);
-      pending.Finish();
-      pending.Set(columns[half], group, rows.class_ids + begin, rows, begin);
+      ReduceTile(rows, tile, parameters, columns[half], writer, group);
+      writer.Begin(GradientOf(rows, tile, group), columns[half], rows.class_count,
+                   rows.gradient + begin, rows.class_stride);
     }
-    pending.Finish();
+    writer.Finish();
     return begin;
   }
 
-  // All but the gradient, whose exponentials are left in `columns`.
-  template <class Pending>
+  // All but the gradient, whose exponentials are left in `columns`. Writes what `writer` has.
+  template <class Writer>
   static void ReduceTile(const ClassIdRows<T>& rows, const Tile& tile,
-                         const FormParameters& parameters, T* columns, Pending& pending,
+                         const FormParameters& parameters, T* columns, Writer& writer,
                          Group& group) {
     const int64_t classes = rows.class_count;
     const auto [begin, size] = tile;
@@ -155,11 +93,12 @@ class ClassIdLanes {
       group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]) - group.max[i];
     }
     for (int64_t k = 0; k < size; k += kStep) {
-      if (pending.any()) {
-        SumExps(columns, classes, k, max, group, pending);
+      // A whole tile has as many steps as the one that is written.
+      if (writer.any()) {
+        SumExps(columns, classes, k, max, group, writer);
       } else {
-        NoPendingTile none;
-        SumExps(columns, classes, k, max, group, none);
+        NoTileWriter no_writer;
+        SumExps(columns, classes, k, max, group, no_writer);
       }
     }
     for (int64_t i = 0; i < size; ++i) {
@@ -250,9 +189,9 @@ class ClassIdLanes {
   }
 
   // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
-  template <class Pending>
+  template <class Writer>
   static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group,
-                      Pending& pending) {
+                      Writer& writer) {
     const V zero(T(0));
     const V one(T(1));
     V largest[static_cast<size_t>(kRegisters)];
@@ -274,7 +213,7 @@ class ClassIdLanes {
         rest[r] += ZeroWhere(equal, e);
         equals[r] += OneWhere(equal);
       }
-      pending.Write();
+      writer.template Write<kStep>();
     }
     for (int64_t r = 0; r < kRegisters; ++r) {
       // An infinite maximum, or none, makes the row NaN.
@@ -292,21 +231,15 @@ class ClassIdLanes {
 
   static void WriteGradients(const ClassIdRows<T>& rows, const Tile& tile, T* columns,
                              const Group& group) {
-    const Gradients gradients(group, rows.class_ids + tile.begin, tile.size);
+    const Gradient gradient = GradientOf(rows, tile, group);
     for (int64_t j = 0; j < rows.class_count; ++j) {
       T* const column = columns + j * kTile;
       const V own(static_cast<T>(j));
-      for (int64_t k = 0; k < kTile; k += kWidth)
-        gradients.At(column, own, k).store_aligned(column + k);
+      for (int64_t k = 0; k < kTile; k += kWidth) {
+        gradient.At(column, own, k).store_aligned(column + k);
+      }
     }
     StoreColumns(rows, tile.begin, tile.size, columns, rows.gradient);
-  }
-
-  static constexpr size_t kLine = 64;
-  static bool OnLine(const T* out) { return reinterpret_cast<uintptr_t>(out) % kLine == 0; }
-  static bool OnLines(const T* out, int64_t stride) {
-    return out != nullptr && stride != 0 && OnLine(out) &&
-           static_cast<size_t>(stride) * sizeof(T) % kLine == 0;
   }
 
   static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,

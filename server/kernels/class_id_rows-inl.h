@@ -33,6 +33,8 @@ class ClassIdKernel {
   using Softmax = RowSoftmax<T, Arch>;
   using V = Batch<T, Arch>;
   static constexpr int64_t kMaxGroup = kLanes;
+  // The gradients of shorter rows are made first and then written as one long row.
+  static constexpr int64_t kFewestClassesAlone = 512;
   using Group = RowGroup<Form, T, Arch, kMaxGroup>;
   using Writer = RowWriter<T, Arch, kMaxGroup>;
 
@@ -40,14 +42,11 @@ class ClassIdKernel {
       : rows_(rows),
         parameters_(parameters),
         classes_(rows.class_count),
-        // Short rows are written as one.
-        joined_(classes_ < 512),
+        joined_(classes_ < kFewestClassesAlone),
         stride_(joined_ ? classes_ : PaddedSize(classes_)),
         // As many rows as stay in the caches between the passes over them.
         group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
-    constexpr uintptr_t kLine = 64;
-    const uintptr_t past_line = reinterpret_cast<uintptr_t>(rows.workspace) % kLine;
-    SetHalf(rows.workspace + (kLine - past_line) % kLine / sizeof(T));
+    SetWorkspace(rows.workspace + ElementsToLine(rows.workspace));
   }
 
   void RunCached() {
@@ -62,7 +61,7 @@ class ClassIdKernel {
   // While a group of rows is reduced, the gradient of the one before is written.
   void RunStreaming() {
     T* const first = exps_;
-    T* const second = first + HalfWorkspaceSize(classes_);
+    T* const second = first + GroupWorkspaceSize(classes_);
     const bool in_turn = classes_ <= kMaxClassesInTurn;
     Writer writer(rows_.gradient);
     for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
@@ -72,7 +71,7 @@ class ClassIdKernel {
       writer.Begin();
       Queue(group, writer);
       if (in_turn) {
-        SetHalf(exps_ == first ? second : first);
+        SetWorkspace(exps_ == first ? second : first);
       } else {
         writer.Drain();
       }
@@ -80,9 +79,9 @@ class ClassIdKernel {
     writer.Finish();
   }
 
-  void SetHalf(T* half) {
-    exps_ = half;
-    maxima_ = half + HalfWorkspaceSize(classes_) - PaddedSize(classes_ / 1024 + kLanes);
+  void SetWorkspace(T* group) {
+    exps_ = group;
+    maxima_ = group + GroupWorkspaceSize(classes_) - ChunkNumbersSize(classes_);
   }
 
   // The exponentials of row i of the group.

@@ -19,7 +19,6 @@ struct InstructionSet {
   const char* name;
   bool available;
   KernelTable (*make)();
-  Sums (*make_sums)();
 };
 
 #if defined(__x86_64__)
@@ -35,18 +34,17 @@ std::array<InstructionSet, kSetCount> InstructionSets() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw");
-  return {{{"sse2", "SSE2", true, &Sse2Kernels, &Sse2Sums},
-           {"avx2", "AVX2+FMA", avx2, &Avx2Kernels, &Avx2Sums},
-           {"avx512", "AVX-512", avx512, &Avx512Kernels, &Avx512Sums}}};
+  return {{{"sse2", "SSE2", true, &Sse2Kernels},
+           {"avx2", "AVX2+FMA", avx2, &Avx2Kernels},
+           {"avx512", "AVX-512", avx512, &Avx512Kernels}}};
 #else
-  return {{{"neon", "NEON", true, &NeonKernels, &NeonSums}}};
+  return {{{"neon", "NEON", true, &NeonKernels}}};
 #endif
 }
 
 struct Selected {
   const char* name = nullptr;
   KernelTable table;
-  Sums sums;
 };
 
 Selected Select() {
@@ -58,7 +56,7 @@ Selected Select() {
     best = &set;
     if (wanted != nullptr && set.flag == wanted) break;
   }
-  return {best->name, best->make(), best->make_sums()};
+  return {best->name, best->make()};
 }
 
 const Selected& Current() {
@@ -77,7 +75,9 @@ int FormCount() { return AllForms::kSize; }
 
 const FormInfo& FormAt(int index) { return *Rows(AllForms{})[static_cast<size_t>(index)]; }
 
-const FormKernels& KernelsAt(int index) { return Current().table[static_cast<size_t>(index)]; }
+const FormKernels& KernelsAt(int index) {
+  return Current().table.forms[static_cast<size_t>(index)];
+}
 
 void FinishStreaming(Stores stores) {
 #if defined(__x86_64__)
@@ -87,7 +87,7 @@ void FinishStreaming(Stores stores) {
 #endif
 }
 
-const Sums& CurrentSums() { return Current().sums; }
+const Sums& CurrentSums() { return Current().table.sums; }
 
 const char* InstructionSetName() { return Current().name; }
 

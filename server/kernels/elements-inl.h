@@ -34,7 +34,7 @@ class BinaryKernel {
         f.positive_weight * f.sample_weight != 0 && f.negative_weight * f.sample_weight != 0 &&
         f.positive_weight * f.gradient_scale != 0 && f.negative_weight * f.gradient_scale != 0;
     if (few && weighs) {
-      const bool on_lines = reinterpret_cast<uintptr_t>(all.gradient) % 64 == 0;
+      const bool on_lines = OnLine(all.gradient);
       Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
         if (all.stores == Stores::kStreaming && on_lines) {
           RunLossAndGradient(all, whole, known, [](const V& g, T* to) { StoreStreaming(g, to); });

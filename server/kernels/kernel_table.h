@@ -9,18 +9,17 @@
 
 namespace lossd::kernels {
 
-// The kernels of every form, in the order of AllForms, for one instruction set.
-using KernelTable = std::array<FormKernels, static_cast<size_t>(AllForms::kSize)>;
+// Everything that is compiled for one instruction set.
+struct KernelTable {
+  std::array<FormKernels, static_cast<size_t>(AllForms::kSize)> forms;  // in the order of AllForms
+  Sums sums;
+};
 
 // One file each, compiled with that set's flags. Call none that the CPU lacks.
 KernelTable Sse2Kernels();
 KernelTable Avx2Kernels();
 KernelTable Avx512Kernels();
 KernelTable NeonKernels();
-Sums Sse2Sums();
-Sums Avx2Sums();
-Sums Avx512Sums();
-Sums NeonSums();
 
 }  // namespace lossd::kernels
 

@@ -12,6 +12,10 @@ namespace lossd::kernels {
 // the registers: AVX2 and AVX-512 give the same bits.
 inline constexpr int64_t kLanes = 16;
 
+// Classes are read in chunks of this many, which the caches closest to the CPU keep from one pass
+// over them to the next. Float partial sums grow no longer than a chunk either.
+inline constexpr int64_t kChunkClasses = 2048;
+
 constexpr int64_t PaddedSize(int64_t size) { return (size + kLanes - 1) / kLanes * kLanes; }
 
 // Second derivatives are taken as they are, or so that none is negative (for tree boosters).
@@ -33,17 +37,28 @@ struct RowFactors {
 // Classes that do not stand next to each other can be no more than these.
 inline constexpr int64_t kMaxStridedClasses = 32;
 
-// Elements of ClassIdRows::workspace: the exponentials of as many rows as are computed together,
-// and a few numbers for each chunk of them; twice where one half is written while the other is
-// made, which longer rows are too long for.
-constexpr int64_t kGroupElements = 4096;
-constexpr int64_t kMaxClassesInTurn = int64_t{1} << 16;
-constexpr int64_t HalfWorkspaceSize(int64_t class_count) {
-  const int64_t exponentials = class_count > kGroupElements ? class_count : kGroupElements;
-  return PaddedSize(exponentials) + kLanes + PaddedSize(class_count / 1024 + kLanes);
+// Rows are computed so many together that they have about this many elements, or one by one.
+inline constexpr int64_t kGroupElements = 4096;
+
+// A group's exponentials, kLanes elements more that may be read, and a number for each chunk of
+// kChunkClasses that its rows have.
+constexpr int64_t ChunkNumbersSize(int64_t class_count) {
+  return PaddedSize(class_count / kChunkClasses + kLanes);
 }
+constexpr int64_t GroupWorkspaceSize(int64_t class_count) {
+  const int64_t exponentials = class_count > kGroupElements ? class_count : kGroupElements;
+  return PaddedSize(exponentials) + kLanes + ChunkNumbersSize(class_count);
+}
+
+// Rows that are longer are not reduced while the one before is written: together they would not
+// stay in a cache.
+inline constexpr int64_t kMaxClassesInTurn = int64_t{1} << 16;
+
+// Elements of ClassIdRows::workspace: two groups in turn, or one, and as many as it takes to begin
+// with a cache line.
 constexpr int64_t RowWorkspaceSize(int64_t class_count) {
-  return (class_count > kMaxClassesInTurn ? 1 : 2) * HalfWorkspaceSize(class_count) + kLanes;
+  const int64_t groups = class_count > kMaxClassesInTurn ? 1 : 2;
+  return groups * GroupWorkspaceSize(class_count) + kLanes;
 }
 
 // Rows of logits with one true class each, hard labels without smoothing: the fast path. A matrix

@@ -1,11 +1,8 @@
 #include "server/kernels/kernel_table.h"
-#include "server/kernels/sum-inl.h"
 #include "server/kernels/table-inl.h"
 
 namespace lossd::kernels {
 
 KernelTable Avx2Kernels() { return MakeTable<xsimd::fma3<xsimd::avx2>>(AllForms{}); }
-
-Sums Avx2Sums() { return MakeSums<xsimd::fma3<xsimd::avx2>>(); }
 
 }  // namespace lossd::kernels

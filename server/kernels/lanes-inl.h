@@ -18,10 +18,6 @@ namespace lossd::kernels {
 template <typename T, class Arch>
 using Batch = xsimd::batch<T, Arch>;
 
-// Classes are read in chunks of this many, which the caches closest to the CPU keep from one pass
-// over them to the next. Float partial sums grow no longer than a chunk either.
-inline constexpr int64_t kChunkClasses = 2048;
-
 template <typename T>
 inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
@@ -72,6 +68,20 @@ inline typename V::value_type First(const V& v) {
   alignas(64) typename V::value_type lanes[V::size];
   v.store_aligned(lanes);
   return lanes[0];
+}
+
+inline constexpr uintptr_t kLineBytes = 64;  // of a cache line
+
+// How many elements there are from `at`, aligned as its type, to where a line begins.
+template <typename T>
+inline int64_t ElementsToLine(const T* at) {
+  const uintptr_t past_line = reinterpret_cast<uintptr_t>(at) % kLineBytes;
+  return static_cast<int64_t>((kLineBytes - past_line) % kLineBytes / sizeof(T));
+}
+
+template <typename T>
+inline bool OnLine(const T* at) {
+  return reinterpret_cast<uintptr_t>(at) % kLineBytes == 0;
 }
 
 // Asks for the cache line at `address`, which need not be memory of ours.

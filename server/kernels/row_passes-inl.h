@@ -207,7 +207,7 @@ template <typename T, class Arch>
 class RowSoftmax {
  public:
   // `exps` [class_count] takes the exponentials relative to the largest logit of their chunk, and
-  // `maxima` [ChunkCount(class_count)] those. A row without a largest logit, or with an infinite
+  // `maxima`, one for each kChunkClasses, those. A row without a largest logit, or with an infinite
   // one, is NaN.
   template <class Writer>
   static HeldOut<T> Reduce(const T* z, int64_t class_count, T* exps, T* maxima, Writer& writer) {

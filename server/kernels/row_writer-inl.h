@@ -19,9 +19,10 @@ struct PendingRow {
   T own = 0;
 };
 
-// Writes rows that follow each other in memory past the caches, a cache line at a time, whenever
-// its user has time for one: while memory takes the lines of one row, the CPU reduces another. A
-// line that two rows share waits for the second, since half a line would have to be read first.
+// Writes rows that follow each other in memory past the caches, a line at a time, whenever its user
+// has time for one: while memory takes the lines of one row, the CPU reduces another. A line is
+// kLanes elements, whole lines of the cache; one that two rows share waits for the second, since a
+// part of a cache's line would have to be read first.
 template <typename T, class Arch, int64_t kMaxRows>
 class RowWriter {
  public:
@@ -30,11 +31,7 @@ class RowWriter {
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
   // `out` is where the first row goes, aligned as its type.
-  explicit RowWriter(T* out) : out_(out) {
-    constexpr uintptr_t kLine = 64;
-    const uintptr_t past_line = reinterpret_cast<uintptr_t>(out) % kLine;
-    before_line_ = static_cast<int64_t>((kLine - past_line) % kLine / sizeof(T));
-  }
+  explicit RowWriter(T* out) : out_(out), before_line_(ElementsToLine(out)) {}
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
 
@@ -46,7 +43,7 @@ class RowWriter {
   }
   void Add(const PendingRow<T>& row) { rows_[size_++] = row; }
 
-  // How many times kLanes elements can be written by itself, by WriteLine; 0 when nothing is left.
+  // How many lines can be taken at once; 0 when nothing is left.
   int64_t Ready() {
     while (next_ < size_) {
       const PendingRow<T>& row = rows_[next_];
@@ -66,7 +63,7 @@ class RowWriter {
     return 0;
   }
 
-  // Of the lines that are ready, in order.
+  // Lines that were ready, to be written in order.
   struct Lines {
     const T* in;
     T* out;
@@ -95,12 +92,10 @@ class RowWriter {
     }
   }
 
-  // Everything, the last line's part too.
+  // Writes everything, the last line's part too. Nothing may follow.
   void Finish() {
     Drain();
     std::copy(held_line_, held_line_ + held_, out_);
-    out_ += held_;
-    held_ = 0;
   }
 
  private:
@@ -132,7 +127,7 @@ class RowWriter {
   }
 
   T* out_;
-  int64_t before_line_;  // elements as far as the first whole line
+  int64_t before_line_;  // elements before the first line
   PendingRow<T> rows_[static_cast<size_t>(kMaxRows)];
   int64_t size_ = 0;
   int64_t next_ = 0;      // the row that is being written

@@ -22,11 +22,6 @@ double SumInLanes(const T* values, int64_t count) {
   return lanes[0];
 }
 
-template <class Arch>
-Sums MakeSums() {
-  return {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>};
-}
-
 }  // namespace lossd::kernels
 
 #endif  // LOSSD_SERVER_KERNELS_SUM_INL_H_

@@ -1,13 +1,12 @@
 #ifndef LOSSD_SERVER_KERNELS_TABLE_INL_H_
 #define LOSSD_SERVER_KERNELS_TABLE_INL_H_
 
-#include <array>
-
 #include "server/kernels/class_id_rows-inl.h"
 #include "server/kernels/dense_row-inl.h"
 #include "server/kernels/elements-inl.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
+#include "server/kernels/sum-inl.h"
 
 namespace lossd::kernels {
 
@@ -28,7 +27,7 @@ FormKernels MakeKernels() {
 
 template <class Arch, class... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
-  return {MakeKernels<Arch, Forms>()...};
+  return {{MakeKernels<Arch, Forms>()...}, {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>}};
 }
 
 }  // namespace lossd::kernels

@@ -1,0 +1,316 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/kernels/kernels.h"
+#include "tests/server/kernels/instruction_sets.h"
+
+namespace lossd::kernels {
+namespace {
+
+constexpr float kGuard = -77;
+
+// Arrays whose entries stand at `begin` and are followed by a guard.
+template <class T>
+struct RowOutputs {
+  size_t begin;
+  Array<T> losses;
+  Array<T> gradient;
+  Array<T> hessian;
+  Array<T> probabilities;
+  Array<T> log_sum_exp;
+  Array<double> true_probability;
+  Array<double> true_gradient;
+};
+
+// Rows of hard labels, everything in arrays that start one element off, or, if that is asked for,
+// on a cache line, and end with a guard.
+template <class T>
+class HardRows {
+ public:
+  HardRows(int64_t rows, int64_t classes, uint64_t seed) : rows_(rows), classes_(classes) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal(0, 4);
+    std::uniform_int_distribution<int64_t> any_class(0, classes - 1);
+    const auto row_count = static_cast<size_t>(rows);
+    logits_.assign(1 + row_count * static_cast<size_t>(classes), T(1e30F));
+    for (size_t n = 1; n < logits_.size(); ++n) logits_[n] = static_cast<T>(normal(random));
+    for (size_t i = 0; i < row_count; ++i) ids_.push_back(any_class(random));
+    weights_.assign(row_count, 1.0);
+    scales_.assign(row_count, 1.0);
+  }
+
+  T* row(int64_t i) { return &logits_[static_cast<size_t>(1 + i * classes_)]; }
+  void Ignore(int64_t i) { weights_[static_cast<size_t>(i)] = 0; }
+
+  // Past the caches, instead of into them.
+  void Stream() { stores_ = Stores::kStreaming; }
+  void StartOnLines() { begin_ = kLanes; }
+  // All rows' factors as one, instead of columns; every row then weighs 1.
+  void ShareFactors() { shares_factors_ = true; }
+  // Classes `row_count` apart, rows next to each other.
+  void StrideClasses() {
+    std::vector<T> moved = logits_;
+    for (int64_t i = 0; i < rows_; ++i) {
+      for (int64_t j = 0; j < classes_; ++j) {
+        moved[static_cast<size_t>(1 + j * rows_ + i)] = row(i)[j];
+      }
+    }
+    logits_ = moved;
+    class_stride_ = rows_;
+  }
+
+  RowOutputs<T> Run(const FormKernels& kernels, const FormParameters& parameters) {
+    RowOutputs<T> out;
+    out.begin = begin_;
+    const auto row_count = static_cast<size_t>(rows_);
+    const size_t elements = row_count * static_cast<size_t>(classes_);
+    ClassIdRows<T> batch;
+    batch.logits = logits_.data() + 1;
+    batch.row_count = rows_;
+    batch.class_count = classes_;
+    batch.class_ids = ids_.data();
+    batch.class_stride = class_stride_;
+    batch.stores = stores_;
+    if (!shares_factors_) {
+      batch.class_weight = weights_.data();
+      batch.sample_weight = batch.gradient_scale = batch.hessian_scale = scales_.data();
+    }
+    std::vector<T> workspace(static_cast<size_t>(RowWorkspaceSize(classes_)));
+    batch.workspace = workspace.data();
+    batch.losses = Room(&out.losses, row_count);
+    batch.gradient = Room(&out.gradient, elements);
+    batch.hessian = Room(&out.hessian, elements);
+    batch.probabilities = Room(&out.probabilities, elements);
+    batch.log_sum_exp = Room(&out.log_sum_exp, row_count);
+    batch.true_probability = Room(&out.true_probability, row_count);
+    batch.true_gradient = Room(&out.true_gradient, row_count);
+    Call(kernels, batch, parameters);
+    return out;
+  }
+
+  static bool IsServedBy(const FormKernels& kernels) {
+    if constexpr (std::is_same_v<T, float>) {
+      return kernels.class_id_rows_f32 != nullptr;
+    } else {
+      return kernels.class_id_rows_f64 != nullptr;
+    }
+  }
+
+ private:
+  template <class U>
+  U* Room(Array<U>* array, size_t size) const {
+    array->assign(begin_ + size + 1, U{kGuard});
+    return array->data() + begin_;
+  }
+
+  static void Call(const FormKernels& kernels, const ClassIdRows<T>& batch,
+                   const FormParameters& parameters) {
+    if constexpr (std::is_same_v<T, float>) {
+      kernels.class_id_rows_f32(batch, parameters);
+    } else {
+      kernels.class_id_rows_f64(batch, parameters);
+    }
+  }
+
+  int64_t rows_;
+  int64_t classes_;
+  int64_t class_stride_ = 0;
+  size_t begin_ = 1;
+  Stores stores_ = Stores::kCached;
+  bool shares_factors_ = false;
+  std::vector<T> logits_;
+  std::vector<int64_t> ids_;
+  std::vector<double> weights_;
+  std::vector<double> scales_;
+};
+
+template <class T>
+void ExpectGuardsAndValues(const Array<T>& array, const std::string& what) {
+  EXPECT_EQ(array.front(), T{kGuard}) << what << ": written before its begin";
+  EXPECT_EQ(array.back(), T{kGuard}) << what << ": written past its end";
+  for (size_t n = 1; n + 1 < array.size(); ++n) {
+    EXPECT_NE(array[n], T{kGuard}) << what << ": entry " << n - 1 << " not written";
+  }
+}
+
+template <class T>
+void ExpectSameOutputs(const RowOutputs<T>& a, const RowOutputs<T>& b, const std::string& what) {
+  ASSERT_EQ(a.begin, b.begin);
+  ExpectSameBits(a.losses, b.losses, what + ", losses");
+  ExpectSameBits(a.gradient, b.gradient, what + ", gradient");
+  ExpectSameBits(a.hessian, b.hessian, what + ", hessian");
+  ExpectSameBits(a.probabilities, b.probabilities, what + ", probabilities");
+  ExpectSameBits(a.log_sum_exp, b.log_sum_exp, what + ", log_sum_exp");
+  ExpectSameBits(a.true_probability, b.true_probability, what + ", true_probability");
+  ExpectSameBits(a.true_gradient, b.true_gradient, what + ", true_gradient");
+}
+
+constexpr int64_t kClassCounts[] = {1,  2,  3,  4,  7,  8,  9,   15,   16,   17,
+                                    31, 32, 33, 63, 64, 65, 257, 2048, 2049, 4111};
+
+template <class T>
+class ClassIdRowsTest : public ::testing::Test {};
+using ElementTypes = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(ClassIdRowsTest, ElementTypes);
+
+TYPED_TEST(ClassIdRowsTest, WritesEveryOutputAndNothingAroundIt) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (size_t form = 0; form < set.kernels.forms.size(); ++form) {
+      const FormKernels& kernels = set.kernels.forms[form];
+      if (!HardRows<TypeParam>::IsServedBy(kernels)) continue;
+      const FormInfo& info = FormAt(static_cast<int>(form));
+      for (const int64_t classes : kClassCounts) {
+        for (const int64_t rows : {0, 1, 5, 17}) {
+          HardRows<TypeParam> batch(rows, classes, 1);
+          const RowOutputs<TypeParam> out = batch.Run(kernels, Defaults(info));
+          const std::string what = set.name + " " + info.name + " " + std::to_string(rows) + "x" +
+                                   std::to_string(classes);
+          ExpectGuardsAndValues(out.losses, what + ", losses");
+          ExpectGuardsAndValues(out.gradient, what + ", gradient");
+          ExpectGuardsAndValues(out.hessian, what + ", hessian");
+          ExpectGuardsAndValues(out.probabilities, what + ", probabilities");
+          ExpectGuardsAndValues(out.log_sum_exp, what + ", log_sum_exp");
+          ExpectGuardsAndValues(out.true_probability, what + ", true_probability");
+          ExpectGuardsAndValues(out.true_gradient, what + ", true_gradient");
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(ClassIdRowsTest, Avx2AndAvx512GiveTheSameBits) {
+  const std::vector<InstructionSet> sets = SupportedSets();
+  if (sets.size() < 3) GTEST_SKIP() << "this CPU has not both AVX2 and AVX-512";
+  for (size_t form = 0; form < sets[1].kernels.forms.size(); ++form) {
+    const FormInfo& info = FormAt(static_cast<int>(form));
+    if (!HardRows<TypeParam>::IsServedBy(sets[1].kernels.forms[form])) continue;
+    for (const int64_t classes : kClassCounts) {
+      HardRows<TypeParam> batch(19, classes, 2);
+      const FormParameters parameters = Defaults(info);
+      ExpectSameOutputs(batch.Run(sets[1].kernels.forms[form], parameters),
+                        batch.Run(sets[2].kernels.forms[form], parameters),
+                        std::string(info.name) + ", " + std::to_string(classes) + " classes");
+    }
+  }
+}
+
+// Where results go and how factors are given changes no bit.
+TYPED_TEST(ClassIdRowsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : kClassCounts) {
+      for (const bool on_lines : {false, true}) {
+        const std::string what = set.name + ", " + std::to_string(classes) + " classes";
+        HardRows<TypeParam> batch(70, classes, 4);
+        if (on_lines) batch.StartOnLines();
+        const FormKernels& kernels = set.kernels.forms.front();
+        const FormParameters parameters = Defaults(FormAt(0));
+        const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+        batch.Stream();
+        ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", streamed");
+        batch.ShareFactors();
+        ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", shared factors");
+      }
+    }
+  }
+}
+
+// Rows are written a cache line at a time while others are reduced: lines that two rows share, rows
+// of several chunks, and rows too long to be two in the caches.
+TYPED_TEST(ClassIdRowsTest, RowsStreamedInTurnGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : {300, 511, 512, 1000, 2047, 5000, 65536, 65537}) {
+      for (const int64_t rows : {1, 2, 3, 9}) {
+        const std::string what =
+            set.name + ", " + std::to_string(rows) + "x" + std::to_string(classes);
+        HardRows<TypeParam> batch(rows, classes, 6);
+        // An ignored row's gradient is 0 whatever its logits are.
+        const int64_t ignored = rows / 2;
+        batch.Ignore(ignored);
+        if (rows > 1) batch.row(ignored)[3] = std::numeric_limits<TypeParam>::quiet_NaN();
+        const FormKernels& kernels = set.kernels.forms.front();
+        const FormParameters parameters = Defaults(FormAt(0));
+        const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+        batch.Stream();
+        const RowOutputs<TypeParam> streamed = batch.Run(kernels, parameters);
+        ExpectSameBits(streamed.gradient, expected.gradient, what);
+        ExpectGuardsAndValues(streamed.gradient, what);
+        EXPECT_EQ(streamed.gradient[static_cast<size_t>(1 + ignored * classes + 3)], 0) << what;
+        batch.StartOnLines();
+        const RowOutputs<TypeParam> on_lines = batch.Run(kernels, parameters);
+        EXPECT_TRUE(std::equal(on_lines.gradient.begin() + kLanes, on_lines.gradient.end(),
+                               expected.gradient.begin() + 1, expected.gradient.end()))
+            << what;
+      }
+    }
+  }
+}
+
+// `actual`, whose classes are `rows` apart, as one whose rows follow each other.
+template <class T>
+RowOutputs<T> WithRowsTogether(RowOutputs<T> actual, int64_t rows, int64_t classes) {
+  for (Array<T>* matrix : {&actual.gradient, &actual.hessian, &actual.probabilities}) {
+    Array<T> moved = *matrix;
+    for (int64_t n = 0; n < rows * classes; ++n) {
+      const auto to = static_cast<size_t>(n % rows * classes + n / rows);
+      moved[actual.begin + to] = (*matrix)[actual.begin + static_cast<size_t>(n)];
+    }
+    *matrix = moved;
+  }
+  return actual;
+}
+
+TYPED_TEST(ClassIdRowsTest, StridedClassesGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (int64_t classes = 1; classes <= kMaxStridedClasses; ++classes) {
+      for (const int64_t rows : {1, 16, 63, 64, 65, 192}) {
+        for (const bool on_lines : {false, true}) {
+          const std::string what =
+              set.name + ", " + std::to_string(rows) + "x" + std::to_string(classes);
+          HardRows<TypeParam> batch(rows, classes, 5);
+          if (on_lines) batch.StartOnLines();
+          const FormKernels& kernels = set.kernels.forms.front();
+          const FormParameters parameters = Defaults(FormAt(0));
+          const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+          batch.StrideClasses();
+          ExpectSameOutputs(WithRowsTogether(batch.Run(kernels, parameters), rows, classes),
+                            expected, what);
+          batch.Stream();
+          ExpectSameOutputs(WithRowsTogether(batch.Run(kernels, parameters), rows, classes),
+                            expected, what + ", streamed");
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(ClassIdRowsTest, AnUnweightedRowIsZeroWhateverItHolds) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (size_t form = 0; form < set.kernels.forms.size(); ++form) {
+      if (!HardRows<TypeParam>::IsServedBy(set.kernels.forms[form])) continue;
+      const FormInfo& info = FormAt(static_cast<int>(form));
+      for (const int64_t classes : {3, 16, 40}) {
+        HardRows<TypeParam> batch(4, classes, 3);
+        batch.Ignore(2);
+        batch.row(2)[1] = std::numeric_limits<TypeParam>::quiet_NaN();
+        const RowOutputs<TypeParam> out = batch.Run(set.kernels.forms[form], Defaults(info));
+        EXPECT_EQ(out.losses[3], TypeParam{0}) << set.name << " " << info.name;
+        for (size_t k = 0; k < static_cast<size_t>(classes); ++k) {
+          EXPECT_EQ(out.gradient[1 + 2 * static_cast<size_t>(classes) + k], TypeParam{0})
+              << set.name << " " << info.name;
+          EXPECT_EQ(out.hessian[1 + 2 * static_cast<size_t>(classes) + k], TypeParam{0})
+              << set.name << " " << info.name;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lossd::kernels

@@ -1,0 +1,70 @@
+#include "server/kernels/kernel_table.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/kernels/kernels.h"
+#include "tests/server/kernels/instruction_sets.h"
+
+namespace lossd::kernels {
+namespace {
+
+TEST(KernelTableTest, EveryFormHasItsDenseKernels) {
+  for (const InstructionSet& set : SupportedSets()) {
+    ASSERT_EQ(static_cast<int>(set.kernels.forms.size()), FormCount());
+    for (int form = 0; form < FormCount(); ++form) {
+      const FormKernels& kernels = set.kernels.forms[static_cast<size_t>(form)];
+      EXPECT_NE(kernels.dense_elements, nullptr) << set.name << " " << FormAt(form).name;
+      if (FormAt(form).activations == ActivationSet::kSoftmaxAndSigmoid) {
+        EXPECT_NE(kernels.dense_row, nullptr) << set.name << " " << FormAt(form).name;
+      }
+    }
+  }
+}
+
+TEST(KernelTableTest, TheBestSetOfThisCpuOrTheOneAskedForIsUsed) {
+  const std::string name = InstructionSetName();
+  const char* const asked = std::getenv("LOSSD_SIMD");
+  if (asked == nullptr) {
+    EXPECT_EQ(name.substr(0, 4), SupportedSets().back().name.substr(0, 4));
+  } else if (std::string(asked) == "sse2") {
+    EXPECT_EQ(name, "SSE2");
+  }
+}
+
+TEST(SumsTest, AreInDoubleAndTheSameBitsInEverySet) {
+  std::mt19937_64 random(8);
+  std::normal_distribution<float> normal(1e6F, 1e6F);
+  for (const int64_t count : {0, 1, 15, 16, 17, 31, 32, 8192, 10007}) {
+    std::vector<float> values;
+    long double expected = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      values.push_back(normal(random));
+      expected += static_cast<long double>(values.back());
+    }
+    const std::vector<double> doubles(values.begin(), values.end());
+    const double first = SupportedSets().front().kernels.sums.of_f32(values.data(), count);
+    EXPECT_NEAR(first, static_cast<double>(expected), 1e-12 * std::abs(first)) << count;
+    for (const InstructionSet& set : SupportedSets()) {
+      EXPECT_EQ(set.kernels.sums.of_f32(values.data(), count), first) << set.name << ", " << count;
+      EXPECT_EQ(set.kernels.sums.of_f64(doubles.data(), count), first) << set.name << ", " << count;
+    }
+  }
+}
+
+TEST(KernelTableTest, PaddedSizesAreWholeLanes) {
+  EXPECT_EQ(PaddedSize(0), 0);
+  EXPECT_EQ(PaddedSize(1), kLanes);
+  EXPECT_EQ(PaddedSize(kLanes), kLanes);
+  EXPECT_EQ(PaddedSize(kLanes + 1), 2 * kLanes);
+  EXPECT_EQ(PaddedSize(int64_t{1} << 40), int64_t{1} << 40);
+}
+
+}  // namespace
+}  // namespace lossd::kernels
