@@ -16,20 +16,6 @@ namespace lossd::loss {
 // Elements are computed this many at a time, so that the columns beside them stay in the L1 cache.
 inline constexpr int64_t kElementsAtOnce = 512;
 
-// Calls f(i, row, k) for the elements begin, begin + 1, ... of a row-major [rows, classes].
-template <class F>
-void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
-  int64_t row = begin / classes;
-  int64_t k = begin % classes;
-  for (int64_t i = 0; i < size; ++i) {
-    f(i, row, k);
-    if (++k == classes) {
-      k = 0;
-      ++row;
-    }
-  }
-}
-
 // Elements labelled 0 or 1, without smoothing.
 template <typename T>
 class BinaryBlock {
@@ -153,7 +139,8 @@ class BinaryBlock {
     T* const signs = Column(0);
     const ElementLabels& labels = run_.labels;
     if (labels.has_class_ids()) {
-      FillSignsOfIds(begin, size);
+      std::fill(signs, signs + size, T(-1));
+      labels.ForEachOfClass(begin, size, [&](int64_t i) { signs[i] = T(1); });
     } else {
       // Labels are 0 or 1, or an ignored element's, so their low halves are all that matters of
       // them; those convert in registers.
@@ -174,19 +161,6 @@ class BinaryBlock {
       hard += (t == 0 ? 1 : 0) + (t == 1 ? 1 : 0);
     }
     return hard;
-  }
-
-  void FillSignsOfIds(int64_t begin, int64_t size) {
-    T* const signs = Column(0);
-    std::fill(signs, signs + size, T(-1));
-    const int64_t classes = run_.batch.classes;
-    const int64_t end = begin + size;
-    for (int64_t row = begin / classes; row * classes < end; ++row) {
-      const int64_t id = run_.labels.class_id(row);
-      if (id < 0 || id >= classes) continue;  // an ignored row's may be anything
-      const int64_t element = row * classes + id;
-      if (element >= begin && element < end) signs[element - begin] = T(1);
-    }
   }
 
   void FillColumns(int64_t begin, int64_t size) {

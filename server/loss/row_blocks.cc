@@ -13,11 +13,14 @@
 namespace lossd::loss {
 namespace {
 
-// A block is this many logits at least, which are worth handing to a thread; and of a large batch
-// at most so many that a cancelled call stops soon.
+// A block is this many logits at least, which are worth handing to a thread; of a large batch it is
+// one of kBlocks, but at most so many that a cancelled call stops soon.
 constexpr int64_t kBlockElements = int64_t{1} << 15;
 constexpr int64_t kMaxBlockElements = int64_t{1} << 18;
-constexpr int64_t kMinBlocks = 64;
+constexpr int64_t kBlocks = 64;
+// Of a block whose logits are copied first, at once: they stay in the thread's cache until they are
+// computed.
+constexpr int64_t kCopiedElements = int64_t{1} << 16;
 
 double Sum(absl::Span<const float> values) {
   return kernels::CurrentSums().of_f32(values.data(), static_cast<int64_t>(values.size()));
@@ -38,19 +41,23 @@ BlockSum SumBlock(absl::Span<const T> losses) {
   return block;
 }
 
-// What is computed in less time than it takes to wake a second thread is one block. Long blocks are
-// whole cache lines of rows.
-int64_t RowsPerBlock(const Batch& batch, Activation activation) {
+// About that many elements; many rows are whole cache lines of them.
+int64_t RowsOf(int64_t elements, int64_t classes) {
   constexpr int64_t kAligned = 64;
+  const int64_t rows = std::max<int64_t>(1, elements / classes);
+  return rows < kAligned ? rows : rows / kAligned * kAligned;
+}
+
+// What is computed in less time than it takes to wake a second thread is one block.
+int64_t RowsPerBlock(const Batch& batch, Activation activation) {
   if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
   // A sigmoid reads a label and writes a loss beside each logit. Of softmax rows, each block ends
   // with a wait for its last ones to be written.
   const int64_t elements =
       activation == Activation::kSoftmax
-          ? std::clamp(batch.rows * batch.classes / kMinBlocks, kBlockElements, kMaxBlockElements)
+          ? std::clamp(batch.rows * batch.classes / kBlocks, kBlockElements, kMaxBlockElements)
           : kBlockElements / 4;
-  const int64_t rows = std::max<int64_t>(1, elements / batch.classes);
-  return rows < kAligned ? rows : rows / kAligned * kAligned;
+  return RowsOf(elements, batch.classes);
 }
 
 template <typename T>
@@ -65,8 +72,12 @@ constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradi
                                                          &TypedOutputs<T>::hessian_diagonal,
                                                          &TypedOutputs<T>::probabilities};
 
-// A block of a batch whose logits come from a reader. They stay in this thread's cache until they
-// are computed.
+template <typename T>
+void ComputeInPlace(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
+  compute(run, begin, end);
+}
+
+// Rows of a batch whose logits come from a reader.
 template <typename T>
 void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const auto first = static_cast<size_t>(begin * run.batch.classes);
@@ -84,7 +95,7 @@ void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> 
   compute(read, begin, end);
 }
 
-// A block of a batch whose classes do not stand last, by way of rows whose do.
+// Rows of a batch whose classes do not stand last, by way of rows whose do.
 template <typename T>
 void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
@@ -124,6 +135,9 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
   if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
   const bool gathers = strided && run.layout == MatrixLayout::kRows;
   const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
+  const auto compute = gathers ? &ComputeGathered<T> : reads ? &ComputeRead<T> : &ComputeInPlace<T>;
+  const bool copies = gathers || reads;
+  const int64_t copied_rows = RowsOf(kCopiedElements, run.batch.classes);
   const int64_t block = RowsPerBlock(run.batch, run.spec.activation);
   const int64_t per_row = softmax ? 1 : run.batch.classes;
   std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
@@ -137,12 +151,9 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
           part.outputs.losses = losses->span();
           part.first_sample = begin * per_row;
         }
-        if (gathers) {
-          ComputeGathered(part, begin, end, compute_rows);
-        } else if (reads) {
-          ComputeRead(part, begin, end, compute_rows);
-        } else {
-          compute_rows(part, begin, end);
+        const int64_t step = copies ? copied_rows : end - begin;
+        for (int64_t row = begin; row < end; row += step) {
+          compute(part, row, std::min(end, row + step), compute_rows);
         }
         kernels::FinishStreaming(run.stores);
         sums[static_cast<size_t>(begin / block)] =

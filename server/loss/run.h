@@ -30,8 +30,9 @@ T* At(absl::Span<T> values, int64_t index) {
   return values.empty() ? nullptr : values.data() + index;
 }
 
-// Larger matrices are written past the caches: the lines that they would take there have to be read
-// from memory first, and what is sent next is copied from memory well enough.
+// Matrices of more bytes are written past the caches where a kernel can: the lines that they would
+// take there have to be read from memory first, and what is sent next is copied from memory well
+// enough.
 inline constexpr size_t kStreamingBytes = size_t{1} << 20;
 
 // Outputs in the element type of the logits; each may be empty, but losses only before ComputeRows.

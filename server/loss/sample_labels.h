@@ -11,6 +11,20 @@
 
 namespace lossd::loss {
 
+// Calls f(i, row, k) for the elements begin, begin + 1, ... of a row-major [rows, classes].
+template <class F>
+void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
+  int64_t row = begin / classes;
+  int64_t k = begin % classes;
+  for (int64_t i = 0; i < size; ++i) {
+    f(i, row, k);
+    if (++k == classes) {
+      k = 0;
+      ++row;
+    }
+  }
+}
+
 // A batch's labels as one unsmoothed target t per (row, class), whichever way they were given.
 class ElementLabels {
  public:
@@ -81,30 +95,34 @@ class ElementLabels {
     return f64_[Index(row, k)];
   }
 
-  // Writes the targets of the elements [begin, begin + size), row after row; 0 for ignored ones.
-  void CopyElements(int64_t begin, int64_t size, double* targets) const {
-    if (!f32_.empty() && ignores_none()) {
-      std::copy_n(f32_.begin() + begin, size, targets);
-    } else if (!f64_.empty() && ignores_none()) {
-      std::copy_n(f64_.begin() + begin, size, targets);
-    } else if (!ids_.empty() && ignores_none()) {
-      std::fill(targets, targets + size, 0.0);
-      for (int64_t row = begin / classes_; row * classes_ < begin + size; ++row) {
-        const int64_t id = ids_[static_cast<size_t>(row)];
-        const int64_t i = row * classes_ + id - begin;
-        if (id >= 0 && id < classes_ && i >= 0 && i < size) targets[i] = 1;
-      }
-    } else {
-      int64_t row = begin / classes_;
-      int64_t k = begin % classes_;
-      for (int64_t i = 0; i < size; ++i) {
-        targets[i] = ignored(row, k) ? 0 : target(row, k);
-        if (++k == classes_) {
-          k = 0;
-          ++row;
-        }
-      }
+  // Calls f(i) for each of the elements begin + i, i < size, whose class is the one given for its
+  // row. The rows are labelled by class ids; an ignored one's may be anything.
+  template <class F>
+  void ForEachOfClass(int64_t begin, int64_t size, F f) const {
+    for (int64_t row = begin / classes_; row * classes_ < begin + size; ++row) {
+      const int64_t id = class_id(row);
+      if (id < 0 || id >= classes_) continue;
+      const int64_t i = row * classes_ + id - begin;
+      if (i >= 0 && i < size) f(i);
     }
+  }
+
+  // Writes the targets of the elements begin, begin + 1, ..., row after row; 0 for ignored ones.
+  void CopyElements(int64_t begin, int64_t size, double* targets) const {
+    if (!f32_.empty()) {
+      CopyTargets(f32_, begin, size, targets);
+    } else if (!f64_.empty()) {
+      CopyTargets(f64_, begin, size, targets);
+    } else if (!ids_.empty()) {
+      std::fill(targets, targets + size, 0.0);
+      ForEachOfClass(begin, size, [&](int64_t i) { targets[i] = 1; });
+    } else {
+      CopyTargets(binary_, begin, size, targets);
+    }
+    if (ignores_none()) return;
+    ForEachElement(begin, size, classes_, [&](int64_t i, int64_t row, int64_t k) {
+      if (ignored(row, k)) targets[i] = 0;
+    });
   }
 
   // Writes the targets of `row`, [classes], whole: for loops over rows of many classes.
@@ -119,6 +137,13 @@ class ElementLabels {
   }
 
  private:
+  template <class U>
+  static void CopyTargets(absl::Span<const U> from, int64_t begin, int64_t size, double* targets) {
+    for (int64_t i = 0; i < size; ++i) {
+      targets[i] = static_cast<double>(from[static_cast<size_t>(begin + i)]);
+    }
+  }
+
   size_t Index(int64_t row, int64_t k) const { return static_cast<size_t>(row * classes_ + k); }
 
   int64_t classes_;
