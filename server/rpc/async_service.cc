@@ -1,5 +1,6 @@
 #include "server/rpc/async_service.h"
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,10 +20,17 @@
 namespace lossd::rpc {
 namespace {
 
-// One thread each.
-constexpr int kQueues = 2;
+// A queue's thread reads what arrives on its connections, about as fast as two threads compute it.
+// No more of them than that takes: of several threads one polls for all, and at every event it
+// first wakes the next to poll on, which a small call waits for.
+constexpr int kWorkersPerQueue = 2;
+constexpr int kMostQueues = 8;
 // Calls of one method that gRPC can hand to one queue before the queue's thread asks for more.
 constexpr int kAwaitedCalls = 32;
+
+int QueueCount(int worker_count) {
+  return std::clamp(worker_count / kWorkersPerQueue, 1, kMostQueues);
+}
 
 }  // namespace
 
@@ -30,6 +38,7 @@ class AsyncService::State {
  public:
   State(MethodTable table, AsyncServiceOptions options)
       : admission_(options.max_in_flight_bytes),
+        queue_count_(QueueCount(options.worker_count)),
         on_error_(std::move(options.on_error)),
         workers_(options.worker_count),
         environment_{&service_, &calls_,   &admission_, &streams_, options.max_stream_window,
@@ -46,7 +55,7 @@ class AsyncService::State {
   void Register(grpc::ServerBuilder& builder) {
     builder.RegisterService(&service_);
     health_.Register(builder);
-    for (int i = 0; i < kQueues; ++i) {
+    for (int i = 0; i < queue_count_; ++i) {
       queues_.push_back(std::make_unique<EventQueue>(builder.AddCompletionQueue()));
     }
   }
@@ -96,6 +105,7 @@ class AsyncService::State {
   CallCount calls_;
   Admission admission_;
   OpenStreams streams_;
+  const int queue_count_;
   const CallErrorObserver on_error_;
   RawService service_;
   HealthService health_;
