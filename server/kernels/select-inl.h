@@ -7,8 +7,13 @@
 #define LOSSD_ALWAYS_INLINE __attribute__((always_inline))
 
 // A loop that everything it calls is to be part of: in a unit as large as one set's kernels GCC
-// soon stops inlining, and each call sends the registers by way of memory.
+// soon stops inlining, and each call sends the registers by way of memory. Not under a sanitizer,
+// whose checks make such a loop take minutes to compile.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LOSSD_FLATTEN
+#else
 #define LOSSD_FLATTEN __attribute__((flatten))
+#endif
 
 // Choices that an instruction set makes in one instruction where xsimd's general select, or the
 // compiler's reading of it, takes two or three.
