@@ -2,8 +2,11 @@
 #define LOSSD_SERVER_KERNELS_CLASS_ID_LANES_INL_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
+#include "server/kernels/logit_source-inl.h"
 #include "server/kernels/row_group-inl.h"
 #include "server/kernels/tile_transpose-inl.h"
 #include "server/kernels/tile_writer-inl.h"
@@ -17,20 +20,21 @@ template <class Form, typename T, class Arch>
 class ClassIdLanes {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+    LogitSource<T> source(rows);
     int64_t begin = 0;
     if (rows.class_stride != 0 && rows.gradient != nullptr) {
       const bool on_lines = OnLine(rows.gradient) &&
                             static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
       const bool streams = rows.stores == Stores::kStreaming && on_lines;
-      begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, parameters)
-                      : RunWholeTiles<Stores::kCached>(rows, parameters);
+      begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, source, parameters)
+                      : RunWholeTiles<Stores::kCached>(rows, source, parameters);
     }
     NoTileWriter no_writer;
     for (; begin < rows.row_count; begin += kTile) {
       const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
       alignas(64) T columns[kMaxTile];
       Group group;
-      ReduceTile(rows, tile, parameters, columns, no_writer, group);
+      ReduceTile(rows, source, tile, parameters, columns, no_writer, group);
       if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
     }
   }
@@ -38,7 +42,7 @@ class ClassIdLanes {
  private:
   using V = Batch<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
-  static constexpr int64_t kTile = 64;
+  static constexpr int64_t kTile = kMostTileRows;
   // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
   static constexpr int64_t kRegisters = 2;
   static constexpr int64_t kStep = kRegisters * kWidth;
@@ -58,14 +62,15 @@ class ClassIdLanes {
 
   // As many as there are, each written while the next is reduced. Returns how many rows they have.
   template <Stores kStores>
-  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T>& source,
+                               const FormParameters& parameters) {
     alignas(64) T columns[2][kMaxTile];
     TileWriter<T, Arch, kTile, kStores> writer;
     int64_t begin = 0;
     for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
       const Tile tile = {begin, kTile};
       Group group;
-      ReduceTile(rows, tile, parameters, columns[half], writer, group);
+      ReduceTile(rows, source, tile, parameters, columns[half], writer, group);
       writer.Begin(GradientOf(rows, tile, group), columns[half], rows.class_count,
                    rows.gradient + begin, rows.class_stride);
     }
@@ -75,7 +80,7 @@ class ClassIdLanes {
 
   // All but the gradient, whose exponentials are left in `columns`. Writes what `writer` has.
   template <class Writer>
-  static void ReduceTile(const ClassIdRows<T>& rows, const Tile& tile,
+  static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T>& source, const Tile& tile,
                          const FormParameters& parameters, T* columns, Writer& writer,
                          Group& group) {
     const int64_t classes = rows.class_count;
@@ -85,7 +90,7 @@ class ClassIdLanes {
     if (rows.class_stride != 0 && size == kTile) {
       FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
     } else {
-      LoadColumns(rows, begin, size, columns);
+      LoadColumns(rows, source, tile, columns);
       FindMaxima(columns, kTile, classes, columns, max);
     }
     for (int64_t i = 0; i < size; ++i) {
@@ -114,10 +119,12 @@ class ClassIdLanes {
     return rows.class_stride == 0 ? row * rows.class_count + j : row + j * rows.class_stride;
   }
 
-  static void LoadColumns(const ClassIdRows<T>& rows, int64_t begin, int64_t size, T* columns) {
+  static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T>& source, const Tile& tile,
+                          T* columns) {
     const int64_t classes = rows.class_count;
-    const T* const z = rows.logits + Offset(rows, begin, 0);
+    const auto [begin, size] = tile;
     if (rows.class_stride != 0) {
+      const T* const z = rows.logits + Offset(rows, begin, 0);
       std::fill(columns, columns + classes * kTile, T(0));
       for (int64_t j = 0; j < classes; ++j) {
         const T* const column = z + j * rows.class_stride;
@@ -125,12 +132,13 @@ class ClassIdLanes {
       }
       return;
     }
+    const T* const z = source.At(begin * classes, size * classes);
     if (size == kTile && classes >= Transposed::kSlack) {
       Transposed::ToColumns(z, classes, columns);
       return;
     }
     T padded[kMaxTile + Transposed::kSlack];
-    std::copy(z, z + size * classes, padded);
+    std::memcpy(padded, z, static_cast<size_t>(size * classes) * sizeof(T));
     std::fill(padded + size * classes, padded + kTile * classes + Transposed::kSlack, T(0));
     Transposed::ToColumns(padded, classes, columns);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "server/kernels/class_id_lanes-inl.h"
+#include "server/kernels/logit_source-inl.h"
 #include "server/kernels/row_group-inl.h"
 #include "server/kernels/row_passes-inl.h"
 #include "server/kernels/row_writer-inl.h"
@@ -41,6 +42,7 @@ class ClassIdKernel {
   ClassIdKernel(const ClassIdRows<T>& rows, const FormParameters& parameters)
       : rows_(rows),
         parameters_(parameters),
+        source_(rows),
         classes_(rows.class_count),
         joined_(classes_ < kFewestClassesAlone),
         stride_(joined_ ? classes_ : PaddedSize(classes_)),
@@ -96,14 +98,19 @@ class ClassIdKernel {
     begin_ = begin;
     size_ = std::min(group_size_, rows_.row_count - begin);
     for (int64_t i = 0; i < size_; ++i) {
-      const T* const z = rows_.logits + (begin + i) * classes_;
-      const HeldOut<T> held = Softmax::Reduce(z, classes_, ExpsOf(i), MaximaOf(i), writer);
       const int64_t t = ClassIdOf(i);
+      T truth = 0;
+      const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
+        const T* const z = source_.At((begin + i) * classes_ + first, count);
+        if (t >= first && t < first + count) truth = Load(z + (t - first));
+        return z;
+      };
+      const HeldOut<T> held = Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
       const T chunk_max = MaximaOf(i)[t / kChunkClasses];
       held_[i] = held;
       group.max[i] = static_cast<double>(held.max);
       group.rest[i] = held.rest;
-      group.below_max[i] = static_cast<double>(z[t]) - group.max[i];
+      group.below_max[i] = static_cast<double>(truth) - group.max[i];
       group.exp_truth[i] = static_cast<double>(ExpsOf(i)[t]) * Softmax::Ratio(chunk_max, held.max);
     }
     group.Evaluate(rows_, begin, size_, parameters_);
@@ -198,6 +205,7 @@ class ClassIdKernel {
 
   const ClassIdRows<T>& rows_;
   const FormParameters& parameters_;
+  LogitSource<T> source_;
   const int64_t classes_;
   const bool joined_;
   const int64_t stride_;  // of exponentials, from row to row of a group

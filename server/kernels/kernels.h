@@ -61,12 +61,27 @@ constexpr int64_t RowWorkspaceSize(int64_t class_count) {
   return groups * GroupWorkspaceSize(class_count) + kLanes;
 }
 
+// Rows of at most kMaxStridedClasses classes are computed so many at once.
+inline constexpr int64_t kMostTileRows = 64;
+
+// A part of a run of bytes that lies in several places.
+struct Piece {
+  const char* data = nullptr;
+  int64_t begin = 0;  // the place of its first byte in the run
+  int64_t size = 0;
+};
+
 // Rows of logits with one true class each, hard labels without smoothing: the fast path. A matrix
 // is [row_count, class_count], or, where class_stride is set, has its rows next to each other and
 // its classes that many elements apart; all matrices are laid out alike.
 template <typename T>
 struct ClassIdRows {
-  const T* logits = nullptr;  // a matrix
+  const T* logits = nullptr;  // a matrix; null: in pieces
+  // One after the other; they hold the matrix from byte `piece_offset` of their run on. Nothing in
+  // them is aligned, and an element may lie in two. Without class_stride only.
+  const Piece* pieces = nullptr;
+  int64_t piece_count = 0;
+  int64_t piece_offset = 0;
   int64_t row_count = 0;
   int64_t class_count = 0;
   int64_t class_stride = 0;  // 0: none; else class_count <= kMaxStridedClasses

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "server/kernels/exponential-inl.h"
 #include "server/kernels/lanes-inl.h"
+#include "server/kernels/logit_source-inl.h"
 
 namespace lossd::kernels {
 
@@ -21,7 +23,7 @@ struct HeldOut {
   double rest = 0;  // sum over j != m of exp(z_j - z_m)
 };
 
-// Passes over at most kChunkClasses logits of a row, any alignment.
+// Passes over at most kChunkClasses logits of a row, which need not be aligned as their type.
 template <typename T, class Arch>
 class RowPasses {
  public:
@@ -78,7 +80,7 @@ class RowPasses {
       if (xsimd::any(found)) break;
     }
     for (; j < count; ++j) {
-      if (z[j] == value) return j;
+      if (Load(z + j) == value) return j;
     }
     return 0;
   }
@@ -106,7 +108,7 @@ class RowPasses {
 
   static T MaxShort(const T* z, int64_t count) {
     T best = -kInfinity<T>;
-    for (int64_t j = 0; j < count; ++j) best = z[j] > best ? z[j] : best;
+    for (int64_t j = 0; j < count; ++j) best = std::max(best, Load(z + j));
     return best;
   }
 
@@ -196,7 +198,7 @@ class RowPasses {
     alignas(64) T in[kLanes];
     alignas(64) T out[kLanes];
     std::fill(in, in + kLanes, -kInfinity<T>);
-    std::copy(z, z + count, in);
+    std::memcpy(in, z, static_cast<size_t>(count) * sizeof(T));
     SumMasked(in, 0, arg_max, max, out, sum);
     std::copy(out, out + count, exps);
   }
@@ -206,18 +208,21 @@ class RowPasses {
 template <typename T, class Arch>
 class RowSoftmax {
  public:
-  // `exps` [class_count] takes the exponentials relative to the largest logit of their chunk, and
-  // `maxima`, one for each kChunkClasses, those. A row without a largest logit, or with an infinite
-  // one, is NaN.
-  template <class Writer>
-  static HeldOut<T> Reduce(const T* z, int64_t class_count, T* exps, T* maxima, Writer& writer) {
+  // `logits_at(begin, count)` is where those of some classes are; it is asked once for each of
+  // them, in order. `exps` [class_count] takes the exponentials relative to the largest logit of
+  // their chunk, and `maxima`, one for each kChunkClasses, those. A row without a largest logit, or
+  // with an infinite one, is NaN.
+  template <class LogitsAt, class Writer>
+  static HeldOut<T> Reduce(LogitsAt logits_at, int64_t class_count, T* exps, T* maxima,
+                           Writer& writer) {
     HeldOut<T> row;
     row.max = -kInfinity<T>;
     for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
       const int64_t count = std::min(kChunkClasses, class_count - begin);
-      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z + begin, count, exps + begin, writer);
+      const T* const z = logits_at(begin, count);
+      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
       // 0 unless the largest logit is NaN or infinite.
-      const T largest = z[begin + chunk.arg_max];
+      const T largest = Load(z + chunk.arg_max);
       // NOLINTNEXTLINE(misc-redundant-expression)
       if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);
       chunk.arg_max += begin;

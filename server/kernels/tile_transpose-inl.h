@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "server/kernels/kernels.h"
+#include "server/kernels/logit_source-inl.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -14,7 +15,7 @@ namespace lossd::kernels {
 
 // Between kRows rows of at most kMaxStridedClasses classes, row after row, and columns of kRows
 // entries, class after class. kRows is a multiple of 8, and kSlack elements past the last row may
-// be read and written.
+// be read and written. Rows that are read need not be aligned as their type.
 template <typename T, class Arch, int64_t kRows>
 class TileTranspose {
  public:
@@ -22,7 +23,7 @@ class TileTranspose {
 
   static void ToColumns(const T* rows, int64_t classes, T* columns) {
     for (int64_t i = 0; i < kRows; ++i) {
-      for (int64_t j = 0; j < classes; ++j) columns[j * kRows + i] = rows[i * classes + j];
+      for (int64_t j = 0; j < classes; ++j) columns[j * kRows + i] = Load(rows + i * classes + j);
     }
   }
 

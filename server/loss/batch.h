@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/types/span.h"
+#include "server/kernels/kernels.h"
 #include "server/loss/float_view.h"
 
 namespace lossd::loss {
@@ -41,7 +42,7 @@ struct PerSample {
 };
 
 // Logits that do not lie in an array of their own, such as those of a message that came in pieces.
-// They are copied when they are computed, so that they are never held twice. Thread-safe.
+// They are read in place, or copied when they are computed: never held twice. Thread-safe.
 class LogitReader {
  public:
   virtual ~LogitReader() = default;
@@ -50,6 +51,10 @@ class LogitReader {
   // one of the other element type is not called.
   virtual void Read(int64_t begin, absl::Span<float> out) const = 0;
   virtual void Read(int64_t begin, absl::Span<double> out) const = 0;
+
+  // The bytes of the elements, where they lie as an array's would but in pieces; none where
+  // elements have to be made. Valid as long as the reader.
+  virtual absl::Span<const kernels::Piece> pieces() const { return {}; }
 };
 
 // A batch as views; it owns nothing, and what it points at must outlive every call that takes it.

@@ -88,6 +88,9 @@ class ClassIdBlock {
   void BindMatrices(kernels::ClassIdRows<T>& rows) {
     if (strided_) rows.class_stride = run_.batch.inner;
     rows.logits = MatrixAt(run_.logits);
+    rows.pieces = run_.logit_pieces.data();
+    rows.piece_count = static_cast<int64_t>(run_.logit_pieces.size());
+    rows.piece_offset = begin_ * run_.batch.classes * static_cast<int64_t>(sizeof(T));
     rows.gradient = MatrixAt(run_.outputs.gradient);
     rows.hessian = MatrixAt(run_.outputs.hessian_diagonal);
     rows.probabilities = MatrixAt(run_.outputs.probabilities);

@@ -134,7 +134,11 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
   const bool strided = run.batch.inner > 1;
   if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
   const bool gathers = strided && run.layout == MatrixLayout::kRows;
-  const bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
+  bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
+  if (reads && softmax && ComputesSoftmaxOfPieces(run)) {
+    run.logit_pieces = run.batch.logit_reader->pieces();
+    reads = run.logit_pieces.empty();
+  }
   const auto compute = gathers ? &ComputeGathered<T> : reads ? &ComputeRead<T> : &ComputeInPlace<T>;
   const bool copies = gathers || reads;
   const int64_t copied_rows = RowsOf(kCopiedElements, run.batch.classes);

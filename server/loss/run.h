@@ -66,6 +66,8 @@ struct Run {
   // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
   int64_t first_row = 0;
   int64_t first_sample = 0;  // that outputs.losses begin with
+  absl::Span<const kernels::Piece> logit_pieces =
+      {};  // the batch's logits, where `logits` is empty
   kernels::Stores stores =
       static_cast<size_t>(batch.rows * batch.classes) * sizeof(T) > kStreamingBytes
           ? kernels::Stores::kStreaming
@@ -110,6 +112,9 @@ void ComputeSigmoidRows(const Run<T>& run, int64_t begin, int64_t end);
 // Whether ComputeSoftmaxRows takes this run in MatrixLayout::kStrided.
 template <typename T>
 bool ComputesStridedSoftmax(const Run<T>& run);
+// Whether it takes the logits of this run, in MatrixLayout::kRows, in pieces.
+template <typename T>
+bool ComputesSoftmaxOfPieces(const Run<T>& run);
 
 }  // namespace lossd::loss
 

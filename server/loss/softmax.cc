@@ -241,6 +241,11 @@ bool ComputesStridedSoftmax(const Run<T>& run) {
 }
 
 template <typename T>
+bool ComputesSoftmaxOfPieces(const Run<T>& run) {
+  return FastKernelOf(run) != nullptr;
+}
+
+template <typename T>
 void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
   const auto fast_kernel = FastKernelOf(run);
   if (fast_kernel == nullptr) {
@@ -262,6 +267,8 @@ void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end) {
 
 template bool ComputesStridedSoftmax(const Run<float>&);
 template bool ComputesStridedSoftmax(const Run<double>&);
+template bool ComputesSoftmaxOfPieces(const Run<float>&);
+template bool ComputesSoftmaxOfPieces(const Run<double>&);
 template void ComputeSoftmaxRows(const Run<float>&, int64_t, int64_t);
 template void ComputeSoftmaxRows(const Run<double>&, int64_t, int64_t);
 

@@ -24,6 +24,13 @@ absl::string_view BytePieces::PieceAt(size_t offset) const {
   return piece.bytes.substr(offset - piece.begin);
 }
 
+std::vector<absl::string_view> BytePieces::pieces() const {
+  std::vector<absl::string_view> pieces;
+  pieces.reserve(pieces_.size());
+  for (const Piece& piece : pieces_) pieces.push_back(piece.bytes);
+  return pieces;
+}
+
 BytePieces BytePieces::Slice(size_t offset, size_t size) const {
   assert(offset + size <= size_);
   BytePieces slice;

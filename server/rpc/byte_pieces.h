@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_BYTE_PIECES_H_
 
 #include <cstddef>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
@@ -25,6 +26,9 @@ class BytePieces {
   // The piece that starts at `offset`, or the rest of the one that `offset` lies in. `offset` <
   // size.
   absl::string_view PieceAt(size_t offset) const;
+
+  // In order; none is empty.
+  std::vector<absl::string_view> pieces() const;
 
   // Both need offset + size <= size().
   BytePieces Slice(size_t offset, size_t size) const;

@@ -128,7 +128,15 @@ FloatArray CopyOfFloats(const TensorView& tensor, BufferPool& pool) {
 
 class PieceReader final : public loss::LogitReader {
  public:
-  PieceReader(v1::DataType type, BytePieces bytes) : type_(type), bytes_(std::move(bytes)) {}
+  PieceReader(v1::DataType type, BytePieces bytes) : type_(type), bytes_(std::move(bytes)) {
+    // 16-bit types are converted.
+    if (type != v1::DATA_TYPE_FLOAT32 && type != v1::DATA_TYPE_FLOAT64) return;
+    int64_t begin = 0;
+    for (const absl::string_view piece : bytes_.pieces()) {
+      pieces_.push_back({piece.data(), begin, static_cast<int64_t>(piece.size())});
+      begin += pieces_.back().size;
+    }
+  }
 
   void Read(int64_t begin, absl::Span<float> out) const override {
     LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
@@ -136,10 +144,12 @@ class PieceReader final : public loss::LogitReader {
   void Read(int64_t begin, absl::Span<double> out) const override {
     LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
   }
+  absl::Span<const kernels::Piece> pieces() const override { return pieces_; }
 
  private:
   const v1::DataType type_;
   const BytePieces bytes_;
+  std::vector<kernels::Piece> pieces_;
 };
 
 bool Holds(Bound bound, double value) {

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -27,6 +28,26 @@ struct RowOutputs {
   Array<T> log_sum_exp;
   Array<double> true_probability;
   Array<double> true_gradient;
+};
+
+// A run of bytes cut into pieces of at most `longest`, each in memory of its own that ends with it.
+class Pieces {
+ public:
+  Pieces(const char* bytes, int64_t size, int64_t longest, uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::uniform_int_distribution<int64_t> any_size(1, longest);
+    for (int64_t begin = 0; begin < size;) {
+      const int64_t count = std::min(any_size(random), size - begin);
+      memory_.emplace_back(bytes + begin, bytes + begin + count);
+      list_.push_back({memory_.back().data(), begin, count});
+      begin += count;
+    }
+  }
+  const std::vector<Piece>& list() const { return list_; }
+
+ private:
+  std::vector<std::vector<char>> memory_;
+  std::vector<Piece> list_;
 };
 
 // Rows of hard labels, everything in arrays that start one element off, or, if that is asked for,
@@ -66,13 +87,27 @@ class HardRows {
     class_stride_ = rows_;
   }
 
+  // The logits in pieces, of which the first rows' are not a multiple of an element away.
+  void CutLogits(int64_t longest_piece) {
+    const char* const logits = reinterpret_cast<const char*>(logits_.data() + 1);
+    std::vector<char> run(kBeforeLogits, 'x');
+    run.insert(run.end(), logits, logits + (logits_.size() - 1) * sizeof(T));
+    pieces_.emplace(run.data(), static_cast<int64_t>(run.size()), longest_piece, 7);
+  }
+
   RowOutputs<T> Run(const FormKernels& kernels, const FormParameters& parameters) {
     RowOutputs<T> out;
     out.begin = begin_;
     const auto row_count = static_cast<size_t>(rows_);
     const size_t elements = row_count * static_cast<size_t>(classes_);
     ClassIdRows<T> batch;
-    batch.logits = logits_.data() + 1;
+    if (pieces_) {
+      batch.pieces = pieces_->list().data();
+      batch.piece_count = static_cast<int64_t>(pieces_->list().size());
+      batch.piece_offset = kBeforeLogits;
+    } else {
+      batch.logits = logits_.data() + 1;
+    }
     batch.row_count = rows_;
     batch.class_count = classes_;
     batch.class_ids = ids_.data();
@@ -104,6 +139,8 @@ class HardRows {
   }
 
  private:
+  static constexpr int64_t kBeforeLogits = 13;
+
   template <class U>
   U* Room(Array<U>* array, size_t size) const {
     array->assign(begin_ + size + 1, U{kGuard});
@@ -126,6 +163,7 @@ class HardRows {
   Stores stores_ = Stores::kCached;
   bool shares_factors_ = false;
   std::vector<T> logits_;
+  std::optional<Pieces> pieces_;
   std::vector<int64_t> ids_;
   std::vector<double> weights_;
   std::vector<double> scales_;
@@ -247,6 +285,26 @@ TYPED_TEST(ClassIdRowsTest, RowsStreamedInTurnGiveTheSameBits) {
         EXPECT_TRUE(std::equal(on_lines.gradient.begin() + kLanes, on_lines.gradient.end(),
                                expected.gradient.begin() + 1, expected.gradient.end()))
             << what;
+      }
+    }
+  }
+}
+
+// Pieces shorter than an element, than a register, than a row, and longer than many.
+TYPED_TEST(ClassIdRowsTest, LogitsInPiecesGiveTheSameBits) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : kClassCounts) {
+      for (const int64_t longest : {3, 50, 700, 9000, 300000}) {
+        const std::string what = set.name + ", " + std::to_string(classes) +
+                                 " classes, pieces of at most " + std::to_string(longest);
+        HardRows<TypeParam> batch(classes > 300 ? 5 : 150, classes, 8);
+        const FormKernels& kernels = set.kernels.forms.front();
+        const FormParameters parameters = Defaults(FormAt(0));
+        const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+        batch.CutLogits(longest);
+        ExpectSameOutputs(batch.Run(kernels, parameters), expected, what);
+        batch.Stream();
+        ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", streamed");
       }
     }
   }

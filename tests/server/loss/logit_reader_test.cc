@@ -39,26 +39,48 @@ class ArrayReader final : public LogitReader {
   absl::Span<const T> logits_;
 };
 
+// Bytes that begin at an odd address, cut where no element ends.
+template <class T>
+class PiecesReader final : public LogitReader {
+ public:
+  explicit PiecesReader(absl::Span<const T> logits) : bytes_(1 + logits.size() * sizeof(T)) {
+    std::memcpy(bytes_.data() + 1, logits.data(), bytes_.size() - 1);
+    constexpr size_t kPiece = 65521;  // about what gRPC reads at once, and odd
+    for (size_t begin = 1; begin < bytes_.size(); begin += kPiece) {
+      pieces_.push_back({bytes_.data() + begin, static_cast<int64_t>(begin - 1),
+                         static_cast<int64_t>(std::min(kPiece, bytes_.size() - begin))});
+    }
+  }
+
+  void Read(int64_t begin, absl::Span<float> out) const override { Copy(begin, out); }
+  void Read(int64_t begin, absl::Span<double> out) const override { Copy(begin, out); }
+  absl::Span<const kernels::Piece> pieces() const override { return pieces_; }
+
+  bool copied() const { return copied_; }
+
+ private:
+  template <class Out>
+  void Copy(int64_t begin, absl::Span<Out> out) const {
+    ASSERT_EQ(sizeof(Out), sizeof(T)) << "read as another type";
+    copied_ = true;
+    std::memcpy(out.data(), bytes_.data() + 1 + static_cast<size_t>(begin) * sizeof(T),
+                out.size() * sizeof(T));
+  }
+
+  std::vector<char> bytes_;
+  std::vector<kernels::Piece> pieces_;
+  mutable std::atomic<bool> copied_ = false;
+};
+
 template <class T>
 void ExpectSame(const std::vector<T>& a, const std::vector<T>& b, const char* what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   EXPECT_TRUE(a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0) << what;
 }
 
-// The same bits, wherever the logits come from.
 template <class T>
-void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
-                                const ComputeOptions& options) {
-  SCOPED_TRACE(Describe(problem));
-  const Executor executor(2);
-  ProblemBatch<T> arrays(problem);
-  const Computed<T> expected = RunBatch<T>(arrays.batch(), spec, options, executor);
-  Batch batch = arrays.batch();
-  const auto logits = std::get<absl::Span<const T>>(batch.logits);
-  const ArrayReader<T> reader(logits);
-  batch.logits = absl::Span<const T>();
-  batch.logit_reader = &reader;
-  const Computed<T> actual = RunBatch<T>(batch, spec, options, executor);
+void ExpectSameResults(const Computed<T>& actual, const Computed<T>& expected,
+                       const ComputeOptions& options) {
   ExpectSame(actual.losses, expected.losses, "losses");
   ExpectSame(actual.gradient, expected.gradient, "gradient");
   ExpectSame(actual.hessian_diagonal, expected.hessian_diagonal, "hessian_diagonal");
@@ -71,6 +93,35 @@ void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
             expected.result.class_statistics->predicted_count);
 }
 
+// The same bits, wherever the logits come from.
+template <class T>
+void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
+                                const ComputeOptions& options, bool copies_pieces = true) {
+  SCOPED_TRACE(Describe(problem));
+  const Executor executor(2);
+  ProblemBatch<T> arrays(problem);
+  const Computed<T> expected = RunBatch<T>(arrays.batch(), spec, options, executor);
+  Batch batch = arrays.batch();
+  const auto logits = std::get<absl::Span<const T>>(batch.logits);
+  batch.logits = absl::Span<const T>();
+  const ArrayReader<T> elements(logits);
+  batch.logit_reader = &elements;
+  ExpectSameResults(RunBatch<T>(batch, spec, options, executor), expected, options);
+  const PiecesReader<T> pieces(logits);
+  batch.logit_reader = &pieces;
+  ExpectSameResults(RunBatch<T>(batch, spec, options, executor), expected, options);
+  EXPECT_EQ(pieces.copied(), copies_pieces);
+}
+
+// Without what has all of the logits read beforehand.
+ComputeOptions LookingOnce(ComputeOptions options) {
+  options.class_statistics = false;
+  options.difficulty = false;
+  options.vanishing = false;
+  options.top_k.clear();
+  return options;
+}
+
 TEST(LogitReaderTest, GivesTheBitsOfTheSameLogitsInAnArray) {
   Random random(7);
   for (const LabelKind labels :
@@ -80,14 +131,25 @@ TEST(LogitReaderTest, GivesTheBitsOfTheSameLogitsInAnArray) {
     for (const Shape shape : {Shape{1, 3}, Shape{700, 100}, Shape{3, 40000}}) {
       const Problem problem = Draw(activation, labels, shape, 3, random);
       const LossSpec spec = SpecOf(problem);
-      ComputeOptions options = OptionsOf(problem);
-      options.class_statistics = false;
-      options.difficulty = false;
-      ExpectReaderChangesNothing<float>(problem, spec, options);
-      ExpectReaderChangesNothing<double>(problem, spec, options);
+      ComputeOptions options = LookingOnce(OptionsOf(problem));
+      const bool copies = labels != LabelKind::kClassIds || spec.label_smoothing != 0;
+      ExpectReaderChangesNothing<float>(problem, spec, options, copies);
+      ExpectReaderChangesNothing<double>(problem, spec, options, copies);
       options.class_statistics = true;
       ExpectReaderChangesNothing<float>(problem, spec, options);
     }
+  }
+}
+
+// Of rows that take the fast path.
+TEST(LogitReaderTest, ReadsPiecesInPlace) {
+  Random random(9);
+  for (const Shape shape : {Shape{9000, 10}, Shape{700, 100}, Shape{100, 3000}, Shape{3, 40000}}) {
+    Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, shape, 3, random);
+    problem.label_smoothing = 0;
+    const ComputeOptions options = LookingOnce(OptionsOf(problem));
+    ExpectReaderChangesNothing<float>(problem, SpecOf(problem), options, false);
+    ExpectReaderChangesNothing<double>(problem, SpecOf(problem), options, false);
   }
 }
 

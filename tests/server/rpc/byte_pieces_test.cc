@@ -45,6 +45,13 @@ TEST(BytePiecesTest, SlicesOfSlicesCountFromTheirOwnBegin) {
   EXPECT_EQ(inner.PieceAt(1), "ef");
 }
 
+TEST(BytePiecesTest, ListsPiecesInOrder) {
+  BytePieces bytes("abc");
+  bytes.Append("");
+  bytes.Append("de");
+  EXPECT_EQ(bytes.pieces(), (std::vector<absl::string_view>{"abc", "de"}));
+}
+
 TEST(BytePiecesTest, OfNothingIsEmpty) {
   EXPECT_TRUE(BytePieces().empty());
   EXPECT_TRUE(BytePieces("").empty());

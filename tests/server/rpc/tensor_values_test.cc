@@ -80,6 +80,28 @@ TEST(TensorValues, ReadsUnalignedBytes) {
   }
 }
 
+TEST(TensorValues, OffersInPlaceWhatNeedsNoConversion) {
+  TensorView view = View(DataTensor<float>(v1::DATA_TYPE_FLOAT32, {2}, {1, 2}));
+  const std::string bytes = Bytes<float>({1, 2});
+  BytePieces pieces(absl::string_view(bytes).substr(0, 3));
+  pieces.Append(absl::string_view(bytes).substr(3));
+  view.elements = pieces;
+  const auto reader = ReaderOf(view);
+  ASSERT_EQ(reader->pieces().size(), 2U);
+  EXPECT_EQ(reader->pieces()[0].data, bytes.data());
+  EXPECT_EQ(reader->pieces()[0].begin, 0);
+  EXPECT_EQ(reader->pieces()[0].size, 3);
+  EXPECT_EQ(reader->pieces()[1].data, bytes.data() + 3);
+  EXPECT_EQ(reader->pieces()[1].begin, 3);
+  EXPECT_EQ(reader->pieces()[1].size, 5);
+  view.type = v1::DATA_TYPE_FLOAT64;
+  EXPECT_FALSE(ReaderOf(view)->pieces().empty());
+  for (const v1::DataType type : {v1::DATA_TYPE_FLOAT16, v1::DATA_TYPE_BFLOAT16}) {
+    view.type = type;
+    EXPECT_TRUE(ReaderOf(view)->pieces().empty()) << v1::DataType_Name(type);
+  }
+}
+
 TEST(TensorValues, RoundsValueListsToTheirType) {
   EXPECT_THAT(Floats<double>(FromText<v1::Tensor>("float_values: 0.1")), ElementsAre(0.1));
   EXPECT_THAT(Floats<float>(
