@@ -3,9 +3,50 @@
 #include <algorithm>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "client/src/wire_format.h"
 
 namespace lossd::client {
+namespace {
+
+// As many bytes or more are copied past the caches: a line that is stored to a cache is read from
+// memory first, and of a batch that is this large nearly all are.
+constexpr size_t kStreamedBytes = size_t{1} << 20;
+
+void Copy(const uint8_t* from, size_t count, char* to) { std::memcpy(to, from, count); }
+
+#if defined(__SSE2__)
+
+void CopyPastCaches(const uint8_t* from, size_t count, char* to) {
+  constexpr size_t kBlock = 64;
+  const size_t past_block = reinterpret_cast<uintptr_t>(to) % kBlock;
+  const size_t before = std::min(count, (kBlock - past_block) % kBlock);
+  Copy(from, before, to);
+  size_t done = before;
+  for (; done + kBlock <= count; done += kBlock) {
+    __m128i block[4];
+    std::memcpy(block, from + done, kBlock);
+    for (size_t i = 0; i < 4; ++i) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + done) + i, block[i]);
+    }
+  }
+  Copy(from + done, count - done, to + done);
+}
+
+// Other threads see the copies that were made so far.
+void FinishCopies() { _mm_sfence(); }
+
+#else
+
+void CopyPastCaches(const uint8_t* from, size_t count, char* to) { Copy(from, count, to); }
+void FinishCopies() {}
+
+#endif
+
+}  // namespace
 
 ScatteredBytes::ScatteredBytes(absl::Span<const grpc::Slice> slices) : slices_(slices) {
   for (const grpc::Slice& slice : slices) {
@@ -63,10 +104,12 @@ std::optional<ScatteredBytes> ScatteredBytes::Take(uint64_t count) {
 }
 
 void ScatteredBytes::CopyTo(char* destination) const {
-  ForEachRun([&destination](const uint8_t* run, size_t count) {
-    std::memcpy(destination, run, count);
+  const auto copy = size_ < kStreamedBytes ? Copy : CopyPastCaches;
+  ForEachRun([&destination, copy](const uint8_t* run, size_t count) {
+    copy(run, count, destination);
     destination += count;
   });
+  if (size_ >= kStreamedBytes) FinishCopies();
 }
 
 void ScatteredBytes::AppendTo(std::string* bytes) const {
