@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+#include "server/loss/arena_workers.h"
+
 namespace lossd {
 namespace {
 
@@ -55,6 +57,8 @@ struct Executor::Arena {
 
   int thread_count;
   mutable tbb::task_arena arena;
+  mutable ArenaWorkers workers{arena};
+  mutable std::atomic<int> callers = 0;
 };
 
 Executor::Executor(int thread_count) : arena_(std::make_unique<Arena>(thread_count)) {
@@ -82,12 +86,15 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     for (int64_t index = 0; index < blocks; ++index) run_block(index);
     return !stopped;
   }
+  // Of several callers the others compute meanwhile, wherever they are.
+  if (arena_->callers.fetch_add(1) == 0) arena_->workers.LeaveCpuOfCaller();
   arena_->arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, blocks),
                       [&](const tbb::blocked_range<int64_t>& range) {
                         for (int64_t i = range.begin(); i != range.end(); ++i) run_block(i);
                       });
   });
+  arena_->callers.fetch_sub(1);
   return !stopped;
 }
 

@@ -10,7 +10,8 @@
 namespace lossd {
 
 // Threads that row blocks are computed on. Thread-safe: calls from several threads share the
-// threads, and a call's blocks may run on any of them, in any order.
+// threads, and a call's blocks may run on any of them, in any order. oneTBB's threads that have
+// worked for it are kept off the CPU that it was last called on.
 class Executor {
  public:
   // `thread_count` >= 1; 1 computes on the calling thread alone.

@@ -126,6 +126,46 @@ TEST(ExecutorOfThisMachineTest, SeveralThreadsWorkAtTheSameTime) {
   EXPECT_TRUE(met);
 }
 
+cpu_set_t CpusOfThisThread() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  EXPECT_EQ(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+  return cpus;
+}
+
+TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
+  const cpu_set_t all = CpusOfThisThread();
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "this process may use one CPU only";
+  const Executor executor(2);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> begun = 0;
+  std::atomic<bool> may_share = false;
+  size_t cpu = 0;
+  const auto run = [&] {
+    begun = 0;
+    executor.ParallelFor(2, 1, nullptr, [&](int64_t, int64_t) {
+      ++begun;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (begun < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      if (std::this_thread::get_id() == caller) return;
+      const cpu_set_t cpus = CpusOfThisThread();
+      may_share = CPU_ISSET(cpu, &cpus) || CPU_COUNT(&cpus) != CPU_COUNT(&all) - 1;
+    });
+    ASSERT_EQ(begun, 2);
+  };
+  run();  // The worker has been there once.
+  for (cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+    run();
+    EXPECT_FALSE(may_share) << "CPU " << cpu;
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 TEST(ExecutorOfThisMachineTest, AvailableCpusAreWithinTheAffinityMask) {
   cpu_set_t mask;
   CPU_ZERO(&mask);

@@ -1,0 +1,39 @@
+#include "server/loss/arena_workers.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace lossd {
+
+ArenaWorkers::ArenaWorkers(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) {
+  CPU_ZERO(&cpus_);
+  // On failure there is no CPU in it, and workers are left where they are.
+  sched_getaffinity(0, sizeof(cpus_), &cpus_);
+  observe(true);
+}
+
+ArenaWorkers::~ArenaWorkers() { observe(false); }
+
+void ArenaWorkers::LeaveCpuOfCaller() {
+  const int cpu = sched_getcpu();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (cpu < 0 || cpu == left_cpu_) return;
+  left_cpu_ = cpu;
+  cpu_set_t others = cpus_;
+  CPU_CLR(static_cast<size_t>(cpu), &others);
+  if (CPU_COUNT(&others) == 0) return;
+  for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(others), &others);
+}
+
+void ArenaWorkers::on_scheduler_entry(bool is_worker) {
+  if (!is_worker) return;
+  const pid_t thread = gettid();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(threads_.begin(), threads_.end(), thread) != threads_.end()) return;
+  threads_.push_back(thread);
+  left_cpu_ = -1;
+}
+
+}  // namespace lossd
