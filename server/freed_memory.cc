@@ -16,7 +16,7 @@ namespace {
 
 // Has the heap's first part lie on huge pages, where the system has them for who asks: requests are
 // read into blocks of 64 KiB, and copying those takes fewer entries of the TLB then. What is not
-// used of it takes no memory.
+// touched of it takes no memory, but of a page of 2 MiB all is touched at once.
 void AskForHugePages() {
   constexpr size_t kSize = size_t{384} << 20;  // less than is trimmed
   mallopt(M_MMAP_MAX, 0);                      // In the heap, and not beside it.

@@ -4,7 +4,8 @@
 namespace lossd {
 
 // Has the process keep memory that it frees, up to half a gigabyte, for the next call. Given back
-// to the system it would return as fresh pages, and those cost about as much as filling them.
+// to the system it would return as fresh pages, and those cost about as much as filling them. Most
+// of it lies on huge pages, where the system gives them to who asks (madvise).
 void KeepFreedMemory();
 
 }  // namespace lossd

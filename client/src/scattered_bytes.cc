@@ -1,6 +1,7 @@
 #include "client/src/scattered_bytes.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #if defined(__SSE2__)

@@ -20,7 +20,7 @@ template <class Form, typename T, class Arch>
 class ClassIdLanes {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
-    LogitSource<T> source(rows);
+    LogitSource<T, Arch> source(rows);
     int64_t begin = 0;
     if (rows.class_stride != 0 && rows.gradient != nullptr) {
       const bool on_lines = OnLine(rows.gradient) &&
@@ -62,7 +62,7 @@ class ClassIdLanes {
 
   // As many as there are, each written while the next is reduced. Returns how many rows they have.
   template <Stores kStores>
-  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T>& source,
+  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
                                const FormParameters& parameters) {
     alignas(64) T columns[2][kMaxTile];
     TileWriter<T, Arch, kTile, kStores> writer;
@@ -80,7 +80,7 @@ class ClassIdLanes {
 
   // All but the gradient, whose exponentials are left in `columns`. Writes what `writer` has.
   template <class Writer>
-  static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T>& source, const Tile& tile,
+  static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source, const Tile& tile,
                          const FormParameters& parameters, T* columns, Writer& writer,
                          Group& group) {
     const int64_t classes = rows.class_count;
@@ -119,8 +119,8 @@ class ClassIdLanes {
     return rows.class_stride == 0 ? row * rows.class_count + j : row + j * rows.class_stride;
   }
 
-  static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T>& source, const Tile& tile,
-                          T* columns) {
+  static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
+                          const Tile& tile, T* columns) {
     const int64_t classes = rows.class_count;
     const auto [begin, size] = tile;
     if (rows.class_stride != 0) {
@@ -138,7 +138,8 @@ class ClassIdLanes {
       return;
     }
     T padded[kMaxTile + Transposed::kSlack];
-    std::memcpy(padded, z, static_cast<size_t>(size * classes) * sizeof(T));
+    std::memcpy(padded, static_cast<const void*>(z),
+                static_cast<size_t>(size * classes) * sizeof(T));
     std::fill(padded + size * classes, padded + kTile * classes + Transposed::kSlack, T(0));
     Transposed::ToColumns(padded, classes, columns);
   }

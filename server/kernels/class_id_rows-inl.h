@@ -102,7 +102,7 @@ class ClassIdKernel {
       T truth = 0;
       const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
         const T* const z = source_.At((begin + i) * classes_ + first, count);
-        if (t >= first && t < first + count) truth = Load(z + (t - first));
+        if (t >= first && t < first + count) truth = Load<Arch>(z + (t - first));
         return z;
       };
       const HeldOut<T> held = Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
@@ -205,7 +205,7 @@ class ClassIdKernel {
 
   const ClassIdRows<T>& rows_;
   const FormParameters& parameters_;
-  LogitSource<T> source_;
+  LogitSource<T, Arch> source_;
   const int64_t classes_;
   const bool joined_;
   const int64_t stride_;  // of exponentials, from row to row of a group

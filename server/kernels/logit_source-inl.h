@@ -11,15 +11,15 @@
 namespace lossd::kernels {
 
 // Reads what need not be aligned as its type.
-template <typename T>
+template <class Arch, typename T>
 inline T Load(const T* at) {
   T value;
-  std::memcpy(&value, at, sizeof(T));
+  std::memcpy(&value, static_cast<const void*>(at), sizeof(T));
   return value;
 }
 
 // Logits of ClassIdRows, from the first to the last, wherever they lie.
-template <typename T>
+template <typename T, class Arch>
 class LogitSource {
  public:
   // What can be asked for at once.

@@ -80,7 +80,7 @@ class RowPasses {
       if (xsimd::any(found)) break;
     }
     for (; j < count; ++j) {
-      if (Load(z + j) == value) return j;
+      if (Load<Arch>(z + j) == value) return j;
     }
     return 0;
   }
@@ -108,7 +108,7 @@ class RowPasses {
 
   static T MaxShort(const T* z, int64_t count) {
     T best = -kInfinity<T>;
-    for (int64_t j = 0; j < count; ++j) best = std::max(best, Load(z + j));
+    for (int64_t j = 0; j < count; ++j) best = std::max(best, Load<Arch>(z + j));
     return best;
   }
 
@@ -198,7 +198,7 @@ class RowPasses {
     alignas(64) T in[kLanes];
     alignas(64) T out[kLanes];
     std::fill(in, in + kLanes, -kInfinity<T>);
-    std::memcpy(in, z, static_cast<size_t>(count) * sizeof(T));
+    std::memcpy(in, static_cast<const void*>(z), static_cast<size_t>(count) * sizeof(T));
     SumMasked(in, 0, arg_max, max, out, sum);
     std::copy(out, out + count, exps);
   }
@@ -222,7 +222,7 @@ class RowSoftmax {
       const T* const z = logits_at(begin, count);
       HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
       // 0 unless the largest logit is NaN or infinite.
-      const T largest = Load(z + chunk.arg_max);
+      const T largest = Load<Arch>(z + chunk.arg_max);
       // NOLINTNEXTLINE(misc-redundant-expression)
       if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);
       chunk.arg_max += begin;

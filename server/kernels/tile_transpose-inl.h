@@ -23,7 +23,8 @@ class TileTranspose {
 
   static void ToColumns(const T* rows, int64_t classes, T* columns) {
     for (int64_t i = 0; i < kRows; ++i) {
-      for (int64_t j = 0; j < classes; ++j) columns[j * kRows + i] = Load(rows + i * classes + j);
+      for (int64_t j = 0; j < classes; ++j)
+        columns[j * kRows + i] = Load<Arch>(rows + i * classes + j);
     }
   }
 

@@ -6,6 +6,11 @@
 #include <cstddef>
 
 namespace lossd {
+namespace {
+
+constexpr int kMostCpus = 8;
+
+}  // namespace
 
 ArenaWorkers::ArenaWorkers(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) {
   CPU_ZERO(&cpus_);
@@ -14,9 +19,15 @@ ArenaWorkers::ArenaWorkers(tbb::task_arena& arena) : tbb::task_scheduler_observe
   observe(true);
 }
 
-ArenaWorkers::~ArenaWorkers() { observe(false); }
+ArenaWorkers::~ArenaWorkers() {
+  observe(false);
+  // oneTBB's threads go on to work for others of this process.
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Allow(cpus_);
+}
 
 void ArenaWorkers::LeaveCpuOfCaller() {
+  if (CPU_COUNT(&cpus_) > kMostCpus) return;
   const int cpu = sched_getcpu();
   const std::lock_guard<std::mutex> lock(mutex_);
   if (cpu < 0 || cpu == left_cpu_) return;
@@ -24,7 +35,11 @@ void ArenaWorkers::LeaveCpuOfCaller() {
   cpu_set_t others = cpus_;
   CPU_CLR(static_cast<size_t>(cpu), &others);
   if (CPU_COUNT(&others) == 0) return;
-  for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(others), &others);
+  Allow(others);
+}
+
+void ArenaWorkers::Allow(const cpu_set_t& cpus) const {
+  for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(cpus), &cpus);
 }
 
 void ArenaWorkers::on_scheduler_entry(bool is_worker) {

@@ -23,11 +23,13 @@ class ArenaWorkers : public tbb::task_scheduler_observer {
   // Has them run on any CPU but the calling thread's. Without, one that the caller wakes often
   // waits behind it while another CPU is idle, until the next balance, milliseconds later: Linux
   // takes the caller's CPU where no other looks idle, and of a virtual machine one that halted does
-  // not. Costs a call of the system for each worker whenever the caller's CPU is another one.
+  // not. Costs a call of the system for each worker whenever the caller's CPU is another one; of
+  // many CPUs one looks idle, and nothing is done.
   void LeaveCpuOfCaller();
 
  private:
   void on_scheduler_entry(bool is_worker) override;
+  void Allow(const cpu_set_t& cpus) const;
 
   cpu_set_t cpus_;
   std::mutex mutex_;

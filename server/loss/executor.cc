@@ -61,6 +61,21 @@ struct Executor::Arena {
   mutable std::atomic<int> callers = 0;
 };
 
+// For as long as a thread has the arena compute.
+class Executor::Caller {
+ public:
+  explicit Caller(const Arena& arena) : arena_(arena) {
+    // Of several callers the others compute meanwhile, wherever they are.
+    if (arena_.callers.fetch_add(1) == 0) arena_.workers.LeaveCpuOfCaller();
+  }
+  ~Caller() { arena_.callers.fetch_sub(1); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+ private:
+  const Arena& arena_;
+};
+
 Executor::Executor(int thread_count) : arena_(std::make_unique<Arena>(thread_count)) {
   assert(thread_count >= 1);
 }
@@ -86,15 +101,13 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     for (int64_t index = 0; index < blocks; ++index) run_block(index);
     return !stopped;
   }
-  // Of several callers the others compute meanwhile, wherever they are.
-  if (arena_->callers.fetch_add(1) == 0) arena_->workers.LeaveCpuOfCaller();
+  const Caller caller(*arena_);
   arena_->arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, blocks),
                       [&](const tbb::blocked_range<int64_t>& range) {
                         for (int64_t i = range.begin(); i != range.end(); ++i) run_block(i);
                       });
   });
-  arena_->callers.fetch_sub(1);
   return !stopped;
 }
 

@@ -11,7 +11,8 @@ namespace lossd {
 
 // Threads that row blocks are computed on. Thread-safe: calls from several threads share the
 // threads, and a call's blocks may run on any of them, in any order. oneTBB's threads that have
-// worked for it are kept off the CPU that it was last called on.
+// worked for it are kept off the CPU that it was last called on, where there are few, until it
+// ends.
 class Executor {
  public:
   // `thread_count` >= 1; 1 computes on the calling thread alone.
@@ -30,6 +31,7 @@ class Executor {
 
  private:
   struct Arena;
+  class Caller;
   std::unique_ptr<Arena> arena_;
 };
 

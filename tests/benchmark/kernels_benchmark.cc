@@ -206,6 +206,13 @@ void RegisterSoftmax(ArraysHolder& holder) {
   }
 }
 
+// What the calls that are measured beside the echo server's compute.
+void RegisterCalls(ArraysHolder& holder) {
+  for (const Shape& shape : {Matrix(1024, 1024), Matrix(4096, 1024), Matrix(16384, 1024)}) {
+    RegisterCase({Activation::kSoftmax, "cross_entropy", LabelKind::kClassIds, shape}, holder);
+  }
+}
+
 // A segmentation network's: [8, 21, 512, 512], class_axis 1.
 void RegisterStrided(ArraysHolder& holder) {
   constexpr int64_t kInner = int64_t{512} * 512;
@@ -246,6 +253,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   lossd::loss::ArraysHolder holder;
   lossd::loss::RegisterSoftmax(holder);
+  lossd::loss::RegisterCalls(holder);
   lossd::loss::RegisterStrided(holder);
   lossd::loss::RegisterSigmoid(holder);
   lossd::loss::RegisterCatalogue(holder);

@@ -48,10 +48,13 @@ class Context:
     def lossd(self):
         return self._stack.enter_context(self.start_lossd())
 
+    def start_echo(self, environment):
+        """An echo server of one's own, to be used in a `with`."""
+        return Server([os.path.join(self.bin, "echo_server")], environment, self.log)
+
     @functools.cached_property
     def echo(self):
-        server = Server([os.path.join(self.bin, "echo_server")], RAISED_MALLOC, self.log)
-        return self._stack.enter_context(server)
+        return self._stack.enter_context(self.start_echo(RAISED_MALLOC))
 
     @functools.cached_property
     def caller(self):

@@ -1,6 +1,9 @@
 """lossd against the echo server, which is the limit for a server on gRPC: both are called with the
 same bytes by the same thin client, and answer with as many."""
 
+import os
+
+from suite.context import THREADS
 from suite.processes import Refused
 from suite.rows import (
     Bound,
@@ -11,6 +14,7 @@ from suite.rows import (
     median,
     percentile,
 )
+from suite.table import quantity_text
 
 METHOD = "/lossd.v1.LossService/Compute"
 
@@ -54,11 +58,22 @@ class Pair:
         }
 
 
-def _throughput_row(name, shape, samples, bound):
+def _throughput_row(name, shape, samples, bound, note=""):
     size = 4 * shape[0] * shape[1]
     rates = {side: Quantity(size / median(s).value, "B/s") for side, s in samples.items()}
     echo = Quantity(rates["echo"].value, "B/s", "echo")
-    return fraction_of(THROUGHPUT_SECTION, name, rates["lossd"], echo, bound)
+    return fraction_of(THROUGHPUT_SECTION, name, rates["lossd"], echo, bound, note)
+
+
+def _limit_of_calls(context, shape, echo):
+    """What is left of the echo's rate when each call also computes, and nothing else: in words."""
+    name = f"softmax/cross_entropy/{shape[0]}x{shape[1]}/threads:{THREADS}"
+    computing = median(context.kernels(name, "real_time", repetitions=context.count(5))[name])
+    limit = echo.value / (echo.value + computing.value)
+    return (
+        f"the echo's {quantity_text(echo)} and the computing's {quantity_text(computing)} "
+        f"make {limit:.2f}"
+    )
 
 
 def measure_throughput(context):
@@ -69,9 +84,24 @@ def measure_throughput(context):
         in_turn = interleave(context.count(5), pair.in_turn(calls))
         together = interleave(context.count(5), pair.together(2 * calls, 2))
         bound = Bound(">=", 0.85)
-        rows.append(_throughput_row(f"{name}, one call at a time", shape, in_turn, bound))
+        limit = _limit_of_calls(context, shape, median(in_turn["echo"]))
+        rows.append(_throughput_row(f"{name}, one call at a time", shape, in_turn, bound, limit))
         rows.append(_throughput_row(f"{name}, two clients", shape, together, bound))
     return rows
+
+
+def _limit_of_cpus(context, processes, call):
+    """How long the CPUs take at least for what `processes` do in a call: in words."""
+    calls = context.count(5)
+    before = sum(process.cpu_seconds() for process in processes)
+    for _ in range(calls):
+        call()
+    taken = (sum(process.cpu_seconds() for process in processes) - before) / calls
+    cpus = len(os.sched_getaffinity(0))
+    return (
+        f"client and server take {quantity_text(Quantity(taken))} of CPU time, "
+        f"at least {quantity_text(Quantity(taken / cpus))} on {cpus} CPUs"
+    )
 
 
 def measure_chunked(context):
@@ -86,8 +116,10 @@ def measure_chunked(context):
         return [Row(THROUGHPUT_SECTION, name, bound=bound, note=str(refused))]
     echo = Pair(context, *shape).in_turn(1)["echo"]
     measures = {"lossd": lambda: context.caller.ask(*words, 1, 0)["calls"], "echo": echo}
-    samples = interleave(context.count(5), measures)
-    return [_throughput_row(name, shape, samples, bound)]
+    samples = interleave(context.count(7), measures)
+    limit = _limit_of_cpus(context, (context.caller, context.lossd), measures["lossd"])
+    wire = f"the echo's call takes {quantity_text(median(samples['echo']))}"
+    return [_throughput_row(name, shape, samples, bound, f"{limit}; {wire}")]
 
 
 def _silence_row(context):

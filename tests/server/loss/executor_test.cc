@@ -136,6 +136,7 @@ cpu_set_t CpusOfThisThread() {
 TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
   const cpu_set_t all = CpusOfThisThread();
   if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "this process may use one CPU only";
+  if (CPU_COUNT(&all) > 8) GTEST_SKIP() << "of more than 8 CPUs, workers may use any";
   const Executor executor(2);
   const std::thread::id caller = std::this_thread::get_id();
   std::atomic<int> begun = 0;
@@ -160,6 +161,7 @@ TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+    run();  // A thread that had not been there yet may come.
     run();
     EXPECT_FALSE(may_share) << "CPU " << cpu;
   }
