@@ -23,10 +23,10 @@ void AskForHugePages() {
   void* const heap = std::malloc(kSize);
   mallopt(M_MMAP_MAX, 65536);  // glibc's own
   if (heap == nullptr) return;
-  const auto begin = reinterpret_cast<uintptr_t>(heap);
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t first_page = (begin + page - 1) / page * page;
-  madvise(reinterpret_cast<void*>(first_page), begin + kSize - first_page, MADV_HUGEPAGE);
+  const uintptr_t past_page = reinterpret_cast<uintptr_t>(heap) % page;
+  const size_t skipped = (page - past_page) % page;
+  madvise(static_cast<char*>(heap) + skipped, kSize - skipped, MADV_HUGEPAGE);
   std::free(heap);
 }
 
