@@ -1,6 +1,7 @@
 #include "client/src/scattered_bytes.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,6 +46,20 @@ TEST(ScatteredBytesTest, CopiesEverythingAndNothingBeside) {
             << size << " bytes in slices of at most " << longest << ", copied to byte " << offset;
       }
     }
+  }
+}
+
+TEST(ScatteredBytesTest, CopiesWhatIsLeftAfterTaking) {
+  const std::string bytes = Draw((size_t{1} << 20) + 500);
+  const std::vector<grpc::Slice> slices = Cut(bytes, 70000);
+  for (const size_t taken : {size_t{3}, size_t{300}, size_t{499}, size_t{500}, size_t{501}}) {
+    ScatteredBytes rest(slices);
+    const std::optional<ScatteredBytes> first = rest.Take(taken);
+    ASSERT_TRUE(first.has_value());
+    std::string copied(bytes.size(), '#');
+    first->CopyTo(copied.data());
+    rest.CopyTo(copied.data() + taken);
+    EXPECT_TRUE(copied == bytes) << taken << " bytes taken";
   }
 }
 

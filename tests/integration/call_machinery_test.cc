@@ -179,15 +179,23 @@ TEST(SchedulingTest, ALargeCallDoesNotHoldUpSmallOnes) {
   large.join();
 }
 
-TEST(SchedulingTest, ManyCallsAtOnceAllGetTheirOwnAnswer) {
+// There are 1, 2 and 8 queues for so many threads.
+class ManyCallsTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Threads, ManyCallsTest, ::testing::Values(1, 4, 32));
+
+TEST_P(ManyCallsTest, AllGetTheirOwnAnswer) {
   constexpr int kThreads = 8;
   constexpr int kCallsEach = 50;
-  TestServer server([](const v1::ComputeRequest& request,
-                       const rpc::CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
-    v1::ComputeResponse response;
-    response.set_valid_count(static_cast<int64_t>(request.labels().data().size()));
-    return response;
-  });
+  ServerOptions options;
+  options.threads = GetParam();
+  TestServer server(
+      [](const v1::ComputeRequest& request,
+         const rpc::CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
+        v1::ComputeResponse response;
+        response.set_valid_count(static_cast<int64_t>(request.labels().data().size()));
+        return response;
+      },
+      options);
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {

@@ -1,6 +1,7 @@
 #include "server/loss/executor.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -126,35 +129,42 @@ TEST(ExecutorOfThisMachineTest, SeveralThreadsWorkAtTheSameTime) {
   EXPECT_TRUE(met);
 }
 
-cpu_set_t CpusOfThisThread() {
+// Of the calling thread where `thread` is 0.
+cpu_set_t CpusOf(pid_t thread) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
-  EXPECT_EQ(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+  EXPECT_EQ(sched_getaffinity(thread, sizeof(cpus), &cpus), 0);
   return cpus;
 }
 
 TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
-  const cpu_set_t all = CpusOfThisThread();
+  const cpu_set_t all = CpusOf(0);
   if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "this process may use one CPU only";
   if (CPU_COUNT(&all) > 8) GTEST_SKIP() << "of more than 8 CPUs, workers may use any";
-  const Executor executor(2);
+  std::optional<Executor> executor(2);
   const std::thread::id caller = std::this_thread::get_id();
   std::atomic<int> begun = 0;
   std::atomic<bool> may_share = false;
+  std::atomic<pid_t> worker = 0;
   size_t cpu = 0;
   const auto run = [&] {
     begun = 0;
-    executor.ParallelFor(2, 1, nullptr, [&](int64_t, int64_t) {
+    executor->ParallelFor(2, 1, nullptr, [&](int64_t, int64_t) {
       ++begun;
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
       while (begun < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
       if (std::this_thread::get_id() == caller) return;
-      const cpu_set_t cpus = CpusOfThisThread();
+      worker = gettid();
+      const cpu_set_t cpus = CpusOf(0);
       may_share = CPU_ISSET(cpu, &cpus) || CPU_COUNT(&cpus) != CPU_COUNT(&all) - 1;
     });
     ASSERT_EQ(begun, 2);
   };
   run();  // The worker has been there once.
+  // A call that fails is one that has ended.
+  EXPECT_THROW(
+      executor->ParallelFor(2, 1, nullptr, [](int64_t, int64_t) { throw std::bad_alloc(); }),
+      std::bad_alloc);
   for (cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &all)) continue;
     cpu_set_t one;
@@ -166,6 +176,10 @@ TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
     EXPECT_FALSE(may_share) << "CPU " << cpu;
   }
   ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+  const Executor another(2);  // oneTBB keeps its threads.
+  executor.reset();
+  const cpu_set_t given_back = CpusOf(worker);
+  EXPECT_TRUE(CPU_EQUAL(&given_back, &all));
 }
 
 TEST(ExecutorOfThisMachineTest, AvailableCpusAreWithinTheAffinityMask) {
