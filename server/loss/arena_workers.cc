@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 
 namespace lossd {
@@ -10,20 +11,34 @@ namespace {
 
 constexpr int kMostCpus = 8;
 
+int64_t NextNumber() {
+  static std::atomic<int64_t> last = 0;
+  return ++last;
+}
+
 }  // namespace
 
-ArenaWorkers::ArenaWorkers(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) {
+ArenaWorkers::ArenaWorkers() : number_(NextNumber()) {
   CPU_ZERO(&cpus_);
   // On failure there is no CPU in it, and workers are left where they are.
   sched_getaffinity(0, sizeof(cpus_), &cpus_);
-  observe(true);
 }
 
 ArenaWorkers::~ArenaWorkers() {
-  observe(false);
-  // oneTBB's threads go on to work for others of this process.
   const std::lock_guard<std::mutex> lock(mutex_);
   Allow(cpus_);
+}
+
+void ArenaWorkers::Add() {
+  // Asked at every block, and the answer is nearly always that it was added before.
+  thread_local int64_t added_to = 0;
+  if (added_to == number_) return;
+  added_to = number_;
+  const pid_t thread = gettid();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(threads_.begin(), threads_.end(), thread) != threads_.end()) return;
+  threads_.push_back(thread);
+  left_cpu_ = -1;
 }
 
 void ArenaWorkers::LeaveCpuOfCaller() {
@@ -40,15 +55,6 @@ void ArenaWorkers::LeaveCpuOfCaller() {
 
 void ArenaWorkers::Allow(const cpu_set_t& cpus) const {
   for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(cpus), &cpus);
-}
-
-void ArenaWorkers::on_scheduler_entry(bool is_worker) {
-  if (!is_worker) return;
-  const pid_t thread = gettid();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (std::find(threads_.begin(), threads_.end(), thread) != threads_.end()) return;
-  threads_.push_back(thread);
-  left_cpu_ = -1;
 }
 
 }  // namespace lossd

@@ -3,22 +3,25 @@
 
 #include <sched.h>
 #include <sys/types.h>
-#include <tbb/task_arena.h>
-#include <tbb/task_scheduler_observer.h>
 
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
 namespace lossd {
 
 // The threads that work in an arena beside those that call it. Thread-safe.
-class ArenaWorkers : public tbb::task_scheduler_observer {
+class ArenaWorkers {
  public:
-  // The arena outlives it. The CPUs of the thread that makes it are the workers' too.
-  explicit ArenaWorkers(tbb::task_arena& arena);
-  ~ArenaWorkers() override;
+  // The CPUs of the thread that makes it are the workers' too.
+  ArenaWorkers();
+  // Lets them have all of those again: oneTBB's threads go on to work for others of this process.
+  ~ArenaWorkers();
   ArenaWorkers(const ArenaWorkers&) = delete;
   ArenaWorkers& operator=(const ArenaWorkers&) = delete;
+
+  // The calling thread is one of them.
+  void Add();
 
   // Has them run on any CPU but the calling thread's. Without, one that the caller wakes often
   // waits behind it while another CPU is idle, until the next balance, milliseconds later: Linux
@@ -28,9 +31,9 @@ class ArenaWorkers : public tbb::task_scheduler_observer {
   void LeaveCpuOfCaller();
 
  private:
-  void on_scheduler_entry(bool is_worker) override;
   void Allow(const cpu_set_t& cpus) const;
 
+  const int64_t number_;  // of all that were ever made
   cpu_set_t cpus_;
   std::mutex mutex_;
   std::vector<pid_t> threads_;

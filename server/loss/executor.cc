@@ -57,24 +57,34 @@ struct Executor::Arena {
 
   int thread_count;
   mutable tbb::task_arena arena;
-  mutable ArenaWorkers workers{arena};
+  mutable ArenaWorkers workers;
   mutable std::atomic<int> callers = 0;
 };
 
-// For as long as a thread has the arena compute.
+// For as long as a thread has the arena compute. It may then be given another caller's blocks, too.
 class Executor::Caller {
  public:
   explicit Caller(const Arena& arena) : arena_(arena) {
+    calls_ = true;
     // Of several callers the others compute meanwhile, wherever they are.
     if (arena_.callers.fetch_add(1) == 0) arena_.workers.LeaveCpuOfCaller();
   }
-  ~Caller() { arena_.callers.fetch_sub(1); }
+  ~Caller() {
+    arena_.callers.fetch_sub(1);
+    calls_ = false;
+  }
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
+  // Whether the calling thread is one.
+  static bool calls() { return calls_; }
+
  private:
+  static thread_local bool calls_;
   const Arena& arena_;
 };
+
+thread_local bool Executor::Caller::calls_ = false;
 
 Executor::Executor(int thread_count) : arena_(std::make_unique<Arena>(thread_count)) {
   assert(thread_count >= 1);
@@ -105,6 +115,7 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
   arena_->arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, blocks),
                       [&](const tbb::blocked_range<int64_t>& range) {
+                        if (!Caller::calls()) arena_->workers.Add();
                         for (int64_t i = range.begin(); i != range.end(); ++i) run_block(i);
                       });
   });
