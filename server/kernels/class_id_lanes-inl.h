@@ -8,6 +8,7 @@
 
 #include "server/kernels/logit_source-inl.h"
 #include "server/kernels/row_group-inl.h"
+#include "server/kernels/tile_fetcher-inl.h"
 #include "server/kernels/tile_transpose-inl.h"
 #include "server/kernels/tile_writer-inl.h"
 
@@ -29,12 +30,12 @@ class ClassIdLanes {
       begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, source, parameters)
                       : RunWholeTiles<Stores::kCached>(rows, source, parameters);
     }
-    NoTileWriter no_writer;
     for (; begin < rows.row_count; begin += kTile) {
       const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
       alignas(64) T columns[kMaxTile];
       Group group;
-      ReduceTile(rows, source, tile, parameters, columns, no_writer, group);
+      ReduceTile(
+          rows, source, tile, parameters, columns, [] {}, group);
       if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
     }
   }
@@ -60,17 +61,30 @@ class ClassIdLanes {
     return Gradient(group.exp_factor, group.truth_gradient, rows.class_ids + tile.begin, tile.size);
   }
 
-  // As many as there are, each written while the next is reduced. Returns how many rows they have.
+  // As many as there are: while one is reduced, the one before it is written and the one after it
+  // fetched. Returns how many rows they have.
   template <Stores kStores>
   static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
                                const FormParameters& parameters) {
     alignas(64) T columns[2][kMaxTile];
+    TileFetcher<T, kTile> fetcher;
     TileWriter<T, Arch, kTile, kStores> writer;
+    const auto fetch = [&]() LOSSD_ALWAYS_INLINE { fetcher.template Fetch<kStep>(); };
+    const auto fetch_and_write = [&]() LOSSD_ALWAYS_INLINE {
+      fetch();
+      writer.template Write<kStep>();
+    };
     int64_t begin = 0;
     for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
       const Tile tile = {begin, kTile};
       Group group;
-      ReduceTile(rows, source, tile, parameters, columns[half], writer, group);
+      fetcher.Begin(rows.logits + begin + kTile, rows.class_count, rows.class_stride);
+      // A whole tile has as many steps as the one that is written.
+      if (writer.any()) {
+        ReduceTile(rows, source, tile, parameters, columns[half], fetch_and_write, group);
+      } else {
+        ReduceTile(rows, source, tile, parameters, columns[half], fetch, group);
+      }
       writer.Begin(GradientOf(rows, tile, group), columns[half], rows.class_count,
                    rows.gradient + begin, rows.class_stride);
     }
@@ -78,10 +92,11 @@ class ClassIdLanes {
     return begin;
   }
 
-  // All but the gradient, whose exponentials are left in `columns`. Writes what `writer` has.
-  template <class Writer>
+  // All but the gradient, whose exponentials are left in `columns`. Calls `meanwhile` after each
+  // step of kStep rows of a class.
+  template <class F>
   static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source, const Tile& tile,
-                         const FormParameters& parameters, T* columns, Writer& writer,
+                         const FormParameters& parameters, T* columns, const F& meanwhile,
                          Group& group) {
     const int64_t classes = rows.class_count;
     const auto [begin, size] = tile;
@@ -97,15 +112,7 @@ class ClassIdLanes {
       group.max[i] = static_cast<double>(max[i]);
       group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]) - group.max[i];
     }
-    for (int64_t k = 0; k < size; k += kStep) {
-      // A whole tile has as many steps as the one that is written.
-      if (writer.any()) {
-        SumExps(columns, classes, k, max, group, writer);
-      } else {
-        NoTileWriter no_writer;
-        SumExps(columns, classes, k, max, group, no_writer);
-      }
-    }
+    for (int64_t k = 0; k < size; k += kStep) SumExps(columns, classes, k, max, group, meanwhile);
     for (int64_t i = 0; i < size; ++i) {
       group.exp_truth[i] = static_cast<double>(columns[ids[i] * kTile + i]);
     }
@@ -181,12 +188,6 @@ class ClassIdLanes {
       V best[static_cast<size_t>(kMany)];
       for (V& v : best) v = V(-kInfinity<T>);
       for (int64_t j = 0; j < classes; ++j) {
-        // The next tile's: as many streams as classes are too many for the CPU to follow by itself.
-        const T* const next = from + j * stride + k + kTile;
-        if (from != columns) {
-          Prefetch(next);
-          Prefetch(next + kMany * kWidth / 2);
-        }
         for (int64_t r = 0; r < kMany; ++r) {
           const V v = V::load_unaligned(from + j * stride + k + r * kWidth);
           if (from != columns) v.store_aligned(columns + j * kTile + k + r * kWidth);
@@ -198,9 +199,9 @@ class ClassIdLanes {
   }
 
   // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
-  template <class Writer>
+  template <class F>
   static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group,
-                      Writer& writer) {
+                      const F& meanwhile) {
     const V zero(T(0));
     const V one(T(1));
     V largest[static_cast<size_t>(kRegisters)];
@@ -222,7 +223,7 @@ class ClassIdLanes {
         rest[r] += ZeroWhere(equal, e);
         equals[r] += OneWhere(equal);
       }
-      writer.template Write<kStep>();
+      meanwhile();
     }
     for (int64_t r = 0; r < kRegisters; ++r) {
       // An infinite maximum, or none, makes the row NaN.

@@ -21,7 +21,9 @@ class BinaryKernel {
 
  private:
   using V = Batch<T, Arch>;
+  using Parts = SigmoidParts<V>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  static constexpr int64_t kExpsAtOnce = 256;
 
   // By value: what a loop over stores may not have changed stays in registers.
   LOSSD_FLATTEN static void RunWhole(const BinaryElements<T> all, int64_t whole,
@@ -61,14 +63,25 @@ class BinaryKernel {
     const T* const logits = all.logits;
     T* const losses = all.losses;
     T* const gradient = all.gradient;
-    for (int64_t i = 0; i < whole; i += kWidth) {
-      const V sign = V::load_unaligned(signs + i);
-      const Point<V> x = Truth(sign, V::load_unaligned(logits + i));
-      const V loss = Form::Value(x, parameters);
-      const V slope = SlopeByLogit<Form>(x, parameters);
-      (SelectBySign(sign, negative_loss, positive_loss) * loss).store_unaligned(losses + i);
-      store_gradient(SelectBySign(sign, negative_gradient, positive_gradient) * slope,
-                     gradient + i);
+    // Exponentials first: a CPU looks ahead no further than two or three batches of all of it, too
+    // few to fill the waits of one by the arithmetic of the others.
+    alignas(64) T exps[static_cast<size_t>(kExpsAtOnce)];
+    for (int64_t begin = 0; begin < whole; begin += kExpsAtOnce) {
+      const int64_t end = std::min(whole, begin + kExpsAtOnce);
+      for (int64_t i = begin; i < end; i += kWidth) {
+        // |z| is the logit's, whatever the sign is.
+        Parts::ExpOf(V::load_unaligned(logits + i)).store_aligned(exps + (i - begin));
+      }
+      for (int64_t i = begin; i < end; i += kWidth) {
+        const V sign = V::load_unaligned(signs + i);
+        const V z = sign * V::load_unaligned(logits + i);
+        const Point<V> x = LikelierBy(z, Parts(V::load_aligned(exps + (i - begin))));
+        const V loss = Form::Value(x, parameters);
+        const V slope = SlopeByLogit<Form>(x, parameters);
+        (SelectBySign(sign, negative_loss, positive_loss) * loss).store_unaligned(losses + i);
+        store_gradient(SelectBySign(sign, negative_gradient, positive_gradient) * slope,
+                       gradient + i);
+      }
     }
   }
 
@@ -104,7 +117,7 @@ class BinaryKernel {
   // The outcome that the label says.
   static Point<V> Truth(const V& sign, const V& logit) {
     const V z = sign * logit;
-    return LikelierBy(z, SigmoidParts<V>(z));
+    return LikelierBy(z, Parts::Of(z));
   }
 
   struct Factors {

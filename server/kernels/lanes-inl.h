@@ -84,8 +84,9 @@ inline bool OnLine(const T* at) {
   return reinterpret_cast<uintptr_t>(at) % kLineBytes == 0;
 }
 
-// Asks for the cache line at `address`, which need not be memory of ours.
-inline void Prefetch(const void* address) { __builtin_prefetch(address); }
+// Asks for the cache line at `address`, which need not be memory of ours. Always inline, for GCC
+// finds that a function which only does this does nothing, and drops calls of it.
+LOSSD_ALWAYS_INLINE inline void Prefetch(const void* address) { __builtin_prefetch(address); }
 
 // Stores whole registers past the caches; `to` is aligned to 64 bytes.
 #if defined(__AVX512F__)

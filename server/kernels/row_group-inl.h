@@ -62,16 +62,16 @@ struct RowHessian {
 template <class Form, typename T, class Arch, size_t kRows>
 class RowGroup {
  public:
-  // Columns to be filled before Evaluate.
-  alignas(64) double max[kRows] = {};
-  alignas(64) double rest[kRows] = {};       // as HeldOut
-  alignas(64) double below_max[kRows] = {};  // z_t - z_m
-  alignas(64) double exp_truth[kRows] = {};  // exp(z_t - z_m), 1 for the largest itself
+  // Columns to be filled before Evaluate, for its rows.
+  alignas(64) double max[kRows];
+  alignas(64) double rest[kRows];       // as HeldOut
+  alignas(64) double below_max[kRows];  // z_t - z_m
+  alignas(64) double exp_truth[kRows];  // exp(z_t - z_m), 1 for the largest itself
 
   // What Evaluate makes of them.
   alignas(64) double p_max[kRows];
-  alignas(64) T exp_factor[kRows] = {};      // times an exponential: the gradient of another class
-  alignas(64) T truth_gradient[kRows] = {};  // of the true class
+  alignas(64) T exp_factor[kRows];      // times an exponential: the gradient of another class
+  alignas(64) T truth_gradient[kRows];  // of the true class
   alignas(64) double p[kRows];               // of the true class
   alignas(64) double one_minus_p[kRows];
   alignas(64) double slope[kRows];
@@ -85,6 +85,8 @@ class RowGroup {
     alignas(64) double log1p_rest[kRows];
     alignas(64) double factors[kRows];
     alignas(64) double truths[kRows];
+    // Whole batches are computed.
+    for (double* const column : {max, rest, below_max, exp_truth}) FillPast(size, column);
     LoadFactors(rows, begin, size);
     Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
       for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
@@ -108,6 +110,8 @@ class RowGroup {
     if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
     Narrow(factors, size, exp_factor);
     Narrow(truths, size, truth_gradient);
+    FillPast(size, exp_factor);
+    FillPast(size, truth_gradient);
     WriteOthers(rows, begin, size, log1p_rest);
   }
 
@@ -152,8 +156,13 @@ class RowGroup {
       loss_factor_[i] = class_weight * rows.sample_weight[begin + i];
       gradient_scale[i] = class_weight * rows.gradient_scale[begin + i];
     }
-    std::fill(loss_factor_ + size, loss_factor_ + kRows, 0.0);
-    std::fill(gradient_scale + size, gradient_scale + kRows, 0.0);
+    FillPast(size, loss_factor_);
+    FillPast(size, gradient_scale);
+  }
+
+  template <typename U>
+  static void FillPast(int64_t size, U* column) {
+    for (int64_t i = size; i < static_cast<int64_t>(kRows); ++i) column[i] = U(0);
   }
 
   static void Narrow(const double* from, int64_t size, T* to) {

@@ -62,7 +62,7 @@ class TileWriter {
 
   // The next kStep rows of a class, class after class, so that whole cache lines follow each other.
   template <int64_t kStep>
-  void Write() {
+  LOSSD_ALWAYS_INLINE void Write() {
     static_assert(kRows % kStep == 0);
     const V own(static_cast<T>(class_));
     for (int64_t k = row_; k < row_ + kStep; k += static_cast<int64_t>(V::size)) {
@@ -92,13 +92,6 @@ class TileWriter {
   int64_t stride_ = 0;
   int64_t class_ = 0;  // the next one
   int64_t row_ = 0;    // its next one
-};
-
-// Of nothing.
-struct NoTileWriter {
-  static bool any() { return false; }
-  template <int64_t kStep>
-  static void Write() {}
 };
 
 }  // namespace lossd::kernels

@@ -25,10 +25,15 @@ struct LogitTerm {
 // cancels.
 template <class V>
 struct SigmoidParts {
-  using T = typename V::value_type;
+  static V ExpOf(const V& z) {
+    using T = typename V::value_type;
+    return ExpNonPositive(V(z | V(T(-0.0))));
+  }
 
-  explicit SigmoidParts(const V& z) {
-    const V e = ExpNonPositive(V(z | V(T(-0.0))));
+  static SigmoidParts Of(const V& z) { return SigmoidParts(ExpOf(z)); }
+
+  // e is ExpOf(z).
+  explicit SigmoidParts(const V& e) {
     const LogOnePlus<V> one_plus_e = LogOnePlusUnit(e);
     larger = one_plus_e.inverse;
     smaller = e * larger;
@@ -52,7 +57,7 @@ Point<V> LikelierBy(const V& z, const SigmoidParts<V>& parts) {
 
 template <class V>
 LogitPoint<V> Sigmoid(const V& z) {
-  const SigmoidParts<V> parts(z);
+  const auto parts = SigmoidParts<V>::Of(z);
   LogitPoint<V> x;
   x.logit = z;
   x.yes = LikelierBy(z, parts);
