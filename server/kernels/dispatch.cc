@@ -89,6 +89,15 @@ void FinishStreaming(Stores stores) {
 
 const Sums& CurrentSums() { return Current().table.sums; }
 
+template <>
+const Signs<float>& CurrentSigns() {
+  return Current().table.signs_f32;
+}
+template <>
+const Signs<double>& CurrentSigns() {
+  return Current().table.signs_f64;
+}
+
 const char* InstructionSetName() { return Current().name; }
 
 }  // namespace lossd::kernels

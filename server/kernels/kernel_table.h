@@ -13,6 +13,8 @@ namespace lossd::kernels {
 struct KernelTable {
   std::array<FormKernels, static_cast<size_t>(AllForms::kSize)> forms;  // in the order of AllForms
   Sums sums;
+  Signs<float> signs_f32;
+  Signs<double> signs_f64;
 };
 
 // One file each, compiled with that set's flags. Call none that the CPU lacks.

@@ -199,6 +199,15 @@ struct Sums {
   double (*of_f64)(const double* values, int64_t count) = nullptr;
 };
 
+// Make the signs of BinaryElements: 1 for 1, -1 for 0, and either for what is neither.
+template <typename T>
+struct Signs {
+  // Return how many of the targets are 0 or 1. At most 2^31 - 1 at once.
+  int64_t (*of_f32)(const float* targets, int64_t count, T* signs) = nullptr;
+  int64_t (*of_f64)(const double* targets, int64_t count, T* signs) = nullptr;
+  void (*of_labels)(const int64_t* labels, int64_t count, T* signs) = nullptr;
+};
+
 // Rows of the table, in the order of AllForms.
 int FormCount();
 const FormInfo& FormAt(int index);
@@ -209,6 +218,12 @@ const FormKernels& KernelsAt(int index);
 
 // Of the same set.
 const Sums& CurrentSums();
+template <typename T>
+const Signs<T>& CurrentSigns();
+template <>
+const Signs<float>& CurrentSigns();
+template <>
+const Signs<double>& CurrentSigns();
 
 // To be called by the thread that ran the kernels; too slow for every call of them.
 void FinishStreaming(Stores stores);

@@ -72,7 +72,7 @@ class RowGroup {
   alignas(64) double p_max[kRows];
   alignas(64) T exp_factor[kRows];      // times an exponential: the gradient of another class
   alignas(64) T truth_gradient[kRows];  // of the true class
-  alignas(64) double p[kRows];               // of the true class
+  alignas(64) double p[kRows];          // of the true class
   alignas(64) double one_minus_p[kRows];
   alignas(64) double slope[kRows];
   alignas(64) double curvature[kRows];  // where a Hessian is wanted

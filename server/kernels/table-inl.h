@@ -6,6 +6,7 @@
 #include "server/kernels/elements-inl.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
+#include "server/kernels/sign-inl.h"
 #include "server/kernels/sum-inl.h"
 
 namespace lossd::kernels {
@@ -25,9 +26,17 @@ FormKernels MakeKernels() {
   return kernels;
 }
 
+template <class Arch, typename T>
+Signs<T> MakeSigns() {
+  return {&SignTargets<Arch, T, float>, &SignTargets<Arch, T, double>, &SignLabels<Arch, T>};
+}
+
 template <class Arch, class... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
-  return {{MakeKernels<Arch, Forms>()...}, {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>}};
+  return {{MakeKernels<Arch, Forms>()...},
+          {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>},
+          MakeSigns<Arch, float>(),
+          MakeSigns<Arch, double>()};
 }
 
 }  // namespace lossd::kernels

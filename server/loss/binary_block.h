@@ -23,12 +23,20 @@ class BinaryBlock {
   explicit BinaryBlock(const Run<T>& run)
       : run_(run),
         uniform_(UniformFactors(run)),
-        columns_(static_cast<size_t>(7 * kElementsAtOnce)) {}
+        columns_(static_cast<size_t>(7 * kElementsAtOnce)) {
+    std::fill(Column(0), Column(1), T(-1));
+  }
 
   void Compute(int64_t begin, int64_t size,
                void (*kernel)(const kernels::BinaryElements<T>&, const FormParameters&)) {
-    FillSigns(begin, size);
+    const bool by_class = run_.labels.has_class_ids();
+    if (by_class) {
+      SignClasses(begin, size, T(1));
+    } else {
+      kernels::CurrentSigns<T>().of_labels(run_.labels.binary().data() + begin, size, Column(0));
+    }
     ComputeSigned(begin, size, kernel);
+    if (by_class) SignClasses(begin, size, T(-1));
   }
 
   // Where labels are targets of any size: returns how many of them are exactly 0 or 1, and, when
@@ -36,7 +44,7 @@ class BinaryBlock {
   int64_t ComputeIfHard(int64_t begin, int64_t size,
                         void (*kernel)(const kernels::BinaryElements<T>&, const FormParameters&)) {
     const int64_t hard = run_.labels.VisitTargets(
-        [&](auto targets) { return SignTargets(targets.data() + begin, size, Column(0)); });
+        [&](auto targets) { return SignTargets(targets.data() + begin, size); });
     if (hard == size) ComputeSigned(begin, size, kernel);
     return hard;
   }
@@ -135,32 +143,19 @@ class BinaryBlock {
         static_cast<T>(scales.hessian)};
   }
 
-  void FillSigns(int64_t begin, int64_t size) {
+  // Of the elements whose class is given, by class ids. Others' are -1 from the start: they are
+  // most.
+  void SignClasses(int64_t begin, int64_t size, T sign) {
     T* const signs = Column(0);
-    const ElementLabels& labels = run_.labels;
-    if (labels.has_class_ids()) {
-      std::fill(signs, signs + size, T(-1));
-      labels.ForEachOfClass(begin, size, [&](int64_t i) { signs[i] = T(1); });
-    } else {
-      // Labels are 0 or 1, or an ignored element's, so their low halves are all that matters of
-      // them; those convert in registers.
-      const int64_t* const binary = labels.binary().data() + begin;
-      for (int64_t i = 0; i < size; ++i) {
-        signs[i] = static_cast<int32_t>(binary[i]) == 1 ? T(1) : T(-1);
-      }
-    }
+    run_.labels.ForEachOfClass(begin, size, [&](int64_t i) { signs[i] = sign; });
   }
 
   // Returns how many targets are exactly 0 or 1; the signs of the others say nothing.
-  template <typename U>
-  static int64_t SignTargets(const U* targets, int64_t size, T* signs) {
-    int32_t hard = 0;
-    for (int64_t i = 0; i < size; ++i) {
-      const U t = targets[i];
-      signs[i] = t == 1 ? T(1) : T(-1);
-      hard += (t == 0 ? 1 : 0) + (t == 1 ? 1 : 0);
-    }
-    return hard;
+  int64_t SignTargets(const float* targets, int64_t size) {
+    return kernels::CurrentSigns<T>().of_f32(targets, size, Column(0));
+  }
+  int64_t SignTargets(const double* targets, int64_t size) {
+    return kernels::CurrentSigns<T>().of_f64(targets, size, Column(0));
   }
 
   void FillColumns(int64_t begin, int64_t size) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -55,6 +56,55 @@ TEST(SumsTest, AreInDoubleAndTheSameBitsInEverySet) {
       EXPECT_EQ(set.kernels.sums.of_f32(values.data(), count), first) << set.name << ", " << count;
       EXPECT_EQ(set.kernels.sums.of_f64(doubles.data(), count), first) << set.name << ", " << count;
     }
+  }
+}
+
+constexpr double kSmall = std::numeric_limits<double>::denorm_min();
+constexpr double kUnderOne = 1 - std::numeric_limits<double>::epsilon();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+template <typename T, typename Target>
+void ExpectSignsOfTargets(int64_t (*sign)(const Target*, int64_t, T*), const std::string& name) {
+  const std::vector<Target> kinds = {0,  1, -0.0, static_cast<Target>(0.5), Target(kSmall),
+                                     -1, 2, 1,    Target(kUnderOne),        Target(kNan)};
+  for (const int64_t count : {0, 1, 15, 16, 17, 512, 1003}) {
+    std::vector<Target> targets;
+    int64_t hard = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      targets.push_back(kinds[static_cast<size_t>(i * 7 % 11) % kinds.size()]);
+      if (targets.back() == 0 || targets.back() == 1) ++hard;
+    }
+    std::vector<T> signs(targets.size() + 1, T(5));
+    EXPECT_EQ(sign(targets.data(), count, signs.data()), hard) << name << ", " << count;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      const T expected = targets[i] == 0 ? T(-1) : targets[i] == 1 ? T(1) : signs[i];
+      EXPECT_EQ(signs[i], expected) << name << ", " << i << " of " << count;
+      EXPECT_EQ(std::abs(signs[i]), 1) << name << ", " << i << " of " << count;
+    }
+    EXPECT_EQ(signs.back(), 5) << name << ", " << count;
+  }
+}
+
+template <typename T>
+void ExpectSigns(const Signs<T>& signs, const std::string& name) {
+  ExpectSignsOfTargets(signs.of_f32, name);
+  ExpectSignsOfTargets(signs.of_f64, name);
+  for (const int64_t count : {0, 1, 15, 16, 17, 512, 1003}) {
+    std::vector<int64_t> labels;
+    for (int64_t i = 0; i < count; ++i) labels.push_back(i * i % 7 % 2);
+    std::vector<T> made(labels.size() + 1, T(5));
+    signs.of_labels(labels.data(), count, made.data());
+    for (size_t i = 0; i < labels.size(); ++i) {
+      EXPECT_EQ(made[i], labels[i] == 1 ? 1 : -1) << name << ", " << i << " of " << count;
+    }
+    EXPECT_EQ(made.back(), 5) << name << ", " << count;
+  }
+}
+
+TEST(SignsTest, SayWhichLabelsAreOneAndHowManyTargetsAreHard) {
+  for (const InstructionSet& set : SupportedSets()) {
+    ExpectSigns(set.kernels.signs_f32, set.name);
+    ExpectSigns(set.kernels.signs_f64, set.name);
   }
 }
 
