@@ -23,7 +23,7 @@ class ClassIdLanes {
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     LogitSource<T, Arch> source(rows);
     int64_t begin = 0;
-    if (rows.class_stride != 0 && rows.gradient != nullptr) {
+    if (rows.class_stride != 0) {
       const bool on_lines = OnLine(rows.gradient) &&
                             static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
       const bool streams = rows.stores == Stores::kStreaming && on_lines;
@@ -67,7 +67,7 @@ class ClassIdLanes {
   static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
                                const FormParameters& parameters) {
     alignas(64) T columns[2][kMaxTile];
-    TileFetcher<T, kTile> fetcher;
+    TileFetcher<T, Arch, kTile> fetcher;
     TileWriter<T, Arch, kTile, kStores> writer;
     const auto fetch = [&]() LOSSD_ALWAYS_INLINE { fetcher.template Fetch<kStep>(); };
     const auto fetch_and_write = [&]() LOSSD_ALWAYS_INLINE {
@@ -78,13 +78,14 @@ class ClassIdLanes {
     for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
       const Tile tile = {begin, kTile};
       Group group;
-      fetcher.Begin(rows.logits + begin + kTile, rows.class_count, rows.class_stride);
+      fetcher.Begin(rows.logits + begin + kTile, rows.class_stride);
       // A whole tile has as many steps as the one that is written.
       if (writer.any()) {
         ReduceTile(rows, source, tile, parameters, columns[half], fetch_and_write, group);
       } else {
         ReduceTile(rows, source, tile, parameters, columns[half], fetch, group);
       }
+      if (rows.gradient == nullptr) continue;
       writer.Begin(GradientOf(rows, tile, group), columns[half], rows.class_count,
                    rows.gradient + begin, rows.class_stride);
     }

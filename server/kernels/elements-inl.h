@@ -75,7 +75,7 @@ class BinaryKernel {
       for (int64_t i = begin; i < end; i += kWidth) {
         const V sign = V::load_unaligned(signs + i);
         const V z = sign * V::load_unaligned(logits + i);
-        const Point<V> x = LikelierBy(z, Parts(V::load_aligned(exps + (i - begin))));
+        const Point<V> x = LikelierBy(z, Parts::OfExp(V::load_aligned(exps + (i - begin))));
         const V loss = Form::Value(x, parameters);
         const V slope = SlopeByLogit<Form>(x, parameters);
         (SelectBySign(sign, negative_loss, positive_loss) * loss).store_unaligned(losses + i);

@@ -12,7 +12,7 @@
 
 // Included only by the kernels, which are compiled once for each instruction set. Everything here
 // is a template of the architecture, so that each set's code has names of its own and the linker
-// cannot pick AVX-512 code for a CPU that lacks it.
+// cannot pick AVX-512 code for a CPU that lacks it, or always inline.
 namespace lossd::kernels {
 
 template <typename T, class Arch>
@@ -74,13 +74,13 @@ inline constexpr uintptr_t kLineBytes = 64;  // of a cache line
 
 // How many elements there are from `at`, aligned as its type, to where a line begins.
 template <typename T>
-inline int64_t ElementsToLine(const T* at) {
+LOSSD_ALWAYS_INLINE inline int64_t ElementsToLine(const T* at) {
   const uintptr_t past_line = reinterpret_cast<uintptr_t>(at) % kLineBytes;
   return static_cast<int64_t>((kLineBytes - past_line) % kLineBytes / sizeof(T));
 }
 
 template <typename T>
-inline bool OnLine(const T* at) {
+LOSSD_ALWAYS_INLINE inline bool OnLine(const T* at) {
   return reinterpret_cast<uintptr_t>(at) % kLineBytes == 0;
 }
 

@@ -110,6 +110,7 @@ class RowGroup {
     if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
     Narrow(factors, size, exp_factor);
     Narrow(truths, size, truth_gradient);
+    // Whole columns of these are taken, too.
     FillPast(size, exp_factor);
     FillPast(size, truth_gradient);
     WriteOthers(rows, begin, size, log1p_rest);

@@ -3,7 +3,8 @@
 
 #include <xsimd/xsimd.hpp>
 
-// What must be part of the loop that calls it, or the constants that it is called with are lost.
+// What must be part of the loop that calls it: a call would lose constants that it is called with,
+// or send the loop's registers by way of memory.
 #define LOSSD_ALWAYS_INLINE __attribute__((always_inline))
 
 // A loop that everything it calls is to be part of: in a unit as large as one set's kernels GCC

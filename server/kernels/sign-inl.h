@@ -11,7 +11,7 @@ namespace lossd::kernels {
 
 template <class Arch, typename T, typename Target>
 int64_t SignTargets(const Target* targets, int64_t count, T* signs) {
-  int32_t hard = 0;
+  int32_t hard = 0;  // as wide as a float, so that it is counted in as many lanes
   for (int64_t i = 0; i < count; ++i) {
     const Target t = targets[i];
     signs[i] = t == 1 ? T(1) : T(-1);

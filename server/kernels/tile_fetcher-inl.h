@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_TILE_FETCHER_INL_H_
 #define LOSSD_SERVER_KERNELS_TILE_FETCHER_INL_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "server/kernels/lanes-inl.h"
@@ -10,28 +11,27 @@ namespace lossd::kernels {
 // Prefetches whole tiles of kRows rows, whose classes are a stride apart: as many streams as
 // classes are too many for the CPU to follow by itself. A piece whenever its user has time for one,
 // for a CPU can wait for no more than some 20 lines at once.
-template <typename T, int64_t kRows>
+template <typename T, class Arch, int64_t kRows>
 class TileFetcher {
  public:
   // `from` need not be memory of ours.
-  void Begin(const T* from, int64_t classes, int64_t stride) {
+  void Begin(const T* from, int64_t stride) {
     from_ = from;
-    left_ = classes;
     stride_ = stride;
     row_ = 0;
   }
 
   // The next kStep rows of a class, class after class, so that lines which follow each other do so
-  // here, too.
+  // here, too. Of rows that begin within a line, the lines that they end in: the first was fetched
+  // with the rows before.
   template <int64_t kStep>
   LOSSD_ALWAYS_INLINE void Fetch() {
     static_assert(kRows % kStep == 0);
-    if (left_ == 0) return;
-    for (int64_t k = 0; k < kStep; k += kLineElements) Prefetch(from_ + row_ + k);
+    constexpr int64_t kEvery = std::min(kStep, kLineElements);
+    for (int64_t k = kEvery; k <= kStep; k += kEvery) Prefetch(from_ + row_ + k - 1);
     row_ += kStep;
     if (row_ < kRows) return;
     row_ = 0;
-    --left_;
     from_ += stride_;
   }
 
@@ -39,7 +39,6 @@ class TileFetcher {
   static constexpr int64_t kLineElements = static_cast<int64_t>(kLineBytes / sizeof(T));
 
   const T* from_ = nullptr;
-  int64_t left_ = 0;  // classes
   int64_t stride_ = 0;
   int64_t row_ = 0;  // the next one
 };

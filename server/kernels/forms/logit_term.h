@@ -30,14 +30,12 @@ struct SigmoidParts {
     return ExpNonPositive(V(z | V(T(-0.0))));
   }
 
-  static SigmoidParts Of(const V& z) { return SigmoidParts(ExpOf(z)); }
+  static SigmoidParts Of(const V& z) { return OfExp(ExpOf(z)); }
 
-  // e is ExpOf(z).
-  explicit SigmoidParts(const V& e) {
+  // `e` is ExpOf(z).
+  static SigmoidParts OfExp(const V& e) {
     const LogOnePlus<V> one_plus_e = LogOnePlusUnit(e);
-    larger = one_plus_e.inverse;
-    smaller = e * larger;
-    log1p_e = one_plus_e.log;
+    return {one_plus_e.inverse, V(e * one_plus_e.inverse), one_plus_e.log};
   }
 
   V larger;

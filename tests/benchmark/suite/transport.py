@@ -89,7 +89,7 @@ def _limit_of_calls(context, shape, echo):
 
 
 def _limit_of_clients(context, shape, echo_calls, calls):
-    """The same where every CPU is busy, so that a call takes what CPU time it needs."""
+    """The same if the CPUs are never idle, so that a call takes what CPU time it needs."""
     echo = Quantity(_cpu_seconds((context.caller, context.echo), echo_calls) / calls)
     computing = _computing(context, shape, 1, "cpu_time")
     limit = echo.value / (echo.value + computing.value)

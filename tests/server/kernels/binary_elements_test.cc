@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -21,6 +22,20 @@ struct HardElements {
     for (size_t n = 0; n < offset + static_cast<size_t>(count); ++n) {
       logits.push_back(static_cast<T>(normal(random)));
       sign.push_back(random() % 3 == 0 ? T(1) : T(-1));
+    }
+    // Around where one part of an array ends and the next begins, and in the last, short register.
+    using Limits = std::numeric_limits<T>;
+    const std::vector<T> special = {Limits::quiet_NaN(),
+                                    Limits::infinity(),
+                                    -Limits::infinity(),
+                                    T(0),
+                                    T(-0.0),
+                                    Limits::denorm_min(),
+                                    T(1000),
+                                    T(-1000)};
+    for (size_t n = 0; n < special.size(); ++n) {
+      logits[offset + 252 + n] = special[n];
+      logits[logits.size() - 1 - n] = special[n];
     }
     elements.count = count;
     elements.logits = logits.data() + offset;

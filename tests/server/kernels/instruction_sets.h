@@ -1,6 +1,7 @@
 #ifndef LOSSD_TESTS_SERVER_KERNELS_INSTRUCTION_SETS_H_
 #define LOSSD_TESTS_SERVER_KERNELS_INSTRUCTION_SETS_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -29,13 +30,14 @@ FormParameters Defaults(const FormInfo& form);
 template <class T>
 using Array = std::vector<T, xsimd::aligned_allocator<T, 64>>;
 
-// Bit for bit, but for the sign of a zero, which the sets' negations give differently.
+// Bit for bit, but for the sign of a zero or a NaN, which the sets' negations give differently.
 template <class T>
 void ExpectSameBits(const Array<T>& a, const Array<T>& b, const std::string& what) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t n = 0; n < a.size(); ++n) {
     const bool both_are_zero = a[n] == 0 && b[n] == 0;
-    if (both_are_zero || std::memcmp(&a[n], &b[n], sizeof(T)) == 0) continue;
+    const bool both_are_nan = std::isnan(a[n]) && std::isnan(b[n]);
+    if (both_are_zero || both_are_nan || std::memcmp(&a[n], &b[n], sizeof(T)) == 0) continue;
     ADD_FAILURE() << what << "[" << n << "]: " << testing::PrintToString(a[n]) << " and "
                   << testing::PrintToString(b[n]);
     return;

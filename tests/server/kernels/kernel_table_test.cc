@@ -91,11 +91,18 @@ void ExpectSigns(const Signs<T>& signs, const std::string& name) {
   ExpectSignsOfTargets(signs.of_f64, name);
   for (const int64_t count : {0, 1, 15, 16, 17, 512, 1003}) {
     std::vector<int64_t> labels;
-    for (int64_t i = 0; i < count; ++i) labels.push_back(i * i % 7 % 2);
+    // An ignored element's label may be anything.
+    const std::vector<int64_t> kinds = {
+        0, 1, -100, 1, 0, 255, (int64_t{1} << 32) + 1, std::numeric_limits<int64_t>::min(), 0};
+    for (int64_t i = 0; i < count; ++i) {
+      labels.push_back(kinds[static_cast<size_t>(i * 5 % 11) % kinds.size()]);
+    }
     std::vector<T> made(labels.size() + 1, T(5));
     signs.of_labels(labels.data(), count, made.data());
     for (size_t i = 0; i < labels.size(); ++i) {
-      EXPECT_EQ(made[i], labels[i] == 1 ? 1 : -1) << name << ", " << i << " of " << count;
+      const T expected = labels[i] == 0 ? T(-1) : labels[i] == 1 ? T(1) : made[i];
+      EXPECT_EQ(made[i], expected) << name << ", " << i << " of " << count;
+      EXPECT_EQ(std::abs(made[i]), 1) << name << ", " << i << " of " << count;
     }
     EXPECT_EQ(made.back(), 5) << name << ", " << count;
   }

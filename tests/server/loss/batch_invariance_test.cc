@@ -123,6 +123,7 @@ TEST(BatchInvarianceTest, SoftmaxSoftTargets) {
 
 TEST(BatchInvarianceTest, SigmoidClassIds) {
   ExpectInvarianceOfEveryForm<float>(Activation::kSigmoid, LabelKind::kClassIds, 0);
+  ExpectInvarianceOfEveryForm<double>(Activation::kSigmoid, LabelKind::kClassIds, 0);
 }
 
 TEST(BatchInvarianceTest, SigmoidBinaryLabels) {

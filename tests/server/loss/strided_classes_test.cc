@@ -130,15 +130,16 @@ TEST_F(StridedClassesTest, IgnoredRowsAndWeights) {
   }
 }
 
+// Compare asks for no gradient, only for its norm. Two whole tiles of rows and a part of one.
 TEST_F(StridedClassesTest, CompareGivesTheSameNorm) {
   const Problem problem =
-      Draw(Activation::kSoftmax, LabelKind::kClassIds, {2 * 35, 12}, 3, random_);
+      Draw(Activation::kSoftmax, LabelKind::kClassIds, {2 * 150, 12}, 3, random_);
   ProblemBatch<float> views(problem);
   const std::vector<LossSpec> specs(1);
   const auto expected = Compare(views.batch(), specs, ComputeOptions(), one_);
-  const std::vector<float> logits = SwapLastAxes(LogitsOf<float>(problem), 35, 12);
+  const std::vector<float> logits = SwapLastAxes(LogitsOf<float>(problem), 150, 12);
   views.batch().logits = absl::MakeConstSpan(logits);
-  views.batch().inner = 35;
+  views.batch().inner = 150;
   const auto actual = Compare(views.batch(), specs, ComputeOptions(), one_);
   ASSERT_TRUE(expected.ok() && actual.ok());
   EXPECT_GT(expected->front().gradient_norm, 0);
