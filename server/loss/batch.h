@@ -55,6 +55,10 @@ class LogitReader {
   // The bytes of the elements, where they lie as an array's would but in pieces; none where
   // elements have to be made. Valid as long as the reader.
   virtual absl::Span<const kernels::Piece> pieces() const { return {}; }
+
+  // The elements [begin, end) were read for the last time, and their memory may go to others. An
+  // element is released once.
+  virtual void Release(int64_t /*begin*/, int64_t /*end*/) const {}
 };
 
 // A batch as views; it owns nothing, and what it points at must outlive every call that takes it.

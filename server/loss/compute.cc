@@ -63,12 +63,6 @@ double Divisor(const ComputeOptions& options, const Totals& totals) {
   return 1;
 }
 
-template <typename T>
-absl::Span<T> As(const MutableFloatView& view) {
-  const auto* span = std::get_if<absl::Span<T>>(&view);
-  return span == nullptr ? absl::Span<T>() : *span;
-}
-
 // Ranks count the request's logits: #{z_j > z_t} + #{earlier z_j = z_t}.
 template <typename T>
 int64_t RankOfTruth(const LogitRow<T>& z, int64_t classes, int64_t truth) {
@@ -131,6 +125,7 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
   if (batch.logit_reader == nullptr || by_block) return {};
   std::vector<T> logits(static_cast<size_t>(batch.rows * batch.classes));
   batch.logit_reader->Read(0, absl::MakeSpan(logits));
+  batch.logit_reader->Release(0, batch.rows * batch.classes);
   return logits;
 }
 
@@ -205,9 +200,9 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   if (!read.empty()) logits = read;
 
   std::vector<T> own_losses;
-  TypedOutputs<T> typed = {As<T>(outputs.losses), As<T>(outputs.gradient),
+  TypedOutputs<T> typed = {As<T>(outputs.losses),           As<T>(outputs.gradient),
                            As<T>(outputs.hessian_diagonal), As<T>(outputs.probabilities),
-                           As<T>(outputs.log_sum_exp)};
+                           As<T>(outputs.log_sum_exp),      outputs.gradient_parts};
   if (typed.losses.empty() && WantsRecords(options)) {
     own_losses.resize(static_cast<size_t>(samples));
     typed.losses = absl::MakeSpan(own_losses);

@@ -33,6 +33,16 @@ struct ComputeOptions {
   std::function<bool()> cancelled = {};  // asked before each block of rows
 };
 
+// Memory for a matrix that need not be in one piece. Thread-safe.
+class MatrixParts {
+ public:
+  virtual ~MatrixParts() = default;
+
+  // For the rows [begin, end), in the order of an array, aligned to a cache line. Each row is asked
+  // for once.
+  virtual MutableFloatView Make(int64_t begin, int64_t end) = 0;
+};
+
 // Where the results go: arrays of the logits' element type, each empty when it is not wanted.
 // Samples in `losses` and `log_sum_exp`; rows * classes elsewhere, laid out as the logits are.
 struct Outputs {
@@ -41,6 +51,9 @@ struct Outputs {
   MutableFloatView hessian_diagonal;
   MutableFloatView probabilities;
   MutableFloatView log_sum_exp;  // softmax only
+  // Instead of `gradient`, where Batch::inner is 1: parts are made when they are computed, so that
+  // they can take the memory of logits that were released before.
+  MatrixParts* gradient_parts = nullptr;
 };
 
 struct Result {

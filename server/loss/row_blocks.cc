@@ -22,6 +22,10 @@ constexpr int64_t kBlocks = 64;
 // computed.
 constexpr int64_t kCopiedElements = int64_t{1} << 16;
 
+// Of a gradient that is made in parts, about as many at once: two of the blocks of 64 KiB that gRPC
+// reads floats into.
+constexpr int64_t kPartElements = int64_t{1} << 15;
+
 double Sum(absl::Span<const float> values) {
   return kernels::CurrentSums().of_f32(values.data(), static_cast<int64_t>(values.size()));
 }
@@ -60,6 +64,13 @@ int64_t RowsPerBlock(const Batch& batch, Activation activation) {
   return RowsOf(elements, batch.classes);
 }
 
+// Parts of a gradient are small, to find room where logits were released, but are some rows: one
+// is written while the next is reduced.
+int64_t RowsPerPart(const Batch& batch) {
+  constexpr int64_t kFewestRows = 8;
+  return std::max(kFewestRows, RowsOf(kPartElements, batch.classes));
+}
+
 template <typename T>
 using ComputeBlock = void (*)(const Run<T>&, int64_t begin, int64_t end);
 
@@ -77,21 +88,38 @@ void ComputeInPlace(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<
   compute(run, begin, end);
 }
 
+// The run whose matrices begin with row `begin` and have no rows from `end` on; all in kRows.
+template <typename T>
+Run<T> PartOf(const Run<T>& run, int64_t begin, int64_t end) {
+  const auto first = static_cast<size_t>((begin - run.first_row) * run.batch.classes);
+  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
+  Run<T> part = run;
+  part.first_row = begin;
+  if (!run.logits.empty()) part.logits = run.logits.subspan(first, size);
+  for (const auto output : kMatrices<T>) {
+    absl::Span<T>& matrix = part.outputs.*output;
+    if (!matrix.empty()) matrix = matrix.subspan(first, size);
+  }
+  return part;
+}
+
+// The run with memory for the gradient of some rows, where that is made in parts.
+template <typename T>
+Run<T> WithGradientOf(const Run<T>& run, int64_t begin, int64_t end) {
+  if (run.outputs.gradient_parts == nullptr) return run;
+  Run<T> part = PartOf(run, begin, end);
+  part.outputs.gradient = As<T>(run.outputs.gradient_parts->Make(begin, end));
+  return part;
+}
+
 // Rows of a batch whose logits come from a reader.
 template <typename T>
 void ComputeRead(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
-  const auto first = static_cast<size_t>(begin * run.batch.classes);
-  const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const ThreadScratch<T, ReadRows> memory(size);
+  const ThreadScratch<T, ReadRows> memory(static_cast<size_t>((end - begin) * run.batch.classes));
   const absl::Span<T> logits = memory.span();
-  run.batch.logit_reader->Read(static_cast<int64_t>(first), logits);
-  Run<T> read = run;
-  read.first_row = begin;
+  run.batch.logit_reader->Read(begin * run.batch.classes, logits);
+  Run<T> read = PartOf(run, begin, end);
   read.logits = logits;
-  for (const auto output : kMatrices<T>) {
-    absl::Span<T>& matrix = read.outputs.*output;
-    if (!matrix.empty()) matrix = matrix.subspan(first, size);
-  }
   compute(read, begin, end);
 }
 
@@ -134,15 +162,17 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
   const bool strided = run.batch.inner > 1;
   if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
   const bool gathers = strided && run.layout == MatrixLayout::kRows;
-  bool reads = run.logits.empty() && run.batch.logit_reader != nullptr;
+  const bool reads_once = run.logits.empty() && run.batch.logit_reader != nullptr;
+  bool reads = reads_once;
   if (reads && softmax && ComputesSoftmaxOfPieces(run)) {
     run.logit_pieces = run.batch.logit_reader->pieces();
     reads = run.logit_pieces.empty();
   }
   const auto compute = gathers ? &ComputeGathered<T> : reads ? &ComputeRead<T> : &ComputeInPlace<T>;
-  const bool copies = gathers || reads;
-  const int64_t copied_rows = RowsOf(kCopiedElements, run.batch.classes);
   const int64_t block = RowsPerBlock(run.batch, run.spec.activation);
+  int64_t at_once = block;
+  if (run.outputs.gradient_parts != nullptr) at_once = RowsPerPart(run.batch);
+  if (gathers || reads) at_once = std::min(at_once, RowsOf(kCopiedElements, run.batch.classes));
   const int64_t per_row = softmax ? 1 : run.batch.classes;
   std::vector<BlockSum> sums(static_cast<size_t>((run.batch.rows + block - 1) / block));
   const bool completed = executor.ParallelFor(
@@ -155,9 +185,11 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
           part.outputs.losses = losses->span();
           part.first_sample = begin * per_row;
         }
-        const int64_t step = copies ? copied_rows : end - begin;
-        for (int64_t row = begin; row < end; row += step) {
-          compute(part, row, std::min(end, row + step), compute_rows);
+        for (int64_t row = begin; row < end; row += at_once) {
+          const int64_t stop = std::min(end, row + at_once);
+          compute(WithGradientOf(part, row, stop), row, stop, compute_rows);
+          if (!reads_once) continue;
+          run.batch.logit_reader->Release(row * run.batch.classes, stop * run.batch.classes);
         }
         kernels::FinishStreaming(run.stores);
         sums[static_cast<size_t>(begin / block)] =

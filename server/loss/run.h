@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_LOSS_RUN_H_
 
 #include <cstdint>
+#include <variant>
 
 #include "absl/types/span.h"
 #include "server/kernels/kernels.h"
@@ -24,6 +25,13 @@ inline kernels::Curvature CurvatureOf(const ComputeOptions& options) {
                                                         : kernels::Curvature::kExact;
 }
 
+// The elements of the view; none where it has those of the other type.
+template <typename T>
+absl::Span<T> As(const MutableFloatView& view) {
+  const auto* span = std::get_if<absl::Span<T>>(&view);
+  return span == nullptr ? absl::Span<T>() : *span;
+}
+
 // Where an output's entry `index` goes; null when the output is not wanted.
 template <typename T>
 T* At(absl::Span<T> values, int64_t index) {
@@ -43,6 +51,7 @@ struct TypedOutputs {
   absl::Span<T> hessian_diagonal;
   absl::Span<T> probabilities;
   absl::Span<T> log_sum_exp;
+  MatrixParts* gradient_parts = nullptr;  // instead of `gradient`
 };
 
 // How logits, gradient, hessian_diagonal and probabilities lie: [rows, classes], or as Batch::inner

@@ -6,9 +6,9 @@
 
 namespace lossd::rpc {
 
-void BytePieces::Append(absl::string_view piece) {
+void BytePieces::Append(absl::string_view piece, BytesOwner* owner) {
   if (piece.empty()) return;
-  pieces_.push_back({size_, piece});
+  pieces_.push_back({size_, piece, owner});
   size_ += piece.size();
 }
 
@@ -24,13 +24,6 @@ absl::string_view BytePieces::PieceAt(size_t offset) const {
   return piece.bytes.substr(offset - piece.begin);
 }
 
-std::vector<absl::string_view> BytePieces::pieces() const {
-  std::vector<absl::string_view> pieces;
-  pieces.reserve(pieces_.size());
-  for (const Piece& piece : pieces_) pieces.push_back(piece.bytes);
-  return pieces;
-}
-
 BytePieces BytePieces::Slice(size_t offset, size_t size) const {
   assert(offset + size <= size_);
   BytePieces slice;
@@ -38,7 +31,8 @@ BytePieces BytePieces::Slice(size_t offset, size_t size) const {
   for (size_t i = IndexAt(offset); slice.size() < size; ++i) {
     const Piece& piece = pieces_[i];
     const size_t skipped = offset + slice.size() - piece.begin;
-    slice.Append(piece.bytes.substr(skipped, size - slice.size()));
+    const absl::string_view bytes = piece.bytes.substr(skipped, size - slice.size());
+    slice.Append(bytes, bytes.size() == piece.bytes.size() ? piece.owner : nullptr);
   }
   return slice;
 }

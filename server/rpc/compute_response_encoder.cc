@@ -1,6 +1,8 @@
 #include "server/rpc/compute_response_encoder.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "server/rpc/data_type.h"
 #include "server/rpc/message_limit.h"
@@ -32,6 +34,11 @@ class TensorWriter {
     Write(std::move(array), logits_.layout.shape, type, field);
   }
 
+  // The same, of the tensor's type already.
+  void WriteLogitsShaped(std::vector<Buffer> parts, v1::DataType type, int field) {
+    WriteOutgoing(std::move(parts), logits_.layout.shape, type, field);
+  }
+
   // An array with one element per sample of sigmoid, [rows, classes].
   void WriteElements(FloatArray array, int field) {
     FloatArray moved = std::visit(
@@ -59,11 +66,17 @@ class TensorWriter {
                    MutableTensor(answer_.message, field));
       return;
     }
+    std::vector<Buffer> data;
+    data.push_back(EncodeElements(std::move(array), type, pool_));
+    WriteOutgoing(std::move(data), shape, type, field);
+  }
+
+  void WriteOutgoing(std::vector<Buffer> data, const Shape& shape, v1::DataType type, int field) {
     OutgoingTensor outgoing;
     outgoing.field_number = field;
     outgoing.tensor.set_data_type(type);
     outgoing.tensor.mutable_shape()->Assign(shape.begin(), shape.end());
-    outgoing.data = EncodeElements(std::move(array), type, pool_);
+    outgoing.data = std::move(data);
     answer_.tensors.push_back(std::move(outgoing));
   }
 
@@ -97,7 +110,10 @@ void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& wr
       writer.WriteElements(std::move(arrays.losses), Response::kLossesFieldNumber);
     }
   }
-  if (outputs.gradient) {
+  if (arrays.gradient_parts != nullptr) {
+    writer.WriteLogitsShaped(std::move(*arrays.gradient_parts).Take(), outputs.gradient_type,
+                             Response::kGradientFieldNumber);
+  } else if (outputs.gradient) {
     writer.WriteLogitsShaped(std::move(arrays.gradient), outputs.gradient_type,
                              Response::kGradientFieldNumber);
   }
@@ -126,6 +142,19 @@ void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWr
         *response.mutable_class_statistics());
   }
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *response.mutable_difficulty());
+}
+
+// A gradient of fewer bytes has a buffer of the pool's: to give up slices one by one while others
+// are received costs more time than memory is worth that is there anyway.
+constexpr int64_t kSmallestInParts = int64_t{32} << 20;
+
+// A large gradient of the logits' type is made in parts while the slices that these came in are
+// given up: together they take little more memory than one of them.
+bool MakesGradientInParts(const ComputeCall& call) {
+  const loss::LogitReader* const reader = call.logits.reader.get();
+  return call.outputs.gradient && reader != nullptr && !reader->pieces().empty() &&
+         call.outputs.gradient_type == call.logits.type &&
+         LogitCount(call.logits.layout) * ElementSize(call.logits.type) >= kSmallestInParts;
 }
 
 }  // namespace
@@ -162,15 +191,25 @@ OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
   };
   const OutputSelection& outputs = call.outputs;
   const int64_t logits = LogitCount(call.logits.layout);
-  return {allocate(outputs.losses, SampleCount(call)), allocate(outputs.gradient, logits),
-          allocate(outputs.hessian_diagonal, logits), allocate(outputs.probabilities, logits),
-          allocate(outputs.log_sum_exp, call.logits.layout.rows)};
+  const bool in_parts = MakesGradientInParts(call);
+  OutputArrays arrays;
+  arrays.losses = allocate(outputs.losses, SampleCount(call));
+  arrays.gradient = allocate(outputs.gradient && !in_parts, logits);
+  arrays.hessian_diagonal = allocate(outputs.hessian_diagonal, logits);
+  arrays.probabilities = allocate(outputs.probabilities, logits);
+  arrays.log_sum_exp = allocate(outputs.log_sum_exp, call.logits.layout.rows);
+  if (in_parts) {
+    using Element = MatrixBuffers::Element;
+    arrays.gradient_parts = std::make_unique<MatrixBuffers>(
+        call.logits.layout.classes, in_double ? Element::kFloat64 : Element::kFloat32);
+  }
+  return arrays;
 }
 
 loss::Outputs ViewOf(OutputArrays& arrays) {
-  return {MutableViewOf(arrays.losses), MutableViewOf(arrays.gradient),
+  return {MutableViewOf(arrays.losses),           MutableViewOf(arrays.gradient),
           MutableViewOf(arrays.hessian_diagonal), MutableViewOf(arrays.probabilities),
-          MutableViewOf(arrays.log_sum_exp)};
+          MutableViewOf(arrays.log_sum_exp),      arrays.gradient_parts.get()};
 }
 
 ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,

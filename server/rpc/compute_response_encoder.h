@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_COMPUTE_RESPONSE_ENCODER_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "lossd/v1/compute.pb.h"
@@ -9,6 +10,7 @@
 #include "server/rpc/aligned_array.h"
 #include "server/rpc/buffer_pool.h"
 #include "server/rpc/compute_request_decoder.h"
+#include "server/rpc/matrix_buffers.h"
 #include "server/rpc/outgoing_tensor.h"
 
 namespace lossd::rpc {
@@ -20,6 +22,7 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
 struct OutputArrays {
   FloatArray losses;
   FloatArray gradient;
+  std::unique_ptr<MatrixBuffers> gradient_parts;  // instead of `gradient`, where it is set
   FloatArray hessian_diagonal;
   FloatArray probabilities;
   FloatArray log_sum_exp;

@@ -61,7 +61,7 @@ constexpr int kDataField = v1::Tensor::kDataFieldNumber;
 
 // A tensor's message, its data included. Sizes are cached in it for writing.
 size_t SizeOf(const OutgoingTensor& outgoing) {
-  return outgoing.tensor.ByteSizeLong() + LengthDelimitedSize(kDataField, outgoing.data.size());
+  return outgoing.tensor.ByteSizeLong() + LengthDelimitedSize(kDataField, outgoing.data_size());
 }
 
 size_t SizeOf(const ComputeAnswer& answer) {
@@ -75,12 +75,12 @@ size_t SizeOf(const ComputeAnswer& answer) {
 // All of a tensor's field but the elements, which follow it.
 grpc::Slice HeadOf(const OutgoingTensor& outgoing) {
   const size_t size = SizeOf(outgoing);
-  SliceBuilder head(LengthDelimitedSize(outgoing.field_number, size) - outgoing.data.size());
+  SliceBuilder head(LengthDelimitedSize(outgoing.field_number, size) - outgoing.data_size());
   head.WriteTag(outgoing.field_number, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   head.WriteVarint(size);
   head.Write(outgoing.tensor);
   head.WriteTag(kDataField, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-  head.WriteVarint(outgoing.data.size());
+  head.WriteVarint(outgoing.data_size());
   return std::move(head).Build();
 }
 
@@ -105,7 +105,7 @@ void AppendAnswer(ComputeAnswer& answer, std::vector<grpc::Slice>& slices) {
   slices.push_back(SliceOf(answer.message, static_cast<size_t>(answer.message.GetCachedSize())));
   for (OutgoingTensor& outgoing : answer.tensors) {
     slices.push_back(HeadOf(outgoing));
-    slices.push_back(SliceOf(std::move(outgoing.data)));
+    for (Buffer& buffer : outgoing.data) slices.push_back(SliceOf(std::move(buffer)));
   }
 }
 
@@ -134,9 +134,13 @@ absl::StatusOr<ReceivedTensors> ParseAroundTensors(grpc::ByteBuffer& bytes,
   if (!status.ok()) return status;
   ReceivedTensors received;
   BytePieces pieces;
-  if (bytes.Dump(&received.slices).ok()) {
-    for (const grpc::Slice& slice : received.slices) {
-      pieces.Append({reinterpret_cast<const char*>(slice.begin()), slice.size()});
+  std::vector<grpc::Slice> slices;
+  if (bytes.Dump(&slices).ok()) {
+    // They stay where they are from here on: a short slice's bytes are in itself.
+    received.slices.reserve(slices.size());
+    for (grpc::Slice& slice : slices) {
+      ReceivedSlice& kept = received.slices.emplace_back(std::move(slice));
+      pieces.Append(kept.bytes(), &kept);
     }
     if (std::optional<SplitMessage> split = TakeOutTensors(pieces, tensors)) {
       bytes.Clear();

@@ -2,14 +2,17 @@
 #define LOSSD_SERVER_RPC_MESSAGE_CODEC_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "google/protobuf/message_lite.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
+#include "server/rpc/byte_pieces.h"
 #include "server/rpc/outgoing_tensor.h"
 #include "server/rpc/split_message.h"
 
@@ -20,9 +23,23 @@ namespace lossd::rpc {
 absl::Status ParseMessage(grpc::ByteBuffer& bytes, int64_t max_message_bytes,
                           google::protobuf::MessageLite& message);
 
+// A slice that gRPC received, until it is released.
+class ReceivedSlice final : public BytesOwner {
+ public:
+  explicit ReceivedSlice(grpc::Slice slice) : slice_(std::move(slice)) {}
+
+  absl::string_view bytes() const {
+    return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
+  }
+  void Release() override { slice_ = grpc::Slice(); }
+
+ private:
+  grpc::Slice slice_;
+};
+
 // The tensors of a request that stayed in the slices that gRPC received.
 struct ReceivedTensors {
-  std::vector<grpc::Slice> slices;  // what the payloads point into
+  std::vector<ReceivedSlice> slices;  // what the payloads point into
   TensorPayloads payloads;
 };
 

@@ -1,5 +1,6 @@
 #include "server/rpc/outgoing_tensor.h"
 
+#include <string>
 #include <utility>
 
 #include "google/protobuf/descriptor.h"
@@ -13,11 +14,21 @@ v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number) {
       v1::ComputeResponse::GetReflection()->MutableMessage(&response, field));
 }
 
+size_t OutgoingTensor::data_size() const {
+  size_t size = 0;
+  for (const Buffer& buffer : data) size += buffer.size();
+  return size;
+}
+
 v1::ComputeResponse WholeMessage(ComputeAnswer answer) {
   for (OutgoingTensor& outgoing : answer.tensors) {
     v1::Tensor& tensor = MutableTensor(answer.message, outgoing.field_number);
     tensor = std::move(outgoing.tensor);
-    tensor.set_data(outgoing.data.data(), outgoing.data.size());
+    std::string& data = *tensor.mutable_data();
+    data.reserve(outgoing.data_size());
+    for (const Buffer& buffer : outgoing.data) {
+      data.append(static_cast<const char*>(buffer.data()), buffer.size());
+    }
   }
   return std::move(answer.message);
 }

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_RPC_OUTGOING_TENSOR_H_
 #define LOSSD_SERVER_RPC_OUTGOING_TENSOR_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "lossd/v1/compute.pb.h"
@@ -13,7 +14,10 @@ namespace lossd::rpc {
 struct OutgoingTensor {
   int field_number = 0;  // of the tensor in the response
   v1::Tensor tensor;     // without its data
-  Buffer data;           // not empty
+  // The elements, one buffer after the other; there are some.
+  std::vector<Buffer> data;
+
+  size_t data_size() const;
 };
 
 // A response, part of its tensors beside it.

@@ -12,6 +12,7 @@
 #include "server/rpc/element_violations.h"
 #include "server/rpc/half_float.h"
 #include "server/rpc/number_text.h"
+#include "server/rpc/piece_owners.h"
 
 // Elements are read as they stand in memory.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lossd runs on little-endian machines");
@@ -128,13 +129,14 @@ FloatArray CopyOfFloats(const TensorView& tensor, BufferPool& pool) {
 
 class PieceReader final : public loss::LogitReader {
  public:
-  PieceReader(v1::DataType type, BytePieces bytes) : type_(type), bytes_(std::move(bytes)) {
+  PieceReader(v1::DataType type, BytePieces bytes)
+      : type_(type), bytes_(std::move(bytes)), owners_(bytes_.pieces()) {
     // 16-bit types are converted.
     if (type != v1::DATA_TYPE_FLOAT32 && type != v1::DATA_TYPE_FLOAT64) return;
-    int64_t begin = 0;
-    for (const absl::string_view piece : bytes_.pieces()) {
-      pieces_.push_back({piece.data(), begin, static_cast<int64_t>(piece.size())});
-      begin += pieces_.back().size;
+    pieces_.reserve(bytes_.pieces().size());
+    for (const BytePieces::Piece& piece : bytes_.pieces()) {
+      pieces_.push_back({piece.bytes.data(), static_cast<int64_t>(piece.begin),
+                         static_cast<int64_t>(piece.bytes.size())});
     }
   }
 
@@ -145,11 +147,16 @@ class PieceReader final : public loss::LogitReader {
     LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
   }
   absl::Span<const kernels::Piece> pieces() const override { return pieces_; }
+  void Release(int64_t begin, int64_t end) const override {
+    const auto element = static_cast<size_t>(ElementSize(type_));
+    owners_.Release(static_cast<size_t>(begin) * element, static_cast<size_t>(end) * element);
+  }
 
  private:
   const v1::DataType type_;
   const BytePieces bytes_;
   std::vector<kernels::Piece> pieces_;
+  mutable PieceOwners owners_;
 };
 
 bool Holds(Bound bound, double value) {

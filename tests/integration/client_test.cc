@@ -156,6 +156,29 @@ void ExpectReductionsAddUp(const Client& client, const ClassWeighting& weighting
   }
 }
 
+// A batch whose gradient the server makes in parts, while it gives up the logits' memory, and the
+// same in chunks, whose gradients are whole.
+template <typename T>
+void ExpectLargeBatchAddsUp(const Client& client, size_t rows) {
+  const size_t classes = 1000;
+  const Problem<T> problem({rows, classes}, {rows}, 999);
+  ASSERT_GT(problem.logits.size() * sizeof(T), size_t{32} << 20);
+  LossSpec loss{Focal{2.0}};
+  loss.ignore_index = -100;
+  ComputeOptions options;
+  options.reduction = Reduction::kSum;
+  options.outputs.gradient = true;
+  for (const bool statistics : {false, true}) {
+    options.outputs.class_statistics = statistics;
+    ExpectChunksAddUp<T>(client, problem.logits, problem.labels, loss, options, {});
+  }
+}
+
+TEST_F(ClientServerTest, ALargeBatchAddsUp) {
+  ExpectLargeBatchAddsUp<float>(*client_, 8500);
+  ExpectLargeBatchAddsUp<double>(*client_, 4300);
+}
+
 TEST_F(ClientServerTest, ChunksAddUpWithEveryReduction) {
   ExpectReductionsAddUp<float>(*client_, {});
   ExpectReductionsAddUp<double>(*client_, {});

@@ -115,8 +115,10 @@ ComputeAnswer SomeAnswer(size_t gradient_bytes) {
   gradient.field_number = v1::ComputeResponse::kGradientFieldNumber;
   gradient.tensor.set_data_type(v1::DATA_TYPE_FLOAT32);
   gradient.tensor.add_shape(static_cast<int64_t>(gradient_bytes / 4));
-  gradient.data = Buffer(gradient_bytes);
-  std::memset(gradient.data.data(), 'g', gradient_bytes);
+  const size_t first = gradient_bytes / 3;
+  for (const size_t size : {first, gradient_bytes - first}) {
+    std::memset(gradient.data.emplace_back(size).data(), 'g', size);
+  }
   answer.tensors.push_back(std::move(gradient));
   return answer;
 }

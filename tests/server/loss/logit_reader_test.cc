@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <variant>
 #include <vector>
+#include <xsimd/xsimd.hpp>
 
 #include "gtest/gtest.h"
 #include "tests/server/loss/draw.h"
@@ -39,11 +42,12 @@ class ArrayReader final : public LogitReader {
   absl::Span<const T> logits_;
 };
 
-// Bytes that begin at an odd address, cut where no element ends.
+// Bytes that begin at an odd address, cut where no element ends. What was released is NaN.
 template <class T>
 class PiecesReader final : public LogitReader {
  public:
-  explicit PiecesReader(absl::Span<const T> logits) : bytes_(1 + logits.size() * sizeof(T)) {
+  explicit PiecesReader(absl::Span<const T> logits)
+      : bytes_(1 + logits.size() * sizeof(T)), released_(logits.size()) {
     std::memcpy(bytes_.data() + 1, logits.data(), bytes_.size() - 1);
     constexpr size_t kPiece = 65521;  // about what gRPC reads at once, and odd
     for (size_t begin = 1; begin < bytes_.size(); begin += kPiece) {
@@ -56,7 +60,17 @@ class PiecesReader final : public LogitReader {
   void Read(int64_t begin, absl::Span<double> out) const override { Copy(begin, out); }
   absl::Span<const kernels::Piece> pieces() const override { return pieces_; }
 
+  void Release(int64_t begin, int64_t end) const override {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      EXPECT_EQ(released_[i]++, 0) << "released twice: " << i;
+      std::memset(bytes_.data() + 1 + i * sizeof(T), 0xFF, sizeof(T));
+    }
+  }
+
   bool copied() const { return copied_; }
+  bool released_all() const {
+    return std::all_of(released_.begin(), released_.end(), [](char count) { return count == 1; });
+  }
 
  private:
   template <class Out>
@@ -67,9 +81,39 @@ class PiecesReader final : public LogitReader {
                 out.size() * sizeof(T));
   }
 
-  std::vector<char> bytes_;
+  mutable std::vector<char> bytes_;
+  mutable std::vector<char> released_;  // how often, of each element
   std::vector<kernels::Piece> pieces_;
   mutable std::atomic<bool> copied_ = false;
+};
+
+// A matrix in parts, each in memory of its own.
+template <class T>
+class Parts final : public MatrixParts {
+ public:
+  explicit Parts(int64_t columns) : columns_(columns) {}
+
+  MutableFloatView Make(int64_t begin, int64_t end) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto [part, is_new] =
+        parts_.try_emplace(begin, static_cast<size_t>((end - begin) * columns_), T(-77));
+    EXPECT_TRUE(is_new) << "made twice: row " << begin;
+    return absl::MakeSpan(part->second);
+  }
+
+  std::vector<T> Joined() const {
+    std::vector<T> all;
+    for (const auto& [begin, part] : parts_) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }
+  size_t count() const { return parts_.size(); }
+
+ private:
+  using Part = std::vector<T, xsimd::aligned_allocator<T, 64>>;
+
+  const int64_t columns_;
+  std::mutex mutex_;
+  std::map<int64_t, Part> parts_;
 };
 
 template <class T>
@@ -111,6 +155,40 @@ void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
   batch.logit_reader = &pieces;
   ExpectSameResults(RunBatch<T>(batch, spec, options, executor), expected, options);
   EXPECT_EQ(pieces.copied(), copies_pieces);
+  EXPECT_TRUE(pieces.released_all());
+}
+
+// The same bits, whether the gradient is in one piece or made in parts.
+template <class T>
+void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& options,
+                              size_t fewest_parts) {
+  SCOPED_TRACE(Describe(problem));
+  const Executor executor(2);
+  const LossSpec spec = SpecOf(problem);
+  ProblemBatch<T> arrays(problem);
+  const Computed<T> expected = RunBatch<T>(arrays.batch(), spec, options, executor);
+  for (const bool in_pieces : {false, true}) {
+    Batch batch = arrays.batch();
+    const PiecesReader<T> pieces(std::get<absl::Span<const T>>(batch.logits));
+    if (in_pieces) {
+      batch.logits = absl::Span<const T>();
+      batch.logit_reader = &pieces;
+    }
+    Parts<T> gradient(batch.classes);
+    std::vector<T> losses(expected.losses.size());
+    std::vector<T> hessian(expected.hessian_diagonal.size());
+    std::vector<T> probabilities(expected.probabilities.size());
+    Outputs outputs = {absl::MakeSpan(losses),        absl::Span<T>(), absl::MakeSpan(hessian),
+                       absl::MakeSpan(probabilities), absl::Span<T>(), &gradient};
+    const auto result = Compute(batch, spec, options, outputs, executor);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->loss, expected.result.loss);
+    ExpectSame(gradient.Joined(), expected.gradient, "gradient");
+    ExpectSame(losses, expected.losses, "losses");
+    ExpectSame(hessian, expected.hessian_diagonal, "hessian_diagonal");
+    ExpectSame(probabilities, expected.probabilities, "probabilities");
+    EXPECT_GE(gradient.count(), fewest_parts);
+  }
 }
 
 // Without what has all of the logits read beforehand.
@@ -150,6 +228,25 @@ TEST(LogitReaderTest, ReadsPiecesInPlace) {
     const ComputeOptions options = LookingOnce(OptionsOf(problem));
     ExpectReaderChangesNothing<float>(problem, SpecOf(problem), options, false);
     ExpectReaderChangesNothing<double>(problem, SpecOf(problem), options, false);
+  }
+}
+
+TEST(LogitReaderTest, GivesTheBitsOfAnArrayInParts) {
+  Random random(11);
+  for (const LabelKind labels :
+       {LabelKind::kClassIds, LabelKind::kSoftTargets, LabelKind::kBinaryLabels}) {
+    const Activation activation =
+        labels == LabelKind::kBinaryLabels ? Activation::kSigmoid : Activation::kSoftmax;
+    for (const Shape shape : {Shape{1, 3}, Shape{3000, 100}, Shape{40, 10000}, Shape{3, 70000}}) {
+      Problem problem = Draw(activation, labels, shape, 3, random);
+      problem.label_smoothing = 0;
+      ComputeOptions options = LookingOnce(OptionsOf(problem));
+      const size_t parts = shape.rows * shape.classes > 200000 && shape.rows > 8 ? 5 : 1;
+      ExpectPartsChangeNothing<float>(problem, options, parts);
+      ExpectPartsChangeNothing<double>(problem, options, parts);
+      options.class_statistics = true;
+      ExpectPartsChangeNothing<float>(problem, options, parts);
+    }
   }
 }
 

@@ -49,13 +49,35 @@ TEST(BytePiecesTest, ListsPiecesInOrder) {
   BytePieces bytes("abc");
   bytes.Append("");
   bytes.Append("de");
-  EXPECT_EQ(bytes.pieces(), (std::vector<absl::string_view>{"abc", "de"}));
+  ASSERT_EQ(bytes.pieces().size(), 2U);
+  EXPECT_EQ(bytes.pieces()[0].bytes, "abc");
+  EXPECT_EQ(bytes.pieces()[1].bytes, "de");
+  EXPECT_EQ(bytes.pieces()[1].begin, 3U);
 }
 
 TEST(BytePiecesTest, OfNothingIsEmpty) {
   EXPECT_TRUE(BytePieces().empty());
   EXPECT_TRUE(BytePieces("").empty());
   EXPECT_TRUE(BytePieces("abc").Slice(3, 0).empty());
+}
+
+class NoOwner final : public BytesOwner {
+ public:
+  void Release() override {}
+};
+
+TEST(BytePiecesTest, ASliceHasTheOwnersOfItsWholePieces) {
+  NoOwner owner;
+  BytePieces bytes;
+  for (const absl::string_view piece : {"abc", "def", "ghi"}) bytes.Append(piece, &owner);
+  const auto owners = [](const BytePieces& slice) {
+    std::vector<bool> owned;
+    for (const BytePieces::Piece& piece : slice.pieces()) owned.push_back(piece.owner != nullptr);
+    return owned;
+  };
+  EXPECT_EQ(owners(bytes.Slice(0, 9)), (std::vector<bool>{true, true, true}));
+  EXPECT_EQ(owners(bytes.Slice(1, 7)), (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(owners(bytes.Slice(3, 4)), (std::vector<bool>{true, false}));
 }
 
 }  // namespace
