@@ -53,11 +53,12 @@ class LogitReader {
   virtual void Read(int64_t begin, absl::Span<double> out) const = 0;
 
   // The bytes of the elements, where they lie as an array's would but in pieces; none where
-  // elements have to be made. Valid as long as the reader.
+  // elements have to be made. The list is valid as long as the reader, a piece until all of its
+  // elements are released.
   virtual absl::Span<const kernels::Piece> pieces() const { return {}; }
 
-  // The elements [begin, end) were read for the last time, and their memory may go to others. An
-  // element is released once.
+  // The elements [begin, end) were read for the last time, and their memory may go to others: who
+  // reads them again reads nothing of use. An element is released once.
   virtual void Release(int64_t /*begin*/, int64_t /*end*/) const {}
 };
 

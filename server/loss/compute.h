@@ -72,6 +72,7 @@ struct Result {
 // Computes one batch. The same row gives the same bits whatever the batch around it, its position
 // and the number of threads; sums over samples run in double, in an order
 // that the shape of the batch alone decides.
+// What a batch's logit_reader has is released as it is read, so that such a batch is computed once.
 // Errors: CANCELLED when `options.cancelled` said so; the outputs then hold nothing of use.
 absl::StatusOr<Result> Compute(const Batch& batch, const LossSpec& spec,
                                const ComputeOptions& options, const Outputs& outputs,

@@ -1,6 +1,7 @@
 #include "server/loss/row_blocks.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -22,8 +23,8 @@ constexpr int64_t kBlocks = 64;
 // computed.
 constexpr int64_t kCopiedElements = int64_t{1} << 16;
 
-// Of a gradient that is made in parts, about as many at once: two of the blocks of 64 KiB that gRPC
-// reads floats into.
+// Of a gradient that is made in parts, at most about as many at once: few, to find room where the
+// blocks of 64 KiB were that gRPC reads into.
 constexpr int64_t kPartElements = int64_t{1} << 15;
 
 double Sum(absl::Span<const float> values) {
@@ -161,6 +162,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
   const ComputeBlock<T> compute_rows = softmax ? &ComputeSoftmaxRows<T> : &ComputeSigmoidRows<T>;
   const bool strided = run.batch.inner > 1;
   if (strided && softmax && ComputesStridedSoftmax(run)) run.layout = MatrixLayout::kStrided;
+  assert(run.outputs.gradient_parts == nullptr || !strided);
   const bool gathers = strided && run.layout == MatrixLayout::kRows;
   const bool reads_once = run.logits.empty() && run.batch.logit_reader != nullptr;
   bool reads = reads_once;

@@ -41,7 +41,8 @@ struct DecodedLogits {
   std::unique_ptr<loss::LogitReader> reader;
 };
 
-// Whether a batch's logits may stay in the request, for whoever reads each of them once.
+// Whether a batch's logits may stay in the request, for whoever computes it once: the memory of
+// those that were read is given up.
 enum class LogitStorage { kCopied, kInRequest };
 
 // One number per sample, or per `repeat` consecutive samples; empty when it was not set.

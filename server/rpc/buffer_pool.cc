@@ -45,7 +45,7 @@ void Free(void* data, size_t capacity) { ::operator delete(data, AlignmentOf(cap
 }  // namespace
 
 Buffer::Buffer(size_t size) : size_(size), capacity_(size) {
-  if (size > 0) data_ = Allocate(size);
+  if (size > 0) data_ = ::operator new (size, std::align_val_t{kBufferAlignment});
 }
 
 Buffer::Buffer(Buffer&& other) noexcept
@@ -71,7 +71,7 @@ void Buffer::Release() {
   if (pool_ != nullptr) {
     pool_->Return(data_, capacity_);
   } else {
-    Free(data_, capacity_);
+    ::operator delete (data_, std::align_val_t{kBufferAlignment});
   }
   data_ = nullptr;
 }

@@ -16,7 +16,7 @@ class BufferPool;
 class Buffer {
  public:
   Buffer() = default;
-  // Not from a pool.
+  // Not from a pool, and on no pages of its own, whatever its size.
   explicit Buffer(size_t size);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;

@@ -144,12 +144,12 @@ void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWr
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *response.mutable_difficulty());
 }
 
-// A gradient of fewer bytes has a buffer of the pool's: to give up slices one by one while others
-// are received costs more time than memory is worth that is there anyway.
+// A gradient of fewer bytes has a buffer of the pool's: many small ones take a little more time,
+// and it is large requests that a server's memory is measured by.
 constexpr int64_t kSmallestInParts = int64_t{32} << 20;
 
 // A large gradient of the logits' type is made in parts while the slices that these came in are
-// given up: together they take little more memory than one of them.
+// given up: where they are read block by block, both together take little more memory than one.
 bool MakesGradientInParts(const ComputeCall& call) {
   const loss::LogitReader* const reader = call.logits.reader.get();
   return call.outputs.gradient && reader != nullptr && !reader->pieces().empty() &&

@@ -1,6 +1,7 @@
 #include "server/rpc/piece_owners.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace lossd::rpc {
 
@@ -20,8 +21,9 @@ void PieceOwners::Release(size_t begin, size_t end) {
     const size_t piece_end = piece.begin + piece.bytes.size();
     const size_t released = std::min(end, piece_end) - std::max(begin, piece.begin);
     // Whoever releases the last byte has seen all others' reading end.
-    const bool was_last = unread_[i].fetch_sub(released, std::memory_order_acq_rel) == released;
-    if (was_last && piece.owner != nullptr) piece.owner->Release();
+    const size_t before = unread_[i].fetch_sub(released, std::memory_order_acq_rel);
+    assert(before >= released);
+    if (before == released && piece.owner != nullptr) piece.owner->Release();
   }
 }
 

@@ -24,7 +24,8 @@ std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view
                                      BufferPool& pool, FieldViolations& violations);
 
 // Reads the elements where they are, instead of copying them now. The tensor has `data` of the
-// float family, and what that points to outlives the reader.
+// float family, and what that points to outlives the reader, but for what it is told to release:
+// that it has the pieces' owners give up.
 std::unique_ptr<loss::LogitReader> ReaderOf(const TensorView& tensor);
 
 // Of the integer family.

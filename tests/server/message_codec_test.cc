@@ -8,9 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "grpcpp/support/slice.h"
 #include "lossd/v1/compute.pb.h"
+#include "server/rpc/data_type.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/tensor_values.h"
 
 namespace lossd::rpc {
 namespace {
@@ -176,6 +179,72 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
     EXPECT_EQ(text, request.labels().data());
     EXPECT_EQ(parsed.labels().data(), "");
     EXPECT_EQ(parsed.logits().SerializeAsString(), request.logits().SerializeAsString());
+  }
+}
+
+// A slice that counts itself when it is destroyed, and spoils its bytes.
+struct CountedSlice {
+  std::string bytes;
+  int destroyed = 0;
+};
+
+grpc::Slice SliceOf(CountedSlice& counted) {
+  return {counted.bytes.data(), counted.bytes.size(),
+          [](void* slice) {
+            auto* const gone = static_cast<CountedSlice*>(slice);
+            ++gone->destroyed;
+            gone->bytes.assign(gone->bytes.size(), '!');
+          },
+          &counted};
+}
+
+TEST(ParseAroundTensorsTest, ASliceIsGivenUpWhenItsLogitsWereRead) {
+  for (const v1::DataType type :
+       {v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT64, v1::DATA_TYPE_BFLOAT16}) {
+    const int64_t element = ElementSize(type);
+    v1::ComputeRequest request;
+    request.mutable_logits()->set_data_type(type);
+    request.mutable_logits()->add_shape(30);
+    request.mutable_logits()->add_shape(100);
+    request.mutable_logits()->set_data(std::string(static_cast<size_t>(3000 * element), 'z'));
+    request.mutable_labels()->set_data(std::string(900, 'y'));
+    const std::string text = request.SerializeAsString();
+    // The first slice has the message's head, too, and the last one with logits the labels' begin.
+    std::vector<CountedSlice> slices;
+    for (size_t i = 0; i < text.size(); i += 1001) slices.push_back({text.substr(i, 1001), 0});
+    std::vector<grpc::Slice> sent;
+    for (CountedSlice& slice : slices) sent.push_back(SliceOf(slice));
+    grpc::ByteBuffer bytes(sent.data(), sent.size());
+    sent.clear();
+
+    v1::ComputeRequest parsed;
+    auto received = ParseAroundTensors(bytes, 1 << 20, kComputeRequestTensors, parsed);
+    ASSERT_TRUE(received.ok());
+    TensorView logits;
+    logits.type = type;
+    logits.shape = {30, 100};
+    logits.size = 3000;
+    logits.elements = *FindPayload(received->payloads, v1::ComputeRequest::kLogitsFieldNumber);
+    const auto reader = ReaderOf(logits);
+    const auto count_destroyed = [&] {
+      int destroyed = 0;
+      for (const CountedSlice& slice : slices) destroyed += slice.destroyed;
+      return destroyed;
+    };
+    reader->Release(0, 1500);
+    const auto half = static_cast<int>(1500 * element / 1001);
+    EXPECT_GE(count_destroyed(), half - 1);
+    EXPECT_LE(count_destroyed(), half);
+    EXPECT_EQ(slices.front().destroyed, 0);
+    reader->Release(1500, 3000);
+    EXPECT_GE(count_destroyed(), 2 * half - 2);
+    for (const CountedSlice& slice : slices) EXPECT_LE(slice.destroyed, 1);
+    std::string labels(900, ' ');
+    FindPayload(received->payloads, v1::ComputeRequest::kLabelsFieldNumber)
+        ->CopyTo(0, absl::MakeSpan(labels.data(), labels.size()));
+    EXPECT_EQ(labels, request.labels().data());
+    received = absl::CancelledError();
+    for (const CountedSlice& slice : slices) EXPECT_EQ(slice.destroyed, 1);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #include <variant>
 #include <vector>
 #include <xsimd/xsimd.hpp>
@@ -175,19 +176,24 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
       batch.logit_reader = &pieces;
     }
     Parts<T> gradient(batch.classes);
-    std::vector<T> losses(expected.losses.size());
+    // Without an array for the losses they are forgotten block by block.
+    std::vector<T> losses(in_pieces ? 0 : expected.losses.size());
     std::vector<T> hessian(expected.hessian_diagonal.size());
     std::vector<T> probabilities(expected.probabilities.size());
-    Outputs outputs = {absl::MakeSpan(losses),        absl::Span<T>(), absl::MakeSpan(hessian),
-                       absl::MakeSpan(probabilities), absl::Span<T>(), &gradient};
+    std::vector<T> log_sum_exp(expected.log_sum_exp.size());
+    Outputs outputs = {absl::MakeSpan(losses),      absl::Span<T>(),
+                       absl::MakeSpan(hessian),     absl::MakeSpan(probabilities),
+                       absl::MakeSpan(log_sum_exp), &gradient};
     const auto result = Compute(batch, spec, options, outputs, executor);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result->loss, expected.result.loss);
     ExpectSame(gradient.Joined(), expected.gradient, "gradient");
-    ExpectSame(losses, expected.losses, "losses");
+    if (!in_pieces) ExpectSame(losses, expected.losses, "losses");
     ExpectSame(hessian, expected.hessian_diagonal, "hessian_diagonal");
     ExpectSame(probabilities, expected.probabilities, "probabilities");
+    ExpectSame(log_sum_exp, expected.log_sum_exp, "log_sum_exp");
     EXPECT_GE(gradient.count(), fewest_parts);
+    EXPECT_EQ(pieces.released_all(), in_pieces);
   }
 }
 
@@ -248,6 +254,49 @@ TEST(LogitReaderTest, GivesTheBitsOfAnArrayInParts) {
       ExpectPartsChangeNothing<float>(problem, options, parts);
     }
   }
+}
+
+// A part for which there is no memory.
+class NoParts final : public MatrixParts {
+ public:
+  MutableFloatView Make(int64_t begin, int64_t /*end*/) override {
+    if (begin > 0) throw std::bad_alloc();
+    return absl::MakeSpan(first_);
+  }
+
+ private:
+  std::vector<float> first_ = std::vector<float>(size_t{1} << 18);
+};
+
+TEST(LogitReaderTest, PartsMayBeCancelledOrFindNoMemory) {
+  Random random(12);
+  Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, {3000, 100}, 3, random);
+  problem.label_smoothing = 0;
+  ProblemBatch<float> arrays(problem);
+  const auto logits = std::get<absl::Span<const float>>(arrays.batch().logits);
+  Batch batch = arrays.batch();
+  batch.logits = absl::Span<const float>();
+  const Executor executor(2);
+  const LossSpec spec = SpecOf(problem);
+  ComputeOptions options = LookingOnce(OptionsOf(problem));
+  Outputs outputs;
+
+  const PiecesReader<float> pieces(logits);
+  batch.logit_reader = &pieces;
+  NoParts no_parts;
+  outputs.gradient_parts = &no_parts;
+  EXPECT_THROW(static_cast<void>(Compute(batch, spec, options, outputs, executor)), std::bad_alloc);
+  EXPECT_FALSE(pieces.released_all());
+
+  const PiecesReader<float> again(logits);
+  batch.logit_reader = &again;
+  Parts<float> parts(batch.classes);
+  outputs.gradient_parts = &parts;
+  std::atomic<int> asked = 0;
+  options.cancelled = [&asked] { return ++asked > 2; };
+  EXPECT_EQ(Compute(batch, spec, options, outputs, executor).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_FALSE(again.released_all());
 }
 
 TEST(LogitReaderTest, ServesWhatLooksAtLogitsAgain) {
