@@ -86,7 +86,7 @@ TEST_F(StridedClassesTest, EveryFormGivesTheBitsOfMovedClasses) {
     for (const Activation activation : ActivationsOf(choice)) {
       for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
         for (const size_t classes : std::vector<size_t>{2, 21, 40}) {
-          Problem problem = Draw(activation, labels, {3 * 70, classes}, 3, random_);
+          Problem problem = Draw(activation, labels, {size_t{3} * 70, classes}, 3, random_);
           SetForm(choice, &problem);
           ExpectSameAsMoved<float>(problem, 70, one_);
           ExpectSameAsMoved<double>(problem, 70, one_);
@@ -121,7 +121,7 @@ TEST_F(StridedClassesTest, MatricesLargerThanTheCaches) {
 TEST_F(StridedClassesTest, IgnoredRowsAndWeights) {
   for (const size_t classes : std::vector<size_t>{5, 50}) {
     Problem problem =
-        Draw(Activation::kSoftmax, LabelKind::kClassIds, {4 * 33, classes}, 3, random_);
+        Draw(Activation::kSoftmax, LabelKind::kClassIds, {size_t{4} * 33, classes}, 3, random_);
     problem.ignore_index = -100;
     for (size_t i = 0; i < problem.rows(); i += 3) (*problem.class_ids)[i] = -100;
     ExpectSameAsMoved<float>(problem, 33, one_);
@@ -133,7 +133,7 @@ TEST_F(StridedClassesTest, IgnoredRowsAndWeights) {
 // Compare asks for no gradient, only for its norm. Two whole tiles of rows and a part of one.
 TEST_F(StridedClassesTest, CompareGivesTheSameNorm) {
   const Problem problem =
-      Draw(Activation::kSoftmax, LabelKind::kClassIds, {2 * 150, 12}, 3, random_);
+      Draw(Activation::kSoftmax, LabelKind::kClassIds, {size_t{2} * 150, 12}, 3, random_);
   ProblemBatch<float> views(problem);
   const std::vector<LossSpec> specs(1);
   const auto expected = Compare(views.batch(), specs, ComputeOptions(), one_);

@@ -26,7 +26,7 @@ class CountingOwner final : public BytesOwner {
 TEST(PieceOwnersTest, GiveUpAPieceOnceAllOfItWasRead) {
   std::vector<CountingOwner> owners(3);
   BytePieces bytes;
-  bytes.Append("abc", &owners[0]);
+  bytes.Append("abc", owners.data());
   bytes.Append("d", nullptr);
   bytes.Append("efgh", &owners[1]);
   bytes.Append("i", &owners[2]);
