@@ -181,8 +181,19 @@ class ClassIdKernel {
       });
       row.own_class = ClassIdOf(i);
       row.own = group.truth_gradient[i];
+      ExpsOf(i)[row.own_class] = T(1);  // as PendingRow wants it
     }
     writer.Add(row);
+  }
+
+  // The first of row i's most probable classes, as far as its exponentials tell them apart.
+  int64_t ArgMax(int64_t i) const {
+    int64_t arg_max = -1;
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
+      if (arg_max >= 0 || ratio != 1) return;
+      arg_max = begin + Passes::FirstEqual(ExpsOf(i) + begin, count, T(1));
+    });
+    return std::max<int64_t>(arg_max, 0);
   }
 
   void WriteHessian(const Group& group, int64_t i) const {
@@ -199,7 +210,7 @@ class ClassIdKernel {
                                              V(h.floor));
       });
     });
-    out[held_[i].arg_max] = h.largest;
+    out[ArgMax(i)] = h.largest;
     out[ClassIdOf(i)] = h.truth;
   }
 

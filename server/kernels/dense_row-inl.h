@@ -23,13 +23,13 @@ class DenseRowKernel {
  public:
   LOSSD_FLATTEN static void Run(DenseRow& row, const FormParameters& parameters) {
     const int64_t size = PaddedSize(row.class_count);
-    const HeldOut<double> held = Exponentials(row);
+    int64_t m = 0;
+    const HeldOut<double> held = Exponentials(row, m);
     const LogOnePlus<D> one_plus_rest = LogOnePlusOf<double>(D(held.rest));
     const D log1p_rest = one_plus_rest.log;
     const D p_max = one_plus_rest.inverse;
     row.log_sum_exp = held.max + First(log1p_rest);
 
-    const int64_t m = held.arg_max;
     double* const slopes = row.workspace;
     double* const curvatures = row.workspace + size;
     const double a_m = row.weighted_targets[m];
@@ -109,14 +109,16 @@ class DenseRowKernel {
   static constexpr int64_t kWidth = static_cast<int64_t>(D::size);
   static constexpr bool kWhole = Form::kWeighting == Weighting::kWhole;
 
-  static HeldOut<double> Exponentials(DenseRow& row) {
-    using Passes = RowPasses<double, Arch>;
+  using Passes = RowPasses<double, Arch>;
+
+  static HeldOut<double> Exponentials(DenseRow& row, int64_t& arg_max) {
+    const int64_t size = PaddedSize(row.class_count);
     NoWriter no_writer;
-    HeldOut<double> held =
-        Passes::Reduce(row.logits, PaddedSize(row.class_count), row.probabilities, no_writer);
+    HeldOut<double> held = Passes::Reduce(row.logits, size, row.probabilities, no_writer);
+    arg_max = Passes::FirstEqual(row.logits, size, held.max);
     // 0 unless the largest logit is infinite or NaN, which then reaches the whole row.
-    held.rest += row.logits[held.arg_max] - row.logits[held.arg_max];
-    row.probabilities[held.arg_max] = 0;  // so that no loop below divides by a 1 - p_m of 0
+    held.rest += row.logits[arg_max] - row.logits[arg_max];
+    row.probabilities[arg_max] = 0;  // so that no loop below divides by a 1 - p_m of 0
     return held;
   }
 

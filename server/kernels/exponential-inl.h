@@ -39,6 +39,7 @@ struct ExpConstants<float> {
   static constexpr float kLn2High = 0x1.63p-1F;  // few bits, so that k ln2 is exact
   static constexpr float kLn2Low = -0x1.bd0106p-13F;
   static constexpr float kSmallest = -0x1.5d589ep6F;  // ln of the smallest normal number
+  static constexpr float kLowest = -0x1.601e68p6F;    // -127 ln 2, for which 2^k comes out as 0
 
   // e^r - 1: minimax of relative error 3e-9 of e^r, the slope of 1 kept exact. Its terms are
   // paired, which halves the time until the result is there.
@@ -60,6 +61,7 @@ struct ExpConstants<double> {
   static constexpr double kLn2High = 0x1.62e42feep-1;
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kSmallest = -0x1.6232bdd7abcd2p9;
+  static constexpr double kLowest = -0x1.628b76e3a7b61p9;  // -1023 ln 2
 
   // e^r - 1, Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
   template <class V>
@@ -94,14 +96,14 @@ struct ReducedExp {
   V minus_one;
 };
 
-// e^x for x <= 0, within an ulp of it; e^0 is 1, e^-inf is 0, NaN stays NaN. What would be smaller
-// than the smallest normal number is 0.
+// e^x for x <= 0, within an ulp of it; e^0 is 1, e^-inf is 0, NaN stays NaN. What is below the
+// normal numbers is 0 or, within a factor of sqrt(1/2) of them, subnormal.
 template <class V>
 inline V ExpNonPositive(const V& x) {
-  using T = typename V::value_type;
-  const ReducedExp<V> e(x);
-  // -inf makes `e` NaN, and this makes it 0; a NaN x is not below anything.
-  return ZeroWhere(x < V(ExpConstants<T>::kSmallest), V((e.minus_one + V(T(1))) * e.power));
+  // In this order NaN stays, too.
+  const ReducedExp<V> e(MaxOf(V(ExpConstants<typename V::value_type>::kLowest), x));
+  // (1 + minus_one) power, with one rounding because `power` is a power of two.
+  return xsimd::fma(e.minus_one, e.power, e.power);
 }
 
 // e^x - 1 for x <= 0, accurate relative to itself however close x is to 0.

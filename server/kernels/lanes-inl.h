@@ -1,10 +1,12 @@
 #ifndef LOSSD_SERVER_KERNELS_LANES_INL_H_
 #define LOSSD_SERVER_KERNELS_LANES_INL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 #include "server/kernels/kernels.h"
@@ -46,20 +48,36 @@ class LaneSum {
     for (int64_t i = 0; i < kLanes; ++i) totals[i] += static_cast<double>(lanes[i]);
   }
 
-  static double Reduce(double* totals) {
-    for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
-      for (int64_t i = 0; i < half; ++i) totals[i] += totals[i + half];
-    }
-    return totals[0];
-  }
-
   double Total() {
-    double totals[kLanes] = {};
+    alignas(64) double totals[kLanes] = {};
     Flush(totals);
     return Reduce(totals);
   }
 
  private:
+  // `totals` [kLanes] is aligned to 64 bytes, and overwritten.
+  static double Reduce(double* totals) {
+    using D = Batch<double, Arch>;
+    constexpr int64_t kSize = static_cast<int64_t>(D::size);
+    constexpr int64_t kBatches = kLanes / kSize;
+    D sums[static_cast<size_t>(kBatches)];
+    for (int64_t k = 0; k < kBatches; ++k) sums[k] = D::load_aligned(totals + k * kSize);
+    for (int64_t half = kBatches / 2; half >= 1; half /= 2) {
+      for (int64_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+    }
+    sums[0].store_aligned(totals);
+    if constexpr (kSize >= 8) AddSecondHalf<4>(totals);
+    if constexpr (kSize >= 4) AddSecondHalf<2>(totals);
+    if constexpr (kSize >= 2) AddSecondHalf<1>(totals);
+    return totals[0];
+  }
+
+  // A loop whose end the compiler knows becomes no loop.
+  template <int64_t kHalf>
+  LOSSD_ALWAYS_INLINE static void AddSecondHalf(double* totals) {
+    for (int64_t i = 0; i < kHalf; ++i) totals[i] += totals[i + kHalf];
+  }
+
   V sums_[static_cast<size_t>(kRegisters)];
 };
 
@@ -68,6 +86,24 @@ inline typename V::value_type First(const V& v) {
   alignas(64) typename V::value_type lanes[V::size];
   v.store_aligned(lanes);
   return lanes[0];
+}
+
+// The largest lane; none is NaN.
+template <class V>
+inline typename V::value_type LargestOf(const V& v) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<typename V::value_type, float>) {
+    return _mm512_reduce_max_ps(v);
+  } else {
+    return _mm512_reduce_max_pd(v);
+  }
+#else
+  alignas(64) typename V::value_type lanes[V::size];
+  v.store_aligned(lanes);
+  auto largest = lanes[0];
+  for (size_t i = 1; i < V::size; ++i) largest = std::max(largest, lanes[i]);
+  return largest;
+#endif
 }
 
 inline constexpr uintptr_t kLineBytes = 64;  // of a cache line

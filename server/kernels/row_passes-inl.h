@@ -18,7 +18,6 @@ namespace lossd::kernels {
 // model is sure, which log_softmax followed by 1 - exp() does not.
 template <typename T>
 struct HeldOut {
-  int64_t arg_max = 0;  // the first of equals
   T max = 0;
   double rest = 0;  // sum over j != m of exp(z_j - z_m)
 };
@@ -38,9 +37,31 @@ class RowPasses {
     HeldOut<T> held;
     held.max = Max(z, count);
     const bool any = held.max != -kInfinity<T>;
-    if (any) held.arg_max = FirstEqual(z, count, held.max);
-    held.rest = SumExps(z, count, held.arg_max, any ? held.max : T(0), exps, writer);
+    const V max(any ? held.max : T(0));
+    const int64_t whole = count / kLanes * kLanes;
+    Sums sums;
+    SumWhole(z, 0, whole, max, exps, sums, writer);
+    if (whole < count) SumTail(z, count, max, exps, sums);
+    // One of the largest is class m; the others belong to the rest.
+    held.rest = sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
     return held;
+  }
+
+  // The index of the first element equal to `value`, 0 where there is none.
+  static int64_t FirstEqual(const T* z, int64_t count, T value) {
+    const V wanted(value);
+    int64_t j = 0;
+    for (; j + 2 * kLanes <= count; j += 2 * kLanes) {
+      auto found = V::load_unaligned(z + j) == wanted;
+      for (int64_t k = 1; k < 2 * kRegisters; ++k) {
+        found = found | (V::load_unaligned(z + j + k * kWidth) == wanted);
+      }
+      if (xsimd::any(found)) break;
+    }
+    for (; j < count; ++j) {
+      if (Load<Arch>(z + j) == value) return j;
+    }
+    return 0;
   }
 
   // out_j = in_j * factor; `out` may be `in`.
@@ -68,22 +89,31 @@ class RowPasses {
   }
 
  private:
-  // The index of the first element equal to `value`, which is there.
-  static int64_t FirstEqual(const T* z, int64_t count, T value) {
-    const V wanted(value);
-    int64_t j = 0;
-    for (; j + 2 * kLanes <= count; j += 2 * kLanes) {
-      auto found = V::load_unaligned(z + j) == wanted;
-      for (int64_t k = 1; k < 2 * kRegisters; ++k) {
-        found = found | (V::load_unaligned(z + j + k * kWidth) == wanted);
-      }
-      if (xsimd::any(found)) break;
+  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart, so that adding
+  // them and taking one away again costs the others no digits; to look for the first of them
+  // instead, and to leave it out, would cost branches that no CPU foresees.
+  struct Sums {
+    Sums() {
+      for (V& v : largest) v = V(T(0));
     }
-    for (; j < count; ++j) {
-      if (Load<Arch>(z + j) == value) return j;
+
+    // `e` is exp(x) or, not to be counted, 0.
+    void Add(int64_t register_index, const V& x, const V& e) {
+      const V other = ZeroWhere(x == V(T(0)), e);
+      others.Add(register_index, other);
+      largest[register_index] += e - other;
     }
-    return 0;
-  }
+
+    // How many of them there are, or NaN.
+    double Largest() const {
+      V sum = largest[0];
+      for (int64_t k = 1; k < kRegisters; ++k) sum += largest[k];
+      return static_cast<double>(xsimd::hadd(sum));
+    }
+
+    LaneSum<T, Arch> others;
+    V largest[static_cast<size_t>(kRegisters)];
+  };
 
   // The largest; NaN never is.
   static T Max(const T* z, int64_t count) {
@@ -101,9 +131,7 @@ class RowPasses {
     for (; j + kWidth <= count; j += kWidth) max[0] = MaxOf(V::load_unaligned(z + j), max[0]);
     max[0] = MaxOf(V::load_unaligned(z + count - kWidth), max[0]);
     for (int64_t k = 1; k < kMany; ++k) max[0] = MaxOf(max[k], max[0]);
-    alignas(64) T lanes[V::size];
-    max[0].store_aligned(lanes);
-    return MaxShort(lanes, kWidth);
+    return LargestOf(max[0]);
   }
 
   static T MaxShort(const T* z, int64_t count) {
@@ -112,28 +140,10 @@ class RowPasses {
     return best;
   }
 
-  // Writes exp(z_j - max) to `exps` and sums them without class `arg_max`.
-  template <class Writer>
-  static double SumExps(const T* z, int64_t count, int64_t arg_max, T max_value, T* exps,
-                        Writer& writer) {
-    const V max(max_value);
-    const int64_t whole = count / kLanes * kLanes;
-    const int64_t held_out = std::min(arg_max / kLanes * kLanes, whole);
-    LaneSum<T, Arch> sum;
-    SumWhole(z, 0, held_out, max, exps, sum, writer);
-    if (held_out < whole) {
-      SumMasked(z + held_out, 0, arg_max - held_out, max, exps + held_out, sum);
-      SumWhole(z, held_out + kLanes, whole, max, exps, sum, writer);
-    }
-    if (whole < count) SumTail(z, count, arg_max, max, exps, sum);
-    exps[arg_max] = T(1);
-    return sum.Total();
-  }
-
   // Elements [begin, end), a multiple of kLanes of them.
   template <class Writer>
-  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
-                       LaneSum<T, Arch>& total, Writer& writer) {
+  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
+                       Writer& writer) {
     while (begin < end) {
       const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
       if (lines == 0) break;
@@ -147,19 +157,20 @@ class RowPasses {
 
   // Calls `meanwhile` for each kLanes elements.
   template <class F>
-  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
-                      LaneSum<T, Arch>& total, F meanwhile) {
-    LaneSum<T, Arch> sum = total;
+  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
+                      F meanwhile) {
+    Sums sums = total;
     for (int64_t j = begin; j < end; j += kLanes) {
       Prefetch(z + j + kChunkClasses);
       for (int64_t k = 0; k < kRegisters; ++k) {
-        const V e = ExpNonPositive(V(V::load_unaligned(z + j + k * kWidth) - max));
+        const V x = V::load_unaligned(z + j + k * kWidth) - max;
+        const V e = ExpNonPositive(x);
         e.store_unaligned(exps + j + k * kWidth);
-        sum.Add(k, e);
+        sums.Add(k, x, e);
       }
       meanwhile();
     }
-    total = sum;
+    total = sums;
   }
 
   template <class F>
@@ -172,34 +183,35 @@ class RowPasses {
     std::copy(buffer, buffer + count, out);
   }
 
-  // kLanes elements of which those before `first` and at `held_out` (negative: none) are not
-  // summed. They are written all the same: the ones before `first` were, with the same bits.
-  static void SumMasked(const T* in, int64_t first, int64_t held_out, const V& max, T* out,
-                        LaneSum<T, Arch>& sum) {
-    alignas(64) T summed[kLanes];
-    for (int64_t i = 0; i < kLanes; ++i) summed[i] = i < first || i == held_out ? T(0) : T(1);
+  // kLanes elements of which those before `first` are not summed. They are written all the same:
+  // they were before, with the same bits.
+  static void SumFrom(int64_t first, const T* in, const V& max, T* out, Sums& sums) {
+    alignas(64) static constexpr T kSummed[2 * kLanes] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    };
+    const T* const summed = kSummed + kLanes - first;
     for (int64_t k = 0; k < kRegisters; ++k) {
-      const V e = ExpNonPositive(V(V::load_unaligned(in + k * kWidth) - max));
+      const V x = V::load_unaligned(in + k * kWidth) - max;
+      const V e = ExpNonPositive(x);
       e.store_unaligned(out + k * kWidth);
-      const V zero(T(0));
-      sum.Add(k, xsimd::select(V::load_aligned(summed + k * kWidth) == zero, zero, e));
+      sums.Add(k, x, ZeroWhere(V::load_unaligned(summed + k * kWidth) == V(T(0)), e));
     }
   }
 
   // The elements past the last whole kLanes: by the last kLanes of the chunk, or, where it has no
   // more, by a copy.
-  static void SumTail(const T* z, int64_t count, int64_t arg_max, const V& max, T* exps,
-                      LaneSum<T, Arch>& sum) {
+  static void SumTail(const T* z, int64_t count, const V& max, T* exps, Sums& sums) {
     if (count >= kLanes) {
       const int64_t start = count - kLanes;
-      SumMasked(z + start, kLanes - count % kLanes, arg_max - start, max, exps + start, sum);
+      SumFrom(kLanes - count % kLanes, z + start, max, exps + start, sums);
       return;
     }
     alignas(64) T in[kLanes];
     alignas(64) T out[kLanes];
     std::fill(in, in + kLanes, -kInfinity<T>);
     std::memcpy(in, static_cast<const void*>(z), static_cast<size_t>(count) * sizeof(T));
-    SumMasked(in, 0, arg_max, max, out, sum);
+    SumFrom(0, in, max, out, sums);
     std::copy(out, out + count, exps);
   }
 };
@@ -220,12 +232,7 @@ class RowSoftmax {
     for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
       const int64_t count = std::min(kChunkClasses, class_count - begin);
       const T* const z = logits_at(begin, count);
-      HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
-      // 0 unless the largest logit is NaN or infinite.
-      const T largest = Load<Arch>(z + chunk.arg_max);
-      // NOLINTNEXTLINE(misc-redundant-expression)
-      if (!(largest == -kInfinity<T>)) chunk.rest += static_cast<double>(largest - largest);
-      chunk.arg_max += begin;
+      const HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
       *maxima++ = chunk.max;
       Merge(chunk, row);
     }

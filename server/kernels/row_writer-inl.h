@@ -9,7 +9,8 @@
 
 namespace lossd::kernels {
 
-// A row that waits to be written: out_j = in_j * factor, but for one of its classes.
+// A row that waits to be written: out_j = in_j * factor, but for one of its classes. There `in`
+// is 1.
 template <typename T>
 struct PendingRow {
   const T* in = nullptr;  // [count], and kLanes elements more that may be read
@@ -55,30 +56,40 @@ class RowWriter {
       const int64_t chunk = position_ / kChunkClasses;
       const int64_t end = std::min(row.count, (chunk + 1) * kChunkClasses);
       factor_ = row.factors[chunk];
-      const bool own_ahead = row.own_class >= position_ && row.own_class < end;
-      const int64_t plain = (own_ahead ? row.own_class : end) - position_;
-      if (held_ == 0 && before_line_ == 0 && plain >= kLanes) return plain / kLanes;
+      const int64_t lines = (end - position_) / kLanes;
+      if (held_ == 0 && before_line_ == 0 && lines > 0) return lines;
       Hold(row, end);
     }
     return 0;
   }
 
-  // Lines that were ready, to be written in order.
+  // Lines that were ready, to be written in order and before others are taken.
   struct Lines {
     const T* in;
     T* out;
-    V factor;
+    const T* own_line;  // that of the class with a value of its own
+    const T* factors;   // [2][kLanes], the second those of own_line
 
     void Write() {
+      const T* const factor = factors + (in == own_line ? kLanes : 0);
       for (int64_t k = 0; k < kRegisters; ++k) {
-        StoreStreaming(V::load_unaligned(in + k * kWidth) * factor, out + k * kWidth);
+        const V v = V::load_unaligned(in + k * kWidth) * V::load_aligned(factor + k * kWidth);
+        StoreStreaming(v, out + k * kWidth);
       }
       in += kLanes;
       out += kLanes;
     }
   };
   Lines Take(int64_t lines) {
-    const Lines taken = {rows_[next_].in + position_, out_, V(factor_)};
+    const PendingRow<T>& row = rows_[next_];
+    for (int64_t k = 0; k < 2 * kRegisters; ++k) V(factor_).store_aligned(factors_ + k * kWidth);
+    Lines taken = {row.in + position_, out_, nullptr, factors_};
+    const int64_t own = row.own_class - position_;
+    if (own >= 0 && own < lines * kLanes) {
+      // 1 times its value: found without a branch, as the lines are without a break.
+      taken.own_line = taken.in + own / kLanes * kLanes;
+      factors_[kLanes + own % kLanes] = row.own;
+    }
     position_ += lines * kLanes;
     out_ += lines * kLanes;
     return taken;
@@ -133,6 +144,7 @@ class RowWriter {
   int64_t next_ = 0;      // the row that is being written
   int64_t position_ = 0;  // in it
   T factor_ = 0;
+  alignas(64) T factors_[2 * kLanes];
   int64_t held_ = 0;
   alignas(64) T held_line_[2 * kLanes];
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -236,6 +237,10 @@ TYPED_TEST(ClassIdRowsTest, Avx2AndAvx512GiveTheSameBits) {
     if (!HardRows<TypeParam>::IsServedBy(sets[1].kernels.forms[form])) continue;
     for (const int64_t classes : kClassCounts) {
       HardRows<TypeParam> batch(19, classes, 2);
+      for (int64_t j = 0; j < classes; ++j) {
+        batch.row(3)[j] = j % 3 == 0 ? TypeParam(0.0) : TypeParam(-0.0);
+        batch.row(5)[j] = j % 5 == 1 ? batch.row(3)[j] : -std::abs(batch.row(5)[j]);
+      }
       const FormParameters parameters = Defaults(info);
       ExpectSameOutputs(batch.Run(sets[1].kernels.forms[form], parameters),
                         batch.Run(sets[2].kernels.forms[form], parameters),

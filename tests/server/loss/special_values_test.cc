@@ -123,6 +123,26 @@ TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroTargetClassIsExact) {
   }
 }
 
+// Every class that has the largest logit but one belongs to the rest, whatever zero's sign is and
+// wherever they lie: beside each other, in other chunks of a long row, or after the masked ones.
+TYPED_TEST(SpecialValuesTest, TheLargestLogitMoreThanOnceIsExact) {
+  const std::vector<std::vector<size_t>> places = {
+      {0}, {37}, {2047, 2048}, {5, 21, 4999}, {16, 17, 18, 48}, {4100, 4101}};
+  for (const std::vector<size_t>& largest : places) {
+    for (const size_t label : {largest.back(), largest.front(), size_t{2500}}) {
+      Matrix logits = Matrix::from_shape({1, 5000});
+      for (size_t j = 0; j < 5000; ++j) {
+        const bool masked = j >= 2048 && j < 4096 && j != label;
+        logits(0, j) = masked ? -kInfinity : -38 - static_cast<double>(j % 7) / 4;
+      }
+      for (size_t n = 0; n < largest.size(); ++n) logits(0, largest[n]) = n % 2 == 0 ? -0.0 : 0.0;
+      const Problem problem = SoftmaxRow(logits, static_cast<int64_t>(label));
+      ExpectAgrees<TypeParam>(problem);
+      ExpectAgrees<TypeParam>(Focal(problem, 2));
+    }
+  }
+}
+
 // Smoothing gives the class a target; its weight of 0 takes it away again.
 TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroWeightClassIsExact) {
   for (const FormChoice& choice : FormChoices()) {
