@@ -139,11 +139,18 @@ inline LogOnePlus<xsimd::batch<float, A>> LogOnePlusUnit(const xsimd::batch<floa
   return {xsimd::fma(x2, q, x), V(1.0F) / (V(1.0F) + x)};
 }
 
-// For finite x >= 0 or NaN, in double, accurate to float or to double. 1 + x = 2^k (1 + f) with 1 +
-// f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 s + 2 s^3 / 3 + 2 s^5 / 5 + ..., s = f / (2 + f).
-// Where k is 0, f is x itself, and nothing of it is rounded away.
-template <typename T, class A>
-inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<double, A>& x) {
+// 1 + x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 s + 2 s^3 / 3 +
+// 2 s^5 / 5 + ..., s = f / (2 + f). Where k is 0, f is x itself, and nothing of it is rounded away.
+template <class V>
+struct ReducedLog {
+  V k;
+  V s;
+  V inverse;  // 1 / (1 + x)
+};
+
+// For finite x >= 0 or NaN, in double.
+template <class A>
+inline ReducedLog<xsimd::batch<double, A>> ReduceLogOnePlus(const xsimd::batch<double, A>& x) {
   using V = xsimd::batch<double, A>;
   using Integers = xsimd::batch<uint64_t, A>;
   constexpr uint64_t kHalfRoot = 0x3fe6a09e00000000;
@@ -161,7 +168,12 @@ inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<doubl
   const V f = xsimd::select(k == V(0.0), x, reduced);
   // One division for 1 / u and 1 / (2 + f).
   const V both = one / (u * (two + f));
-  const V s = f * (both * u);
+  return {k, f * (both * u), both * (two + f)};
+}
+
+// The logarithm, accurate to T.
+template <typename T, class V>
+inline V LogOf(const V& k, const V& s) {
   const V z = s * s;
   V series;
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -172,7 +184,14 @@ inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<doubl
   }
   using Constants = ExpConstants<double>;
   const V small = xsimd::fma(k, V(Constants::kLn2Low), V(s * z * series));
-  return {xsimd::fma(k, V(Constants::kLn2High), V((s + s) + small)), both * (two + f)};
+  return xsimd::fma(k, V(Constants::kLn2High), V((s + s) + small));
+}
+
+// For finite x >= 0 or NaN, in double, accurate to float or to double.
+template <typename T, class A>
+inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<double, A>& x) {
+  const ReducedLog<xsimd::batch<double, A>> reduced = ReduceLogOnePlus(x);
+  return {LogOf<T>(reduced.k, reduced.s), reduced.inverse};
 }
 
 template <class A>

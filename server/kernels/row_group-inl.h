@@ -88,14 +88,25 @@ class RowGroup {
     // Whole batches are computed.
     for (double* const column : {max, rest, below_max, exp_truth}) FillPast(size, column);
     LoadFactors(rows, begin, size);
+    // Apart from what follows: a CPU looks ahead by so many operations, and where a batch is a long
+    // chain of them, it would not reach the next one's division.
+    alignas(64) double log_k[kRows];
+    alignas(64) double log_s[kRows];
+    for (int64_t i = 0; i < size; i += kWidth) {
+      const ReducedLog<D> reduced = ReduceLogOnePlus(D::load_aligned(rest + i));
+      reduced.k.store_aligned(log_k + i);
+      reduced.s.store_aligned(log_s + i);
+      reduced.inverse.store_aligned(p_max + i);
+    }
     Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
-      for (int64_t i = 0; i < size; i += static_cast<int64_t>(D::size)) {
-        const LogOnePlus<D> total = LogOnePlusOf<T>(D::load_aligned(rest + i));
+      for (int64_t i = 0; i < size; i += kWidth) {
+        const LogOnePlus<D> total = {
+            LogOf<T>(D::load_aligned(log_k + i), D::load_aligned(log_s + i)),
+            D::load_aligned(p_max + i)};
         total.log.store_aligned(log1p_rest + i);
         const Point<D> x = PointAt(i, total);
         x.p.store_aligned(p + i);
         x.one_minus_p.store_aligned(one_minus_p + i);
-        total.inverse.store_aligned(p_max + i);
         Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, known))
             .store_aligned(values + i);
         const D slope_of_log = Form::Slope(x, known);
@@ -124,6 +135,7 @@ class RowGroup {
 
  private:
   using D = Batch<double, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(D::size);
 
   static double HessianScale(const ClassIdRows<T>& rows, int64_t row) {
     if (rows.class_weight == nullptr) {
