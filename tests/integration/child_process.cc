@@ -109,4 +109,15 @@ double ChildProcess::CpuSeconds() const {
          static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+int64_t ChildProcess::StatusBytes(const std::string& name) const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  std::string word;
+  int64_t kibibytes = -1;
+  while (status >> word) {
+    if (word == name && status >> kibibytes) return kibibytes * 1024;
+  }
+  ADD_FAILURE() << "no " << name << " of process " << pid_;
+  return 0;
+}
+
 }  // namespace lossd

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,14 @@ class ChildProcess {
   // CPU time that it has taken so far, in seconds.
   double CpuSeconds() const;
 
+  // Bytes of its memory that are resident, and the most that ever were.
+  int64_t ResidentBytes() const { return StatusBytes("VmRSS:"); }
+  int64_t MostResidentBytes() const { return StatusBytes("VmHWM:"); }
+
  private:
+  // A line of /proc/PID/status, which are in KiB.
+  int64_t StatusBytes(const std::string& name) const;
+
   pid_t pid_ = -1;
   int output_ = -1;
   // A file and not a pipe: a pipe that nobody reads fills up.

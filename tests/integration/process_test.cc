@@ -118,6 +118,41 @@ TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
   EXPECT_THAT(process.ErrorOutput(), HasSubstr("cancelled_calls=\"none\""));
 }
 
+// The request is given up while its gradient, as large as it, is made.
+TEST(ProcessTest, ALargeRequestAndItsGradientTakeLittleMoreMemoryThanOneOfThem) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes memory of its own";
+#endif
+  constexpr int64_t kRows = 15000;
+  constexpr int64_t kClasses = 1024;
+  constexpr int64_t kBytes = 4 * kRows * kClasses;
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "2"});
+  const auto stub = Connect(ReadAddress(process));
+  v1::ComputeRequest request;
+  request.mutable_logits()->set_data_type(v1::DATA_TYPE_FLOAT32);
+  request.mutable_logits()->add_shape(kRows);
+  request.mutable_logits()->add_shape(kClasses);
+  request.mutable_logits()->set_data(std::string(kBytes, '\0'));
+  request.mutable_labels()->set_data_type(v1::DATA_TYPE_UINT8);
+  request.mutable_labels()->add_shape(kRows);
+  request.mutable_labels()->set_data(std::string(kRows, '\1'));
+  request.mutable_outputs()->set_gradient(true);
+
+  const int64_t idle = process.ResidentBytes();
+  for (int i = 0; i < 5; ++i) {
+    grpc::ClientContext context;
+    v1::ComputeResponse response;
+    const grpc::Status status = stub->Compute(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.gradient().data().size(), kBytes);
+  }
+  const int64_t most = process.MostResidentBytes() - idle;
+  EXPECT_GT(most, kBytes) << "the request is in there";
+  EXPECT_LT(most, 2 * kBytes) << "of " << kBytes << " a request";
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
 TEST(ProcessTest, ASignalEndsAnOpenStreamThatIsIdle) {
   ChildProcess process(kProgram, {"--listen", "127.0.0.1:0"});
   const auto stub = Connect(ReadAddress(process));
