@@ -58,11 +58,13 @@ int64_t RowsPerBlock(const Batch& batch, Activation activation) {
   if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
   // A sigmoid reads a label and writes a loss beside each logit. Of softmax rows, each block ends
   // with a wait for its last ones to be written.
+  if (activation != Activation::kSoftmax) return RowsOf(kBlockElements / 4, batch.classes);
   const int64_t elements =
-      activation == Activation::kSoftmax
-          ? std::clamp(batch.rows * batch.classes / kBlocks, kBlockElements, kMaxBlockElements)
-          : kBlockElements / 4;
-  return RowsOf(elements, batch.classes);
+      std::clamp(batch.rows * batch.classes / kBlocks, kBlockElements, kMaxBlockElements);
+  // Nor is a long row a block of its own where there are enough of them.
+  const int64_t together =
+      std::min({batch.rows / 8, kMaxBlockElements / batch.classes, int64_t{4}});
+  return std::max(RowsOf(elements, batch.classes), together);
 }
 
 // Parts of a gradient are small, to find room where logits were released, but are some rows: one
