@@ -107,7 +107,7 @@ class ClassIdKernel {
       };
       const HeldOut<T> held = Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
       const T chunk_max = MaximaOf(i)[t / kChunkClasses];
-      held_[i] = held;
+      row_max_[i] = held.max;
       group.max[i] = static_cast<double>(held.max);
       group.rest[i] = held.rest;
       group.below_max[i] = static_cast<double>(truth) - group.max[i];
@@ -130,7 +130,7 @@ class ClassIdKernel {
     }
     for (int64_t begin = 0; begin < classes_; begin += kChunkClasses) {
       f(begin, std::min(kChunkClasses, classes_ - begin),
-        Softmax::Ratio(MaximaOf(i)[begin / kChunkClasses], held_[i].max));
+        Softmax::Ratio(MaximaOf(i)[begin / kChunkClasses], row_max_[i]));
     }
   }
 
@@ -226,7 +226,7 @@ class ClassIdKernel {
   T* maxima_ = nullptr;
   int64_t begin_ = 0;  // the group's rows
   int64_t size_ = 0;
-  HeldOut<T> held_[kMaxGroup];
+  T row_max_[kMaxGroup];
 };
 
 }  // namespace lossd::kernels

@@ -115,7 +115,7 @@ class DenseRowKernel {
     const int64_t size = PaddedSize(row.class_count);
     NoWriter no_writer;
     HeldOut<double> held = Passes::Reduce(row.logits, size, row.probabilities, no_writer);
-    arg_max = Passes::FirstEqual(row.logits, size, held.max);
+    arg_max = Passes::FirstEqual(row.logits, row.class_count, held.max);
     // 0 unless the largest logit is infinite or NaN, which then reaches the whole row.
     held.rest += row.logits[arg_max] - row.logits[arg_max];
     row.probabilities[arg_max] = 0;  // so that no loop below divides by a 1 - p_m of 0

@@ -42,7 +42,8 @@ class RowPasses {
     Sums sums;
     SumWhole(z, 0, whole, max, exps, sums, writer);
     if (whole < count) SumTail(z, count, max, exps, sums);
-    // One of the largest is class m; the others belong to the rest.
+    // One of the largest is class m; the others belong to the rest. A NaN is in the sum, and so is
+    // an infinite largest logit, as inf - inf.
     held.rest = sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
     return held;
   }
@@ -186,6 +187,7 @@ class RowPasses {
   // kLanes elements of which those before `first` are not summed. They are written all the same:
   // they were before, with the same bits.
   static void SumFrom(int64_t first, const T* in, const V& max, T* out, Sums& sums) {
+    static_assert(kLanes == 16);
     alignas(64) static constexpr T kSummed[2 * kLanes] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,

@@ -19,6 +19,10 @@ namespace {
 constexpr int64_t kBlockElements = int64_t{1} << 15;
 constexpr int64_t kMaxBlockElements = int64_t{1} << 18;
 constexpr int64_t kBlocks = 64;
+// Rows that are blocks by their length are put together, where one is written while the next is
+// reduced: up to so many, but not so many that there is no work for some threads.
+constexpr int64_t kLongRows = 4;
+constexpr int64_t kFewestBlocks = 8;
 // Of a block whose logits are copied first, at once: they stay in the thread's cache until they are
 // computed.
 constexpr int64_t kCopiedElements = int64_t{1} << 16;
@@ -54,17 +58,22 @@ int64_t RowsOf(int64_t elements, int64_t classes) {
 }
 
 // What is computed in less time than it takes to wake a second thread is one block.
-int64_t RowsPerBlock(const Batch& batch, Activation activation) {
+template <typename T>
+int64_t RowsPerBlock(const Run<T>& run) {
+  const Batch& batch = run.batch;
   if (batch.rows * batch.classes <= 2 * kBlockElements) return std::max<int64_t>(1, batch.rows);
-  // A sigmoid reads a label and writes a loss beside each logit. Of softmax rows, each block ends
-  // with a wait for its last ones to be written.
-  if (activation != Activation::kSoftmax) return RowsOf(kBlockElements / 4, batch.classes);
-  const int64_t elements =
-      std::clamp(batch.rows * batch.classes / kBlocks, kBlockElements, kMaxBlockElements);
-  // Nor is a long row a block of its own where there are enough of them.
-  const int64_t together =
-      std::min({batch.rows / 8, kMaxBlockElements / batch.classes, int64_t{4}});
-  return std::max(RowsOf(elements, batch.classes), together);
+  // A sigmoid reads a label and writes a loss beside each logit.
+  if (run.spec.activation == Activation::kSigmoid) {
+    return RowsOf(kBlockElements / 4, batch.classes);
+  }
+  // Of softmax rows, each block ends with a wait for its last ones to be written.
+  const int64_t rows =
+      RowsOf(std::clamp(batch.rows * batch.classes / kBlocks, kBlockElements, kMaxBlockElements),
+             batch.classes);
+  const bool writes_in_turn =
+      run.stores == kernels::Stores::kStreaming && batch.classes <= kernels::kMaxClassesInTurn;
+  if (!writes_in_turn) return rows;
+  return std::max(rows, std::min(kLongRows, batch.rows / kFewestBlocks));
 }
 
 // Parts of a gradient are small, to find room where logits were released, but are some rows: one
@@ -173,7 +182,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
     reads = run.logit_pieces.empty();
   }
   const auto compute = gathers ? &ComputeGathered<T> : reads ? &ComputeRead<T> : &ComputeInPlace<T>;
-  const int64_t block = RowsPerBlock(run.batch, run.spec.activation);
+  const int64_t block = RowsPerBlock(run);
   int64_t at_once = block;
   if (run.outputs.gradient_parts != nullptr) at_once = RowsPerPart(run.batch);
   if (gathers || reads) at_once = std::min(at_once, RowsOf(kCopiedElements, run.batch.classes));

@@ -119,7 +119,7 @@ TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
 }
 
 // The request is given up while its gradient, as large as it, is made.
-TEST(ProcessTest, ALargeRequestAndItsGradientTakeLittleMoreMemoryThanOneOfThem) {
+TEST(ProcessTest, ALargeRequestAndItsGradientTakeLessMemoryThanTheirSize) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer takes memory of its own";
 #endif

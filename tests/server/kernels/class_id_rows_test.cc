@@ -69,6 +69,7 @@ class HardRows {
   }
 
   T* row(int64_t i) { return &logits_[static_cast<size_t>(1 + i * classes_)]; }
+  void SetClass(int64_t i, int64_t id) { ids_[static_cast<size_t>(i)] = id; }
   void Ignore(int64_t i) { weights_[static_cast<size_t>(i)] = 0; }
 
   // Past the caches, instead of into them.
@@ -296,6 +297,23 @@ TYPED_TEST(ClassIdRowsTest, RowsStreamedInTurnGiveTheSameBits) {
                                expected.gradient.begin() + 1, expected.gradient.end()))
             << what;
       }
+    }
+  }
+}
+
+// The true class is written with its row, wherever in a line and in a chunk it stands.
+TYPED_TEST(ClassIdRowsTest, StreamsEveryTrueClass) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (const int64_t classes : {517, 4111}) {
+      const std::string what = set.name + ", " + std::to_string(classes) + " classes";
+      HardRows<TypeParam> batch(classes > 1000 ? 64 : classes, classes, 9);
+      for (int64_t i = 0; i < 64; ++i) batch.SetClass(i, classes > 1000 ? 2016 + i : i);
+      for (int64_t i = 64; i < 517 && classes < 1000; ++i) batch.SetClass(i, i);
+      const FormKernels& kernels = set.kernels.forms.front();
+      const FormParameters parameters = Defaults(FormAt(0));
+      const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
+      batch.Stream();
+      ExpectSameBits(batch.Run(kernels, parameters).gradient, expected.gradient, what);
     }
   }
 }

@@ -141,6 +141,22 @@ TEST(BatchInvarianceTest, LongRows) {
   ExpectInvariance<float>(problem);
 }
 
+// Rows so long that they are blocks by themselves, or a few together.
+TEST(BatchInvarianceTest, VeryLongRows) {
+  Random random(7);
+  const Problem whole = Draw(Activation::kSoftmax, LabelKind::kClassIds, {40, 9001}, 5, random);
+  const Executor one(1);
+  const Executor several(4);
+  const Computed<float> reference = RunProblem<float>(whole, one);
+  const Computed<float> threaded = RunProblem<float>(whole, several);
+  ExpectSameRows(reference, 0, threaded, 0, whole.rows(), whole.classes());
+  EXPECT_EQ(reference.result.loss_sum, threaded.result.loss_sum);
+  for (size_t row = 0; row < whole.rows(); row += 3) {
+    const Problem alone = RowsOf(whole, {row});
+    ExpectSameRows(reference, row, RunProblem<float>(alone, one), 0, 1, whole.classes());
+  }
+}
+
 // The losses do not depend on what else was asked for.
 TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
   Random random(6);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/oracle/evaluate.h"
@@ -265,6 +266,48 @@ TYPED_TEST(SpecialValuesTest, PlusInfinityAndRowsOfMinusInfinityAreCounted) {
       const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
       EXPECT_EQ(actual.result.non_finite_count, 1) << logits(0, 0);
       EXPECT_FALSE(std::isfinite(actual.losses[0])) << logits(0, 0);
+    }
+  }
+}
+
+// In the first chunk of a long row, the last, its tail, or all of it.
+TYPED_TEST(SpecialValuesTest, WhatIsNotFiniteStaysInItsRowHoweverLongThatIs) {
+  for (const size_t classes : std::vector<size_t>{40, 513, 2049, 5000}) {
+    Random random(11);
+    const Problem problem =
+        Draw(Activation::kSoftmax, LabelKind::kClassIds, {5, classes}, 2, random);
+    const Computed<TypeParam> clean = RunProblem<TypeParam>(problem);
+    struct Values {
+      double value;
+      size_t begin, end;
+    };
+    const Values spoils[] = {{kNan, 0, 1},
+                             {kNan, classes / 2, classes / 2 + 1},
+                             {kNan, classes - 1, classes},
+                             {kInfinity, 0, 1},
+                             {kInfinity, classes - 1, classes},
+                             {kInfinity, 1, classes},
+                             {kNan, 0, classes},
+                             {-kInfinity, 0, classes}};
+    for (const Values& spoil : spoils) {
+      SCOPED_TRACE(::testing::Message() << spoil.value << " in [" << spoil.begin << ", "
+                                        << spoil.end << ") of " << classes);
+      Problem spoiled = problem;
+      for (size_t k = spoil.begin; k < spoil.end; ++k) spoiled.logits(2, k) = spoil.value;
+      const Computed<TypeParam> actual = RunProblem<TypeParam>(spoiled);
+      EXPECT_EQ(actual.result.non_finite_count, 1);
+      for (size_t row = 0; row < 5; ++row) {
+        if (row == 2) {
+          EXPECT_TRUE(std::isnan(actual.losses[row]));
+          continue;
+        }
+        EXPECT_EQ(actual.losses[row], clean.losses[row]);
+        EXPECT_EQ(absl::MakeConstSpan(actual.gradient).subspan(row * classes, classes),
+                  absl::MakeConstSpan(clean.gradient).subspan(row * classes, classes));
+      }
+      for (size_t k = 0; k < classes; ++k) {
+        EXPECT_TRUE(std::isnan(actual.gradient[2 * classes + k])) << k;
+      }
     }
   }
 }
