@@ -77,11 +77,20 @@ class Context:
         """One of the agents in peers/, tuned the same way, to be used in a `with`."""
         return Agent(self.peer(script), self._tuned(), self.log)
 
-    def kernels(self, names, clock, repetitions, min_time=0.05):
+    def kernels(self, names, clock, repetitions, min_time=0.05, processes=1):
         """Runs kernels_benchmark: name -> seconds of each repetition, in an order that mixes them.
 
         names: a regular expression for the whole name.
+        processes: one after the other, each with so many repetitions. Where a process's pages lie
+            decides which of them share the caches' sets, a few percent either way.
         """
+        merged = {}
+        for _ in range(processes):
+            for name, seconds in self._kernels(names, clock, repetitions, min_time).items():
+                merged.setdefault(name, []).extend(seconds)
+        return merged
+
+    def _kernels(self, names, clock, repetitions, min_time):
         arguments = [
             os.path.join(self.bin, "kernels_benchmark"),
             f"--benchmark_filter=^({names})$",

@@ -40,7 +40,7 @@ _WHY_SLOW = {
 def _shape_rows(context, shape):
     memcpy_limit, focal_limit = _SHAPES[shape]
     names = rf"(memcpy|softmax/(cross_entropy|focal))/{shape}(/threads:1)?"
-    seconds = context.kernels(names, "cpu_time", repetitions=context.count(15))
+    seconds = context.kernels(names, "cpu_time", context.count(3), processes=context.count(5))
     entropy = median(seconds[f"softmax/cross_entropy/{shape}/threads:1"])
     focal = median(seconds[f"softmax/focal/{shape}/threads:1"])
     memcpy = median(seconds[f"memcpy/{shape}"], label="memcpy")
@@ -64,7 +64,7 @@ def _shape_rows(context, shape):
 
 def _two_cores(context, shape="2048x32000"):
     names = rf"softmax/cross_entropy/{shape}/threads:[12]"
-    seconds = context.kernels(names, "real_time", repetitions=context.count(15))
+    seconds = context.kernels(names, "real_time", context.count(3), processes=context.count(5))
     return times_faster(
         SECTION,
         f"softmax CE {shape}, 2 threads faster than 1",

@@ -95,7 +95,7 @@ def _measure(context, name, loss, kernel, limit, configuration):
 
     with _PyTorch(context, configuration) as pytorch:
         samples = interleave(
-            context.count(3),
+            context.count(5),
             {"ours": ours, "theirs": lambda: pytorch.ask(loss, context.count(3))["calls"]},
         )
         bound = Bound(">=", limit) if limit else None
