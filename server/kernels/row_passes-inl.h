@@ -94,26 +94,18 @@ class RowPasses {
   // them and taking one away again costs the others no digits; to look for the first of them
   // instead, and to leave it out, would cost branches that no CPU foresees.
   struct Sums {
-    Sums() {
-      for (V& v : largest) v = V(T(0));
-    }
-
     // `e` is exp(x) or, not to be counted, 0.
     void Add(int64_t register_index, const V& x, const V& e) {
       const V other = ZeroWhere(x == V(T(0)), e);
       others.Add(register_index, other);
-      largest[register_index] += e - other;
+      largest += e - other;
     }
 
     // How many of them there are, or NaN.
-    double Largest() const {
-      V sum = largest[0];
-      for (int64_t k = 1; k < kRegisters; ++k) sum += largest[k];
-      return static_cast<double>(xsimd::hadd(sum));
-    }
+    double Largest() const { return static_cast<double>(xsimd::hadd(largest)); }
 
     LaneSum<T, Arch> others;
-    V largest[static_cast<size_t>(kRegisters)];
+    V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
   };
 
   // The largest; NaN never is.
