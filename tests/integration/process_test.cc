@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <thread>
 
@@ -118,39 +120,50 @@ TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
   EXPECT_THAT(process.ErrorOutput(), HasSubstr("cancelled_calls=\"none\""));
 }
 
-// The request is given up while its gradient, as large as it, is made.
-TEST(ProcessTest, ALargeRequestAndItsGradientTakeLessMemoryThanTheirSize) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer takes memory of its own";
-#endif
-  constexpr int64_t kRows = 15000;
-  constexpr int64_t kClasses = 1024;
-  constexpr int64_t kBytes = 4 * kRows * kClasses;
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "2"});
-  const auto stub = Connect(ReadAddress(process));
+v1::ComputeRequest GradientRequest(int64_t rows, int64_t classes) {
   v1::ComputeRequest request;
   request.mutable_logits()->set_data_type(v1::DATA_TYPE_FLOAT32);
-  request.mutable_logits()->add_shape(kRows);
-  request.mutable_logits()->add_shape(kClasses);
-  request.mutable_logits()->set_data(std::string(kBytes, '\0'));
+  request.mutable_logits()->add_shape(rows);
+  request.mutable_logits()->add_shape(classes);
+  request.mutable_logits()->set_data(std::string(static_cast<size_t>(4 * rows * classes), '\0'));
   request.mutable_labels()->set_data_type(v1::DATA_TYPE_UINT8);
-  request.mutable_labels()->add_shape(kRows);
-  request.mutable_labels()->set_data(std::string(kRows, '\1'));
+  request.mutable_labels()->add_shape(rows);
+  request.mutable_labels()->set_data(std::string(static_cast<size_t>(rows), '\1'));
   request.mutable_outputs()->set_gradient(true);
+  return request;
+}
 
+// The most bytes that a new process has beside those of an idle one while it answers a few times.
+int64_t PeakOfCalls(const v1::ComputeRequest& request) {
+  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "2"});
+  const auto stub = Connect(ReadAddress(process));
   const int64_t idle = process.ResidentBytes();
   for (int i = 0; i < 5; ++i) {
     grpc::ClientContext context;
     v1::ComputeResponse response;
     const grpc::Status status = stub->Compute(&context, request, &response);
-    ASSERT_TRUE(status.ok()) << status.error_message();
-    EXPECT_EQ(response.gradient().data().size(), kBytes);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.gradient().data().size(), request.logits().data().size());
   }
-  const int64_t most = process.MostResidentBytes() - idle;
-  EXPECT_GT(most, kBytes) << "the request is in there";
-  EXPECT_LT(most, 2 * kBytes) << "of " << kBytes << " a request";
+  const int64_t most = process.MostResidentBytes();
   process.Signal(SIGTERM);
   EXPECT_EQ(process.Wait(), 0);
+  return most - idle;
+}
+
+// The request is given up while its gradient, as large as it, is made. On a busy machine a process
+// may hold the end of one answer when the next request comes, so that the least of some counts;
+// where nothing is given up, none has less than both.
+TEST(ProcessTest, ALargeRequestAndItsGradientTakeLessMemoryThanTheirSize) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes memory of its own";
+#endif
+  const v1::ComputeRequest request = GradientRequest(15000, 1024);
+  const auto size = static_cast<int64_t>(request.logits().data().size());
+  int64_t least = PeakOfCalls(request);
+  for (int i = 1; i < 5 && least >= 2 * size; ++i) least = std::min(least, PeakOfCalls(request));
+  EXPECT_GT(least, size) << "the request is in there";
+  EXPECT_LT(least, 2 * size) << "of " << size << " a request";
 }
 
 TEST(ProcessTest, ASignalEndsAnOpenStreamThatIsIdle) {

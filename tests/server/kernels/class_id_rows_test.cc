@@ -306,9 +306,11 @@ TYPED_TEST(ClassIdRowsTest, StreamsEveryTrueClass) {
   for (const InstructionSet& set : SupportedSets()) {
     for (const int64_t classes : {517, 4111}) {
       const std::string what = set.name + ", " + std::to_string(classes) + " classes";
-      HardRows<TypeParam> batch(classes > 1000 ? 64 : classes, classes, 9);
-      for (int64_t i = 0; i < 64; ++i) batch.SetClass(i, classes > 1000 ? 2016 + i : i);
-      for (int64_t i = 64; i < 517 && classes < 1000; ++i) batch.SetClass(i, i);
+      const bool is_long = classes > kChunkClasses;
+      const int64_t first = is_long ? kChunkClasses - 32 : 0;
+      const int64_t count = is_long ? 64 : classes;
+      HardRows<TypeParam> batch(count, classes, 9);
+      for (int64_t i = 0; i < count; ++i) batch.SetClass(i, first + i);
       const FormKernels& kernels = set.kernels.forms.front();
       const FormParameters parameters = Defaults(FormAt(0));
       const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
