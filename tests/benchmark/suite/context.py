@@ -2,31 +2,28 @@
 
 import contextlib
 import functools
-import json
 import os
-import subprocess
 
 from suite.kernel_report import seconds_by_name
 from suite.processes import RAISED_MALLOC, Agent, Server
+from suite.programs import THREADS, Programs
 
-THREADS = 2
-_MAX_MESSAGE_BYTES = 1 << 30
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(_HERE))
 
 
 class Context:
     """Servers and clients start when first asked for and end when the block that it is used in is left."""
 
     def __init__(self, build, stubs, quick):
-        self.bin = os.path.join(build, "bin")
         self.stubs = stubs
         self.quick = quick
-        self.here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        self.root = os.path.dirname(os.path.dirname(self.here))
         self._stack = contextlib.ExitStack()
-        # What the programs say on stderr; who fails is looked up there.
+        # Takes what the programs say on stderr, to be read when one of them fails.
         self.log = self._stack.enter_context(
             open(os.path.join(build, "benchmark.log"), "w", encoding="utf-8")
         )
+        self._programs = Programs(os.path.join(build, "bin"), self.log)
 
     def __enter__(self):
         return self
@@ -40,9 +37,7 @@ class Context:
 
     def start_lossd(self, prefix=(), listen="127.0.0.1:0"):
         """A lossd of one's own, to be used in a `with`. `prefix`: words before its command."""
-        arguments = [os.path.join(self.bin, "lossd"), "--listen", listen]
-        arguments += ["--threads", str(THREADS), "--max-message-bytes", str(_MAX_MESSAGE_BYTES)]
-        return Server([*prefix, *arguments], {}, self.log)
+        return self._programs.lossd(prefix, listen)
 
     @functools.cached_property
     def lossd(self):
@@ -50,7 +45,7 @@ class Context:
 
     def start_echo(self, environment):
         """An echo server of one's own, to be used in a `with`."""
-        return Server([os.path.join(self.bin, "echo_server")], environment, self.log)
+        return self._programs.echo(environment)
 
     @functools.cached_property
     def echo(self):
@@ -58,15 +53,14 @@ class Context:
 
     @functools.cached_property
     def caller(self):
-        agent = Agent([os.path.join(self.bin, "caller")], RAISED_MALLOC, self.log)
-        return self._stack.enter_context(agent)
+        return self._stack.enter_context(self._programs.caller())
 
     def peer(self, script, interpreter="/usr/bin/python3"):
         """The command that runs one of the programs in peers/."""
-        return [interpreter, os.path.join(self.here, "peers", script)]
+        return [interpreter, os.path.join(_HERE, "peers", script)]
 
     def _tuned(self):
-        path = os.pathsep.join([self.stubs, os.path.join(self.root, "client", "python")])
+        path = os.pathsep.join([self.stubs, os.path.join(ROOT, "client", "python")])
         # OpenMP's threads spin while they wait, and on few CPUs one then waits for the time slice of
         # another: a small step took 8 ms now and then instead of 0.3.
         threads = {"OMP_NUM_THREADS": str(THREADS), "OMP_WAIT_POLICY": "PASSIVE"}
@@ -88,19 +82,9 @@ class Context:
             decides which of them share the caches' sets, a few percent either way.
         """
         merged = {}
+        min_time = 0.01 if self.quick else min_time
         for _ in range(processes):
-            for name, seconds in self._kernels(names, clock, repetitions, min_time).items():
+            report = self._programs.kernels(names, repetitions, min_time)
+            for name, seconds in seconds_by_name(report, clock).items():
                 merged.setdefault(name, []).extend(seconds)
         return merged
-
-    def _kernels(self, names, clock, repetitions, min_time):
-        arguments = [
-            os.path.join(self.bin, "kernels_benchmark"),
-            f"--benchmark_filter=^({names})$",
-            "--benchmark_format=json",
-            f"--benchmark_repetitions={repetitions}",
-            f"--benchmark_min_time={0.01 if self.quick else min_time}",
-            "--benchmark_enable_random_interleaving=true",
-        ]
-        done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=self.log, check=True)
-        return seconds_by_name(json.loads(done.stdout), clock) if done.stdout.strip() else {}

@@ -7,7 +7,7 @@ import sys
 import time
 
 from suite import kernels, machine, memory, pytorch, remote, table, training, transport
-from suite.context import Context
+from suite.context import ROOT, Context
 
 SECTIONS = {
     "pytorch": pytorch.measure,
@@ -74,7 +74,7 @@ def main():
     start = time.monotonic()
     with Context(arguments.build, arguments.stubs, arguments.quick) as context:
         rows = _measure(context, arguments.only or SECTIONS)
-        about = machine.describe(context.root)
+        about = machine.describe(ROOT)
     about["took"] = f"{time.monotonic() - start:.0f} s"
     _report(rows, about, arguments)
 

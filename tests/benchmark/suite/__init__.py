@@ -1,0 +1,1 @@
+"""The benchmark: measures lossd, compares what it measured, and prints tables."""
