@@ -32,11 +32,11 @@ class Context:
         self._stack.close()
 
     def count(self, full, quick=1):
-        """How often to do something."""
+        """Returns how often to do something."""
         return quick if self.quick else full
 
     def start_lossd(self, prefix=(), listen="127.0.0.1:0"):
-        """A lossd of one's own, to be used in a `with`. `prefix`: words before its command."""
+        """Starts a lossd of one's own, to be used in a `with`. `prefix`: words before its command."""
         return self._programs.lossd(prefix, listen)
 
     @functools.cached_property
@@ -44,7 +44,7 @@ class Context:
         return self._stack.enter_context(self.start_lossd())
 
     def start_echo(self, environment):
-        """An echo server of one's own, to be used in a `with`."""
+        """Starts an echo server of one's own, to be used in a `with`."""
         return self._programs.echo(environment)
 
     @functools.cached_property
@@ -56,7 +56,7 @@ class Context:
         return self._stack.enter_context(self._programs.caller())
 
     def peer(self, script, interpreter="/usr/bin/python3"):
-        """The command that runs one of the programs in peers/."""
+        """Returns the command that runs one of the programs in peers/."""
         return [interpreter, os.path.join(_HERE, "peers", script)]
 
     def _tuned(self):
@@ -67,11 +67,11 @@ class Context:
         return {**RAISED_MALLOC, **threads, "PYTHONPATH": path}
 
     def start_python_server(self):
-        """PyTorch behind grpcio, tuned as the others are, to be used in a `with`."""
+        """Starts PyTorch behind grpcio, tuned as the others are, to be used in a `with`."""
         return Server(self.peer("python_server.py"), self._tuned(), self.log)
 
     def start_python_agent(self, script):
-        """One of the agents in peers/, tuned the same way, to be used in a `with`."""
+        """Starts one of the agents in peers/, tuned the same way, to be used in a `with`."""
         return Agent(self.peer(script), self._tuned(), self.log)
 
     def kernels(self, names, clock, repetitions, min_time=0.05, processes=1):

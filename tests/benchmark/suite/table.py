@@ -73,7 +73,7 @@ def _markdown_cells(row):
     return cells
 
 
-def _markdown_line(cells):
+def markdown_line(cells):
     return "| " + " | ".join(cells) + " |"
 
 
@@ -85,8 +85,8 @@ def markdown(rows):
     lines = []
     for section, members in _by_section(rows):
         count = len(_HEADINGS) if any(row.bound for row in members) else len(_HEADINGS) - 2
-        lines += [_markdown_line([section, *_HEADINGS[1:count]]), "|" + "---|" * count]
-        lines += [_markdown_line(_markdown_cells(row)[:count]) for row in members]
+        lines += [markdown_line([section, *_HEADINGS[1:count]]), "|" + "---|" * count]
+        lines += [markdown_line(_markdown_cells(row)[:count]) for row in members]
         lines.append("")
     return "\n".join(lines[:-1])
 
