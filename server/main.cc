@@ -5,11 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
-#include "server/flags.h"
-#include "server/freed_memory.h"
-#include "server/log.h"
+#include "server/config/flags.h"
+#include "server/memory/freed_memory.h"
+#include "server/process/log.h"
+#include "server/process/stop_signals.h"
 #include "server/server.h"
-#include "server/stop_signals.h"
 
 namespace {
 

@@ -13,13 +13,13 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
-#include "server/listen_address.h"
-#include "server/log.h"
-#include "server/loss/executor.h"
-#include "server/rpc/async_service.h"
-#include "server/rpc/handlers.h"
+#include "server/config/listen_address.h"
+#include "server/process/log.h"
+#include "server/process/version.h"
+#include "server/rpc/handlers/handlers.h"
 #include "server/rpc/method_table.h"
-#include "server/version.h"
+#include "server/threads/executor.h"
+#include "server/transport/grpc/async_service.h"
 
 namespace lossd {
 namespace {

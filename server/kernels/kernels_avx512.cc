@@ -1,4 +1,3 @@
-#include "server/kernels/avx512_fma.h"
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/table-inl.h"
 

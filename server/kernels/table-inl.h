@@ -1,13 +1,13 @@
 #ifndef LOSSD_SERVER_KERNELS_TABLE_INL_H_
 #define LOSSD_SERVER_KERNELS_TABLE_INL_H_
 
-#include "server/kernels/class_id_rows-inl.h"
-#include "server/kernels/dense_row-inl.h"
-#include "server/kernels/elements-inl.h"
+#include "server/kernels/elements/elements-inl.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
-#include "server/kernels/sign-inl.h"
-#include "server/kernels/sum-inl.h"
+#include "server/kernels/rows/class_id_rows-inl.h"
+#include "server/kernels/rows/dense_row-inl.h"
+#include "server/kernels/simd/sign-inl.h"
+#include "server/kernels/simd/sum-inl.h"
 
 namespace lossd::kernels {
 

@@ -1,6 +1,6 @@
 #include "server/loss/class_counts.h"
 
-#include "server/loss/sample_labels.h"
+#include "server/loss/blocks/sample_labels.h"
 
 namespace lossd::loss {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <variant>
 
-#include "server/loss/strided_rows.h"
+#include "server/loss/blocks/strided_rows.h"
 
 namespace lossd::loss {
 namespace {

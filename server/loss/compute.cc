@@ -9,12 +9,12 @@
 #include <variant>
 
 #include "absl/status/status.h"
-#include "server/loss/class_terms.h"
+#include "server/loss/blocks/batch_plan.h"
+#include "server/loss/blocks/class_terms.h"
+#include "server/loss/blocks/row_blocks.h"
+#include "server/loss/blocks/sample_outcomes.h"
+#include "server/loss/blocks/sample_records.h"
 #include "server/loss/mining.h"
-#include "server/loss/row_blocks.h"
-#include "server/loss/run.h"
-#include "server/loss/sample_outcomes.h"
-#include "server/loss/sample_records.h"
 
 namespace lossd::loss {
 namespace {

@@ -9,10 +9,10 @@
 #include "absl/status/statusor.h"
 #include "server/loss/batch.h"
 #include "server/loss/class_counts.h"
-#include "server/loss/executor.h"
 #include "server/loss/float_view.h"
 #include "server/loss/loss_spec.h"
 #include "server/loss/statistics.h"
+#include "server/threads/executor.h"
 
 namespace lossd::loss {
 

@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpcpp/support/byte_buffer.h"
-#include "server/rpc/handlers.h"
-#include "server/rpc/message_codec.h"
+#include "server/rpc/handlers/handlers.h"
+#include "server/rpc/wire/message_codec.h"
 
 namespace lossd::rpc {
 

@@ -7,8 +7,8 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/support/proto_buffer_reader.h"
-#include "server/rpc/message_codec.h"
-#include "server/rpc/status.h"
+#include "server/rpc/errors/status.h"
+#include "server/rpc/wire/message_codec.h"
 
 namespace lossd::rpc {
 namespace {

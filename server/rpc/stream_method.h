@@ -8,10 +8,10 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/v1/compute.pb.h"
-#include "server/rpc/handlers.h"
+#include "server/rpc/handlers/handlers.h"
 #include "server/rpc/method_table.h"
-#include "server/rpc/outgoing_tensor.h"
-#include "server/rpc/split_message.h"
+#include "server/rpc/wire/outgoing_tensor.h"
+#include "server/rpc/wire/split_message.h"
 
 namespace lossd::rpc {
 

@@ -9,8 +9,8 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "client/src/loan.h"
-#include "client/src/message_pieces.h"
+#include "client/src/wire/loan.h"
+#include "client/src/wire/message_pieces.h"
 #include "gmock/gmock.h"
 #include "grpcpp/support/slice.h"
 #include "gtest/gtest.h"

@@ -9,7 +9,7 @@
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/status.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
-#include "server/rpc/handlers.h"
+#include "server/rpc/handlers/handlers.h"
 #include "tests/integration/test_server.h"
 
 namespace lossd {

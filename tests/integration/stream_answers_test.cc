@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
 #include "grpcpp/client_context.h"
-#include "server/log.h"
+#include "server/process/log.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/test_server.h"

@@ -9,7 +9,7 @@
 #include "absl/synchronization/notification.h"
 #include "grpcpp/channel.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
-#include "server/rpc/handlers.h"
+#include "server/rpc/handlers/handlers.h"
 #include "server/server.h"
 
 namespace lossd {

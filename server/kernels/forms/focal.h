@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "server/kernels/forms/point.h"
+#include "server/kernels/simd/fma-inl.h"
 
 namespace lossd::kernels {
 

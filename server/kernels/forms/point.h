@@ -3,8 +3,8 @@
 
 #include <xsimd/xsimd.hpp>
 
-#include "server/kernels/exponential-inl.h"
 #include "server/kernels/form_info.h"
+#include "server/kernels/simd/exponential-inl.h"
 
 namespace lossd::kernels {
 

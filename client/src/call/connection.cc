@@ -1,0 +1,151 @@
+#include "client/src/call/connection.h"
+
+#include <chrono>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/src/status.h"
+#include "client/src/wire/loan.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/completion_queue.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+#include "lossd/v1/loss_service.grpc.pb.h"
+
+namespace lossd::client {
+namespace {
+
+absl::Status CheckTime(absl::string_view field, absl::Duration time) {
+  if (time <= absl::ZeroDuration() || time == absl::InfiniteDuration()) {
+    return InvalidField(
+        field, absl::StrCat("= ", absl::FormatDuration(time), ", expected above 0 and finite"));
+  }
+  return absl::OkStatus();
+}
+
+// Has the kernel close a TCP connection whose other end takes no more data. gRPC ends no call, at
+// its deadline either, while bytes of it are being written to the socket.
+void LimitStalls(absl::Duration timeout, grpc::ChannelArguments* arguments) {
+  // gRPC sets TCP_USER_TIMEOUT to the keepalive's timeout where there is a keepalive. Ours never
+  // comes: servers turn away clients that ping often.
+  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, std::numeric_limits<int>::max() - 1);
+  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                    static_cast<int>(absl::ToInt64Milliseconds(timeout)));
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  LimitStalls(options.stall_timeout, &arguments);
+  if (!options.tls.has_value()) {
+    return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
+  }
+  if (!options.tls->server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls->server_name);
+  }
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = options.tls->root_certificates;
+  tls.pem_cert_chain = options.tls->client_certificate;
+  tls.pem_private_key = options.tls->client_key;
+  return grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  if (options.target.empty()) {
+    return InvalidField("target", "is empty, expected host:port or unix:/path");
+  }
+  constexpr int64_t kMostBytes = std::numeric_limits<int>::max();
+  if (options.max_message_bytes < 1 || options.max_message_bytes > kMostBytes) {
+    return InvalidField("max_message_bytes", absl::StrCat("= ", options.max_message_bytes,
+                                                          " is not in [1, ", kMostBytes, "]"));
+  }
+  if (options.tls.has_value() &&
+      options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
+    return InvalidField("tls",
+                        "has one of client_certificate and client_key, expected both or neither");
+  }
+  if (options.stall_timeout < absl::Milliseconds(1) || options.stall_timeout > absl::Hours(24)) {
+    return InvalidField(
+        "stall_timeout",
+        absl::StrCat("= ", absl::FormatDuration(options.stall_timeout), " is not in [1ms, 24h]"));
+  }
+  return CheckTime("deadline", options.deadline);
+}
+
+std::string MethodPath(const char* method) {
+  return absl::StrCat("/", v1::LossService::service_full_name(), "/", method);
+}
+
+void DrainQueue(grpc::CompletionQueue* queue) {
+  queue->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) {
+  }
+}
+
+Connection::Connection(const ClientOptions& options)
+    : stub_(std::make_unique<grpc::GenericStub>(MakeChannel(options))),
+      deadline_(options.deadline),
+      max_message_bytes_(options.max_message_bytes) {}
+
+absl::StatusOr<absl::Duration> Connection::DeadlineOf(const CallOptions& call) const {
+  const absl::Duration deadline = call.deadline.value_or(deadline_);
+  if (absl::Status status = CheckTime("deadline", deadline); !status.ok()) {
+    return status;
+  }
+  return deadline;
+}
+
+absl::Status Connection::CheckSize(const MessagePieces& request) const {
+  // gRPC says the same, in its own words, when it is about to send.
+  if (request.size() > static_cast<size_t>(max_message_bytes_)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the request is ", request.size(), " bytes, over the client's limit of ",
+                     max_message_bytes_, " (ClientOptions::max_message_bytes)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const MessagePieces& request,
+                                                  const CallOptions& call) const {
+  const absl::StatusOr<absl::Duration> deadline = DeadlineOf(call);
+  if (!deadline.ok()) {
+    return deadline.status();
+  }
+  if (absl::Status status = CheckSize(request); !status.ok()) {
+    return status;
+  }
+  Loan loan;
+  grpc::CompletionQueue queue;
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  {  // What holds the loan ends with this block.
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + *deadline));
+    const auto reader =
+        stub_->PrepareUnaryCall(&context, MethodPath(method), request.Lend(&loan), &queue);
+    reader->StartCall();
+    reader->Finish(&answer, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+  }
+  loan.WaitUntilReturned([&queue](absl::Duration turn) {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + turn));
+  });
+  DrainQueue(&queue);
+  if (!status.ok()) {
+    return FromGrpcStatus(status);
+  }
+  return answer;
+}
+
+}  // namespace lossd::client

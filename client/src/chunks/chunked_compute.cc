@@ -1,0 +1,232 @@
+#include "client/src/chunks/chunked_compute.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "client/src/call/stream_session.h"
+#include "client/src/chunks/row_range.h"
+#include "client/src/chunks/row_shift.h"
+#include "client/src/chunks/statistics_merging.h"
+
+namespace lossd::client {
+namespace {
+
+// Makes the array where it is asked for and nobody gave memory for it. Its elements are left as
+// they are: every one is written.
+template <typename T>
+void Provide(bool asked, const Shape& shape, std::optional<xt::xarray<T>>* array,
+             std::optional<absl::Span<T>>* destination) {
+  if (!asked || destination->has_value()) {
+    return;
+  }
+  *array = xt::xarray<T>::from_shape(std::vector<size_t>(shape.begin(), shape.end()));
+  *destination = absl::Span<T>((*array)->data(), (*array)->size());
+}
+
+template <typename T>
+void ProvideArrays(const ChunkedBatch<T>& batch, Result<T>* result, Destinations<T>* to) {
+  const OutputOptions& asked = batch.options.outputs;
+  const Shape& logits = batch.logits.shape();
+  // A loss without such an axis is refused by the server.
+  const Shape losses =
+      LossesShape(logits, batch.loss.activation, batch.options.class_axis).value_or(logits);
+  Provide(asked.losses, losses, &result->losses, &to->losses);
+  Provide(asked.gradient, logits, &result->gradient, &to->gradient);
+  Provide(asked.hessian_diagonal, logits, &result->hessian_diagonal, &to->hessian_diagonal);
+  Provide(asked.probabilities, logits, &result->probabilities, &to->probabilities);
+  Provide(asked.log_sum_exp, losses, &result->log_sum_exp, &to->log_sum_exp);
+}
+
+template <typename T>
+OptionalMemory ToMemory(const std::optional<absl::Span<T>>& destination) {
+  return destination.has_value() ? OptionalMemory(*destination) : OptionalMemory();
+}
+
+template <typename T>
+ResultMemory RowsOf(const RowRange& rows, const Destinations<T>& to) {
+  ResultMemory memory;
+  memory.losses = ToMemory(rows.Of(to.losses));
+  memory.gradient = ToMemory(rows.Of(to.gradient));
+  memory.hessian_diagonal = ToMemory(rows.Of(to.hessian_diagonal));
+  memory.probabilities = ToMemory(rows.Of(to.probabilities));
+  memory.log_sum_exp = ToMemory(rows.Of(to.log_sum_exp));
+  return memory;
+}
+
+template <typename T>
+double SumOfMagnitudes(absl::Span<const T> values) {
+  double sum = 0.0;
+  for (const T value : values) {
+    sum += std::abs(static_cast<double>(value));
+  }
+  return sum;
+}
+
+// Adds up what the chunks say beside their arrays, in their order.
+template <typename T>
+class ScalarMerger {
+ public:
+  explicit ScalarMerger(const ComputeOptions& options) : options_(options) {}
+
+  absl::Status Add(const Result<T>& chunk, double gradient_l1) {
+    sum_.loss_sum += chunk.loss_sum;
+    sum_.weight_sum += chunk.weight_sum;
+    sum_.valid_count += chunk.valid_count;
+    sum_.non_finite_count += chunk.non_finite_count;
+    sum_.class_weights = chunk.class_weights;
+    sum_.top_k_correct.resize(chunk.top_k_correct.size());
+    for (size_t i = 0; i < chunk.top_k_correct.size(); ++i) {
+      sum_.top_k_correct[i] += chunk.top_k_correct[i];
+    }
+    const ChunkTotals totals = {chunk.loss_sum, gradient_l1, chunk.valid_count};
+    absl::Status status;
+    if (chunk.class_statistics.has_value()) {
+      status.Update(classes_.Add(*chunk.class_statistics, totals));
+    }
+    if (chunk.difficulty.has_value()) {
+      status.Update(difficulty_.Add(*chunk.difficulty, totals));
+    }
+    return status;
+  }
+
+  // Everything but the arrays, which `result` has.
+  Result<T> Merge(Result<T> result) const {
+    result.loss_sum = sum_.loss_sum;
+    result.loss = ReducedLoss();
+    result.weight_sum = sum_.weight_sum;
+    result.valid_count = sum_.valid_count;
+    result.non_finite_count = sum_.non_finite_count;
+    result.class_weights = sum_.class_weights;
+    result.top_k_correct = sum_.top_k_correct;
+    const OutputOptions& asked = options_.outputs;
+    if (asked.class_statistics) {
+      const ClassStatistics all = classes_.Merge();
+      result.class_statistics = asked.present_classes_only ? PresentClassesOnly(all) : all;
+    }
+    if (asked.difficulty) {
+      result.difficulty = difficulty_.Merge();
+    }
+    return result;
+  }
+
+ private:
+  double ReducedLoss() const {
+    switch (options_.reduction) {
+      case Reduction::kMean:
+      case Reduction::kMeanValid:
+        // Without one the divisor of the whole is 0.
+        return options_.normalizer.has_value() ? sum_.loss_sum / *options_.normalizer : 0.0;
+      default:
+        return sum_.loss_sum;
+    }
+  }
+
+  const ComputeOptions& options_;
+  Result<T> sum_;
+  ClassStatisticsMerger classes_;
+  DifficultyMerger difficulty_;
+};
+
+// One chunked call.
+template <typename T>
+class ChunkedCall {
+ public:
+  ChunkedCall(const std::shared_ptr<const Connection>& connection, const ChunkedBatch<T>& batch,
+              const ChunkLimits& limits)
+      : batch_(batch),
+        chunk_rows_(limits.rows),
+        to_(batch.destinations),
+        session_(connection, {limits.window, limits.time, absl::Now() + limits.time}) {
+    ProvideArrays(batch, &result_, &to_);
+  }
+
+  absl::StatusOr<Result<T>> Compute() {
+    absl::Status sent;
+    std::thread sender([this, &sent] { sent = SendAll(); });
+    ScalarMerger<T> merger(batch_.options);
+    absl::Status received = ReceiveAll(&merger);
+    if (!received.ok()) {
+      session_.Abandon(received);
+    }
+    sender.join();
+    if (!sent.ok() && absl::IsOutOfRange(received)) {
+      return sent;  // It was not sent, and so not answered.
+    }
+    if (!received.ok()) {
+      return received;
+    }
+    return merger.Merge(std::move(result_));
+  }
+
+ private:
+  int64_t rows() const { return batch_.logits.shape().front(); }
+  RowRange ChunkAt(int64_t first) const {
+    return {first, std::min(chunk_rows_, rows() - first), rows()};
+  }
+
+  // Closes sending at its end, so that the receiver waits for nothing that does not come.
+  absl::Status SendAll() {
+    absl::Status status;
+    for (int64_t first = 0; first < rows() && status.ok(); first += chunk_rows_) {
+      status = SendChunk(ChunkAt(first));
+    }
+    status.Update(session_.CloseSending());
+    return status;
+  }
+
+  absl::Status SendChunk(const RowRange& chunk) {
+    ComputeOptions options = batch_.options;
+    options.sample_weights = chunk.Of(options.sample_weights);
+    options.upstream_gradient = chunk.Of(options.upstream_gradient);
+    options.memory = RowsOf(chunk, to_);
+    // A class may be predicted in a chunk that has none of its samples.
+    options.outputs.present_classes_only = false;
+    return session_.Send(chunk.Of(batch_.logits), chunk.Of(batch_.labels), batch_.loss, options);
+  }
+
+  absl::Status ReceiveAll(ScalarMerger<T>* merger) {
+    const OutputOptions& asked = batch_.options.outputs;
+    const bool statistics = asked.class_statistics || asked.difficulty;
+    for (int64_t first = 0; first < rows(); first += chunk_rows_) {
+      const absl::StatusOr<Result<T>> chunk = session_.Receive();
+      if (!chunk.ok()) {
+        return ShiftRows(chunk.status(), first);
+      }
+      const double gradient_l1 =
+          statistics ? SumOfMagnitudes<T>(*ChunkAt(first).Of(to_.gradient)) : 0.0;
+      if (absl::Status status = merger->Add(*chunk, gradient_l1); !status.ok()) {
+        return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const ChunkedBatch<T>& batch_;
+  const int64_t chunk_rows_;
+  Result<T> result_;
+  Destinations<T> to_;
+  StreamSession<T> session_;
+};
+
+}  // namespace
+
+template <typename T>
+absl::StatusOr<Result<T>> ComputeInChunks(const std::shared_ptr<const Connection>& connection,
+                                          const ChunkedBatch<T>& batch, const ChunkLimits& limits) {
+  return ChunkedCall<T>(connection, batch, limits).Compute();
+}
+
+template absl::StatusOr<Result<float>> ComputeInChunks(const std::shared_ptr<const Connection>&,
+                                                       const ChunkedBatch<float>&,
+                                                       const ChunkLimits&);
+template absl::StatusOr<Result<double>> ComputeInChunks(const std::shared_ptr<const Connection>&,
+                                                        const ChunkedBatch<double>&,
+                                                        const ChunkLimits&);
+
+}  // namespace lossd::client

@@ -1,0 +1,201 @@
+#include "client/src/chunks/whole_batch.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/src/convert/destinations.h"
+#include "client/src/status.h"
+
+namespace lossd::client {
+namespace {
+
+bool IsSet(const OptionalReals& reals) { return !std::holds_alternative<std::monostate>(reals); }
+
+const Shape* ShapeOf(const OptionalReals& reals) {
+  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
+    return &floats->shape();
+  }
+  const auto* doubles = std::get_if<ArrayView<double>>(&reals);
+  return doubles == nullptr ? nullptr : &doubles->shape();
+}
+
+absl::Status CheckRows(absl::string_view field, const Shape* shape, int64_t rows) {
+  if (shape == nullptr || (!shape->empty() && shape->front() == rows)) {
+    return absl::OkStatus();
+  }
+  return InvalidField(absl::StrCat(field, ".shape"),
+                      absl::StrCat("= [", absl::StrJoin(*shape, ", "), "], expected ", rows,
+                                   " rows, as the logits have"));
+}
+
+absl::Status CheckStatistics(const ComputeOptions& options) {
+  const OutputOptions& outputs = options.outputs;
+  if (!outputs.class_statistics && !outputs.difficulty) {
+    return absl::OkStatus();
+  }
+  const absl::string_view field =
+      outputs.class_statistics ? "outputs.class_statistics" : "outputs.difficulty";
+  // Chunks say what share of their own gradient is whose, and only the gradient how large that is.
+  if (!outputs.gradient || outputs.gradient_scale == 0.0) {
+    return InvalidField(field,
+                        "in chunks needs outputs.gradient, with a gradient_scale other than 0");
+  }
+  if (IsSet(options.upstream_gradient)) {
+    return InvalidField(field, "in chunks cannot be had together with upstream_gradient");
+  }
+  return absl::OkStatus();
+}
+
+// Softmax's integer labels; null when the labels are something else.
+const ArrayView<int64_t>* ClassIds(const Labels& labels, Activation activation) {
+  return activation == Activation::kSoftmax ? std::get_if<ArrayView<int64_t>>(&labels) : nullptr;
+}
+
+absl::Status CheckLoss(const Labels& labels, const LossSpec& loss) {
+  if (!std::holds_alternative<std::monostate>(loss.mining)) {
+    return InvalidField("loss.mining", "needs the whole batch, and cannot be had in chunks");
+  }
+  const auto* scheme = std::get_if<SchemeWeights>(&loss.class_weighting.source);
+  if (scheme != nullptr && scheme->counts.empty() && ClassIds(labels, loss.activation) == nullptr) {
+    return InvalidField("loss.class_weighting.scheme.counts",
+                        "are needed in chunks for labels other than softmax's integers");
+  }
+  return absl::OkStatus();
+}
+
+// The samples of a batch in the server's order: rows of places with classes, the last axis fastest.
+struct SampleOrder {
+  int64_t rows = 0;          // along the first axis
+  int64_t places = 1;        // of the axes that are neither that nor the classes'
+  int64_t classes = 1;       // samples at each place: sigmoid's classes, else 1
+  bool classes_last = true;  // in memory
+
+  size_t samples() const { return static_cast<size_t>(rows * places * classes); }
+
+  // Calls `use(index, place)` for each sample in turn: where it lies in an array of the losses'
+  // shape, and its place among those that share their classes.
+  template <typename Use>
+  void ForEach(const Use& use) const {
+    for (int64_t place = 0; place < rows * places; ++place) {
+      const int64_t row = place / places;
+      for (int64_t k = 0; k < classes; ++k) {
+        const int64_t within = (k * places) + (place % places);
+        use(static_cast<size_t>(classes_last ? (place * classes) + k
+                                             : (row * places * classes) + within),
+            static_cast<size_t>(place));
+      }
+    }
+  }
+};
+
+SampleOrder OrderOf(const Shape& logits, const LossSpec& loss, const ComputeOptions& options) {
+  const Shape losses = LossesShape(logits, loss.activation, options.class_axis).value_or(Shape());
+  SampleOrder order;
+  order.rows = logits.front();
+  for (size_t axis = 1; axis < losses.size(); ++axis) {
+    order.places *= losses[axis];
+  }
+  if (loss.activation == Activation::kSigmoid && logits.size() > 1) {
+    order.classes_last = options.class_axis != 1 || logits.size() == 2;
+    order.classes = order.classes_last ? logits.back() : logits[1];
+    order.places /= order.classes == 0 ? 1 : order.classes;
+  }
+  return order;
+}
+
+// s of the sample `index` of `samples`; there is one per sample or one per row.
+double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
+  const auto at = [&](const auto& array) {
+    const auto& values = array.values();
+    return values.empty() ? 0.0 : static_cast<double>(values[index * values.size() / samples]);
+  };
+  if (const auto* floats = std::get_if<ArrayView<float>>(&weights)) {
+    return at(*floats);
+  }
+  const auto* doubles = std::get_if<ArrayView<double>>(&weights);
+  return doubles == nullptr ? 1.0 : at(*doubles);
+}
+
+// The integer label that decides about the sample, its own or its place's; null when the labels are
+// targets, or are not as many as either.
+const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const SampleOrder& order) {
+  const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
+  if (integers == nullptr) {
+    return nullptr;
+  }
+  const auto& values = integers->values();
+  if (values.size() == order.samples()) {
+    return &values[index];
+  }
+  return values.size() == static_cast<size_t>(order.rows * order.places) ? &values[place] : nullptr;
+}
+
+// v of the class that the label names; 1 without class weights, and where it names none.
+double ClassWeightOf(const int64_t* label, absl::Span<const double> class_weights) {
+  const bool known =
+      label != nullptr && *label >= 0 && static_cast<uint64_t>(*label) < class_weights.size();
+  return known ? class_weights[static_cast<size_t>(*label)] : 1.0;
+}
+
+}  // namespace
+
+absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const LossSpec& loss,
+                             const ComputeOptions& options) {
+  if (logits.empty()) {
+    return InvalidField("logits.shape", "= [] has no rows to cut");
+  }
+  const auto losses = LossesShape(logits, loss.activation, options.class_axis);
+  if (!losses.has_value() || losses->empty() || losses->front() != logits.front()) {
+    return InvalidField("logits.shape", absl::StrCat("= [", absl::StrJoin(logits, ", "),
+                                                     "] has no axis of classes beside its rows"));
+  }
+  const Shape& labels_shape =
+      std::visit([](const auto& array) -> const Shape& { return array.shape(); }, labels);
+  absl::Status status = CheckLoss(labels, loss);
+  status.Update(CheckStatistics(options));
+  status.Update(CheckRows("labels", &labels_shape, logits.front()));
+  status.Update(CheckRows("sample_weights", ShapeOf(options.sample_weights), logits.front()));
+  status.Update(CheckRows("upstream_gradient", ShapeOf(options.upstream_gradient), logits.front()));
+  return status;
+}
+
+std::vector<double> CountLabels(const ArrayView<int64_t>& labels, int64_t class_count,
+                                std::optional<int64_t> ignore_index) {
+  std::vector<double> counts(static_cast<size_t>(class_count), 0.0);
+  for (const int64_t label : labels.values()) {
+    if (label != ignore_index && label >= 0 && label < class_count) {
+      counts[static_cast<size_t>(label)] += 1.0;
+    }
+  }
+  return counts;
+}
+
+std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, const LossSpec& loss,
+                                  const ComputeOptions& options,
+                                  absl::Span<const double> class_weights) {
+  const SampleOrder order = OrderOf(logits, loss, options);
+  const bool may_be_ignored =
+      loss.ignore_index.has_value() && std::holds_alternative<ArrayView<int64_t>>(labels);
+  const bool weighed = options.reduction == Reduction::kMean &&
+                       (IsSet(options.sample_weights) || !class_weights.empty());
+  double divisor = 0.0;
+  if (!may_be_ignored && !weighed) {
+    divisor = static_cast<double>(order.samples());
+  } else {
+    order.ForEach([&](size_t index, size_t place) {
+      const int64_t* label = LabelAt(labels, index, place, order);
+      if (may_be_ignored && label != nullptr && *label == loss.ignore_index) {
+        return;
+      }
+      const double s = weighed ? WeightAt(options.sample_weights, index, order.samples()) : 1.0;
+      divisor += weighed ? s * ClassWeightOf(label, class_weights) : s;
+    });
+  }
+  return std::isfinite(divisor) && divisor > 0.0 ? std::optional<double>(divisor) : std::nullopt;
+}
+
+}  // namespace lossd::client

@@ -1,0 +1,228 @@
+#include "client/src/convert/request_encoding.h"
+
+#include <initializer_list>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "client/src/convert/loss_spec_encoding.h"
+#include "client/src/status.h"
+#include "client/src/wire/tensor_codec.h"
+#include "lossd/v1/class_weights.pb.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/information.pb.h"
+
+namespace lossd::client {
+namespace {
+
+// OutputOptions's default for `gradient_scale`.
+constexpr double kNoScale = 1.0;
+
+v1::Reduction Encode(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::kNone:
+      return v1::REDUCTION_NONE;
+    case Reduction::kSum:
+      return v1::REDUCTION_SUM;
+    case Reduction::kMean:
+      return v1::REDUCTION_MEAN;
+    case Reduction::kMeanValid:
+      return v1::REDUCTION_MEAN_VALID;
+  }
+  return v1::REDUCTION_UNSPECIFIED;
+}
+
+v1::InformationBase Encode(InformationBase base) {
+  switch (base) {
+    case InformationBase::kNat:
+      return v1::INFORMATION_BASE_NAT;
+    case InformationBase::kBit:
+      return v1::INFORMATION_BASE_BIT;
+    case InformationBase::kHartley:
+      return v1::INFORMATION_BASE_HARTLEY;
+  }
+  return v1::INFORMATION_BASE_UNSPECIFIED;
+}
+
+// Appends the field `number` of the request, and refuses it by its name.
+template <typename T>
+absl::Status AppendArray(absl::string_view name, int number, const ArrayView<T>& array,
+                         MessagePieces* request) {
+  const absl::StatusOr<v1::Tensor> head = EncodeHead(name, array);
+  if (!head.ok()) {
+    return head.status();
+  }
+  request->AppendTensor(number, *head, ElementBytes(array));
+  return absl::OkStatus();
+}
+
+absl::Status AppendLabels(int number, const Labels& labels, MessagePieces* request) {
+  return std::visit(
+      [&](const auto& array) { return AppendArray("labels", number, array, request); }, labels);
+}
+
+// Appends nothing when there is no array.
+absl::Status AppendReals(absl::string_view name, int number, const OptionalReals& reals,
+                         MessagePieces* request) {
+  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
+    return AppendArray(name, number, *floats, request);
+  }
+  if (const auto* doubles = std::get_if<ArrayView<double>>(&reals)) {
+    return AppendArray(name, number, *doubles, request);
+  }
+  return absl::OkStatus();
+}
+
+void EncodeOutputs(const OutputOptions& outputs, v1::OutputOptions* message) {
+  message->set_gradient(outputs.gradient);
+  message->set_hessian_diagonal(outputs.hessian_diagonal);
+  message->set_probabilities(outputs.probabilities);
+  message->set_class_statistics(outputs.class_statistics);
+  message->set_difficulty(outputs.difficulty);
+  message->set_omit_losses(!outputs.losses);
+  message->set_log_sum_exp(outputs.log_sum_exp);
+  message->set_omit_class_weights(!outputs.class_weights);
+  message->set_present_classes_only(outputs.present_classes_only);
+  message->mutable_top_k()->Add(outputs.top_k.begin(), outputs.top_k.end());
+  if (outputs.hessian_mode == HessianMode::kPositive) {
+    message->set_hessian_mode(v1::HESSIAN_MODE_POSITIVE);
+  }
+  if (outputs.hard_threshold.has_value()) {
+    message->set_hard_threshold(*outputs.hard_threshold);
+  }
+  if (outputs.gradient_scale != kNoScale) {
+    message->set_gradient_scale(outputs.gradient_scale);
+  }
+}
+
+void EncodeSchemes(const ClassWeightsOptions& options, v1::ComputeClassWeightsRequest* request) {
+  for (const SchemeWeights& scheme : options.schemes) {
+    *request->add_schemes() = EncodeSchemeWeights(scheme);
+  }
+  if (options.class_count.has_value()) {
+    request->set_class_count(*options.class_count);
+  }
+}
+
+// The request, or the first that went wrong with it.
+absl::StatusOr<MessagePieces> IfOk(std::initializer_list<absl::Status> statuses,
+                                   MessagePieces* request) {
+  for (const absl::Status& status : statuses) {
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return std::move(*request);
+}
+
+}  // namespace
+
+template <typename T>
+absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const Labels& labels,
+                                            const LossSpec& loss, const ComputeOptions& options) {
+  using Request = v1::ComputeRequest;
+  Request fields;
+  *fields.mutable_loss() = EncodeLossSpec(loss);
+  fields.set_reduction(Encode(options.reduction));
+  EncodeOutputs(options.outputs, fields.mutable_outputs());
+  if (options.class_axis.has_value()) {
+    fields.set_class_axis(*options.class_axis);
+  }
+  if (options.normalizer.has_value()) {
+    fields.set_normalizer(*options.normalizer);
+  }
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request),
+               AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
+                           options.upstream_gradient, &request)},
+              &request);
+}
+
+template <typename T>
+absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const Labels& labels,
+                                            absl::Span<const LossSpec> losses,
+                                            const CompareOptions& options) {
+  using Request = v1::CompareRequest;
+  Request fields;
+  for (const LossSpec& loss : losses) {
+    *fields.add_losses() = EncodeLossSpec(loss);
+  }
+  fields.set_reduction(Encode(options.reduction));
+  fields.set_omit_class_statistics(!options.class_statistics);
+  fields.set_omit_difficulty(!options.difficulty);
+  fields.set_present_classes_only(options.present_classes_only);
+  if (options.class_axis.has_value()) {
+    fields.set_class_axis(*options.class_axis);
+  }
+  if (options.hard_threshold.has_value()) {
+    fields.set_hard_threshold(*options.hard_threshold);
+  }
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request)},
+              &request);
+}
+
+absl::StatusOr<MessagePieces> EncodeClassWeights(const Labels& labels,
+                                                 const ClassWeightsOptions& options) {
+  using Request = v1::ComputeClassWeightsRequest;
+  Request fields;
+  EncodeSchemes(options, &fields);
+  MessagePieces request;
+  request.AppendFields(fields);
+  return IfOk({AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
+                           options.sample_weights, &request)},
+              &request);
+}
+
+absl::StatusOr<MessagePieces> EncodeClassWeightsFromCounts(absl::Span<const double> counts,
+                                                           const ClassWeightsOptions& options) {
+  if (!std::holds_alternative<std::monostate>(options.sample_weights)) {
+    return InvalidField("sample_weights", "weigh labels; counts have none");
+  }
+  v1::ComputeClassWeightsRequest fields;
+  EncodeVector(counts, fields.mutable_counts());
+  EncodeSchemes(options, &fields);
+  MessagePieces request;
+  request.AppendFields(fields);
+  return request;
+}
+
+absl::StatusOr<MessagePieces> EncodeInformation(const ArrayView<double>& p,
+                                                const ArrayView<double>* q,
+                                                const InformationOptions& options) {
+  using Request = v1::MeasureInformationRequest;
+  Request fields;
+  fields.set_base(Encode(options.base));
+  fields.set_from_logits(options.from_logits);
+  fields.set_self_information(options.self_information);
+  MessagePieces request;
+  request.AppendFields(fields);
+  absl::Status status = AppendArray("p", Request::kPFieldNumber, p, &request);
+  if (status.ok() && q != nullptr) {
+    status = AppendArray("q", Request::kQFieldNumber, *q, &request);
+  }
+  return IfOk({status}, &request);
+}
+
+template absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<float>&, const Labels&,
+                                                     const LossSpec&, const ComputeOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<double>&, const Labels&,
+                                                     const LossSpec&, const ComputeOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<float>&, const Labels&,
+                                                     absl::Span<const LossSpec>,
+                                                     const CompareOptions&);
+template absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<double>&, const Labels&,
+                                                     absl::Span<const LossSpec>,
+                                                     const CompareOptions&);
+
+}  // namespace lossd::client

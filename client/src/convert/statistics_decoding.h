@@ -1,0 +1,15 @@
+#ifndef LOSSD_CLIENT_SRC_CONVERT_STATISTICS_DECODING_H_
+#define LOSSD_CLIENT_SRC_CONVERT_STATISTICS_DECODING_H_
+
+#include "lossd/statistics.h"
+#include "lossd/v1/statistics.pb.h"
+
+namespace lossd::client {
+
+// Messages to values, column by column.
+ClassStatistics DecodeClassStatistics(const v1::ClassStatistics& message);
+Difficulty DecodeDifficulty(const v1::Difficulty& message);
+
+}  // namespace lossd::client
+
+#endif  // LOSSD_CLIENT_SRC_CONVERT_STATISTICS_DECODING_H_

@@ -1,0 +1,296 @@
+#ifndef LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_LANES_INL_H_
+#define LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_LANES_INL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "server/kernels/rows/logit_source-inl.h"
+#include "server/kernels/rows/row_group-inl.h"
+#include "server/kernels/rows/tile_fetcher-inl.h"
+#include "server/kernels/rows/tile_transpose-inl.h"
+#include "server/kernels/rows/tile_writer-inl.h"
+
+namespace lossd::kernels {
+
+// ClassIdKernel where rows are shorter than a few registers, or their classes do not stand
+// together: a tile of rows is brought into columns, one for each class, and a row is a lane of
+// them.
+template <class Form, typename T, class Arch>
+class ClassIdLanes {
+ public:
+  static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+    LogitSource<T, Arch> source(rows);
+    int64_t begin = 0;
+    if (rows.class_stride != 0) {
+      const bool on_lines = OnLine(rows.gradient) &&
+                            static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
+      const bool streams = rows.stores == Stores::kStreaming && on_lines;
+      begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, source, parameters)
+                      : RunWholeTiles<Stores::kCached>(rows, source, parameters);
+    }
+    for (; begin < rows.row_count; begin += kTile) {
+      const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
+      alignas(64) T columns[kMaxTile];
+      Group group;
+      ReduceTile(
+          rows, source, tile, parameters, columns, [] {}, group);
+      if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
+    }
+  }
+
+ private:
+  using V = Batch<T, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  static constexpr int64_t kTile = kMostTileRows;
+  // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
+  static constexpr int64_t kRegisters = 2;
+  static constexpr int64_t kStep = kRegisters * kWidth;
+  using Group = RowGroup<Form, T, Arch, kTile>;
+  using Gradient = TileGradient<T, Arch, kTile>;
+  using Transposed = TileTranspose<T, Arch, kTile>;
+  static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
+
+  struct Tile {
+    int64_t begin;
+    int64_t size;
+  };
+
+  static Gradient GradientOf(const ClassIdRows<T>& rows, const Tile& tile, const Group& group) {
+    return Gradient(group.exp_factor, group.truth_gradient, rows.class_ids + tile.begin, tile.size);
+  }
+
+  // As many as there are: while one is reduced, the one before it is written and the one after it
+  // fetched. Returns how many rows they have.
+  template <Stores kStores>
+  static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
+                               const FormParameters& parameters) {
+    alignas(64) T columns[2][kMaxTile];
+    TileFetcher<T, Arch, kTile> fetcher;
+    TileWriter<T, Arch, kTile, kStores> writer;
+    const auto fetch = [&]() LOSSD_ALWAYS_INLINE { fetcher.template Fetch<kStep>(); };
+    const auto fetch_and_write = [&]() LOSSD_ALWAYS_INLINE {
+      fetch();
+      writer.template Write<kStep>();
+    };
+    int64_t begin = 0;
+    for (int64_t half = 0; begin + kTile <= rows.row_count; begin += kTile, half = 1 - half) {
+      const Tile tile = {begin, kTile};
+      Group group;
+      fetcher.Begin(rows.logits + begin + kTile, rows.class_stride);
+      // A whole tile has as many steps as the one that is written.
+      if (writer.any()) {
+        ReduceTile(rows, source, tile, parameters, columns[half], fetch_and_write, group);
+      } else {
+        ReduceTile(rows, source, tile, parameters, columns[half], fetch, group);
+      }
+      if (rows.gradient == nullptr) continue;
+      writer.Begin(GradientOf(rows, tile, group), columns[half], rows.class_count,
+                   rows.gradient + begin, rows.class_stride);
+    }
+    writer.Finish();
+    return begin;
+  }
+
+  // All but the gradient, whose exponentials are left in `columns`. Calls `meanwhile` after each
+  // step of kStep rows of a class.
+  template <class F>
+  static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source, const Tile& tile,
+                         const FormParameters& parameters, T* columns, const F& meanwhile,
+                         Group& group) {
+    const int64_t classes = rows.class_count;
+    const auto [begin, size] = tile;
+    const int64_t* const ids = rows.class_ids + begin;
+    alignas(64) T max[kTile];
+    if (rows.class_stride != 0 && size == kTile) {
+      FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
+    } else {
+      LoadColumns(rows, source, tile, columns);
+      FindMaxima(columns, kTile, classes, columns, max);
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      group.max[i] = static_cast<double>(max[i]);
+      group.below_max[i] = static_cast<double>(columns[ids[i] * kTile + i]) - group.max[i];
+    }
+    for (int64_t k = 0; k < size; k += kStep) SumExps(columns, classes, k, max, group, meanwhile);
+    for (int64_t i = 0; i < size; ++i) {
+      group.exp_truth[i] = static_cast<double>(columns[ids[i] * kTile + i]);
+    }
+    group.Evaluate(rows, begin, size, parameters);
+    if (rows.hessian != nullptr) WriteHessians(rows, begin, size, columns, group);
+    if (rows.probabilities != nullptr) WriteProbabilities(rows, begin, size, columns, group);
+  }
+
+  // Entry (row, class) of a matrix.
+  static int64_t Offset(const ClassIdRows<T>& rows, int64_t row, int64_t j) {
+    return rows.class_stride == 0 ? row * rows.class_count + j : row + j * rows.class_stride;
+  }
+
+  static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
+                          const Tile& tile, T* columns) {
+    const int64_t classes = rows.class_count;
+    const auto [begin, size] = tile;
+    if (rows.class_stride != 0) {
+      const T* const z = rows.logits + Offset(rows, begin, 0);
+      std::fill(columns, columns + classes * kTile, T(0));
+      for (int64_t j = 0; j < classes; ++j) {
+        const T* const column = z + j * rows.class_stride;
+        std::copy(column, column + size, columns + j * kTile);
+      }
+      return;
+    }
+    const T* const z = source.At(begin * classes, size * classes);
+    if (size == kTile && classes >= Transposed::kSlack) {
+      Transposed::ToColumns(z, classes, columns);
+      return;
+    }
+    T padded[kMaxTile + Transposed::kSlack];
+    std::memcpy(padded, static_cast<const void*>(z),
+                static_cast<size_t>(size * classes) * sizeof(T));
+    std::fill(padded + size * classes, padded + kTile * classes + Transposed::kSlack, T(0));
+    Transposed::ToColumns(padded, classes, columns);
+  }
+
+  static void StoreColumns(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                           const T* columns, T* out) {
+    const int64_t classes = rows.class_count;
+    out += Offset(rows, begin, 0);
+    if (rows.class_stride != 0) {
+      for (int64_t j = 0; j < classes; ++j) {
+        const T* const column = columns + j * kTile;
+        std::copy(column, column + size, out + j * rows.class_stride);
+      }
+      return;
+    }
+    const bool whole = size == kTile;
+    const bool streams = whole && rows.stores == Stores::kStreaming && OnLine(out);
+    if (whole && !streams && classes >= Transposed::kSlack) {
+      Transposed::ToRows(columns, classes, out);
+      return;
+    }
+    alignas(64) T padded[kMaxTile + Transposed::kSlack];
+    Transposed::ToRows(columns, classes, padded);
+    if (!streams) {
+      std::copy(padded, padded + size * classes, out);
+      return;
+    }
+    // A whole tile's rows are whole lines.
+    for (int64_t i = 0; i < kTile * classes; i += kWidth) {
+      StoreStreaming(V::load_aligned(padded + i), out + i);
+    }
+  }
+
+  // The largest logit of each row of a whole tile, whose classes are `stride` apart in `from`;
+  // copies the tile to `columns`, which may be `from`.
+  static void FindMaxima(const T* from, int64_t stride, int64_t classes, T* columns, T* max) {
+    constexpr int64_t kMany = 64 / static_cast<int64_t>(sizeof(T)) / kWidth * 2;
+    for (int64_t k = 0; k < kTile; k += kMany * kWidth) {
+      V best[static_cast<size_t>(kMany)];
+      for (V& v : best) v = V(-kInfinity<T>);
+      for (int64_t j = 0; j < classes; ++j) {
+        for (int64_t r = 0; r < kMany; ++r) {
+          const V v = V::load_unaligned(from + j * stride + k + r * kWidth);
+          if (from != columns) v.store_aligned(columns + j * kTile + k + r * kWidth);
+          best[r] = MaxOf(v, best[r]);
+        }
+      }
+      for (int64_t r = 0; r < kMany; ++r) best[r].store_aligned(max + k + r * kWidth);
+    }
+  }
+
+  // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
+  template <class F>
+  static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group,
+                      const F& meanwhile) {
+    const V zero(T(0));
+    const V one(T(1));
+    V largest[static_cast<size_t>(kRegisters)];
+    V rest[static_cast<size_t>(kRegisters)];
+    // All that equal the maximum are held out, and all but one of them, 1 each, are added again.
+    V equals[static_cast<size_t>(kRegisters)];
+    for (int64_t r = 0; r < kRegisters; ++r) {
+      largest[r] = V::load_aligned(max + k + r * kWidth);
+      rest[r] = zero;
+      equals[r] = -one;
+    }
+    for (int64_t j = 0; j < classes; ++j) {
+      for (int64_t r = 0; r < kRegisters; ++r) {
+        T* const column = columns + j * kTile + k + r * kWidth;
+        const V x = V::load_aligned(column) - largest[r];
+        const V e = ExpNonPositive(x);
+        e.store_aligned(column);
+        const auto equal = x == zero;
+        rest[r] += ZeroWhere(equal, e);
+        equals[r] += OneWhere(equal);
+      }
+      meanwhile();
+    }
+    for (int64_t r = 0; r < kRegisters; ++r) {
+      // An infinite maximum, or none, makes the row NaN.
+      // NOLINTNEXTLINE(misc-redundant-expression)
+      const V poison = largest[r] - largest[r];
+      Widen((rest[r] + equals[r]) + poison, group.rest + k + r * kWidth);
+    }
+  }
+
+  static void Widen(const V& v, double* to) {
+    alignas(64) T lanes[V::size];
+    v.store_aligned(lanes);
+    for (int64_t i = 0; i < kWidth; ++i) to[i] = static_cast<double>(lanes[i]);
+  }
+
+  static void WriteGradients(const ClassIdRows<T>& rows, const Tile& tile, T* columns,
+                             const Group& group) {
+    const Gradient gradient = GradientOf(rows, tile, group);
+    for (int64_t j = 0; j < rows.class_count; ++j) {
+      T* const column = columns + j * kTile;
+      const V own(static_cast<T>(j));
+      for (int64_t k = 0; k < kTile; k += kWidth) {
+        gradient.At(column, own, k).store_aligned(column + k);
+      }
+    }
+    StoreColumns(rows, tile.begin, tile.size, columns, rows.gradient);
+  }
+
+  static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                                 const T* columns, const Group& group) {
+    alignas(64) T probabilities[kMaxTile];
+    for (int64_t j = 0; j < rows.class_count; ++j) {
+      for (int64_t i = 0; i < size; ++i) {
+        probabilities[j * kTile + i] = columns[j * kTile + i] * static_cast<T>(group.p_max[i]);
+      }
+    }
+    StoreColumns(rows, begin, size, probabilities, rows.probabilities);
+  }
+
+  static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                            const T* columns, const Group& group) {
+    // What RowHessian says of each row, in columns.
+    alignas(64) T parts[8][kTile] = {};
+    for (int64_t i = 0; i < size; ++i) {
+      const RowHessian<T, Arch> h = group.HessianOf(rows, begin + i, i);
+      const T values[] = {h.factor, h.pole, h.sloped, h.scaled, h.unweighted, h.largest, h.truth};
+      for (int64_t n = 0; n < 7; ++n) parts[n][i] = values[n];
+      parts[7][i] = static_cast<T>(rows.class_ids[begin + i]);
+    }
+    const V floor(rows.curvature == Curvature::kPositive ? T(1e-16) : -kInfinity<T>);
+    alignas(64) T out[kMaxTile];
+    for (int64_t k = 0; k < size; k += kWidth) {
+      V part[8];
+      for (int64_t n = 0; n < 8; ++n) part[n] = V::load_aligned(parts[n] + k);
+      for (int64_t j = 0; j < rows.class_count; ++j) {
+        const V e = V::load_aligned(columns + j * kTile + k);
+        V h = RowHessian<T, Arch>::OfOthers(e, part[0], part[1], part[2], part[3], floor);
+        h = xsimd::select(e == V(T(1)), part[5], h);
+        h = xsimd::select(part[7] == V(static_cast<T>(j)), part[6], h);
+        xsimd::select(part[3] == V(T(0)), part[4], h).store_aligned(out + j * kTile + k);
+      }
+    }
+    StoreColumns(rows, begin, size, out, rows.hessian);
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_LANES_INL_H_

@@ -1,0 +1,234 @@
+#ifndef LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_ROWS_INL_H_
+#define LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_ROWS_INL_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "server/kernels/rows/class_id_lanes-inl.h"
+#include "server/kernels/rows/logit_source-inl.h"
+#include "server/kernels/rows/row_group-inl.h"
+#include "server/kernels/rows/row_passes-inl.h"
+#include "server/kernels/rows/row_writer-inl.h"
+
+namespace lossd::kernels {
+
+// The kernel of kTruth forms for rows with one true class. Rows are reduced to their maximum and
+// the sum of the other exponentials; a few numbers per row follow from those in double; then the
+// exponentials become the results. Short rows go class by class with a row in each lane, longer
+// ones one after the other: which depends on the number of classes alone.
+template <class Form, typename T, class Arch>
+class ClassIdKernel {
+ public:
+  static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+    if (rows.class_count <= kMaxStridedClasses) {
+      ClassIdLanes<Form, T, Arch>::Run(rows, parameters);
+    } else if (rows.stores == Stores::kStreaming && rows.gradient != nullptr) {
+      ClassIdKernel(rows, parameters).RunStreaming();
+    } else {
+      ClassIdKernel(rows, parameters).RunCached();
+    }
+  }
+
+ private:
+  using Passes = RowPasses<T, Arch>;
+  using Softmax = RowSoftmax<T, Arch>;
+  using V = Batch<T, Arch>;
+  static constexpr int64_t kMaxGroup = kLanes;
+  // The gradients of shorter rows are made first and then written as one long row.
+  static constexpr int64_t kFewestClassesAlone = 512;
+  using Group = RowGroup<Form, T, Arch, kMaxGroup>;
+  using Writer = RowWriter<T, Arch, kMaxGroup>;
+
+  ClassIdKernel(const ClassIdRows<T>& rows, const FormParameters& parameters)
+      : rows_(rows),
+        parameters_(parameters),
+        source_(rows),
+        classes_(rows.class_count),
+        joined_(classes_ < kFewestClassesAlone),
+        stride_(joined_ ? classes_ : PaddedSize(classes_)),
+        // As many rows as stay in the caches between the passes over them.
+        group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
+    SetWorkspace(rows.workspace + ElementsToLine(rows.workspace));
+  }
+
+  void RunCached() {
+    NoWriter no_writer;
+    for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
+      Group group;
+      Reduce(begin, no_writer, group);
+      for (int64_t i = 0; rows_.gradient != nullptr && i < size_; ++i) WriteGradient(group, i);
+    }
+  }
+
+  // While a group of rows is reduced, the gradient of the one before is written.
+  void RunStreaming() {
+    T* const first = exps_;
+    T* const second = first + GroupWorkspaceSize(classes_);
+    const bool in_turn = classes_ <= kMaxClassesInTurn;
+    Writer writer(rows_.gradient);
+    for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
+      Group group;
+      Reduce(begin, writer, group);
+      writer.Drain();
+      writer.Begin();
+      Queue(group, writer);
+      if (in_turn) {
+        SetWorkspace(exps_ == first ? second : first);
+      } else {
+        writer.Drain();
+      }
+    }
+    writer.Finish();
+  }
+
+  void SetWorkspace(T* group) {
+    exps_ = group;
+    maxima_ = group + GroupWorkspaceSize(classes_) - ChunkNumbersSize(classes_);
+  }
+
+  // The exponentials of row i of the group.
+  T* ExpsOf(int64_t i) const { return exps_ + i * stride_; }
+  // The largest logit of each of its chunks. Rows of several chunks are groups of their own.
+  T* MaximaOf(int64_t i) const { return maxima_ + i; }
+  int64_t ClassIdOf(int64_t i) const { return rows_.class_ids[begin_ + i]; }
+
+  // The group of rows that begins at `begin`: all but its gradient.
+  template <class SomeWriter>
+  void Reduce(int64_t begin, SomeWriter& writer, Group& group) {
+    begin_ = begin;
+    size_ = std::min(group_size_, rows_.row_count - begin);
+    for (int64_t i = 0; i < size_; ++i) {
+      const int64_t t = ClassIdOf(i);
+      T truth = 0;
+      const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
+        const T* const z = source_.At((begin + i) * classes_ + first, count);
+        if (t >= first && t < first + count) truth = Load<Arch>(z + (t - first));
+        return z;
+      };
+      const HeldOut<T> held = Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
+      const T chunk_max = MaximaOf(i)[t / kChunkClasses];
+      row_max_[i] = held.max;
+      group.max[i] = static_cast<double>(held.max);
+      group.rest[i] = held.rest;
+      group.below_max[i] = static_cast<double>(truth) - group.max[i];
+      group.exp_truth[i] = static_cast<double>(ExpsOf(i)[t]) * Softmax::Ratio(chunk_max, held.max);
+    }
+    group.Evaluate(rows_, begin, size_, parameters_);
+    for (int64_t i = 0; rows_.hessian != nullptr && i < size_; ++i) WriteHessian(group, i);
+    for (int64_t i = 0; rows_.probabilities != nullptr && i < size_; ++i) {
+      Scale(i, group.p_max[i], rows_.probabilities + (begin_ + i) * classes_);
+    }
+  }
+
+  // Calls f(begin, count, ratio) for each chunk of classes, with what makes its exponentials the
+  // row's.
+  template <class F>
+  void ForEachChunk(int64_t i, F f) const {
+    if (classes_ <= kChunkClasses) {
+      f(0, classes_, 1.0);
+      return;
+    }
+    for (int64_t begin = 0; begin < classes_; begin += kChunkClasses) {
+      f(begin, std::min(kChunkClasses, classes_ - begin),
+        Softmax::Ratio(MaximaOf(i)[begin / kChunkClasses], row_max_[i]));
+    }
+  }
+
+  void Scale(int64_t i, double factor, T* out) const {
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
+      Passes::Scale(ExpsOf(i) + begin, count, static_cast<T>(factor * ratio), out + begin);
+    });
+  }
+
+  static double GradientFactor(const Group& group, int64_t i) {
+    return -(group.gradient_scale[i] * group.slope[i]) * group.p_max[i];
+  }
+
+  void WriteGradient(const Group& group, int64_t i) const {
+    WriteGradientTo(group, i, rows_.gradient + (begin_ + i) * classes_);
+  }
+
+  // `out` may be the row's exponentials.
+  void WriteGradientTo(const Group& group, int64_t i, T* out) const {
+    if (group.gradient_scale[i] == 0) {
+      std::fill(out, out + classes_, T(0));
+      return;
+    }
+    Scale(i, GradientFactor(group, i), out);
+    out[ClassIdOf(i)] = group.truth_gradient[i];
+  }
+
+  void Queue(const Group& group, Writer& writer) const {
+    if (joined_) {
+      for (int64_t i = 0; i < size_; ++i) WriteGradientTo(group, i, ExpsOf(i));
+      // As it is.
+      MaximaOf(0)[0] = MaximaOf(0)[1] = T(1);
+      writer.Add({exps_, size_ * classes_, MaximaOf(0)});
+      return;
+    }
+    for (int64_t i = 0; i < size_; ++i) QueueRow(group, i, writer);
+  }
+
+  void QueueRow(const Group& group, int64_t i, Writer& writer) const {
+    T* const factors = MaximaOf(i);
+    PendingRow<T> row = {ExpsOf(i), classes_, factors};
+    if (group.gradient_scale[i] == 0) {
+      std::fill(ExpsOf(i), ExpsOf(i) + classes_, T(0));
+      std::fill(factors, factors + (classes_ + kChunkClasses - 1) / kChunkClasses, T(1));
+    } else {
+      ForEachChunk(i, [&](int64_t begin, int64_t, double ratio) {
+        factors[begin / kChunkClasses] = static_cast<T>(GradientFactor(group, i) * ratio);
+      });
+      row.own_class = ClassIdOf(i);
+      row.own = group.truth_gradient[i];
+      ExpsOf(i)[row.own_class] = T(1);  // as PendingRow wants it
+    }
+    writer.Add(row);
+  }
+
+  // The first of row i's most probable classes, as far as its exponentials tell them apart.
+  int64_t ArgMax(int64_t i) const {
+    int64_t arg_max = -1;
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
+      if (arg_max >= 0 || ratio != 1) return;
+      arg_max = begin + Passes::FirstEqual(ExpsOf(i) + begin, count, T(1));
+    });
+    return std::max<int64_t>(arg_max, 0);
+  }
+
+  void WriteHessian(const Group& group, int64_t i) const {
+    T* const out = rows_.hessian + (begin_ + i) * classes_;
+    const RowHessian<T, Arch> h = group.HessianOf(rows_, begin_ + i, i);
+    if (h.scaled == 0) {
+      std::fill(out, out + classes_, h.unweighted);
+      return;
+    }
+    ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
+      const V factor(static_cast<T>(group.p_max[i] * ratio));
+      Passes::Map(ExpsOf(i) + begin, count, out + begin, [&](const V& e) {
+        return RowHessian<T, Arch>::OfOthers(e, factor, V(h.pole), V(h.sloped), V(h.scaled),
+                                             V(h.floor));
+      });
+    });
+    out[ArgMax(i)] = h.largest;
+    out[ClassIdOf(i)] = h.truth;
+  }
+
+  const ClassIdRows<T>& rows_;
+  const FormParameters& parameters_;
+  LogitSource<T, Arch> source_;
+  const int64_t classes_;
+  const bool joined_;
+  const int64_t stride_;  // of exponentials, from row to row of a group
+  const int64_t group_size_;
+
+  T* exps_ = nullptr;
+  T* maxima_ = nullptr;
+  int64_t begin_ = 0;  // the group's rows
+  int64_t size_ = 0;
+  T row_max_[kMaxGroup];
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROWS_CLASS_ID_ROWS_INL_H_

@@ -1,0 +1,261 @@
+#ifndef LOSSD_SERVER_KERNELS_ROWS_ROW_PASSES_INL_H_
+#define LOSSD_SERVER_KERNELS_ROWS_ROW_PASSES_INL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "server/kernels/rows/logit_source-inl.h"
+#include "server/kernels/simd/exponential-inl.h"
+#include "server/kernels/simd/lanes-inl.h"
+
+namespace lossd::kernels {
+
+// The softmax of a chunk of classes with its largest logit, class m, held out: then
+// log p_m = -log1p(rest) and 1 - p_m = rest / (1 + rest) keep full relative accuracy where the
+// model is sure, which log_softmax followed by 1 - exp() does not.
+template <typename T>
+struct HeldOut {
+  T max = 0;
+  double rest = 0;  // sum over j != m of exp(z_j - z_m)
+};
+
+// Passes over at most kChunkClasses logits of a row, which need not be aligned as their type.
+template <typename T, class Arch>
+class RowPasses {
+ public:
+  using V = Batch<T, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  static constexpr int64_t kRegisters = kLanes / kWidth;
+
+  // Writes exp(z_j - z_m) to `exps`, and what `writer` has waiting meanwhile. A chunk without a
+  // largest (all NaN or -inf) has an infinite `max`, and the exponentials of its logits themselves.
+  template <class Writer>
+  static HeldOut<T> Reduce(const T* z, int64_t count, T* exps, Writer& writer) {
+    HeldOut<T> held;
+    held.max = Max(z, count);
+    const bool any = held.max != -kInfinity<T>;
+    const V max(any ? held.max : T(0));
+    const int64_t whole = count / kLanes * kLanes;
+    Sums sums;
+    SumWhole(z, 0, whole, max, exps, sums, writer);
+    if (whole < count) SumTail(z, count, max, exps, sums);
+    // One of the largest is class m; the others belong to the rest. A NaN is in the sum, and so is
+    // an infinite largest logit, as inf - inf.
+    held.rest = sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
+    return held;
+  }
+
+  // The index of the first element equal to `value`, 0 where there is none.
+  static int64_t FirstEqual(const T* z, int64_t count, T value) {
+    const V wanted(value);
+    int64_t j = 0;
+    for (; j + 2 * kLanes <= count; j += 2 * kLanes) {
+      auto found = V::load_unaligned(z + j) == wanted;
+      for (int64_t k = 1; k < 2 * kRegisters; ++k) {
+        found = found | (V::load_unaligned(z + j + k * kWidth) == wanted);
+      }
+      if (xsimd::any(found)) break;
+    }
+    for (; j < count; ++j) {
+      if (Load<Arch>(z + j) == value) return j;
+    }
+    return 0;
+  }
+
+  // out_j = in_j * factor; `out` may be `in`.
+  static void Scale(const T* in, int64_t count, T factor, T* out) {
+    Map(in, count, out, [f = V(factor)](const V& v) { return v * f; });
+  }
+
+  // out_j = f(in_j), element by element; `out` may be `in`.
+  template <class F>
+  static void Map(const T* in, int64_t count, T* out, F f) {
+    if (count < kLanes) {
+      MapShort(in, count, out, f);
+      return;
+    }
+    // The last elements again, read before any is overwritten: no partial registers.
+    const int64_t last = count - kLanes;
+    V tail[static_cast<size_t>(kRegisters)];
+    for (int64_t k = 0; k < kRegisters; ++k) tail[k] = V::load_unaligned(in + last + k * kWidth);
+    for (int64_t j = 0; j + kLanes <= count; j += kLanes) {
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        f(V::load_unaligned(in + j + k * kWidth)).store_unaligned(out + j + k * kWidth);
+      }
+    }
+    for (int64_t k = 0; k < kRegisters; ++k) f(tail[k]).store_unaligned(out + last + k * kWidth);
+  }
+
+ private:
+  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart, so that adding
+  // them and taking one away again costs the others no digits; to look for the first of them
+  // instead, and to leave it out, would cost branches that no CPU foresees.
+  struct Sums {
+    // `e` is exp(x) or, not to be counted, 0.
+    void Add(int64_t register_index, const V& x, const V& e) {
+      const V other = ZeroWhere(x == V(T(0)), e);
+      others.Add(register_index, other);
+      largest += e - other;
+    }
+
+    // How many of them there are, or NaN.
+    double Largest() const { return static_cast<double>(xsimd::hadd(largest)); }
+
+    LaneSum<T, Arch> others;
+    V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
+  };
+
+  // The largest; NaN never is.
+  static T Max(const T* z, int64_t count) {
+    if (count < kLanes) return MaxShort(z, count);
+    // Enough of them that loads are waited for and not the comparisons.
+    constexpr int64_t kMany = 64 / kWidth;
+    V max[static_cast<size_t>(kMany)];
+    for (V& v : max) v = V(-kInfinity<T>);
+    int64_t j = 0;
+    for (; j + kMany * kWidth <= count; j += kMany * kWidth) {
+      for (int64_t k = 0; k < kMany; ++k) {
+        max[k] = MaxOf(V::load_unaligned(z + j + k * kWidth), max[k]);
+      }
+    }
+    for (; j + kWidth <= count; j += kWidth) max[0] = MaxOf(V::load_unaligned(z + j), max[0]);
+    max[0] = MaxOf(V::load_unaligned(z + count - kWidth), max[0]);
+    for (int64_t k = 1; k < kMany; ++k) max[0] = MaxOf(max[k], max[0]);
+    return LargestOf(max[0]);
+  }
+
+  static T MaxShort(const T* z, int64_t count) {
+    T best = -kInfinity<T>;
+    for (int64_t j = 0; j < count; ++j) best = std::max(best, Load<Arch>(z + j));
+    return best;
+  }
+
+  // Elements [begin, end), a multiple of kLanes of them.
+  template <class Writer>
+  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
+                       Writer& writer) {
+    while (begin < end) {
+      const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
+      if (lines == 0) break;
+      typename Writer::Lines waiting = writer.Take(lines);
+      const int64_t stop = begin + lines * kLanes;
+      SumPart(z, begin, stop, max, exps, total, [&] { waiting.Write(); });
+      begin = stop;
+    }
+    SumPart(z, begin, end, max, exps, total, [] {});
+  }
+
+  // Calls `meanwhile` for each kLanes elements.
+  template <class F>
+  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
+                      F meanwhile) {
+    Sums sums = total;
+    for (int64_t j = begin; j < end; j += kLanes) {
+      Prefetch(z + j + kChunkClasses);
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        const V x = V::load_unaligned(z + j + k * kWidth) - max;
+        const V e = ExpNonPositive(x);
+        e.store_unaligned(exps + j + k * kWidth);
+        sums.Add(k, x, e);
+      }
+      meanwhile();
+    }
+    total = sums;
+  }
+
+  template <class F>
+  static void MapShort(const T* in, int64_t count, T* out, F f) {
+    alignas(64) T buffer[kLanes] = {};
+    std::copy(in, in + count, buffer);
+    for (int64_t k = 0; k < kRegisters; ++k) {
+      f(V::load_aligned(buffer + k * kWidth)).store_aligned(buffer + k * kWidth);
+    }
+    std::copy(buffer, buffer + count, out);
+  }
+
+  // kLanes elements of which those before `first` are not summed. They are written all the same:
+  // they were before, with the same bits.
+  static void SumFrom(int64_t first, const T* in, const V& max, T* out, Sums& sums) {
+    static_assert(kLanes == 16);
+    alignas(64) static constexpr T kSummed[2 * kLanes] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    };
+    const T* const summed = kSummed + kLanes - first;
+    for (int64_t k = 0; k < kRegisters; ++k) {
+      const V x = V::load_unaligned(in + k * kWidth) - max;
+      const V e = ExpNonPositive(x);
+      e.store_unaligned(out + k * kWidth);
+      sums.Add(k, x, ZeroWhere(V::load_unaligned(summed + k * kWidth) == V(T(0)), e));
+    }
+  }
+
+  // The elements past the last whole kLanes: by the last kLanes of the chunk, or, where it has no
+  // more, by a copy.
+  static void SumTail(const T* z, int64_t count, const V& max, T* exps, Sums& sums) {
+    if (count >= kLanes) {
+      const int64_t start = count - kLanes;
+      SumFrom(kLanes - count % kLanes, z + start, max, exps + start, sums);
+      return;
+    }
+    alignas(64) T in[kLanes];
+    alignas(64) T out[kLanes];
+    std::fill(in, in + kLanes, -kInfinity<T>);
+    std::memcpy(in, static_cast<const void*>(z), static_cast<size_t>(count) * sizeof(T));
+    SumFrom(0, in, max, out, sums);
+    std::copy(out, out + count, exps);
+  }
+};
+
+// A whole row, chunk by chunk.
+template <typename T, class Arch>
+class RowSoftmax {
+ public:
+  // `logits_at(begin, count)` is where those of some classes are; it is asked once for each of
+  // them, in order. `exps` [class_count] takes the exponentials relative to the largest logit of
+  // their chunk, and `maxima`, one for each kChunkClasses, those. A row without a largest logit, or
+  // with an infinite one, is NaN.
+  template <class LogitsAt, class Writer>
+  static HeldOut<T> Reduce(LogitsAt logits_at, int64_t class_count, T* exps, T* maxima,
+                           Writer& writer) {
+    HeldOut<T> row;
+    row.max = -kInfinity<T>;
+    for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
+      const int64_t count = std::min(kChunkClasses, class_count - begin);
+      const T* const z = logits_at(begin, count);
+      const HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
+      *maxima++ = chunk.max;
+      Merge(chunk, row);
+    }
+    if (row.max == -kInfinity<T>) row.rest = std::numeric_limits<double>::quiet_NaN();
+    return row;
+  }
+
+  // exp(chunk_max - row_max), by which the chunk's exponentials become the row's.
+  static double Ratio(T chunk_max, T row_max) {
+    if (chunk_max == row_max) return 1;
+    const double difference = static_cast<double>(chunk_max) - static_cast<double>(row_max);
+    return First(ExpNonPositive(Batch<double, Arch>(difference)));
+  }
+
+ private:
+  // Of two parts of a row, the one with the smaller maximum has all of its exponentials in the sum.
+  static void Merge(const HeldOut<T>& chunk, HeldOut<T>& row) {
+    if (chunk.max > row.max) {
+      const double before = (row.rest + 1) * Ratio(row.max, chunk.max);
+      row = chunk;
+      row.rest += before;
+    } else if (chunk.max > -kInfinity<T>) {
+      row.rest += (chunk.rest + 1) * Ratio(chunk.max, row.max);
+    } else {
+      row.rest += chunk.rest;  // 0, or NaN
+    }
+  }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROWS_ROW_PASSES_INL_H_

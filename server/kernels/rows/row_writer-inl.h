@@ -1,0 +1,163 @@
+#ifndef LOSSD_SERVER_KERNELS_ROWS_ROW_WRITER_INL_H_
+#define LOSSD_SERVER_KERNELS_ROWS_ROW_WRITER_INL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "server/kernels/simd/lanes-inl.h"
+
+namespace lossd::kernels {
+
+// A row that waits to be written: out_j = in_j * factor, but for one of its classes. There `in`
+// is 1.
+template <typename T>
+struct PendingRow {
+  const T* in = nullptr;  // [count], and kLanes elements more that may be read
+  int64_t count = 0;
+  const T* factors = nullptr;  // one for each kChunkClasses classes
+  int64_t own_class = -1;      // whose value is `own`; -1: none
+  T own = 0;
+};
+
+// Writes rows that follow each other in memory past the caches, a line at a time, whenever its user
+// has time for one: while memory takes the lines of one row, the CPU reduces another. A line is
+// kLanes elements, whole lines of the cache; one that two rows share waits for the second, since a
+// part of a cache's line would have to be read first.
+template <typename T, class Arch, int64_t kMaxRows>
+class RowWriter {
+ public:
+  using V = Batch<T, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  static constexpr int64_t kRegisters = kLanes / kWidth;
+
+  // `out` is where the first row goes, aligned as its type.
+  explicit RowWriter(T* out) : out_(out), before_line_(ElementsToLine(out)) {}
+  RowWriter(const RowWriter&) = delete;
+  RowWriter& operator=(const RowWriter&) = delete;
+
+  // Once the rows before are written.
+  void Begin() {
+    size_ = 0;
+    next_ = 0;
+    position_ = 0;
+  }
+  void Add(const PendingRow<T>& row) { rows_[size_++] = row; }
+
+  // How many lines can be taken at once; 0 when nothing is left.
+  int64_t Ready() {
+    while (next_ < size_) {
+      const PendingRow<T>& row = rows_[next_];
+      if (position_ == row.count) {
+        ++next_;
+        position_ = 0;
+        continue;
+      }
+      const int64_t chunk = position_ / kChunkClasses;
+      const int64_t end = std::min(row.count, (chunk + 1) * kChunkClasses);
+      factor_ = row.factors[chunk];
+      const int64_t lines = (end - position_) / kLanes;
+      if (held_ == 0 && before_line_ == 0 && lines > 0) return lines;
+      Hold(row, end);
+    }
+    return 0;
+  }
+
+  // Lines that were ready, to be written in order and before others are taken.
+  struct Lines {
+    const T* in;
+    T* out;
+    const T* own_line;  // that of the class with a value of its own
+    const T* factors;   // [2][kLanes], the second those of own_line
+
+    void Write() {
+      const T* const factor = factors + (in == own_line ? kLanes : 0);
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        const V v = V::load_unaligned(in + k * kWidth) * V::load_aligned(factor + k * kWidth);
+        StoreStreaming(v, out + k * kWidth);
+      }
+      in += kLanes;
+      out += kLanes;
+    }
+  };
+  Lines Take(int64_t lines) {
+    const PendingRow<T>& row = rows_[next_];
+    for (int64_t k = 0; k < 2 * kRegisters; ++k) V(factor_).store_aligned(factors_ + k * kWidth);
+    Lines taken = {row.in + position_, out_, nullptr, factors_};
+    const int64_t own = row.own_class - position_;
+    if (own >= 0 && own < lines * kLanes) {
+      // 1 times its value: found without a branch, as the lines are without a break.
+      taken.own_line = taken.in + own / kLanes * kLanes;
+      factors_[kLanes + own % kLanes] = row.own;
+    }
+    position_ += lines * kLanes;
+    out_ += lines * kLanes;
+    return taken;
+  }
+
+  // Writes what is ready.
+  void Drain() {
+    for (int64_t count = Ready(); count > 0; count = Ready()) {
+      Lines lines = Take(count);
+      for (int64_t i = 0; i < count; ++i) lines.Write();
+    }
+  }
+
+  // Writes everything, the last line's part too. Nothing may follow.
+  void Finish() {
+    Drain();
+    std::copy(held_line_, held_line_ + held_, out_);
+  }
+
+ private:
+  // Moves elements to the line that is held, which is written when it is whole.
+  void Hold(const PendingRow<T>& row, int64_t end) {
+    const int64_t room = before_line_ > 0 ? before_line_ : kLanes - held_;
+    const int64_t count = std::min(room, end - position_);
+    const V factor(factor_);
+    T* const to = held_line_ + held_;
+    for (int64_t k = 0; k < kRegisters; ++k) {
+      (V::load_unaligned(row.in + position_ + k * kWidth) * factor)
+          .store_unaligned(to + k * kWidth);
+    }
+    const int64_t own = row.own_class - position_;
+    if (own >= 0 && own < count) to[own] = row.own;
+    position_ += count;
+    if (before_line_ > 0) {
+      out_ = std::copy(to, to + count, out_);
+      before_line_ -= count;
+      return;
+    }
+    held_ += count;
+    if (held_ < kLanes) return;
+    for (int64_t k = 0; k < kRegisters; ++k) {
+      StoreStreaming(V::load_aligned(held_line_ + k * kWidth), out_ + k * kWidth);
+    }
+    out_ += kLanes;
+    held_ = 0;
+  }
+
+  T* out_;
+  int64_t before_line_;  // elements before the first line
+  PendingRow<T> rows_[static_cast<size_t>(kMaxRows)];
+  int64_t size_ = 0;
+  int64_t next_ = 0;      // the row that is being written
+  int64_t position_ = 0;  // in it
+  T factor_ = 0;
+  alignas(64) T factors_[2 * kLanes];
+  int64_t held_ = 0;
+  alignas(64) T held_line_[2 * kLanes];
+};
+
+// Of nothing.
+struct NoWriter {
+  struct Lines {
+    void Write() {}
+  };
+  static int64_t Ready() { return 0; }
+  static Lines Take(int64_t) { return {}; }
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROWS_ROW_WRITER_INL_H_

@@ -1,0 +1,27 @@
+#ifndef LOSSD_SERVER_KERNELS_SIMD_SUM_INL_H_
+#define LOSSD_SERVER_KERNELS_SIMD_SUM_INL_H_
+
+#include <cstdint>
+
+#include "server/kernels/kernels.h"
+
+namespace lossd::kernels {
+
+// Plain loops of a fixed width, which the compiler makes registers of; Arch only names them.
+template <class Arch, typename T>
+double SumInLanes(const T* values, int64_t count) {
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t k = 0; k < kLanes; ++k) lanes[k] += static_cast<double>(values[i + k]);
+  }
+  for (int64_t k = 0; i < count; ++i, ++k) lanes[k] += static_cast<double>(values[i]);
+  for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
+    for (int64_t k = 0; k < half; ++k) lanes[k] += lanes[k + half];
+  }
+  return lanes[0];
+}
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_SIMD_SUM_INL_H_

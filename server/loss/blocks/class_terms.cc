@@ -1,0 +1,48 @@
+#include "server/loss/blocks/class_terms.h"
+
+#include "server/loss/class_counts.h"
+#include "server/loss/class_weights.h"
+
+namespace lossd::loss {
+namespace {
+
+std::vector<double> ResolveWeights(const Batch& batch, const LossSpec& spec) {
+  const ClassWeighting& weighting = spec.class_weighting;
+  if (!weighting.scheme) return weighting.weights;
+  if (!weighting.scheme->counts.empty()) {
+    return ComputeClassWeights(weighting.scheme->counts, *weighting.scheme);
+  }
+  return ComputeClassWeights(CountClasses(batch, spec.activation, spec.ignore_index),
+                             *weighting.scheme);
+}
+
+}  // namespace
+
+ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec)
+    : empty_(spec.class_weighting.empty()), weights_(ResolveWeights(batch, spec)) {
+  if (spec.activation == Activation::kSoftmax || empty_) return;
+  const ClassWeighting& weighting = spec.class_weighting;
+  const double alpha = weighting.alpha.value_or(1);
+  const double other = weighting.alpha ? 1 - *weighting.alpha : 1;
+  const bool one_logit = weights_.size() == 2 && batch.classes == 1;
+  for (int64_t k = 0; k < batch.classes; ++k) {
+    double positive_weight = 1;
+    if (!weighting.positive_weights.empty()) {
+      const bool shared = weighting.positive_weights.size() == 1;
+      positive_weight = weighting.positive_weights[shared ? 0 : static_cast<size_t>(k)];
+    }
+    alpha_positive_.push_back(alpha * weight(one_logit ? 1 : k));
+    positive_weight_.push_back(positive_weight);
+    positive_.push_back(alpha_positive_.back() * positive_weight);
+    negative_.push_back(other * weight(one_logit ? 0 : k));
+  }
+}
+
+double ClassTerms::whole(int64_t k, double target) const {
+  if (empty_) return 1;
+  const auto i = static_cast<size_t>(k);
+  return (alpha_positive_[i] * target + negative_[i] * (1 - target)) *
+         (positive_weight_[i] * target + (1 - target));
+}
+
+}  // namespace lossd::loss

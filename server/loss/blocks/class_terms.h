@@ -1,0 +1,48 @@
+#ifndef LOSSD_SERVER_LOSS_BLOCKS_CLASS_TERMS_H_
+#define LOSSD_SERVER_LOSS_BLOCKS_CLASS_TERMS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "server/loss/batch.h"
+#include "server/loss/loss_spec.h"
+
+namespace lossd::loss {
+
+// Class weighting resolved for one batch: the factors that a class puts on its terms.
+class ClassTerms {
+ public:
+  // Counts the batch when a scheme asks for its counts.
+  ClassTerms(const Batch& batch, const LossSpec& spec);
+
+  // Nothing weighs anything.
+  bool empty() const { return empty_; }
+
+  // v of each class as applied, [classes] (for one-logit rows {negative, positive}); empty when
+  // neither weights nor a scheme were given.
+  const std::vector<double>& weights() const { return weights_; }
+  double weight(int64_t k) const {
+    const auto i = static_cast<size_t>(k);
+    return i < weights_.size() ? weights_[i] : 1.0;
+  }
+
+  // Sigmoid: what multiplies the positive and the negative term of column k.
+  double positive(int64_t k) const { return empty_ ? 1.0 : positive_[static_cast<size_t>(k)]; }
+  double negative(int64_t k) const { return empty_ ? 1.0 : negative_[static_cast<size_t>(k)]; }
+  // Sigmoid: one weight for a whole element of column k, for forms that are not sums over outcomes:
+  // v (alpha t + (1 - alpha)(1 - t)) (w+ t + 1 - t).
+  double whole(int64_t k, double target) const;
+
+ private:
+  bool empty_ = true;
+  std::vector<double> weights_;
+  std::vector<double> positive_;
+  std::vector<double> negative_;
+  std::vector<double> alpha_positive_;   // positive_ without w+
+  std::vector<double> positive_weight_;  // w+
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BLOCKS_CLASS_TERMS_H_

@@ -1,0 +1,59 @@
+#ifndef LOSSD_SERVER_LOSS_BLOCKS_STRIDED_ROWS_H_
+#define LOSSD_SERVER_LOSS_BLOCKS_STRIDED_ROWS_H_
+
+#include <algorithm>
+#include <cstdint>
+
+namespace lossd::loss {
+
+// A matrix of rows that lies as [rows / inner, classes, inner].
+struct StridedMatrix {
+  int64_t classes = 1;
+  int64_t inner = 1;
+
+  // Of entry (row, 0); the row's others are `inner` apart.
+  int64_t Offset(int64_t row) const { return row / inner * inner * classes + row % inner; }
+};
+
+// Calls f(row, offset, count) for runs of at most a cache line's rows in [begin, end) that are next
+// to each other.
+template <class F>
+void ForEachRun(const StridedMatrix& matrix, int64_t begin, int64_t end, F f) {
+  constexpr int64_t kRun = 16;
+  for (int64_t row = begin; row < end;) {
+    const int64_t left = matrix.inner - row % matrix.inner;
+    const int64_t count = std::min({kRun, left, end - row});
+    f(row, matrix.Offset(row), count);
+    row += count;
+  }
+}
+
+// Copies rows [begin, end) to `rows`, [end - begin, classes].
+template <typename T>
+void GatherRows(const StridedMatrix& matrix, const T* elements, int64_t begin, int64_t end,
+                T* rows) {
+  ForEachRun(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
+    T* const to = rows + (row - begin) * matrix.classes;
+    for (int64_t k = 0; k < matrix.classes; ++k) {
+      const T* const from = elements + offset + k * matrix.inner;
+      for (int64_t i = 0; i < count; ++i) to[i * matrix.classes + k] = from[i];
+    }
+  });
+}
+
+// The way back.
+template <typename T>
+void ScatterRows(const StridedMatrix& matrix, const T* rows, int64_t begin, int64_t end,
+                 T* elements) {
+  ForEachRun(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
+    const T* const from = rows + (row - begin) * matrix.classes;
+    for (int64_t k = 0; k < matrix.classes; ++k) {
+      T* const to = elements + offset + k * matrix.inner;
+      for (int64_t i = 0; i < count; ++i) to[i] = from[i * matrix.classes + k];
+    }
+  });
+}
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BLOCKS_STRIDED_ROWS_H_

@@ -1,0 +1,36 @@
+#ifndef LOSSD_SERVER_LOSS_BLOCKS_THREAD_SCRATCH_H_
+#define LOSSD_SERVER_LOSS_BLOCKS_THREAD_SCRATCH_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace lossd::loss {
+
+// Memory to work in, kept by the thread from one block to the next, so that no block pays for fresh
+// pages; what is larger than a megabyte of elements lives as long as this object. One object of a
+// Purpose at a time in a thread. The elements hold anything.
+template <typename T, class Purpose>
+class ThreadScratch {
+ public:
+  explicit ThreadScratch(size_t size) {
+    constexpr size_t kKept = size_t{1} << 20;
+    thread_local std::vector<T> kept;
+    std::vector<T>& memory = size <= kKept ? kept : own_;
+    if (memory.size() < size) memory.resize(size);
+    span_ = {memory.data(), size};
+  }
+  ThreadScratch(const ThreadScratch&) = delete;
+  ThreadScratch& operator=(const ThreadScratch&) = delete;
+
+  absl::Span<T> span() const { return span_; }
+
+ private:
+  std::vector<T> own_;
+  absl::Span<T> span_;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BLOCKS_THREAD_SCRATCH_H_

@@ -1,0 +1,158 @@
+#include "server/memory/buffer_pool.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace lossd::rpc {
+namespace {
+
+// malloc keeps smaller ones itself.
+constexpr size_t kSmallestPooled = size_t{256} << 10;
+// Where pages are this large, a big buffer takes far fewer page faults and entries of the TLB.
+constexpr size_t kHugePage = size_t{2} << 20;
+
+bool IsPooled(size_t size) { return size >= kSmallestPooled; }
+
+// Batches of one training job differ a little in size; rounded up they fit the same buffers.
+size_t CapacityFor(size_t size) {
+  const size_t step = size >= 8 * kHugePage ? kHugePage : kSmallestPooled;
+  return (size + step - 1) / step * step;
+}
+
+std::align_val_t AlignmentOf(size_t capacity) {
+  return std::align_val_t{capacity >= kHugePage ? kHugePage : kBufferAlignment};
+}
+
+void* Allocate(size_t capacity) {
+  void* data = ::operator new(capacity, AlignmentOf(capacity));
+#ifdef MADV_HUGEPAGE
+  // Whole pages only: a rest would make more memory resident than was asked for.
+  if (capacity >= kHugePage) madvise(data, capacity / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
+void Free(void* data, size_t capacity) { ::operator delete(data, AlignmentOf(capacity)); }
+
+}  // namespace
+
+Buffer::Buffer(size_t size) : size_(size), capacity_(size) {
+  if (size > 0) data_ = ::operator new (size, std::align_val_t{kBufferAlignment});
+}
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      pool_(std::move(other.pool_)) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  capacity_ = std::exchange(other.capacity_, 0);
+  pool_ = std::move(other.pool_);
+  return *this;
+}
+
+Buffer::~Buffer() { Release(); }
+
+void Buffer::Release() {
+  if (data_ == nullptr) return;
+  if (pool_ != nullptr) {
+    pool_->Return(data_, capacity_);
+  } else {
+    ::operator delete (data_, std::align_val_t{kBufferAlignment});
+  }
+  data_ = nullptr;
+}
+
+class BufferPool::Idle {
+ public:
+  explicit Idle(size_t max_bytes) : max_bytes_(max_bytes) {}
+  ~Idle() {
+    for (const Block& block : blocks_) Free(block.data, block.capacity);
+  }
+
+  // The smallest that is large enough and not wasteful; nullptr when there is none.
+  void* Take(size_t& capacity) {
+    const absl::MutexLock lock(&mutex_);
+    auto best = blocks_.end();
+    for (auto it = blocks_.begin(); it != blocks_.end(); ++it) {
+      if (it->capacity < capacity || it->capacity > capacity + capacity / 2) continue;
+      if (best == blocks_.end() || it->capacity < best->capacity) best = it;
+    }
+    if (best == blocks_.end()) return nullptr;
+    void* const data = best->data;
+    capacity = best->capacity;
+    bytes_ -= capacity;
+    blocks_.erase(best);
+    return data;
+  }
+
+  void Put(void* data, size_t capacity) {
+    std::vector<Block> dropped;
+    {
+      const absl::MutexLock lock(&mutex_);
+      blocks_.push_back({data, capacity});
+      bytes_ += capacity;
+      while (bytes_ > max_bytes_) {
+        dropped.push_back(blocks_.front());
+        bytes_ -= blocks_.front().capacity;
+        blocks_.erase(blocks_.begin());
+      }
+    }
+    for (const Block& block : dropped) Free(block.data, block.capacity);
+  }
+
+  size_t bytes() const {
+    const absl::MutexLock lock(&mutex_);
+    return bytes_;
+  }
+
+ private:
+  struct Block {
+    void* data;
+    size_t capacity;
+  };
+
+  const size_t max_bytes_;
+  mutable absl::Mutex mutex_;
+  std::vector<Block> blocks_ ABSL_GUARDED_BY(mutex_);  // the longest unused first
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+std::shared_ptr<BufferPool> BufferPool::Create(size_t max_idle_bytes) {
+  return std::shared_ptr<BufferPool>(
+      new BufferPool(max_idle_bytes));  // The constructor is private.
+}
+
+BufferPool::BufferPool(size_t max_idle_bytes) : idle_(std::make_unique<Idle>(max_idle_bytes)) {}
+
+BufferPool::~BufferPool() = default;
+
+Buffer BufferPool::Take(size_t size) {
+  if (!IsPooled(size)) return Buffer(size);
+  Buffer buffer;
+  buffer.size_ = size;
+  buffer.capacity_ = CapacityFor(size);
+  buffer.data_ = idle_->Take(buffer.capacity_);
+  if (buffer.data_ == nullptr) buffer.data_ = Allocate(buffer.capacity_);
+  buffer.pool_ = shared_from_this();
+  return buffer;
+}
+
+size_t BufferPool::idle_bytes() const { return idle_->bytes(); }
+
+void BufferPool::Return(void* data, size_t capacity) { idle_->Put(data, capacity); }
+
+}  // namespace lossd::rpc

@@ -1,0 +1,63 @@
+#ifndef LOSSD_SERVER_MEMORY_BUFFER_POOL_H_
+#define LOSSD_SERVER_MEMORY_BUFFER_POOL_H_
+
+#include <cstddef>
+#include <memory>
+
+namespace lossd::rpc {
+
+// A cache line, and the widest vector register.
+inline constexpr size_t kBufferAlignment = 64;
+
+class BufferPool;
+
+// Uninitialised memory, aligned to kBufferAlignment. Goes back to where it came from when it is
+// destroyed, on whichever thread that is.
+class Buffer {
+ public:
+  Buffer() = default;
+  // Not from a pool, and on no pages of its own, whatever its size.
+  explicit Buffer(size_t size);
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  void* data() const { return data_; }
+  size_t size() const { return size_; }  // as asked for
+
+ private:
+  friend class BufferPool;
+  void Release();
+
+  void* data_ = nullptr;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+  std::shared_ptr<BufferPool> pool_;
+};
+
+// Keeps large buffers for the next request: fresh pages cost as much as filling them. Thread-safe.
+// Buffers may outlive everybody else who holds the pool.
+class BufferPool : public std::enable_shared_from_this<BufferPool> {
+ public:
+  // Keeps at most `max_idle_bytes` of unused buffers; the longest unused go first.
+  static std::shared_ptr<BufferPool> Create(size_t max_idle_bytes);
+  ~BufferPool();
+
+  // Of at least 1 byte; one of no bytes holds no memory.
+  Buffer Take(size_t size);
+
+  size_t idle_bytes() const;
+
+ private:
+  friend class Buffer;
+  class Idle;
+
+  explicit BufferPool(size_t max_idle_bytes);
+  void Return(void* data, size_t capacity);
+
+  std::unique_ptr<Idle> idle_;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_MEMORY_BUFFER_POOL_H_

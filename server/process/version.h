@@ -1,0 +1,13 @@
+#ifndef LOSSD_SERVER_PROCESS_VERSION_H_
+#define LOSSD_SERVER_PROCESS_VERSION_H_
+
+#include "absl/strings/string_view.h"
+
+namespace lossd {
+
+// The server's version, as in "0.1.0".
+absl::string_view Version();
+
+}  // namespace lossd
+
+#endif  // LOSSD_SERVER_PROCESS_VERSION_H_

@@ -1,0 +1,158 @@
+#include "server/rpc/decode/batch_decoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/tensor/tensor_values.h"
+
+namespace lossd::rpc {
+namespace {
+
+template <class Request>
+BatchFields FieldsOfBatch(const Request& request, const TensorPayloads& payloads) {
+  const auto fields_of = [&](const v1::Tensor& tensor, int number) {
+    return FieldsOf(tensor, FindPayload(payloads, number));
+  };
+  BatchFields fields;
+  if (request.has_logits()) {
+    fields.logits = fields_of(request.logits(), Request::kLogitsFieldNumber);
+  }
+  if (request.has_labels()) {
+    fields.labels = fields_of(request.labels(), Request::kLabelsFieldNumber);
+  }
+  if (request.has_sample_weights()) {
+    fields.sample_weights = fields_of(request.sample_weights(), Request::kSampleWeightsFieldNumber);
+  }
+  if (request.has_class_axis()) fields.class_axis = request.class_axis();
+  return fields;
+}
+
+// Numbers of the losses' shape, or one for each entry of axis 0; none after adding to `violations`.
+OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& layout,
+                               loss::Activation activation, Bound bound, absl::string_view path,
+                               FieldViolations& violations) {
+  const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+  if (!tensor) return {};
+
+  const Shape sample_shape = layout.SampleShape(activation);
+  const Shape first_axis = {layout.shape[0]};
+  const bool is_per_sample = tensor->shape == sample_shape;
+  if (!is_per_sample && tensor->shape != first_axis) {
+    violations.Add(absl::StrCat(path, ".shape"),
+                   absl::StrCat("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
+                                ShapeText(sample_shape), " or ", ShapeText(first_axis)));
+    return {};
+  }
+  auto numbers = ReadNumbers(*tensor, path, violations);
+  if (!numbers ||
+      !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, path, violations)) {
+    return {};
+  }
+
+  OwnedPerSample per_sample;
+  if (is_per_sample) {
+    const bool follows_logits = activation == loss::Activation::kSigmoid;
+    per_sample.values =
+        follows_logits ? MoveClassesLast(layout, *std::move(numbers)) : *std::move(numbers);
+  } else {
+    const int64_t samples_of_row = activation == loss::Activation::kSigmoid ? layout.classes : 1;
+    per_sample.values = *std::move(numbers);
+    per_sample.repeat = layout.inner * samples_of_row;
+  }
+  return per_sample;
+}
+
+DecodedLogits LogitsInRequest(const TensorView& tensor, LogitsLayout layout) {
+  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, ReaderOf(tensor)};
+  // Its alternative tells the computed type.
+  if (tensor.type == v1::DATA_TYPE_FLOAT64) logits.values = AlignedArray<double>();
+  return logits;
+}
+
+loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
+  return {per_sample.values, per_sample.repeat};
+}
+
+}  // namespace
+
+BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads) {
+  BatchFields fields = FieldsOfBatch(request, payloads);
+  if (request.has_upstream_gradient()) {
+    fields.upstream_gradient =
+        FieldsOf(request.upstream_gradient(),
+                 FindPayload(payloads, v1::ComputeRequest::kUpstreamGradientFieldNumber));
+  }
+  return fields;
+}
+
+BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads) {
+  return FieldsOfBatch(request, payloads);
+}
+
+std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
+                                          BufferPool& pool, FieldViolations& violations) {
+  if (!fields.logits) {
+    violations.Add("logits", "is not set, expected a tensor of floats");
+    return std::nullopt;
+  }
+  const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, "logits", violations);
+  if (!tensor) return std::nullopt;
+  auto layout = LayOutLogits(tensor->shape, fields.class_axis, violations);
+  if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
+      IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
+    return LogitsInRequest(*tensor, *std::move(layout));
+  }
+  auto values = ReadFloats(*tensor, "logits", pool, violations);
+  if (!layout || !values) return std::nullopt;
+
+  return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), *std::move(values),
+                       nullptr};
+}
+
+std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
+                                            loss::Activation activation, BufferPool& pool,
+                                            FieldViolations& violations) {
+  if (activation == loss::Activation::kSoftmax && !layout.class_axis) {
+    violations.Add("logits.shape", absl::StrCat("= ", ShapeText(layout.shape),
+                                                ", expected [N, C] or more axes for softmax"));
+    return std::nullopt;
+  }
+  auto labels = DecodeLabels(fields.labels, layout, activation, pool, violations);
+  OwnedPerSample sample_weights;
+  if (fields.sample_weights) {
+    sample_weights = DecodePerSample(*fields.sample_weights, layout, activation,
+                                     Bound::kFiniteAndNotNegative, "sample_weights", violations);
+  }
+  OwnedPerSample upstream;
+  if (fields.upstream_gradient) {
+    upstream = DecodePerSample(*fields.upstream_gradient, layout, activation, Bound::kFinite,
+                               "upstream_gradient", violations);
+  }
+  if (!labels) return std::nullopt;
+  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream)};
+}
+
+void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations) {
+  const auto check = [&](const std::optional<TensorFields>& tensor, absl::string_view path) {
+    if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+  };
+  check(fields.labels, "labels");
+  check(fields.sample_weights, "sample_weights");
+  check(fields.upstream_gradient, "upstream_gradient");
+}
+
+loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) {
+  loss::Batch batch;
+  batch.logits = ViewOf(logits.values);
+  batch.logit_reader = logits.reader.get();
+  batch.rows = logits.layout.rows;
+  batch.classes = logits.layout.classes;
+  if (logits.layout.moves_classes()) batch.inner = logits.layout.inner;
+  batch.labels = ViewOf(samples.labels);
+  batch.sample_weights = ViewOf(samples.sample_weights);
+  batch.upstream_gradient = ViewOf(samples.upstream_gradient);
+  return batch;
+}
+
+}  // namespace lossd::rpc

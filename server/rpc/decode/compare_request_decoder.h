@@ -1,0 +1,32 @@
+#ifndef LOSSD_SERVER_RPC_DECODE_COMPARE_REQUEST_DECODER_H_
+#define LOSSD_SERVER_RPC_DECODE_COMPARE_REQUEST_DECODER_H_
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lossd/v1/compare.pb.h"
+#include "server/loss/compute.h"
+#include "server/loss/loss_spec.h"
+#include "server/rpc/decode/batch_decoder.h"
+
+namespace lossd::rpc {
+
+// A valid request, in the core's terms.
+struct CompareCall {
+  DecodedLogits logits;
+  // What stands beside the logits depends on what a sample is.
+  std::map<loss::Activation, DecodedSamples> samples;
+  std::vector<loss::LossSpec> specs;
+  loss::ComputeOptions options;
+};
+
+// As DecodeComputeRequest, with its errors.
+absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
+                                                 int64_t max_message_bytes);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_DECODE_COMPARE_REQUEST_DECODER_H_

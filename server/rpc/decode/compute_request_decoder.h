@@ -1,0 +1,35 @@
+#ifndef LOSSD_SERVER_RPC_DECODE_COMPUTE_REQUEST_DECODER_H_
+#define LOSSD_SERVER_RPC_DECODE_COMPUTE_REQUEST_DECODER_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "lossd/v1/compute.pb.h"
+#include "server/loss/compute.h"
+#include "server/loss/loss_spec.h"
+#include "server/rpc/decode/batch_decoder.h"
+#include "server/rpc/decode/output_options_decoder.h"
+
+namespace lossd::rpc {
+
+// A valid request, in the core's terms.
+struct ComputeCall {
+  DecodedLogits logits;
+  DecodedSamples samples;
+  loss::LossSpec spec;
+  loss::ComputeOptions options;
+  OutputSelection outputs;
+};
+
+// Checks everything about a request and copies its tensors, large ones into memory of `pool`, but
+// for the logits, which stay where they are: the result points into `request` and `payloads`. The
+// latter were taken out of the request when it was received. `max_message_bytes` bounds the classes
+// that a shape may claim where no elements stand behind it. Errors: UNIMPLEMENTED, INVALID_ARGUMENT
+// with every violation found, RESOURCE_EXHAUSTED.
+absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
+                                                 const TensorPayloads& payloads, BufferPool& pool,
+                                                 int64_t max_message_bytes);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_DECODE_COMPUTE_REQUEST_DECODER_H_

@@ -1,0 +1,111 @@
+#include "server/rpc/decode/label_rules.h"
+
+#include <cmath>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/errors/number_text.h"
+#include "server/rpc/tensor/element_violations.h"
+
+namespace lossd::rpc {
+namespace {
+
+// How far from 1 the sum of a row of targets may be: twice what rounding each target to BFLOAT16,
+// the coarsest type, can do.
+constexpr double kSumTolerance = 0x1p-8;
+
+void CheckIgnoreIndex(const loss::LossSpec& spec, absl::string_view spec_path,
+                      FieldViolations& violations) {
+  if (!spec.ignore_index) return;
+  violations.Add(
+      absl::StrCat(spec_path, ".ignore_index"),
+      absl::StrCat("= ", *spec.ignore_index, " beside float labels, expected integer labels"));
+}
+
+void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, absl::string_view spec_path,
+                                 FieldViolations& violations) {
+  absl::string_view name;
+  if (std::holds_alternative<loss::MarginAdjustment>(spec.logit_adjustment)) name = "margin";
+  if (std::holds_alternative<loss::SeesawAdjustment>(spec.logit_adjustment)) name = "seesaw";
+  if (name.empty()) return;
+  violations.Add(absl::StrCat(spec_path, ".logit_adjustment.", name),
+                 "is set beside float labels, expected integer labels");
+}
+
+// Calls check(row, k, target) for every target.
+template <class Check>
+void ForEachTarget(const OwnedTargets& targets, const LogitsLayout& layout, Check check) {
+  std::visit(
+      [&](const auto& array) {
+        for (int64_t row = 0; row < layout.rows; ++row) {
+          for (int64_t k = 0; k < layout.classes; ++k) {
+            check(row, k, double{array[static_cast<size_t>(row * layout.classes + k)]});
+          }
+        }
+      },
+      targets.values);
+}
+
+std::string EmptyClassText(int64_t k) {
+  return absl::StrCat("is on class ", k, ", which has no samples in logit_adjustment.prior.counts");
+}
+
+void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
+                const OwnedLabels& labels, const LogitsLayout& layout,
+                FieldViolations& violations) {
+  // Counts that did not decode, and labels that are no classes, are violations already.
+  if (prior.counts.size() != static_cast<size_t>(layout.classes)) return;
+  const Shape rows = layout.RowShape();
+  ElementViolations elements("labels", rows, violations);
+  if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
+    for (size_t row = 0; row < ids->values.size(); ++row) {
+      const int64_t k = ids->values[row];
+      if (k < 0 || k >= layout.classes || k == spec.ignore_index) continue;
+      if (prior.counts[static_cast<size_t>(k)] > 0) continue;
+      elements.Add(row, [k] { return EmptyClassText(k); });
+    }
+  } else if (const auto* targets = std::get_if<OwnedTargets>(&labels)) {
+    ForEachTarget(*targets, layout, [&](int64_t row, int64_t k, double target) {
+      if (target == 0 || prior.counts[static_cast<size_t>(k)] > 0) return;
+      elements.Add(static_cast<size_t>(row), [k] { return EmptyClassText(k); });
+    });
+  }
+}
+
+void CheckSumsToOne(const OwnedTargets& targets, const LogitsLayout& layout,
+                    FieldViolations& violations) {
+  std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
+  ForEachTarget(targets, layout, [&](int64_t row, int64_t, double target) {
+    sums[static_cast<size_t>(row)] += target;
+  });
+  const Shape rows = layout.RowShape();
+  ElementViolations elements("labels", rows, violations);
+  for (size_t row = 0; row < sums.size(); ++row) {
+    if (std::abs(sums[row] - 1) <= kSumTolerance) continue;
+    elements.Add(row, [&] {
+      return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for jensen_shannon");
+    });
+  }
+}
+
+}  // namespace
+
+void CheckLabelRules(const loss::LossSpec& spec, absl::string_view spec_path,
+                     const OwnedLabels& labels, const LogitsLayout& layout,
+                     FieldViolations& violations) {
+  if (const auto* prior = std::get_if<loss::PriorAdjustment>(&spec.logit_adjustment)) {
+    CheckPrior(*prior, spec, labels, layout, violations);
+  }
+  const auto* targets = std::get_if<OwnedTargets>(&labels);
+  if (targets == nullptr) return;
+  CheckIgnoreIndex(spec, spec_path, violations);
+  CheckAdjustmentTakesTargets(spec, spec_path, violations);
+  if (spec.activation == loss::Activation::kSoftmax &&
+      absl::string_view(spec.form->name) == "jensen_shannon") {
+    CheckSumsToOne(*targets, layout, violations);
+  }
+}
+
+}  // namespace lossd::rpc

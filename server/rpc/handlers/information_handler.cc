@@ -1,0 +1,175 @@
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/loss/information.h"
+#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/number_text.h"
+#include "server/rpc/handlers/handlers.h"
+#include "server/rpc/tensor/data_type.h"
+#include "server/rpc/tensor/element_violations.h"
+#include "server/rpc/tensor/response_size.h"
+#include "server/rpc/tensor/tensor_encoder.h"
+#include "server/rpc/tensor/tensor_values.h"
+#include "server/rpc/tensor/tensor_view.h"
+
+namespace lossd::rpc {
+namespace {
+
+// Distributions as they were sent: the outcomes are the last axis.
+struct Distributions {
+  Shape shape;
+  v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;
+  TensorStyle style = TensorStyle::kData;
+  std::vector<double> values;
+
+  int64_t outcomes() const { return shape.back(); }
+  Shape RowShape() const { return {shape.size() == 1 ? 1 : shape.front()}; }
+};
+
+// A valid request, in the core's terms.
+struct InformationCall {
+  Distributions p;
+  std::optional<Distributions> q;
+  loss::InformationOptions options;
+};
+
+bool CheckRows(const Distributions& rows, absl::string_view path, FieldViolations& violations) {
+  const auto width = static_cast<size_t>(rows.outcomes());
+  const Shape row_shape = rows.RowShape();
+  ElementViolations elements(path, row_shape, violations);
+  for (size_t row = 0; row * width < rows.values.size(); ++row) {
+    const auto* begin = rows.values.data() + row * width;
+    const double sum = std::accumulate(begin, begin + width, 0.0);
+    if (sum > 0 && std::isfinite(sum)) continue;
+    elements.Add(row, [&] {
+      return absl::StrCat("sums to ", NumberText(sum), ", expected a finite sum > 0");
+    });
+  }
+  return elements.empty();
+}
+
+std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
+                                                 loss::DistributionSource source,
+                                                 absl::string_view path,
+                                                 FieldViolations& violations) {
+  const auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, path, violations);
+  if (!view) return std::nullopt;
+  if (view->shape.size() > 2 || view->shape.back() == 0) {
+    violations.Add(absl::StrCat(path, ".shape"),
+                   absl::StrCat("= ", ShapeText(view->shape),
+                                ", expected [N, K] or [K] with at least 1 outcome"));
+    return std::nullopt;
+  }
+  if (IsInteger(view->type)) {
+    violations.Add(
+        absl::StrCat(path, ".data_type"),
+        absl::StrCat("= ", NameOf(view->type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
+    return std::nullopt;
+  }
+  auto values = ReadNumbers(*view, path, violations);
+  if (!values) return std::nullopt;
+  Distributions rows{view->shape, view->type, view->style(), *std::move(values)};
+  const bool are_logits = source == loss::DistributionSource::kLogits;
+  const Bound bound = are_logits ? Bound::kFinite : Bound::kFiniteAndNotNegative;
+  if (!CheckBound(absl::MakeConstSpan(rows.values), rows.shape, bound, path, violations)) {
+    return std::nullopt;
+  }
+  if (!are_logits && !CheckRows(rows, path, violations)) return std::nullopt;
+  return rows;
+}
+
+loss::InformationBase DecodeBase(v1::InformationBase base, FieldViolations& violations) {
+  switch (base) {
+    case v1::INFORMATION_BASE_UNSPECIFIED:
+    case v1::INFORMATION_BASE_NAT:
+      return loss::InformationBase::kNat;
+    case v1::INFORMATION_BASE_BIT:
+      return loss::InformationBase::kBit;
+    case v1::INFORMATION_BASE_HARTLEY:
+      return loss::InformationBase::kHartley;
+    default:
+      violations.Add("base",
+                     absl::StrCat("= ", static_cast<int>(base), " is not an InformationBase"));
+      return loss::InformationBase::kNat;
+  }
+}
+
+absl::StatusOr<InformationCall> DecodeInformationRequest(
+    const v1::MeasureInformationRequest& request) {
+  FieldViolations violations;
+  InformationCall call;
+  call.options.base = DecodeBase(request.base(), violations);
+  call.options.source = request.from_logits() ? loss::DistributionSource::kLogits
+                                              : loss::DistributionSource::kWeights;
+  call.options.self_information = request.self_information();
+
+  std::optional<Distributions> p;
+  if (request.has_p()) {
+    p = DecodeDistributions(request.p(), call.options.source, "p", violations);
+  } else {
+    violations.Add("p", "is not set, expected a tensor of floats");
+  }
+  if (request.has_q()) {
+    call.q = DecodeDistributions(request.q(), call.options.source, "q", violations);
+    if (p && call.q && p->shape != call.q->shape) {
+      violations.Add("q.shape", absl::StrCat("= ", ShapeText(call.q->shape),
+                                             ", expected p's shape ", ShapeText(p->shape)));
+    }
+  }
+  if (!violations.empty()) return violations.ToStatus();
+  call.p = *std::move(p);
+  return call;
+}
+
+absl::Status CheckResponseFits(const InformationCall& call, int64_t max_message_bytes) {
+  const v1::DataType type = ComputedType(call.p.type);
+  const auto elements = static_cast<int64_t>(call.p.values.size());
+  const int64_t rows = elements / call.p.outcomes();
+  ResponseSize size;
+  if (call.options.self_information) size.AddTensor(elements, type, call.p.style);
+  for (int measure = 0; measure < (call.q ? 4 : 1); ++measure) {
+    size.AddTensor(rows, type, call.p.style);
+  }
+  return size.Check(max_message_bytes);
+}
+
+v1::MeasureInformationResponse EncodeInformation(const InformationCall& call,
+                                                 const loss::Information& information) {
+  const auto encode = [&call](const std::vector<double>& values, const Shape& shape,
+                              v1::Tensor& tensor) {
+    EncodeTensor(absl::MakeConstSpan(values), shape, ComputedType(call.p.type), call.p.style,
+                 tensor);
+  };
+  const Shape rows = call.p.RowShape();
+  v1::MeasureInformationResponse response;
+  if (call.options.self_information) {
+    encode(information.self_information, call.p.shape, *response.mutable_self_information());
+  }
+  encode(information.entropy, rows, *response.mutable_entropy());
+  if (call.q) {
+    encode(information.cross_entropy, rows, *response.mutable_cross_entropy());
+    encode(information.kl_divergence, rows, *response.mutable_kl_divergence());
+    encode(information.jensen_shannon, rows, *response.mutable_jensen_shannon());
+  }
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::MeasureInformationResponse> Handlers::MeasureInformation(
+    const v1::MeasureInformationRequest& request, const CallContext&) const {
+  const auto call = DecodeInformationRequest(request);
+  if (!call.ok()) return call.status();
+  absl::Status fits = CheckResponseFits(*call, options_.max_message_bytes);
+  if (!fits.ok()) return fits;
+
+  const absl::Span<const double> q = call->q ? call->q->values : absl::Span<const double>();
+  return EncodeInformation(
+      *call, loss::MeasureInformation(call->p.values, q, call->p.outcomes(), call->options));
+}
+
+}  // namespace lossd::rpc

@@ -1,0 +1,58 @@
+#ifndef LOSSD_SERVER_RPC_TENSOR_ALIGNED_ARRAY_H_
+#define LOSSD_SERVER_RPC_TENSOR_ALIGNED_ARRAY_H_
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "absl/types/span.h"
+#include "server/loss/float_view.h"
+#include "server/memory/buffer_pool.h"
+
+namespace lossd::rpc {
+
+// An owned array of numbers, aligned for vector loads. Unlike std::vector it starts uninitialised:
+// whoever makes one writes every element.
+template <class T>
+class AlignedArray {
+  static_assert(std::is_trivial_v<T>);
+
+ public:
+  AlignedArray() = default;
+  explicit AlignedArray(size_t size) : size_(size), buffer_(size * sizeof(T)) {}
+  AlignedArray(size_t size, BufferPool& pool) : size_(size), buffer_(pool.Take(size * sizeof(T))) {}
+
+  size_t size() const { return size_; }
+  T* data() { return static_cast<T*>(buffer_.data()); }
+  const T* data() const { return static_cast<const T*>(buffer_.data()); }
+  T& operator[](size_t i) { return data()[i]; }
+  const T& operator[](size_t i) const { return data()[i]; }
+  absl::Span<T> span() { return {data(), size_}; }
+  absl::Span<const T> span() const { return {data(), size_}; }
+
+  // Its memory; the array is empty then.
+  Buffer TakeBuffer() && {
+    size_ = 0;
+    return std::move(buffer_);
+  }
+
+ private:
+  size_t size_ = 0;
+  Buffer buffer_;
+};
+
+// Of either computed type.
+using FloatArray = std::variant<AlignedArray<float>, AlignedArray<double>>;
+
+inline loss::FloatView ViewOf(const FloatArray& array) {
+  return std::visit([](const auto& a) { return loss::FloatView(a.span()); }, array);
+}
+
+inline loss::MutableFloatView MutableViewOf(FloatArray& array) {
+  return std::visit([](auto& a) { return loss::MutableFloatView(a.span()); }, array);
+}
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_TENSOR_ALIGNED_ARRAY_H_

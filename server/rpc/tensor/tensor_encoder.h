@@ -1,0 +1,24 @@
+#ifndef LOSSD_SERVER_RPC_TENSOR_TENSOR_ENCODER_H_
+#define LOSSD_SERVER_RPC_TENSOR_TENSOR_ENCODER_H_
+
+#include "lossd/v1/tensor.pb.h"
+#include "server/loss/float_view.h"
+#include "server/memory/buffer_pool.h"
+#include "server/rpc/tensor/aligned_array.h"
+#include "server/rpc/tensor/tensor_shape.h"
+#include "server/rpc/tensor/tensor_view.h"
+
+namespace lossd::rpc {
+
+// Writes `values`, row-major of `shape`, rounded (to nearest, ties to even) to `type`, which is of
+// the float family, as `style` says. `tensor` is empty before.
+void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type, TensorStyle style,
+                  v1::Tensor& tensor);
+
+// The bytes of `values` rounded to `type`, as a Tensor's `data`: in their own memory when they are
+// of that type, else in memory of `pool`.
+Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_TENSOR_TENSOR_ENCODER_H_

@@ -1,0 +1,37 @@
+#ifndef LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_
+#define LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/tensor.pb.h"
+#include "server/memory/buffer_pool.h"
+
+namespace lossd::rpc {
+
+// A tensor of a response whose elements are sent from where they were computed.
+struct OutgoingTensor {
+  int field_number = 0;  // of the tensor in the response
+  v1::Tensor tensor;     // without its data
+  // The elements, one buffer after the other; there are some.
+  std::vector<Buffer> data;
+
+  size_t data_size() const;
+};
+
+// A response, part of its tensors beside it.
+struct ComputeAnswer {
+  v1::ComputeResponse message;
+  std::vector<OutgoingTensor> tensors;
+};
+
+// The response's tensor in field `number`, which is one of a tensor.
+v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number);
+
+// The response in one piece.
+v1::ComputeResponse WholeMessage(ComputeAnswer answer);
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_

@@ -1,0 +1,26 @@
+#ifndef LOSSD_SERVER_TRANSPORT_CALL_COUNT_H_
+#define LOSSD_SERVER_TRANSPORT_CALL_COUNT_H_
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace lossd::rpc {
+
+// Counts calls, and waits for there to be none. Thread-safe.
+class CallCount {
+ public:
+  void Add();
+  void Remove();
+
+  // False if there are some still at `deadline`.
+  bool WaitForNone(absl::Time deadline);
+
+ private:
+  absl::Mutex mutex_;
+  int count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_TRANSPORT_CALL_COUNT_H_

@@ -1,0 +1,39 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_EVENT_QUEUE_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_EVENT_QUEUE_H_
+
+#include <memory>
+#include <vector>
+
+#include "grpcpp/completion_queue.h"
+#include "server/transport/grpc/completion_tag.h"
+
+namespace lossd::rpc {
+
+// A completion queue of gRPC's, whose events are delivered to their CompletionTags by one thread.
+class EventQueue {
+ public:
+  explicit EventQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue);
+
+  grpc::ServerCompletionQueue& queue() { return *queue_; }
+
+  // Delivers events until the queue is shut down and empty.
+  void DeliverEvents();
+
+  // Calls `tag`, with true, when no event is at hand any more, or after kMostEvents further ones:
+  // for what is better done once for several events. Only from an event of this queue.
+  void WhenIdle(CompletionTag& tag);
+
+  static constexpr int kMostEvents = 16;
+
+ private:
+  bool Next(void** tag, bool* ok);
+  void CallIdleTags();
+
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::vector<CompletionTag*> idle_tags_;
+  int events_until_idle_ = 0;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_EVENT_QUEUE_H_

@@ -1,0 +1,184 @@
+#include "server/transport/grpc/health_service.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/async_stream.h"
+#include "grpcpp/support/async_unary_call.h"
+#include "server/rpc/errors/short_text.h"
+#include "server/transport/grpc/completion_tag.h"
+#include "server/transport/grpc/raw_service.h"
+
+namespace lossd::rpc {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// One call, from waiting for it to its end, when it deletes itself: what both methods have in
+// common.
+class HealthService::Call {
+ public:
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ protected:
+  Call(HealthService& health, EventQueue& queue) : health_(health), queue_(queue) {
+    health_.calls_.Add();
+  }
+  virtual ~Call() = default;
+
+  // Another call takes this one's place in waiting.
+  virtual void AwaitNext() = 0;
+  virtual void OnRequest() = 0;
+
+  void OnArrival(bool ok) {
+    if (!ok) {  // The server shuts down; no other event will come.
+      DeleteThis();
+      return;
+    }
+    AwaitNext();
+    OnRequest();
+  }
+
+  // After the last event.
+  void DeleteThis() {
+    CallCount& calls = health_.calls_;
+    delete this;
+    calls.Remove();
+  }
+
+  HealthService& health_;
+  EventQueue& queue_;
+  grpc::ServerContext context_;
+  HealthCheckRequest request_;
+  MemberTag<Call, &Call::OnArrival> arrival_tag_{this};
+};
+
+class HealthService::Check final : public Call {
+ public:
+  static void Await(HealthService& health, EventQueue& queue) { new Check(health, queue); }
+
+ private:
+  Check(HealthService& health, EventQueue& queue) : Call(health, queue) {
+    health_.service_.RequestCheck(&context_, &request_, &responder_, &queue_.queue(),
+                                  &queue_.queue(), &arrival_tag_);
+  }
+
+  void AwaitNext() override { Await(health_, queue_); }
+
+  void OnRequest() override {
+    const std::string& service = request_.service();
+    if (!health_.Knows(service)) {
+      const std::string text = absl::StrCat("service: \"", ShortText(service, kMostOfAName),
+                                            "\" is none of this server's");
+      responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, text}, &finished_tag_);
+      return;
+    }
+    HealthCheckResponse response;
+    {
+      const absl::MutexLock lock(&health_.mutex_);
+      response.set_status(health_.StatusOf(service));
+    }
+    responder_.Finish(response, grpc::Status::OK, &finished_tag_);
+  }
+
+  void OnFinished(bool) { DeleteThis(); }
+
+  // A status's message travels in a header, so that it cannot be of any length.
+  static constexpr size_t kMostOfAName = 200;
+
+  grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_{&context_};
+  MemberTag<Check, &Check::OnFinished> finished_tag_{this};
+};
+
+// The status when the call comes, and again when it changes, until the client or the server's
+// shutdown cancels it.
+class HealthService::Watch final : public Call {
+ public:
+  static void Await(HealthService& health, EventQueue& queue) { new Watch(health, queue); }
+
+  // Tells the client what it does not know yet, unless it is being told something.
+  void Update() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
+    const Status status = health_.StatusOf(request_.service());
+    if (writing_ || told_ == status) return;
+    told_ = status;
+    writing_ = true;
+    HealthCheckResponse response;
+    response.set_status(status);
+    writer_.Write(response, &written_tag_);
+  }
+
+ private:
+  Watch(HealthService& health, EventQueue& queue) : Call(health, queue) {
+    context_.AsyncNotifyWhenDone(&done_tag_);
+    health_.service_.RequestWatch(&context_, &request_, &writer_, &queue_.queue(), &queue_.queue(),
+                                  &arrival_tag_);
+  }
+
+  void AwaitNext() override { Await(health_, queue_); }
+
+  void OnRequest() override {
+    const absl::MutexLock lock(&health_.mutex_);
+    health_.watches_.insert(this);
+    Update();
+  }
+
+  void OnWritten(bool) {
+    {
+      const absl::MutexLock lock(&health_.mutex_);
+      writing_ = false;
+      if (!done_) {
+        Update();
+        return;
+      }
+    }
+    DeleteThis();
+  }
+
+  void OnDone(bool) {
+    {
+      const absl::MutexLock lock(&health_.mutex_);
+      done_ = true;
+      health_.watches_.erase(this);
+      if (writing_) return;
+    }
+    DeleteThis();
+  }
+
+  grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
+  std::optional<Status> told_ ABSL_GUARDED_BY(health_.mutex_);
+  bool writing_ ABSL_GUARDED_BY(health_.mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(health_.mutex_) = false;
+  MemberTag<Watch, &Watch::OnWritten> written_tag_{this};
+  MemberTag<Watch, &Watch::OnDone> done_tag_{this};
+};
+
+HealthService::HealthService()
+    : services_{"", LossServiceDescriptor().full_name(),
+                grpc::health::v1::Health::service_full_name(),
+                "grpc.reflection.v1alpha.ServerReflection"} {}
+
+void HealthService::Register(grpc::ServerBuilder& builder) { builder.RegisterService(&service_); }
+
+void HealthService::Start(EventQueue& queue) {
+  // gRPC can hand over so many of each before the queue's thread asks for more.
+  constexpr int kAwaitedCalls = 4;
+  for (int i = 0; i < kAwaitedCalls; ++i) {
+    Check::Await(*this, queue);
+    Watch::Await(*this, queue);
+  }
+}
+
+void HealthService::StopServing() {
+  const absl::MutexLock lock(&mutex_);
+  serving_ = false;
+  for (Watch* watch : watches_) watch->Update();
+}
+
+HealthService::Status HealthService::StatusOf(absl::string_view service) const {
+  if (!Knows(service)) return HealthCheckResponse::SERVICE_UNKNOWN;
+  return serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+}
+
+}  // namespace lossd::rpc

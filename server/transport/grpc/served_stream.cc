@@ -1,0 +1,192 @@
+#include "server/transport/grpc/served_stream.h"
+
+#include <utility>
+
+#include "server/rpc/errors/status.h"
+#include "server/rpc/stream_method.h"
+
+namespace lossd::rpc {
+
+void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
+                         const CallEnvironment& environment) {
+  (new ServedStream(method, queue, environment))->AwaitArrival();
+}
+
+ServedStream::~ServedStream() { environment().streams->Remove(*this); }
+
+void ServedStream::OnAdmitted() {
+  environment().streams->Add(*this);
+  Advance();
+}
+
+void ServedStream::OnRefused(absl::Status refused) {
+  StopTaking(std::move(refused));
+  Advance();
+}
+
+void ServedStream::OnDrain() {
+  StopTaking(ShuttingDown());
+  Advance();
+}
+
+void ServedStream::OnRead(bool ok) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    reading_ = false;
+    if (!ok) {  // The client has closed its side or is gone; to one that closed nothing is lost.
+      takes_requests_ = false;
+      end_ = absl::OkStatus();
+    } else if (takes_requests_) {
+      has_request_ = true;
+      // It came before the answer to the one before it was out: more may be at hand.
+      if (!batches_.empty()) HoldAnswers();
+    } else {
+      request_.Clear();
+    }
+  }
+  Advance();
+  LetGo();
+}
+
+void ServedStream::OnWritten(bool) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    RemoveOldest();
+  }
+  Advance();
+  LetGo();
+}
+
+void ServedStream::OnQueueIdle(bool) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    holds_answers_ = false;
+  }
+  Advance();
+  LetGo();
+}
+
+void ServedStream::OnFinished(bool) { LetGo(); }
+
+// If the call was cancelled, its operations fail, and with those events the stream comes to its
+// end.
+void ServedStream::OnDone() { LetGo(); }
+
+void ServedStream::StopTaking(absl::Status end) {
+  const absl::MutexLock lock(&mutex_);
+  if (!takes_requests_) return;
+  takes_requests_ = false;
+  end_ = std::move(end);
+}
+
+void ServedStream::Advance() {
+  while (Batch* batch = StartWhatCanBe()) Compute(*batch);
+}
+
+ServedStream::Batch* ServedStream::StartWhatCanBe() {
+  const absl::MutexLock lock(&mutex_);
+  if (finishing_) return nullptr;
+  if (Cancelled()) Abandon();
+  if (CanWrite()) Write();
+  Batch* small = has_request_ ? TakeRequest() : nullptr;
+  if (takes_requests_ && !reading_ && !has_request_ && !WindowIsFull()) Read();
+  if (!takes_requests_ && !has_request_ && batches_.empty()) Finish();
+  return small;
+}
+
+bool ServedStream::WindowIsFull() const {
+  return batches_.size() >= static_cast<size_t>(environment().max_stream_window);
+}
+
+bool ServedStream::CanWrite() const {
+  if (writing_ || batches_.empty() || !batches_.front().answered) return false;
+  return !holds_answers_ || WindowIsFull();
+}
+
+void ServedStream::RemoveOldest() {
+  environment().admission->ReturnBytes(batches_.front().admitted_bytes);
+  batches_.pop_front();
+}
+
+void ServedStream::Abandon() {
+  takes_requests_ = false;
+  end_ = absl::CancelledError("the call was cancelled");
+  if (has_request_) request_.Clear();
+  has_request_ = false;
+  while (!writing_ && !batches_.empty() && batches_.front().answered) RemoveOldest();
+}
+
+void ServedStream::HoldAnswers() {
+  if (holds_answers_) return;
+  holds_answers_ = true;
+  Hold();
+  queue().WhenIdle(idle_tag_);
+}
+
+ServedStream::Batch* ServedStream::TakeRequest() {
+  const size_t bytes = request_.Length();
+  const auto admitted_bytes = static_cast<int64_t>(bytes);
+  absl::Status refused;
+  if (batches_.empty()) {
+    refused = environment().admission->AdmitBytes(admitted_bytes);
+  } else if (!environment().admission->AdmitBytesAhead(admitted_bytes)) {
+    return nullptr;
+  }
+  has_request_ = false;
+  Batch& batch = batches_.emplace_back();
+  batch.bytes.Swap(&request_);
+  batch.refused = std::move(refused);
+  if (!batch.refused.ok()) return &batch;
+  batch.admitted_bytes = admitted_bytes;
+  if (bytes <= kSmallRequestBytes) return &batch;
+  Hold();
+  environment().workers->Schedule([this, &batch] {
+    Compute(batch);
+    Advance();
+    LetGo();
+  });
+  return nullptr;
+}
+
+void ServedStream::Read() {
+  reading_ = true;
+  Hold();
+  stream().Read(&request_, &read_tag_);
+}
+
+void ServedStream::Write() {
+  writing_ = true;
+  Hold();
+  grpc::WriteOptions options;
+  // gRPC may keep an answer until the next one comes, which is at hand. Not the first: the headers
+  // go with it, and while gRPC keeps those the write is not over.
+  if (has_written_ && batches_.size() > 1 && batches_[1].answered) options.set_buffer_hint();
+  has_written_ = true;
+  stream().Write(batches_.front().bytes, options, &written_tag_);
+}
+
+void ServedStream::Finish() {
+  finishing_ = true;
+  Hold();
+  stream().Finish(ToGrpcStatus(end_.ok() ? end_ : Report(end_)), &finished_tag_);
+}
+
+void ServedStream::Compute(Batch& batch) {
+  // Answering may free the request.
+  const uint64_t sequence = SequenceOf(batch.bytes);
+  auto answer = batch.refused.ok() ? Answer(batch.bytes) : batch.refused;
+  if (!answer.ok()) {
+    // What ends with the call is reported with it.
+    answer = StreamError(sequence, Cancelled() ? answer.status() : Report(answer.status()));
+  }
+  batch.bytes.Swap(&*answer);
+  const absl::MutexLock lock(&mutex_);
+  batch.answered = true;
+}
+
+void ServedStream::LetGo() {
+  if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) DeleteThis();
+}
+
+}  // namespace lossd::rpc

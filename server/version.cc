@@ -1,7 +1,0 @@
-#include "server/version.h"
-
-namespace lossd {
-
-absl::string_view Version() { return LOSSD_VERSION; }
-
-}  // namespace lossd

@@ -1,0 +1,128 @@
+#include "server/rpc/decode/unbuilt_options.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/unknown_field_set.h"
+#include "gtest/gtest.h"
+#include "lossd/v1/loss_service.pb.h"
+#include "server/loss/catalogue.h"
+#include "tests/server/rpc/handlers/call_handlers.h"
+
+namespace lossd::rpc {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kBatch[] = " logits { shape: [1, 2] float_values: [1, 2] } labels { int_values: 0 }";
+
+v1::ComputeRequest Request(absl::string_view rest) {
+  return FromText<v1::ComputeRequest>(absl::StrCat(kBatch, rest));
+}
+
+void AddUnknownField(google::protobuf::Message& message, int number) {
+  message.GetReflection()->MutableUnknownFields(&message)->AddVarint(number, 1);
+}
+
+absl::Status Compute(const v1::ComputeRequest& request) {
+  return CallHandlers()->Compute(request, {}).status();
+}
+
+void ExpectUnimplemented(const absl::Status& status, absl::string_view message) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+  EXPECT_EQ(std::string(status.message()), message);
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "UNIMPLEMENTED_OPTION");
+}
+
+TEST(UnbuiltOptions, AreNamed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"run: 'a'", "run is not implemented"},
+      {"sample_ids {}", "sample_ids is not implemented"},
+      {"request_id: 'b'", "request_id is not implemented"},
+      {"step: 3", "step is not implemented"},
+  };
+  for (const auto& [rest, message] : cases) {
+    SCOPED_TRACE(rest);
+    ExpectUnimplemented(Compute(Request(rest)), message);
+  }
+}
+
+// Every form of the API is in the catalogue and computed, or it is named as one that is not. (A
+// form that the core does not have yet must not read as another one.)
+TEST(UnbuiltOptions, NameEveryFormOutsideTheCatalogue) {
+  const auto* forms = v1::LossSpec::descriptor()->FindOneofByName("form");
+  ASSERT_EQ(forms->field_count(), 12);
+  for (int i = 0; i < forms->field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = forms->field(i);
+    v1::ComputeRequest request = Request("");
+    v1::LossSpec& spec = *request.mutable_loss();
+    spec.set_activation(v1::ACTIVATION_SIGMOID);
+    spec.GetReflection()->MutableMessage(&spec, field);
+    const absl::Status status = Compute(request);
+    if (loss::FindForm(field->name()) != nullptr) {
+      EXPECT_TRUE(status.ok()) << field->name() << status;
+    } else {
+      ExpectUnimplemented(status, absl::StrCat("loss.", field->name(), " is not implemented"));
+    }
+  }
+}
+
+TEST(UnbuiltOptions, NameUnknownFieldsWhereverTheyAre) {
+  v1::ComputeRequest request = Request("");
+  AddUnknownField(*request.mutable_loss(), 19);
+  ExpectUnimplemented(Compute(request), "loss has the unknown field 19");
+
+  request = Request("");
+  AddUnknownField(*request.mutable_loss()->mutable_focal(), 3);
+  ExpectUnimplemented(Compute(request), "loss.focal has the unknown field 3");
+
+  request = Request("");
+  v1::SchemeWeights& scheme = *request.mutable_loss()->mutable_class_weighting()->mutable_scheme();
+  AddUnknownField(*scheme.mutable_counts(), 1000);
+  ExpectUnimplemented(Compute(request),
+                      "loss.class_weighting.scheme.counts has the unknown field 1000");
+
+  request = Request("");
+  AddUnknownField(*request.mutable_outputs(), 15);
+  AddUnknownField(*request.mutable_loss(), 38);
+  ExpectUnimplemented(Compute(request),
+                      "loss has the unknown field 38; outputs has the unknown field 15");
+}
+
+TEST(UnbuiltOptions, LetUnknownFieldsElsewherePass) {
+  v1::ComputeRequest request = Request("");
+  AddUnknownField(request, 99);
+  AddUnknownField(*request.mutable_logits(), 99);
+  EXPECT_TRUE(Compute(request).ok());
+}
+
+TEST(UnbuiltOptions, SayWhichLossOfACompareRequestAsksForThem) {
+  auto request =
+      FromText<v1::CompareRequest>(absl::StrCat(kBatch, "losses {} losses { focal {} }"));
+  AddUnknownField(*request.mutable_losses(1)->mutable_focal(), 7);
+  ExpectUnimplemented(CallHandlers()->Compare(request, {}).status(),
+                      "losses[1].focal has the unknown field 7");
+}
+
+TEST(UnbuiltOptions, InASchemeOfClassWeights) {
+  auto request = FromText<v1::ComputeClassWeightsRequest>(
+      "counts { int_values: 3 } schemes { scheme: WEIGHT_SCHEME_BALANCED }");
+  AddUnknownField(*request.mutable_schemes(0), 8);
+  ExpectUnimplemented(CallHandlers()->ComputeClassWeights(request, {}).status(),
+                      "schemes[0] has the unknown field 8");
+}
+
+TEST(UnbuiltOptions, AreCountedWhenThereAreMany) {
+  v1::ComputeRequest request = Request("");
+  for (int number = 100; number < 200; ++number) {
+    AddUnknownField(*request.mutable_loss(), number);
+  }
+  const absl::Status status = Compute(request);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the unknown field 107; and 92 more"));
+}
+
+}  // namespace
+}  // namespace lossd::rpc

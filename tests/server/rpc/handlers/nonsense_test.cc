@@ -1,0 +1,519 @@
+// Every way of asking for something that makes no sense has one precise answer, and the next call
+// is answered as if nothing had happened.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lossd/v1/loss_service.pb.h"
+#include "tests/server/rpc/handlers/call_handlers.h"
+
+namespace lossd::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+constexpr char kLogits[] = " logits { shape: [2, 3] float_values: [2, 1, 0, 0, 1, 2] }";
+constexpr char kLabels[] = " labels { int_values: [0, 2] }";
+constexpr char kSigmoid[] = " activation: ACTIVATION_SIGMOID";
+constexpr char kBinaryLabels[] = " labels { shape: [2, 3] int_values: [1, 0, 0, 0, 0, 1] }";
+constexpr char kTargets[] = " labels { shape: [2, 3] float_values: [1, 0, 0, 0.5, 0, 0.5] }";
+
+// A request, given in protobuf's text format, and the only thing that is wrong with it.
+struct Nonsense {
+  std::string request;
+  std::string violation;
+};
+
+// What fails the test names the request, which says what it is about.
+template <class Request, class Call>
+void ExpectViolations(const std::vector<Nonsense>& table, Call call) {
+  for (const Nonsense& nonsense : table) {
+    const absl::Status status = call(FromText<Request>(nonsense.request)).status();
+    SCOPED_TRACE(nonsense.request);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_THAT(Violations(status), ElementsAre(nonsense.violation));
+    EXPECT_EQ(std::string(status.message()), nonsense.violation);
+    EXPECT_EQ(ErrorInfoOf(status).reason(), "INVALID_FIELD");
+    EXPECT_EQ(ErrorInfoOf(status).domain(), "lossd");
+  }
+}
+
+void ExpectComputeViolations(const std::vector<Nonsense>& table) {
+  const CallHandlers handlers;
+  const auto compute = [&](const v1::ComputeRequest& request) {
+    return handlers->Compute(request, {});
+  };
+  ExpectViolations<v1::ComputeRequest>(table, compute);
+  const auto good = compute(FromText<v1::ComputeRequest>(absl::StrCat(kLogits, kLabels)));
+  EXPECT_TRUE(good.ok()) << good.status();
+}
+
+std::string Softmax(absl::string_view rest) { return absl::StrCat(kLogits, kLabels, rest); }
+
+std::string SoftmaxLoss(absl::string_view loss) {
+  return absl::StrCat(kLogits, kLabels, " loss { ", loss, " }");
+}
+
+std::string Sigmoid(absl::string_view rest) {
+  return absl::StrCat(kLogits, kBinaryLabels, " loss {", kSigmoid, " }", rest);
+}
+
+std::string SigmoidLoss(absl::string_view loss) {
+  return absl::StrCat(kLogits, kBinaryLabels, " loss {", kSigmoid, " ", loss, " }");
+}
+
+std::string WithLabels(absl::string_view labels) {
+  return absl::StrCat(kLogits, " labels { ", labels, " }");
+}
+
+TEST(Nonsense, InLogits) {
+  ExpectComputeViolations({
+      {kLabels, "logits is not set, expected a tensor of floats"},
+      {absl::StrCat("logits { shape: [2, 3] int_values: [2, 1, 0, 0, 1, 2] }", kLabels),
+       "logits.data_type = INT64, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"},
+      {absl::StrCat("logits { shape: [2, 3] float_values: [2, 1, 0, 0, 1] }", kLabels),
+       "logits.float_values has 5 values, expected 6 for shape [2, 3]"},
+      {absl::StrCat("logits { shape: [2, 3] data: '12345678' }", kLabels),
+       "logits.data has 8 bytes, expected 24 for FLOAT32 of shape [2, 3]"},
+      {absl::StrCat("logits { shape: [2, 3] data: '123456789012' data_type: DATA_TYPE_FLOAT64 }",
+                    kLabels),
+       "logits.data has 12 bytes, expected 48 for FLOAT64 of shape [2, 3]"},
+      {absl::StrCat("logits { data: '12345678' }", kLabels),
+       "logits.shape is not set, expected the shape of the elements in data"},
+      {absl::StrCat("logits { shape: [-2, 3] float_values: 1 }", kLabels),
+       "logits.shape[0] = -2, expected an extent >= 0"},
+      {absl::StrCat("logits { shape: [2, 9223372036854775807] float_values: 1 }", kLabels),
+       "logits.shape = [2, 9223372036854775807] has more elements than can be counted"},
+      {absl::StrCat("logits { shape: [1, 1, 1, 1, 1, 1, 1, 1, 1] float_values: 1 }", kLabels),
+       "logits.shape has 9 axes, expected at most 8"},
+      {absl::StrCat("logits { shape: [2, 3] float_values: 1 data: '1234' }", kLabels),
+       "logits has data and float_values, expected at most one of data, float_values, int_values"},
+      {absl::StrCat("logits { shape: 1 float_values: 1 data_type: 42 }", kLabels),
+       "logits.data_type = 42 is not a DataType"},
+      {absl::StrCat("logits { shape: [2, 0] }", kLabels),
+       "logits.shape = [2, 0] has no classes, expected at least 1 on axis 1"},
+      {absl::StrCat("logits { float_values: [1, 2] }", kLabels),
+       "logits.shape = [2], expected [N, C] or more axes for softmax"},
+      {Softmax("class_axis: 2"),
+       "class_axis = 2 for logits of shape [2, 3], expected -1 or 1 (the last axis)"},
+      {"logits { shape: [1, 2, 1] float_values: [1, 2] } labels { shape: [1, 1] int_values: 0 } "
+       "class_axis: 0",
+       "class_axis = 0 for logits of shape [1, 2, 1], expected 1, or -1 or 2 (the last axis)"},
+  });
+}
+
+TEST(Nonsense, InSoftmaxLabels) {
+  ExpectComputeViolations({
+      {kLogits, "labels is not set, expected a tensor of classes or targets"},
+      {WithLabels("int_values: [0, 3]"), "labels[1] = 3 is not in [0, 3)"},
+      {WithLabels("int_values: [-1, 0]"), "labels[0] = -1 is not in [0, 3)"},
+      {absl::StrCat(WithLabels("int_values: [-100, 7]"), "loss { ignore_index: -100 }"),
+       "labels[1] = 7 is not in [0, 3) and is not ignore_index -100"},
+      {WithLabels("int_values: [0, 1, 2]"),
+       "labels.shape = [3], expected [2] for integer labels, the class of each sample"},
+      {WithLabels("shape: [2, 3] int_values: [1, 0, 0, 0, 0, 1]"),
+       "labels.shape = [2, 3], expected [2] for integer labels, the class of each sample"},
+      {WithLabels("float_values: [0, 2]"),
+       "labels.shape = [2], expected the logits' shape [2, 3] for float labels, a target per "
+       "class"},
+      {WithLabels("shape: [2, 3] float_values: [1, 0, 0, 0, -0.25, 1]"),
+       "labels[1, 1] = -0.25, expected a finite number >= 0"},
+      {WithLabels("shape: [2, 3] float_values: [1, 0, nan, 0, 0, 1]"),
+       "labels[0, 2] = nan, expected a finite number >= 0"},
+      {WithLabels("shape: [2, 3] float_values: [inf, 0, 0, 0, 0, 1]"),
+       "labels[0, 0] = inf, expected a finite number >= 0"},
+      {WithLabels("shape: 2 data: '1234567890123456'"),
+       "labels.data_type is not set, expected the type of the elements in data"},
+      {WithLabels("int_values: [0, 300] data_type: DATA_TYPE_UINT8"),
+       "labels[1] = 300 is not in [0, 255] of UINT8"},
+      {WithLabels("int_values: [0, 1] data_type: DATA_TYPE_FLOAT32"),
+       "labels.data_type = FLOAT32 beside int_values, expected INT32, INT64 or UINT8"},
+      {absl::StrCat(kLogits, kTargets, "loss { ignore_index: 1 }"),
+       "loss.ignore_index = 1 beside float labels, expected integer labels"},
+  });
+}
+
+TEST(Nonsense, InSigmoidLabels) {
+  const auto with_labels = [](absl::string_view labels) {
+    return absl::StrCat(WithLabels(labels), " loss {", kSigmoid, " }");
+  };
+  ExpectComputeViolations({
+      {with_labels("shape: [2, 3] int_values: [0, 1, 0, 1, 2, 1]"),
+       "labels[1, 1] = 2 is not 0 or 1"},
+      {with_labels("shape: [2, 3] float_values: [0, 1, 0, 1, 1.5, 1]"),
+       "labels[1, 1] = 1.5 is not in [0, 1]"},
+      {with_labels("shape: [2, 3] float_values: [0, 1, 0, 1, nan, 1]"),
+       "labels[1, 1] = nan is not in [0, 1]"},
+      {with_labels("int_values: [0, 4]"), "labels[1] = 4 is not in [0, 3]"},
+      {with_labels("int_values: [0, 1, 2]"),
+       "labels.shape = [3], expected the logits' shape [2, 3] for 0/1 labels or [2] for class "
+       "labels"},
+      {absl::StrCat("logits { float_values: [1, 2] } labels { int_values: [0, 2] } loss {",
+                    kSigmoid, " }"),
+       "labels[1] = 2 is not 0 or 1"},
+      // The place is the request's, whatever axis the classes stand on.
+      {absl::StrCat("class_axis: 1 logits { shape: [1, 2, 3] float_values: [1, 2, 3, 4, 5, 6] } "
+                    "labels { shape: [1, 2, 3] int_values: [0, 1, 0, 1, 1, 9] } loss {",
+                    kSigmoid, " }"),
+       "labels[0, 1, 2] = 9 is not 0 or 1"},
+  });
+}
+
+TEST(Nonsense, InSampleWeightsAndUpstreamGradient) {
+  ExpectComputeViolations({
+      {Softmax("sample_weights { float_values: [1, -1] }"),
+       "sample_weights[1] = -1, expected a finite number >= 0"},
+      {Softmax("sample_weights { float_values: [nan, 1] }"),
+       "sample_weights[0] = nan, expected a finite number >= 0"},
+      {Softmax("sample_weights { float_values: [1, inf] }"),
+       "sample_weights[1] = inf, expected a finite number >= 0"},
+      {Softmax("sample_weights { float_values: [1, 1, 1] }"),
+       "sample_weights.shape = [3], expected the losses' shape [2] or [2]"},
+      {Sigmoid("sample_weights { float_values: [1, 1, 1] }"),
+       "sample_weights.shape = [3], expected the losses' shape [2, 3] or [2]"},
+      {Softmax("sample_weights { shape: 2 data: '12345678' }"),
+       "sample_weights.data_type is not set, expected the type of the elements in data"},
+      {Softmax("upstream_gradient { float_values: [1, -inf] }"),
+       "upstream_gradient[1] = -inf, expected a finite number"},
+      {Softmax("upstream_gradient { shape: [2, 1] float_values: [1, 1] }"),
+       "upstream_gradient.shape = [2, 1], expected the losses' shape [2] or [2]"},
+      {Softmax("upstream_gradient { float_values: [1, 1] } reduction: REDUCTION_MEAN"),
+       "upstream_gradient acts with REDUCTION_NONE only, but the reduction is REDUCTION_MEAN"},
+  });
+}
+
+TEST(Nonsense, InReduction) {
+  ExpectComputeViolations({
+      {Softmax("reduction: 9"), "reduction = 9 is not a Reduction"},
+      {Softmax("reduction: REDUCTION_MEAN normalizer: 0"),
+       "normalizer = 0, expected a finite number > 0"},
+      {Softmax("reduction: REDUCTION_MEAN normalizer: -3"),
+       "normalizer = -3, expected a finite number > 0"},
+      {Softmax("reduction: REDUCTION_MEAN_VALID normalizer: inf"),
+       "normalizer = inf, expected a finite number > 0"},
+      {Softmax("reduction: REDUCTION_SUM normalizer: 2"),
+       "normalizer acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is "
+       "REDUCTION_SUM"},
+      {Softmax("normalizer: 2"),
+       "normalizer acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is "
+       "REDUCTION_UNSPECIFIED"},
+  });
+}
+
+TEST(Nonsense, InTheLoss) {
+  ExpectComputeViolations({
+      {SoftmaxLoss("activation: 5"), "loss.activation = 5 is not an Activation"},
+      {SoftmaxLoss("focal { gamma: -1 }"), "loss.focal.gamma = -1, expected a finite number >= 0"},
+      {SoftmaxLoss("focal { gamma: nan }"),
+       "loss.focal.gamma = nan, expected a finite number >= 0"},
+      {SoftmaxLoss("focal { gamma: inf }"),
+       "loss.focal.gamma = inf, expected a finite number >= 0"},
+      {SoftmaxLoss("focal { soft_target_rule: 8 }"),
+       "loss.focal.soft_target_rule = 8 is not a SoftTargetRule"},
+      {SoftmaxLoss("focal { soft_target_rule: SOFT_TARGET_RULE_BLENDED }"),
+       "loss.focal.soft_target_rule = BLENDED acts with sigmoid only, but the activation is "
+       "softmax"},
+      {SoftmaxLoss("label_smoothing: 1"), "loss.label_smoothing = 1 is not in [0, 1)"},
+      {SoftmaxLoss("label_smoothing: -0.1"), "loss.label_smoothing = -0.1 is not in [0, 1)"},
+      {SoftmaxLoss("label_smoothing: nan"), "loss.label_smoothing = nan is not in [0, 1)"},
+      {SoftmaxLoss("poly1 { epsilon: -1.5 }"),
+       "loss.poly1.epsilon = -1.5, expected a finite number >= -1"},
+      {SoftmaxLoss("generalized_cross_entropy { q: 0 }"),
+       "loss.generalized_cross_entropy.q = 0 is not in (0, 1]"},
+      {SoftmaxLoss("symmetric_cross_entropy { log_zero: 0 }"),
+       "loss.symmetric_cross_entropy.log_zero = 0, expected a finite number < 0"},
+      {SoftmaxLoss("asymmetric {}"),
+       "loss.asymmetric is defined for sigmoid only, but the activation is softmax"},
+      {SigmoidLoss("asymmetric { margin: 1 }"), "loss.asymmetric.margin = 1 is not in [0, 1)"},
+      {SigmoidLoss("quality_focal { beta: 0.5 }"),
+       "loss.quality_focal.beta = 0.5, expected 0 or at least 1"},
+      {SigmoidLoss("quality_focal { beta: -1 }"),
+       "loss.quality_focal.beta = -1, expected a finite number >= 0"},
+      {SigmoidLoss("varifocal {} label_smoothing: 0.1"),
+       "loss.label_smoothing = 0.1 with varifocal, which takes no smoothing"},
+      {SigmoidLoss("focal_star { gamma: 0 }"),
+       "loss.focal_star.gamma = 0, expected a finite number > 0"},
+      {SigmoidLoss("focal_star { beta: inf }"),
+       "loss.focal_star.beta = inf, expected a finite number"},
+      {absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, 0.5, 0, 0.25]"),
+                    "loss { jensen_shannon {} }"),
+       "labels[1] sums to 0.75, expected 1 for jensen_shannon"},
+  });
+}
+
+TEST(Nonsense, InWhatActsOnLogits) {
+  const auto adjustment = [](absl::string_view text) {
+    return SoftmaxLoss(absl::StrCat("logit_adjustment { ", text, " }"));
+  };
+  const std::string path = "loss.logit_adjustment";
+  ExpectComputeViolations({
+      {SoftmaxLoss("temperature: -1"), "loss.temperature = -1, expected a finite number >= 0"},
+      {SoftmaxLoss("temperature: inf"), "loss.temperature = inf, expected a finite number >= 0"},
+      {SoftmaxLoss("softcap: -30"), "loss.softcap = -30, expected a finite number >= 0"},
+      {SoftmaxLoss("softcap: nan"), "loss.softcap = nan, expected a finite number >= 0"},
+      {SoftmaxLoss("z_loss: -1"), "loss.z_loss = -1, expected a finite number >= 0"},
+      {SigmoidLoss("z_loss: 1"),
+       "loss.z_loss acts with softmax only, but the activation is sigmoid"},
+      {SigmoidLoss("logit_adjustment { prior { counts { int_values: [1, 2, 3] } } }"),
+       path + " acts with softmax only, but the activation is sigmoid"},
+      {adjustment(""), path + " names no adjustment, expected prior, margin or seesaw"},
+      {adjustment("prior {}"),
+       path + ".prior.counts is not set, expected the samples of each class"},
+      {adjustment("prior { counts { int_values: [1, 2] } }"),
+       path + ".prior.counts.shape = [2], expected [3], one entry per class"},
+      {adjustment("prior { tau: nan counts { int_values: [1, 2, 3] } }"),
+       path + ".prior.tau = nan, expected a finite number"},
+      {adjustment("margin { counts { int_values: [0, 0, 0] } }"),
+       path + ".margin.counts is 0 for every class, expected a class with samples"},
+      {adjustment("margin { max_margin: -1 counts { int_values: [1, 2, 3] } }"),
+       path + ".margin.max_margin = -1, expected a finite number >= 0"},
+      {adjustment("margin { scale: 0 counts { int_values: [1, 2, 3] } }"),
+       path + ".margin.scale = 0, expected a finite number > 0"},
+      {adjustment("seesaw { p: -1 counts { int_values: [1, 2, 3] } }"),
+       path + ".seesaw.p = -1, expected a finite number >= 0"},
+      {adjustment("seesaw { q: inf counts { int_values: [1, 2, 3] } }"),
+       path + ".seesaw.q = inf, expected a finite number >= 0"},
+      {adjustment("seesaw { eps: 0 counts { int_values: [1, 2, 3] } }"),
+       path + ".seesaw.eps = 0 is not in (0, 1]"},
+      {adjustment("seesaw { counts { float_values: [1, nan, 3] } }"),
+       path + ".seesaw.counts[1] = nan, expected a finite number >= 0"},
+      {adjustment("prior { counts { int_values: [1, 2, 0] } }"),
+       "labels[1] is on class 2, which has no samples in logit_adjustment.prior.counts"},
+      {absl::StrCat(kLogits, kTargets,
+                    "loss { logit_adjustment { prior { counts { int_values: [1, 2, 0] } } } }"),
+       "labels[1] is on class 2, which has no samples in logit_adjustment.prior.counts"},
+      {absl::StrCat(kLogits, kTargets,
+                    "loss { logit_adjustment { margin { counts { int_values: [1, 2, 3] } } } }"),
+       path + ".margin is set beside float labels, expected integer labels"},
+      {absl::StrCat(kLogits, kTargets,
+                    "loss { logit_adjustment { seesaw { counts { int_values: [1, 2, 3] } } } }"),
+       path + ".seesaw is set beside float labels, expected integer labels"},
+  });
+}
+
+TEST(Nonsense, InMining) {
+  const auto mining = [](absl::string_view text) {
+    return SoftmaxLoss(absl::StrCat("mining { ", text, " }"));
+  };
+  const std::string path = "loss.mining";
+  ExpectComputeViolations({
+      {mining(""), path + " names no method, expected hardest, below or gradient_harmonizing"},
+      {mining("hardest {}"),
+       path + ".hardest says not what to keep, expected keep_fraction or keep_count"},
+      {mining("hardest { keep_fraction: 0 }"),
+       path + ".hardest.keep_fraction = 0 is not in (0, 1]"},
+      {mining("hardest { keep_fraction: 1.5 }"),
+       path + ".hardest.keep_fraction = 1.5 is not in (0, 1]"},
+      {mining("hardest { keep_count: 0 }"), path + ".hardest.keep_count = 0, expected >= 1"},
+      {mining("below { probability: 0 }"), path + ".below.probability = 0 is not in (0, 1]"},
+      {mining("below { min_kept: -1 }"), path + ".below.min_kept = -1, expected >= 0"},
+      {mining("gradient_harmonizing { bins: 0 }"),
+       path + ".gradient_harmonizing.bins = 0 is not in [1, 10000]"},
+      {mining("gradient_harmonizing { bins: 2000000000 }"),
+       path + ".gradient_harmonizing.bins = 2000000000 is not in [1, 10000]"},
+  });
+}
+
+TEST(Nonsense, InClassWeighting) {
+  const auto softmax = [](absl::string_view weighting) {
+    return SoftmaxLoss(absl::StrCat("class_weighting { ", weighting, " }"));
+  };
+  const auto sigmoid = [](absl::string_view weighting) {
+    return SigmoidLoss(absl::StrCat("class_weighting { ", weighting, " }"));
+  };
+  const std::string path = "loss.class_weighting";
+  ExpectComputeViolations({
+      {softmax("weights { float_values: [1, 2] }"),
+       path + ".weights.shape = [2], expected [3], one entry per class"},
+      {softmax("weights { shape: [1, 3] float_values: [1, 2, 3] }"),
+       path + ".weights.shape = [1, 3], expected one axis"},
+      {softmax("weights { float_values: [1, -2, 1] }"),
+       path + ".weights[1] = -2, expected a finite number >= 0"},
+      {softmax("weights { float_values: [1, 1, inf] }"),
+       path + ".weights[2] = inf, expected a finite number >= 0"},
+      {softmax("alpha: 0.25"),
+       path + ".alpha acts with sigmoid only, but the activation is softmax"},
+      {sigmoid("alpha: 1.25"), path + ".alpha = 1.25 is not in [0, 1]"},
+      {sigmoid("alpha: nan"), path + ".alpha = nan is not in [0, 1]"},
+      {softmax("positive_weights { float_values: 2 }"),
+       path + ".positive_weights acts with sigmoid only, but the activation is softmax"},
+      {sigmoid("positive_weights { float_values: [1, 2] }"),
+       path + ".positive_weights.shape = [2], expected [3], a weight per class, or one value"},
+      {sigmoid("positive_weights { float_values: [1, 2, -1] }"),
+       path + ".positive_weights[2] = -1, expected a finite number >= 0"},
+      {softmax("scheme {}"),
+       path + ".scheme.scheme is not set, expected a weight scheme such as WEIGHT_SCHEME_BALANCED"},
+      {softmax("scheme { scheme: 77 }"), path + ".scheme.scheme = 77 is not a WeightScheme"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_EFFECTIVE_NUMBER beta: 1 }"),
+       path + ".scheme.beta = 1 is not in [0, 1)"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_BALANCED beta: 0.9 }"),
+       path + ".scheme.beta acts with WEIGHT_SCHEME_EFFECTIVE_NUMBER only"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_BALANCED normalization: 6 }"),
+       path + ".scheme.normalization = 6 is not a Normalization"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_BALANCED counts { int_values: [1, 2] } }"),
+       path + ".scheme.counts.shape = [2], expected [3], one entry per class"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_BALANCED counts { int_values: [1, -2, 3] } }"),
+       path + ".scheme.counts[1] = -2, expected a finite number >= 0"},
+      {softmax("scheme { scheme: WEIGHT_SCHEME_BALANCED "
+               "counts { float_values: [1e308, 1e308, 1] } }"),
+       path + ".scheme.counts sums to inf, expected a finite sum"},
+  });
+}
+
+TEST(Nonsense, InOutputs) {
+  const auto softmax = [](absl::string_view outputs) {
+    return Softmax(absl::StrCat("outputs { ", outputs, " }"));
+  };
+  const auto sigmoid = [](absl::string_view outputs) {
+    return Sigmoid(absl::StrCat("outputs { ", outputs, " }"));
+  };
+  ExpectComputeViolations({
+      {softmax("gradient_data_type: DATA_TYPE_INT32"),
+       "outputs.gradient_data_type = INT32, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"},
+      {softmax("gradient_data_type: 31"), "outputs.gradient_data_type = 31 is not a DataType"},
+      {softmax("hessian_mode: 4"), "outputs.hessian_mode = 4 is not a HessianMode"},
+      {softmax("hard_threshold: 0"), "outputs.hard_threshold = 0 is not in (0, 1)"},
+      {softmax("hard_threshold: 1"), "outputs.hard_threshold = 1 is not in (0, 1)"},
+      {softmax("hard_threshold: nan"), "outputs.hard_threshold = nan is not in (0, 1)"},
+      {softmax("gradient_scale: inf"), "outputs.gradient_scale = inf, expected a finite number"},
+      {softmax("top_k: [1, 0]"), "outputs.top_k[1] = 0, expected >= 1"},
+      {sigmoid("top_k: 1"), "outputs.top_k acts with softmax only, but the activation is sigmoid"},
+      {sigmoid("log_sum_exp: true"),
+       "outputs.log_sum_exp = true acts with softmax only, but the activation is sigmoid"},
+  });
+}
+
+TEST(Nonsense, InCompare) {
+  const CallHandlers handlers;
+  const auto compare = [&](const v1::CompareRequest& request) {
+    return handlers->Compare(request, {});
+  };
+  std::string many_losses = Softmax("");
+  for (int i = 0; i < 33; ++i) absl::StrAppend(&many_losses, " losses {}");
+  ExpectViolations<v1::CompareRequest>(
+      {
+          {Softmax(""), "losses has 0 entries, expected 1 to 32"},
+          {many_losses, "losses has 33 entries, expected 1 to 32"},
+          {Softmax("losses {} losses { focal { gamma: -2 } }"),
+           "losses[1].focal.gamma = -2, expected a finite number >= 0"},
+          {Softmax("losses {} hard_threshold: 2"), "hard_threshold = 2 is not in (0, 1)"},
+          {absl::StrCat(kLogits, kTargets, "losses {} losses { ignore_index: 0 }"),
+           "losses[1].ignore_index = 0 beside float labels, expected integer labels"},
+          {absl::StrCat(kLogits, kBinaryLabels, "losses {", kSigmoid, " } losses {}"),
+           "labels.shape = [2, 3], expected [2] for integer labels, the class of each sample"},
+          // Once, although both losses see it.
+          {absl::StrCat(WithLabels("int_values: [0, 5]"), "losses {} losses { focal {} }"),
+           "labels[1] = 5 is not in [0, 3)"},
+          {Softmax("losses {} reduction: -1"), "reduction = -1 is not a Reduction"},
+      },
+      compare);
+  EXPECT_TRUE(compare(FromText<v1::CompareRequest>(Softmax("losses {}"))).ok());
+}
+
+TEST(Nonsense, InClassWeights) {
+  const CallHandlers handlers;
+  const auto compute = [&](const v1::ComputeClassWeightsRequest& request) {
+    return handlers->ComputeClassWeights(request, {});
+  };
+  ExpectViolations<v1::ComputeClassWeightsRequest>(
+      {
+          {"", "labels is not set and neither is counts, expected one of them"},
+          {"labels { int_values: [0, -1] }", "labels[1] = -1, expected a class >= 0"},
+          {"labels { int_values: [0, 3] } class_count: 3", "labels[1] = 3 is not in [0, 3)"},
+          {"labels { int_values: 0 } class_count: -1",
+           "class_count = -1, expected >= 1, or 0 for what the source says"},
+          {"labels {}", "class_count is not set, expected the number of classes beside no labels"},
+          {"labels { float_values: [0, 1] }",
+           "labels.shape = [2], expected [N, C] with C >= 1 for float labels"},
+          {"labels { shape: [1, 2] float_values: [0, nan] }",
+           "labels[0, 1] = nan, expected a finite number >= 0"},
+          {"labels { shape: [1, 2] float_values: [0, 1] } class_count: 3",
+           "class_count = 3, expected 2 as in labels"},
+          {"labels { int_values: [0, 1] } sample_weights { float_values: 1 }",
+           "sample_weights.shape = [1], expected [2]"},
+          {"labels { int_values: [0, 1] } sample_weights { float_values: [1, -1] }",
+           "sample_weights[1] = -1, expected a finite number >= 0"},
+          {"counts { int_values: [3, 4] } sample_weights { float_values: [1, 1] }",
+           "sample_weights acts beside labels only, but the source is counts"},
+          {"counts {}", "counts.shape = [0], expected at least one class"},
+          {"counts { shape: [1, 2] int_values: [3, 4] }",
+           "counts.shape = [1, 2], expected one axis"},
+          {"counts { float_values: [3, inf] }", "counts[1] = inf, expected a finite number >= 0"},
+          {"counts { float_values: [1e308, 1e308] }", "counts sums to inf, expected a finite sum"},
+          {"counts { int_values: [3, 4] } class_count: 5",
+           "class_count = 5, expected 2 as in counts"},
+          {"counts { int_values: 3 } schemes {}",
+           "schemes[0].scheme is not set, expected a weight scheme such as "
+           "WEIGHT_SCHEME_BALANCED"},
+          {"counts { int_values: 3 } schemes { scheme: WEIGHT_SCHEME_BALANCED } "
+           "schemes { scheme: WEIGHT_SCHEME_BALANCED counts { int_values: 3 } }",
+           "schemes[1].counts is set, expected the request's own labels or counts alone"},
+      },
+      compute);
+  EXPECT_TRUE(compute(FromText<v1::ComputeClassWeightsRequest>("counts { int_values: 3 }")).ok());
+}
+
+TEST(Nonsense, InInformation) {
+  const CallHandlers handlers;
+  const auto measure = [&](const v1::MeasureInformationRequest& request) {
+    return handlers->MeasureInformation(request, {});
+  };
+  ExpectViolations<v1::MeasureInformationRequest>(
+      {
+          {"", "p is not set, expected a tensor of floats"},
+          {"p { int_values: [1, 1] }",
+           "p.data_type = INT64, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"},
+          {"p { float_values: [0.5, -0.5] }", "p[1] = -0.5, expected a finite number >= 0"},
+          {"p { shape: [2, 2] float_values: [1, 0, 0, 0] }",
+           "p[1] sums to 0, expected a finite sum > 0"},
+          {"p { float_values: [1e308, 1e308] }", "p[0] sums to inf, expected a finite sum > 0"},
+          {"p { shape: [1, 1, 2] float_values: [1, 0] }",
+           "p.shape = [1, 1, 2], expected [N, K] or [K] with at least 1 outcome"},
+          {"p { shape: [2, 0] }",
+           "p.shape = [2, 0], expected [N, K] or [K] with at least 1 outcome"},
+          {"p { float_values: [1, 1] } q { float_values: [1, 1, 1] }",
+           "q.shape = [3], expected p's shape [2]"},
+          {"p { float_values: [1, 1] } q { float_values: [1, inf] } from_logits: true",
+           "q[1] = inf, expected a finite number"},
+          {"p { float_values: [1, 1] } base: 4", "base = 4 is not an InformationBase"},
+      },
+      measure);
+  EXPECT_TRUE(measure(FromText<v1::MeasureInformationRequest>("p { float_values: [1, 1] }")).ok());
+}
+
+// One round trip is enough to learn of everything.
+TEST(Nonsense, ListsEverythingThatIsWrong) {
+  const CallHandlers handlers;
+  const auto request = FromText<v1::ComputeRequest>(
+      "logits { shape: [2, 3] float_values: [2, 1, 0, 0, 1, 2] } labels { int_values: [5, 2] } "
+      "sample_weights { float_values: [1, -1] } reduction: 9 "
+      "loss { focal { gamma: -1 } label_smoothing: 2 } outputs { hard_threshold: 7 }");
+  const absl::Status status = handlers->Compute(request, {}).status();
+  EXPECT_THAT(Violations(status),
+              ElementsAre("loss.focal.gamma = -1, expected a finite number >= 0",
+                          "loss.label_smoothing = 2 is not in [0, 1)",
+                          "outputs.hard_threshold = 7 is not in (0, 1)",
+                          "sample_weights[1] = -1, expected a finite number >= 0",
+                          "labels[0] = 5 is not in [0, 3)", "reduction = 9 is not a Reduction"));
+  EXPECT_THAT(std::string(status.message()),
+              StartsWith("loss.focal.gamma = -1, expected a finite number >= 0; "));
+}
+
+TEST(Nonsense, InOtherTensorsIsFoundBesideBadLogits) {
+  const CallHandlers handlers;
+  const auto request = FromText<v1::ComputeRequest>(
+      "logits { shape: [2, 3] float_values: 1 } labels { shape: [3] int_values: 1 } "
+      "sample_weights { shape: 1 data: '1234' }");
+  EXPECT_THAT(Violations(handlers->Compute(request, {}).status()),
+              ElementsAre("logits.float_values has 1 values, expected 6 for shape [2, 3]",
+                          "labels.int_values has 1 values, expected 3 for shape [3]",
+                          "sample_weights.data_type is not set, expected the type of the elements "
+                          "in data"));
+}
+
+}  // namespace
+}  // namespace lossd::rpc

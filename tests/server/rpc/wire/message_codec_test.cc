@@ -1,0 +1,297 @@
+#include "server/rpc/wire/message_codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "grpcpp/support/slice.h"
+#include "lossd/v1/compute.pb.h"
+#include "server/rpc/method_table.h"
+#include "server/rpc/tensor/data_type.h"
+#include "server/rpc/tensor/tensor_values.h"
+
+namespace lossd::rpc {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr int64_t kLimit = 1000;
+
+// `text` in slices of `slice_bytes`, as a connection delivers it.
+grpc::ByteBuffer Bytes(const std::string& text, size_t slice_bytes = 1 << 20) {
+  std::vector<grpc::Slice> slices;
+  for (size_t i = 0; i < text.size(); i += slice_bytes) {
+    slices.emplace_back(text.substr(i, slice_bytes));
+  }
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+std::string Text(const grpc::ByteBuffer& bytes) {
+  std::vector<grpc::Slice> slices;
+  EXPECT_TRUE(bytes.Dump(&slices).ok());
+  std::string text;
+  for (const grpc::Slice& slice : slices) text.append(slice.begin(), slice.end());
+  return text;
+}
+
+v1::ComputeRequest SomeRequest() {
+  v1::ComputeRequest request;
+  request.mutable_logits()->add_shape(2);
+  request.mutable_logits()->add_shape(300);
+  request.mutable_logits()->add_float_values(0.5);
+  request.mutable_labels()->set_data("0123456789");
+  return request;
+}
+
+TEST(ParseMessageTest, ReadsAcrossSlicesOfAnySize) {
+  const v1::ComputeRequest expected = SomeRequest();
+  for (const size_t slice_bytes : {1U, 2U, 3U, 7U, 1000U}) {
+    v1::ComputeRequest parsed;
+    grpc::ByteBuffer bytes = Bytes(expected.SerializeAsString(), slice_bytes);
+    ASSERT_TRUE(ParseMessage(bytes, kLimit, parsed).ok()) << slice_bytes;
+    EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
+  }
+}
+
+TEST(ParseMessageTest, NoBytesAreAnEmptyMessage) {
+  v1::ComputeRequest parsed;
+  grpc::ByteBuffer bytes = Bytes("");
+  EXPECT_TRUE(ParseMessage(bytes, kLimit, parsed).ok());
+}
+
+TEST(ParseMessageTest, SaysThatBytesAreNoMessage) {
+  const std::string cut = SomeRequest().SerializeAsString().substr(0, 5);
+  for (const std::string& text : {std::string("\xff\xff\xff"), cut, std::string("\x07", 1)}) {
+    v1::ComputeRequest parsed;
+    grpc::ByteBuffer bytes = Bytes(text);
+    const absl::Status status = ParseMessage(bytes, kLimit, parsed);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("lossd.v1.ComputeRequest"));
+  }
+}
+
+TEST(ParseMessageTest, RefusesAMessageOverTheLimitAndNoSmallerOne) {
+  v1::ComputeRequest parsed;
+  v1::ComputeRequest request;
+  request.mutable_labels()->set_data(std::string(990, 'x'));
+  grpc::ByteBuffer bytes = Bytes(request.SerializeAsString());
+  const auto size = static_cast<int64_t>(request.ByteSizeLong());
+  EXPECT_TRUE(ParseMessage(bytes, size, parsed).ok());
+
+  bytes = Bytes(request.SerializeAsString());
+  const absl::Status status = ParseMessage(bytes, size - 1, parsed);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr(absl::StrCat("the request has ", size, " bytes")),
+                    HasSubstr(absl::StrCat("limit of ", size - 1, " bytes")),
+                    HasSubstr("--max-message-bytes")));
+}
+
+TEST(SerializeMessageTest, WritesWhatProtobufReads) {
+  const v1::ComputeRequest message = SomeRequest();
+  const auto bytes = SerializeMessage(message, kLimit);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(Text(*bytes), message.SerializeAsString());
+  EXPECT_EQ(SerializeMessage(v1::ComputeRequest(), kLimit)->Length(), 0);
+}
+
+TEST(SerializeMessageTest, RefusesAResponseOverTheLimit) {
+  const v1::ComputeRequest message = SomeRequest();
+  const auto bytes = SerializeMessage(message, 10);
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(bytes.status().message()),
+              AllOf(HasSubstr("the response has"), HasSubstr("--max-message-bytes")));
+}
+
+// A response whose gradient stands beside it.
+ComputeAnswer SomeAnswer(size_t gradient_bytes) {
+  ComputeAnswer answer;
+  answer.message.set_loss(0.25);
+  answer.message.mutable_losses()->add_float_values(0.5);
+  OutgoingTensor gradient;
+  gradient.field_number = v1::ComputeResponse::kGradientFieldNumber;
+  gradient.tensor.set_data_type(v1::DATA_TYPE_FLOAT32);
+  gradient.tensor.add_shape(static_cast<int64_t>(gradient_bytes / 4));
+  const size_t first = gradient_bytes / 3;
+  for (const size_t size : {first, gradient_bytes - first}) {
+    std::memset(gradient.data.emplace_back(size).data(), 'g', size);
+  }
+  answer.tensors.push_back(std::move(gradient));
+  return answer;
+}
+
+v1::ComputeResponse ExpectedResponse(size_t gradient_bytes) {
+  v1::ComputeResponse response;
+  response.set_loss(0.25);
+  response.mutable_losses()->add_float_values(0.5);
+  response.mutable_gradient()->set_data_type(v1::DATA_TYPE_FLOAT32);
+  response.mutable_gradient()->add_shape(static_cast<int64_t>(gradient_bytes / 4));
+  response.mutable_gradient()->set_data(std::string(gradient_bytes, 'g'));
+  return response;
+}
+
+TEST(SerializeAnswerTest, WritesTensorsBesideTheMessageAsProtobufReadsThem) {
+  for (const size_t gradient_bytes : {4U, 400U, 70000U}) {
+    const auto bytes = SerializeAnswer(SomeAnswer(gradient_bytes), 1 << 20);
+    ASSERT_TRUE(bytes.ok());
+    v1::ComputeResponse parsed;
+    ASSERT_TRUE(parsed.ParseFromString(Text(*bytes)));
+    const v1::ComputeResponse expected = ExpectedResponse(gradient_bytes);
+    EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
+    EXPECT_EQ(bytes->Length(), expected.ByteSizeLong());
+  }
+}
+
+TEST(SerializeAnswerTest, CountsTheTensorsAgainstTheLimit) {
+  const auto size = static_cast<int64_t>(ExpectedResponse(400).ByteSizeLong());
+  EXPECT_TRUE(SerializeAnswer(SomeAnswer(400), size).ok());
+  const auto bytes = SerializeAnswer(SomeAnswer(400), size - 1);
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(SerializeStreamAnswerTest, WrapsTheResponse) {
+  const auto bytes = SerializeStreamAnswer(1234567, SomeAnswer(5000), 1 << 20);
+  ASSERT_TRUE(bytes.ok());
+  v1::ComputeStreamResponse parsed;
+  ASSERT_TRUE(parsed.ParseFromString(Text(*bytes)));
+  EXPECT_EQ(parsed.sequence(), 1234567U);
+  EXPECT_EQ(parsed.response().SerializeAsString(), ExpectedResponse(5000).SerializeAsString());
+}
+
+TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
+  v1::ComputeRequest request = SomeRequest();
+  request.mutable_labels()->set_data(std::string(900, 'y'));
+  for (const size_t slice_bytes : {1U, 50U, 2000U}) {
+    grpc::ByteBuffer bytes = Bytes(request.SerializeAsString(), slice_bytes);
+    v1::ComputeRequest parsed;
+    const auto received = ParseAroundTensors(bytes, 2000, kComputeRequestTensors, parsed);
+    ASSERT_TRUE(received.ok());
+    const BytePieces* labels = FindPayload(received->payloads, 3);
+    ASSERT_NE(labels, nullptr);
+    std::string text(labels->size(), ' ');
+    labels->CopyTo(0, absl::MakeSpan(text.data(), text.size()));
+    EXPECT_EQ(text, request.labels().data());
+    EXPECT_EQ(parsed.labels().data(), "");
+    EXPECT_EQ(parsed.logits().SerializeAsString(), request.logits().SerializeAsString());
+  }
+}
+
+// A slice that counts itself when it is destroyed, and spoils its bytes.
+struct CountedSlice {
+  std::string bytes;
+  int destroyed = 0;
+};
+
+grpc::Slice SliceOf(CountedSlice& counted) {
+  return {counted.bytes.data(), counted.bytes.size(),
+          [](void* slice) {
+            auto* const gone = static_cast<CountedSlice*>(slice);
+            ++gone->destroyed;
+            gone->bytes.assign(gone->bytes.size(), '!');
+          },
+          &counted};
+}
+
+TEST(ParseAroundTensorsTest, ASliceIsGivenUpWhenItsLogitsWereRead) {
+  for (const v1::DataType type :
+       {v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT64, v1::DATA_TYPE_BFLOAT16}) {
+    const int64_t element = ElementSize(type);
+    v1::ComputeRequest request;
+    request.mutable_logits()->set_data_type(type);
+    request.mutable_logits()->add_shape(30);
+    request.mutable_logits()->add_shape(100);
+    request.mutable_logits()->set_data(std::string(static_cast<size_t>(3000 * element), 'z'));
+    request.mutable_labels()->set_data(std::string(900, 'y'));
+    const std::string text = request.SerializeAsString();
+    // The first slice has the message's head, too, and the last one with logits the labels' begin.
+    std::vector<CountedSlice> slices;
+    for (size_t i = 0; i < text.size(); i += 1001) slices.push_back({text.substr(i, 1001), 0});
+    std::vector<grpc::Slice> sent;
+    for (CountedSlice& slice : slices) sent.push_back(SliceOf(slice));
+    grpc::ByteBuffer bytes(sent.data(), sent.size());
+    sent.clear();
+
+    v1::ComputeRequest parsed;
+    auto received = ParseAroundTensors(bytes, 1 << 20, kComputeRequestTensors, parsed);
+    ASSERT_TRUE(received.ok());
+    TensorView logits;
+    logits.type = type;
+    logits.shape = {30, 100};
+    logits.size = 3000;
+    logits.elements = *FindPayload(received->payloads, v1::ComputeRequest::kLogitsFieldNumber);
+    const auto reader = ReaderOf(logits);
+    const auto count_destroyed = [&] {
+      int destroyed = 0;
+      for (const CountedSlice& slice : slices) destroyed += slice.destroyed;
+      return destroyed;
+    };
+    reader->Release(0, 1500);
+    const auto half = static_cast<int>(1500 * element / 1001);
+    EXPECT_GE(count_destroyed(), half - 1);
+    EXPECT_LE(count_destroyed(), half);
+    EXPECT_EQ(slices.front().destroyed, 0);
+    reader->Release(1500, 3000);
+    EXPECT_GE(count_destroyed(), 2 * half - 2);
+    for (const CountedSlice& slice : slices) EXPECT_LE(slice.destroyed, 1);
+    std::string labels(900, ' ');
+    FindPayload(received->payloads, v1::ComputeRequest::kLabelsFieldNumber)
+        ->CopyTo(0, absl::MakeSpan(labels.data(), labels.size()));
+    EXPECT_EQ(labels, request.labels().data());
+    received = absl::CancelledError();
+    for (const CountedSlice& slice : slices) EXPECT_EQ(slice.destroyed, 1);
+  }
+}
+
+TEST(ParseAroundTensorsTest, FailsAsParsingDoes) {
+  const std::string whole = [] {
+    v1::ComputeRequest request = SomeRequest();
+    request.mutable_labels()->set_data(std::string(900, 'y'));
+    return request.SerializeAsString();
+  }();
+  v1::ComputeRequest parsed;
+  grpc::ByteBuffer cut = Bytes(whole.substr(0, whole.size() - 1), 100);
+  EXPECT_EQ(ParseAroundTensors(cut, 2000, kComputeRequestTensors, parsed).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  grpc::ByteBuffer bytes = Bytes(whole, 100);
+  EXPECT_EQ(ParseAroundTensors(bytes, static_cast<int64_t>(whole.size()) - 1,
+                               kComputeRequestTensors, parsed)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST(MakeMethodTest, ParsesAnswersAndSerializes) {
+  const UnaryMethod method =
+      MakeMethod<v1::ComputeRequest>(kLimit,
+                                     [](const v1::ComputeRequest& request,
+                                        const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
+                                       v1::ComputeResponse response;
+                                       response.set_valid_count(request.logits().shape(1));
+                                       return response;
+                                     });
+  grpc::ByteBuffer request = Bytes(SomeRequest().SerializeAsString());
+  const auto answer = method(request, CallContext());
+  ASSERT_TRUE(answer.ok());
+  v1::ComputeResponse response;
+  ASSERT_TRUE(response.ParseFromString(Text(*answer)));
+  EXPECT_EQ(response.valid_count(), 300);
+}
+
+TEST(MakeMethodTest, HandsOnTheHandlersError) {
+  const UnaryMethod method = MakeMethod<v1::ComputeRequest>(
+      kLimit,
+      [](const v1::ComputeRequest&, const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
+        return absl::InvalidArgumentError("no");
+      });
+  grpc::ByteBuffer request = Bytes("");
+  EXPECT_EQ(method(request, CallContext()).status(), absl::InvalidArgumentError("no"));
+}
+
+}  // namespace
+}  // namespace lossd::rpc

@@ -1,0 +1,228 @@
+#include "server/rpc/wire/split_message.h"
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/stubs/logging.h"
+#include "gtest/gtest.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "tests/server/rpc/wire/split_agreement.h"
+
+namespace lossd::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
+
+v1::Tensor TensorOf(size_t bytes, char fill) {
+  v1::Tensor tensor;
+  tensor.set_data_type(v1::DATA_TYPE_UINT8);
+  tensor.add_shape(static_cast<int64_t>(bytes));
+  tensor.set_data(std::string(bytes, fill));
+  return tensor;
+}
+
+v1::ComputeRequest SomeRequest() {
+  v1::ComputeRequest request;
+  request.mutable_loss()->mutable_focal()->set_gamma(2.5);
+  *request.mutable_logits() = TensorOf(3000, 'z');
+  *request.mutable_labels() = TensorOf(700, 'y');
+  *request.mutable_sample_weights() = TensorOf(600, 's');
+  *request.mutable_upstream_gradient() = TensorOf(513, 'u');
+  request.set_class_axis(-1);
+  request.set_run("a run");
+  return request;
+}
+
+// The payloads point into `bytes`.
+std::optional<SplitMessage> TakeOut(const std::string& bytes,
+                                    absl::Span<const SplitField> tensors) {
+  return TakeOutTensors(absl::string_view(bytes), tensors);
+}
+
+std::string Text(const BytePieces& bytes) {
+  std::string text(bytes.size(), '\0');
+  bytes.CopyTo(0, absl::MakeSpan(text.data(), text.size()));
+  return text;
+}
+
+// A message that contains `field`, whose bytes are `content`.
+std::string Wrapped(int field, const std::string& content) {
+  v1::ComputeStreamRequest wrapper;  // Any message does: the field is written as an unknown one.
+  auto* unknown = wrapper.GetReflection()->MutableUnknownFields(&wrapper);
+  unknown->AddLengthDelimited(field, content);
+  return wrapper.SerializeAsString();
+}
+
+TEST(TakeOutTensorsTest, TakesLargeDataOutAndLeavesTheRest) {
+  const std::string bytes = SomeRequest().SerializeAsString();
+  const auto split = TakeOut(bytes, kComputeRequestTensors);
+  ASSERT_TRUE(split);
+  ASSERT_THAT(split->payloads, SizeIs(4));
+  EXPECT_EQ(Text(*FindPayload(split->payloads, 2)), std::string(3000, 'z'));
+  EXPECT_EQ(Text(*FindPayload(split->payloads, 3)), std::string(700, 'y'));
+  EXPECT_EQ(Text(*FindPayload(split->payloads, 4)), std::string(600, 's'));
+  EXPECT_EQ(Text(*FindPayload(split->payloads, 5)), std::string(513, 'u'));
+  EXPECT_EQ(FindPayload(split->payloads, 1), nullptr);
+
+  v1::ComputeRequest rest;
+  ASSERT_TRUE(rest.ParseFromString(split->rest));
+  v1::ComputeRequest expected = SomeRequest();
+  expected.mutable_logits()->clear_data();
+  expected.mutable_labels()->clear_data();
+  expected.mutable_sample_weights()->clear_data();
+  expected.mutable_upstream_gradient()->clear_data();
+  EXPECT_EQ(rest.SerializeAsString(), expected.SerializeAsString());
+}
+
+TEST(TakeOutTensorsTest, LeavesSmallDataToProtobuf) {
+  v1::ComputeRequest request = SomeRequest();
+  *request.mutable_labels() = TensorOf(511, 'y');
+  const std::string bytes = request.SerializeAsString();
+  const auto split = TakeOut(bytes, kComputeRequestTensors);
+  ASSERT_TRUE(split);
+  EXPECT_EQ(FindPayload(split->payloads, 3), nullptr);
+  v1::ComputeRequest rest;
+  ASSERT_TRUE(rest.ParseFromString(split->rest));
+  EXPECT_EQ(rest.labels().data(), std::string(511, 'y'));
+}
+
+TEST(TakeOutTensorsTest, ReadsAStreamsRequestOneLevelDeeper) {
+  v1::ComputeStreamRequest request;
+  request.set_sequence(uint64_t{1} << 40);
+  *request.mutable_request() = SomeRequest();
+  const std::string bytes = request.SerializeAsString();
+  const auto split = TakeOut(bytes, kComputeStreamRequestTensors);
+  ASSERT_TRUE(split);
+  EXPECT_EQ(Text(*FindPayload(split->payloads, 2)), std::string(3000, 'z'));
+  v1::ComputeStreamRequest rest;
+  ASSERT_TRUE(rest.ParseFromString(split->rest));
+  EXPECT_EQ(rest.sequence(), request.sequence());
+  EXPECT_EQ(rest.request().run(), "a run");
+}
+
+// The numbers are written down in the source; the .proto files are what they must follow.
+TEST(TakeOutTensorsTest, KnowsEveryTensorOfTheBatchMessages) {
+  const auto tensors_of = [](const google::protobuf::Descriptor& message) {
+    std::vector<int> numbers;
+    for (int i = 0; i < message.field_count(); ++i) {
+      const auto* type = message.field(i)->message_type();
+      if (type == v1::Tensor::descriptor() && message.field(i)->name() != "sample_ids") {
+        numbers.push_back(message.field(i)->number());
+      }
+    }
+    return numbers;
+  };
+  const auto numbers_in = [](absl::Span<const SplitField> fields) {
+    std::vector<int> numbers;
+    for (const SplitField& field : fields) numbers.push_back(field.number);
+    return numbers;
+  };
+  EXPECT_THAT(numbers_in(kComputeRequestTensors),
+              UnorderedElementsAreArray(tensors_of(*v1::ComputeRequest::descriptor())));
+  EXPECT_THAT(numbers_in(kCompareRequestTensors),
+              UnorderedElementsAreArray(tensors_of(*v1::CompareRequest::descriptor())));
+  EXPECT_THAT(numbers_in(kComputeStreamRequestTensors),
+              ElementsAre(v1::ComputeStreamRequest::kRequestFieldNumber));
+  for (const SplitField& tensor : kComputeRequestTensors) {
+    EXPECT_THAT(numbers_in(tensor.inside), ElementsAre(v1::Tensor::kDataFieldNumber));
+  }
+}
+
+// Protobuf merges what occurs twice; no payload can stand for the result.
+TEST(TakeOutTensorsTest, LeavesWhatOccursTwiceToProtobuf) {
+  const std::string request = SomeRequest().SerializeAsString();
+  EXPECT_FALSE(TakeOut(request + request, kComputeRequestTensors));
+
+  const std::string tensor = TensorOf(600, 'a').SerializeAsString();
+  EXPECT_FALSE(TakeOut(Wrapped(2, tensor + tensor), kComputeRequestTensors));
+  EXPECT_TRUE(TakeOut(Wrapped(2, tensor), kComputeRequestTensors));
+}
+
+TEST(TakeOutTensorsTest, LeavesWhatIsNoMessageToProtobuf) {
+  const std::string request = SomeRequest().SerializeAsString();
+  EXPECT_FALSE(TakeOut("", kComputeRequestTensors));
+  EXPECT_FALSE(TakeOut(std::string(1000, '\xff'), kComputeRequestTensors));
+  for (const size_t cut : {1U, 100U, 2000U}) {
+    EXPECT_FALSE(TakeOut(request.substr(0, request.size() - cut), kComputeRequestTensors));
+  }
+}
+
+TEST(TakeOutTensorsTest, LeavesLongListsOfValuesToProtobuf) {
+  v1::ComputeRequest request = SomeRequest();
+  for (int i = 0; i < 200000; ++i) request.mutable_sample_weights()->add_float_values(i);
+  EXPECT_FALSE(TakeOut(request.SerializeAsString(), kComputeRequestTensors));
+}
+
+// Messages as clients send them and as nobody does.
+std::vector<std::string> SeedMessages() {
+  v1::CompareRequest compare;
+  *compare.mutable_logits() = TensorOf(900, 'z');
+  *compare.mutable_labels() = TensorOf(600, 'y');
+  compare.add_losses()->mutable_focal()->set_gamma(1);
+  v1::ComputeStreamRequest stream;
+  stream.set_sequence(7);
+  *stream.mutable_request() = SomeRequest();
+  const std::string request = SomeRequest().SerializeAsString();
+  const std::string tensor = TensorOf(600, 'a').SerializeAsString();
+  return {request,
+          compare.SerializeAsString(),
+          stream.SerializeAsString(),
+          request + request,
+          Wrapped(2, tensor + tensor),
+          Wrapped(2, tensor) + Wrapped(99, std::string(600, 'x')),
+          Wrapped(3, Wrapped(3, std::string(700, '\x1a'))),
+          std::string("\x92\x80\x80\x80\x00", 5) + request,
+          request + "\x0b\x0c"};
+}
+
+TEST(TakeOutTensorsTest, AgreesWithProtobufHoweverTheBytesAreCut) {
+  for (const std::string& seed : SeedMessages()) {
+    for (const size_t piece_size : {1U, 2U, 3U, 7U, 64U, 1000U, 100000U}) {
+      EXPECT_EQ(SplitDisagreement(seed, piece_size), "") << piece_size;
+    }
+  }
+}
+
+// Bytes changed, dropped, repeated and swapped at random: what fuzzing finds in hours, in small.
+TEST(TakeOutTensorsTest, AgreesWithProtobufOnDamagedMessages) {
+  const google::protobuf::LogSilencer silencer;  // It has a line for each damaged string.
+  std::mt19937 random(20230718);
+  const auto below = [&](size_t end) {
+    return std::uniform_int_distribution<size_t>(0, end - 1)(random);
+  };
+  const std::vector<std::string> seeds = SeedMessages();
+  int taken_out = 0;
+  for (int i = 0; i < 40000; ++i) {
+    std::string bytes = seeds[below(seeds.size())];
+    for (size_t changes = 1 + below(3); changes > 0; --changes) {
+      // Nearly all of a message are its payloads; what matters stands at the seams.
+      const size_t at = below(4) == 0 ? below(bytes.size()) : below(bytes.size()) % 24;
+      switch (below(4)) {
+        case 0:
+          bytes[at] = static_cast<char>(below(256));
+          break;
+        case 1:
+          bytes.erase(at, 1 + below(4));
+          break;
+        case 2:
+          bytes.insert(at, bytes.substr(below(bytes.size()), 1 + below(800)));
+          break;
+        default:
+          bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+      }
+    }
+    ASSERT_EQ(SplitDisagreement(bytes, 1 + below(100), &taken_out), "") << "message " << i;
+  }
+  EXPECT_GT(taken_out, 10000);
+}
+
+}  // namespace
+}  // namespace lossd::rpc

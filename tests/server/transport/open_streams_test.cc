@@ -1,0 +1,47 @@
+#include "server/transport/open_streams.h"
+
+#include <gtest/gtest.h>
+
+namespace lossd::rpc {
+namespace {
+
+class FakeStream final : public OpenStreams::Stream {
+ public:
+  int drained = 0;
+
+ private:
+  void OnDrain() override { ++drained; }
+};
+
+TEST(OpenStreamsTest, DrainTellsThoseThatAreOpenOnce) {
+  OpenStreams streams;
+  FakeStream open;
+  FakeStream ended;
+  streams.Add(open);
+  streams.Add(ended);
+  streams.Remove(ended);
+  EXPECT_EQ(open.drained, 0);
+  streams.Drain();
+  streams.Drain();
+  EXPECT_EQ(open.drained, 1);
+  EXPECT_EQ(ended.drained, 0);
+}
+
+TEST(OpenStreamsTest, AStreamThatComesWhileItDrainsIsToldAtOnce) {
+  OpenStreams streams;
+  streams.Drain();
+  FakeStream late;
+  streams.Add(late);
+  EXPECT_EQ(late.drained, 1);
+}
+
+TEST(OpenStreamsTest, RemoveTakesStreamsThatWereNeverAdded) {
+  OpenStreams streams;
+  FakeStream never;
+  streams.Remove(never);
+  streams.Drain();
+  EXPECT_EQ(never.drained, 0);
+}
+
+}  // namespace
+}  // namespace lossd::rpc
