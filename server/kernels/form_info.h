@@ -2,43 +2,77 @@
 #define LOSSD_SERVER_KERNELS_FORM_INFO_H_
 
 #include <array>
-#include <limits>
+#include <cstddef>
+
+#include "server/kernels/range.h"
 
 namespace lossd::kernels {
 
 inline constexpr int kMaxFormParameters = 4;
-inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // Parameter values in the order of the form's row; entries past its parameter_count are unused.
 using FormParameters = std::array<double, kMaxFormParameters>;
 
 enum class ActivationSet { kSoftmaxAndSigmoid, kSigmoidOnly };
 
-// Whether label smoothing may go with a form.
+// Says if a form allows label smoothing.
 enum class SmoothingRule { kAllowed, kRefused };
 
-// A parameter must be finite and inside its range. `name` is its field's name in the request.
+// What a form demands of the targets of a softmax row, beyond finite and ≥ 0.
+enum class TargetRule { kAny, kSumToOne };
+
+// A parameter of a form. `name` is its field's name in the request.
 struct ParameterInfo {
   const char* name = nullptr;
   double default_value = 0;
-  double minimum = -kUnbounded;
-  double maximum = kUnbounded;
-  bool minimum_exclusive = false;
-  bool maximum_exclusive = false;
+  Range range;
   const char* description = nullptr;
-  // Set when a gap cuts the range: what is allowed, in words. 0, or at least 1, is the only kind.
-  const char* gap = nullptr;
 };
 
-// A form's row in the catalogue: the one place where its name, text, defaults and ranges stand.
+constexpr ParameterInfo Parameter(const char* name, double default_value, const Range& range,
+                                  const char* description) {
+  return {name, default_value, range, description};
+}
+
+// A form's row in the catalogue, the one place for its name, text, defaults, ranges and rules:
+//   FormInfo{"poly1", "Σ_k a_k (...)", "Leng et al. 2022, ..."}.With(Parameter("epsilon", ...))
 struct FormInfo {
+  constexpr FormInfo With(const ParameterInfo& parameter) const {
+    FormInfo row = *this;
+    row.parameters[static_cast<size_t>(row.parameter_count++)] = parameter;
+    return row;
+  }
+  constexpr FormInfo SigmoidOnly() const {
+    FormInfo row = *this;
+    row.activations = ActivationSet::kSigmoidOnly;
+    return row;
+  }
+  constexpr FormInfo WithoutSmoothing() const {
+    FormInfo row = *this;
+    row.smoothing = SmoothingRule::kRefused;
+    return row;
+  }
+  constexpr FormInfo WithTargetsThatSumToOne() const {
+    FormInfo row = *this;
+    row.targets = TargetRule::kSumToOne;
+    return row;
+  }
+  // An option of `form` picks this row; the request has no field for it.
+  constexpr FormInfo VariantOf(const char* form) const {
+    FormInfo row = *this;
+    row.variant_of = form;
+    return row;
+  }
+
   const char* name = nullptr;
   const char* formula = nullptr;
   const char* reference = nullptr;
   ActivationSet activations = ActivationSet::kSoftmaxAndSigmoid;
+  SmoothingRule smoothing = SmoothingRule::kAllowed;
+  TargetRule targets = TargetRule::kAny;
+  const char* variant_of = nullptr;  // the name of the other form; null: a form of its own
   int parameter_count = 0;
   std::array<ParameterInfo, kMaxFormParameters> parameters = {};
-  SmoothingRule smoothing = SmoothingRule::kAllowed;
 };
 
 }  // namespace lossd::kernels

@@ -11,6 +11,8 @@
 
 namespace lossd::loss {
 
+using kernels::Piece;
+
 // The class of each row, shape [rows]: in [0, classes), or ignore_index. Beside sigmoid it is read
 // as one-hot, and `classes` itself means "negative for every class".
 struct ClassIds {
@@ -55,7 +57,7 @@ class LogitReader {
   // The bytes of the elements, where they lie as an array's would but in pieces; none where
   // elements have to be made. The list is valid as long as the reader, a piece until all of its
   // elements are released.
-  virtual absl::Span<const kernels::Piece> pieces() const { return {}; }
+  virtual absl::Span<const Piece> pieces() const { return {}; }
 
   // The elements [begin, end) were read for the last time, and their memory may go to others: who
   // reads them again reads nothing of use. An element is released once.

@@ -24,6 +24,13 @@ const FormInfo* FindForm(absl::string_view name) {
   return nullptr;
 }
 
+const FormInfo* FindVariant(const FormInfo& form) {
+  for (const FormInfo* row : Catalogue()) {
+    if (row->variant_of != nullptr && absl::string_view(row->variant_of) == form.name) return row;
+  }
+  return nullptr;
+}
+
 const FormInfo& CrossEntropyForm() {
   static const FormInfo* const form = FindForm("cross_entropy");
   assert(form != nullptr);
@@ -44,5 +51,7 @@ const kernels::FormKernels& KernelsOf(const FormInfo& form) {
   assert(false && "a form that is not a row of the catalogue");
   return kernels::KernelsAt(0);
 }
+
+const char* InstructionSetName() { return kernels::InstructionSetName(); }
 
 }  // namespace lossd::loss

@@ -11,24 +11,36 @@ struct FormKernels;
 
 namespace lossd::loss {
 
+using kernels::ActivationSet;
 using kernels::FormInfo;
 using kernels::FormParameters;
+using kernels::ParameterInfo;
+using kernels::Range;
+using kernels::SmoothingRule;
+using kernels::TargetRule;
 
-// The losses that this build computes, one row each: name (which is also the name of its field in
-// the request), formula, parameters with defaults and ranges, reference. The rows stand in
-// server/kernels/forms/all.h, beside the functions that compute them.
+// Returns the losses that this build computes, one row each: name (which is also the name of its
+// field in the request), formula, parameters with defaults and ranges, reference. The rows are in
+// server/kernels/forms, beside the functions that compute them.
 absl::Span<const FormInfo* const> Catalogue();
 
-// nullptr when there is none of that name.
+// Returns nullptr when no row has that name.
 const FormInfo* FindForm(absl::string_view name);
+
+// Returns the row that is a variant of `form`; nullptr when there is none.
+const FormInfo* FindVariant(const FormInfo& form);
 
 const FormInfo& CrossEntropyForm();
 
-// The parameters' defaults, in the row's order.
+// Returns the parameters' defaults, in the row's order.
 FormParameters DefaultParameters(const FormInfo& form);
 
-// The kernels of `form`, which must be a row of the catalogue, for this CPU.
+// Returns the kernels of `form`, which must be a row of the catalogue, for this CPU.
 const kernels::FormKernels& KernelsOf(const FormInfo& form);
+
+// Returns the name of the instruction set that the kernels use: "AVX-512", "AVX2+FMA", "SSE2" or
+// "NEON".
+const char* InstructionSetName();
 
 }  // namespace lossd::loss
 

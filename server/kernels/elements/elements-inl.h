@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "server/kernels/forms/logit_term.h"
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/logit_term-inl.h"
+#include "server/kernels/forms/point-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
 
 namespace lossd::kernels {

@@ -1,18 +1,18 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_ALL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_ALL_H_
 
-#include "server/kernels/forms/asymmetric.h"
-#include "server/kernels/forms/cross_entropy.h"
-#include "server/kernels/forms/focal.h"
-#include "server/kernels/forms/focal_blended.h"
-#include "server/kernels/forms/focal_star.h"
-#include "server/kernels/forms/generalized_cross_entropy.h"
-#include "server/kernels/forms/jensen_shannon.h"
-#include "server/kernels/forms/poly1.h"
-#include "server/kernels/forms/quality_focal.h"
-#include "server/kernels/forms/squared_error.h"
-#include "server/kernels/forms/symmetric_cross_entropy.h"
-#include "server/kernels/forms/varifocal.h"
+#include "server/kernels/forms/asymmetric-inl.h"
+#include "server/kernels/forms/cross_entropy-inl.h"
+#include "server/kernels/forms/focal-inl.h"
+#include "server/kernels/forms/focal_blended-inl.h"
+#include "server/kernels/forms/focal_star-inl.h"
+#include "server/kernels/forms/generalized_cross_entropy-inl.h"
+#include "server/kernels/forms/jensen_shannon-inl.h"
+#include "server/kernels/forms/poly1-inl.h"
+#include "server/kernels/forms/quality_focal-inl.h"
+#include "server/kernels/forms/squared_error-inl.h"
+#include "server/kernels/forms/symmetric_cross_entropy-inl.h"
+#include "server/kernels/forms/varifocal-inl.h"
 
 namespace lossd::kernels {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
 #include "server/kernels/rows/row_writer-inl.h"
 #include "server/kernels/simd/exponential-inl.h"

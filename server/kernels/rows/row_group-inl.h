@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 #include "server/kernels/simd/exponential-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
 

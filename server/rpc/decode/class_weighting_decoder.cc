@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/rpc/errors/number_range.h"
+#include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/tensor_values.h"
 #include "server/rpc/tensor/tensor_view.h"
@@ -92,7 +92,7 @@ std::optional<loss::Normalization> DecodeNormalization(v1::Normalization normali
 void CheckBeta(const v1::SchemeWeights& scheme, absl::string_view path,
                FieldViolations& violations) {
   const std::string beta_path = absl::StrCat(path, ".beta");
-  CheckRange(scheme.beta(), NumberRange::FromBelow(0, 1), beta_path, violations);
+  CheckRange(scheme.beta(), Range::FromBelow(0, 1), beta_path, violations);
   if (scheme.scheme() != v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER) {
     violations.Add(beta_path, "acts with WEIGHT_SCHEME_EFFECTIVE_NUMBER only");
   }
@@ -102,7 +102,7 @@ void DecodeAlpha(const v1::ClassWeighting& weighting, absl::string_view path,
                  loss::Activation activation, loss::ClassWeighting& decoded,
                  FieldViolations& violations) {
   const std::string alpha_path = absl::StrCat(path, ".alpha");
-  CheckRange(weighting.alpha(), NumberRange::Between(0, 1), alpha_path, violations);
+  CheckRange(weighting.alpha(), Range::Between(0, 1), alpha_path, violations);
   if (activation != loss::Activation::kSigmoid) {
     violations.Add(alpha_path, "acts with sigmoid only, but the activation is softmax");
   }

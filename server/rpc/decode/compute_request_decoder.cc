@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
+#include "server/rpc/decode/range_check.h"
 #include "server/rpc/decode/reduction_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
-#include "server/rpc/errors/number_range.h"
 #include "server/rpc/tensor/response_size.h"
 
 namespace lossd::rpc {
@@ -29,7 +29,7 @@ void DecodeNormalizer(const v1::ComputeRequest& request, loss::ComputeOptions& o
                       FieldViolations& violations) {
   if (!request.has_normalizer()) return;
   options.normalizer = request.normalizer();
-  CheckRange(request.normalizer(), NumberRange::Above(0), "normalizer", violations);
+  CheckRange(request.normalizer(), Range::Above(0), "normalizer", violations);
   if (options.reduction != loss::Reduction::kMean &&
       options.reduction != loss::Reduction::kMeanValid) {
     violations.Add("normalizer", absl::StrCat("acts with REDUCTION_MEAN and ",

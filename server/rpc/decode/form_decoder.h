@@ -9,14 +9,14 @@
 
 namespace lossd::rpc {
 
-// The field of the oneof `form` that is set; nullptr when none is. Its name is that of the form's
-// row in the catalogue, and the fields of its message are named as the row's parameters: a new row
-// is decoded without a line here.
+// Returns the field of the oneof `form` that is set; nullptr when none is. Its name is that of the
+// form's row in the catalogue, and the fields of its message are named as the row's parameters: a
+// new row is decoded without a line here.
 const google::protobuf::FieldDescriptor* FormField(const v1::LossSpec& spec);
 
-// Puts the form of `spec`, which stands at `path`, and its parameters into `decoded`, whose
-// activation is set. Adds to `violations` a form that is not defined for the activation and
-// parameters out of their ranges. The form is in the catalogue.
+// Reads the form of `spec`, the field `path` of the request, and its parameters into `decoded`,
+// whose activation is set. Adds to `violations` a form that is not defined for the activation and
+// parameters out of their ranges.
 void DecodeForm(const v1::LossSpec& spec, absl::string_view path, loss::LossSpec& decoded,
                 FieldViolations& violations);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/loss/catalogue.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/element_violations.h"
 
@@ -35,7 +36,7 @@ void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, absl::string_view s
 }
 
 // Calls check(row, k, target) for every target.
-template <class Check>
+template <typename Check>
 void ForEachTarget(const OwnedTargets& targets, const LogitsLayout& layout, Check check) {
   std::visit(
       [&](const auto& array) {
@@ -74,8 +75,8 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
   }
 }
 
-void CheckSumsToOne(const OwnedTargets& targets, const LogitsLayout& layout,
-                    FieldViolations& violations) {
+void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
+                    const LogitsLayout& layout, FieldViolations& violations) {
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
   ForEachTarget(targets, layout, [&](int64_t row, int64_t, double target) {
     sums[static_cast<size_t>(row)] += target;
@@ -85,7 +86,7 @@ void CheckSumsToOne(const OwnedTargets& targets, const LogitsLayout& layout,
   for (size_t row = 0; row < sums.size(); ++row) {
     if (std::abs(sums[row] - 1) <= kSumTolerance) continue;
     elements.Add(row, [&] {
-      return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for jensen_shannon");
+      return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ", form.name);
     });
   }
 }
@@ -103,8 +104,8 @@ void CheckLabelRules(const loss::LossSpec& spec, absl::string_view spec_path,
   CheckIgnoreIndex(spec, spec_path, violations);
   CheckAdjustmentTakesTargets(spec, spec_path, violations);
   if (spec.activation == loss::Activation::kSoftmax &&
-      absl::string_view(spec.form->name) == "jensen_shannon") {
-    CheckSumsToOne(*targets, layout, violations);
+      spec.form->targets == loss::TargetRule::kSumToOne) {
+    CheckSumsToOne(*targets, *spec.form, layout, violations);
   }
 }
 

@@ -9,11 +9,11 @@
 
 namespace lossd::rpc {
 
-// What the loss at `spec_path` demands of the labels beyond their own rules (CheckClassRange):
-//   - integer labels for ignore_index, margin and seesaw
-//   - for prior, no label on a class without samples, whose logit is -inf
-//   - for jensen_shannon beside softmax, targets that sum to 1
-// Adds to `violations`.
+// Adds to `violations` where the labels break a rule of the loss, the field `spec_path`, beyond
+// their own rules (CheckClassRange):
+//   - ignore_index, margin and seesaw take integer labels
+//   - prior takes no label on a class without samples, whose logit is −∞
+//   - beside softmax, a form with TargetRule::kSumToOne takes targets that sum to 1
 void CheckLabelRules(const loss::LossSpec& spec, absl::string_view spec_path,
                      const OwnedLabels& labels, const LogitsLayout& layout,
                      FieldViolations& violations);

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rpc/decode/class_weighting_decoder.h"
-#include "server/rpc/errors/number_range.h"
+#include "server/rpc/decode/range_check.h"
 
 namespace lossd::rpc {
 namespace {
@@ -41,7 +41,7 @@ loss::PriorAdjustment DecodePrior(const v1::PriorAdjustment& prior, absl::string
                                   const LogitsLayout* layout, FieldViolations& violations) {
   loss::PriorAdjustment decoded;
   if (prior.has_tau()) decoded.tau = prior.tau();
-  CheckRange(decoded.tau, NumberRange(), absl::StrCat(path, ".tau"), violations);
+  CheckRange(decoded.tau, Range::Any(), absl::StrCat(path, ".tau"), violations);
   decoded.counts = DecodeCounts(prior, EmptyCounts::kRefused, path, layout, violations);
   return decoded;
 }
@@ -51,9 +51,8 @@ loss::MarginAdjustment DecodeMargin(const v1::MarginAdjustment& margin, absl::st
   loss::MarginAdjustment decoded;
   if (margin.has_max_margin()) decoded.max_margin = margin.max_margin();
   if (margin.has_scale()) decoded.scale = margin.scale();
-  CheckRange(decoded.max_margin, NumberRange::AtLeast(0), absl::StrCat(path, ".max_margin"),
-             violations);
-  CheckRange(decoded.scale, NumberRange::Above(0), absl::StrCat(path, ".scale"), violations);
+  CheckRange(decoded.max_margin, Range::AtLeast(0), absl::StrCat(path, ".max_margin"), violations);
+  CheckRange(decoded.scale, Range::Above(0), absl::StrCat(path, ".scale"), violations);
   decoded.counts = DecodeCounts(margin, EmptyCounts::kRefused, path, layout, violations);
   return decoded;
 }
@@ -64,9 +63,9 @@ loss::SeesawAdjustment DecodeSeesaw(const v1::SeesawAdjustment& seesaw, absl::st
   if (seesaw.has_p()) decoded.p = seesaw.p();
   if (seesaw.has_q()) decoded.q = seesaw.q();
   if (seesaw.has_eps()) decoded.eps = seesaw.eps();
-  CheckRange(decoded.p, NumberRange::AtLeast(0), absl::StrCat(path, ".p"), violations);
-  CheckRange(decoded.q, NumberRange::AtLeast(0), absl::StrCat(path, ".q"), violations);
-  CheckRange(decoded.eps, NumberRange::AboveUpTo(0, 1), absl::StrCat(path, ".eps"), violations);
+  CheckRange(decoded.p, Range::AtLeast(0), absl::StrCat(path, ".p"), violations);
+  CheckRange(decoded.q, Range::AtLeast(0), absl::StrCat(path, ".q"), violations);
+  CheckRange(decoded.eps, Range::AboveUpTo(0, 1), absl::StrCat(path, ".eps"), violations);
   decoded.counts = DecodeCounts(seesaw, EmptyCounts::kAllowed, path, layout, violations);
   return decoded;
 }

@@ -7,7 +7,7 @@
 #include "server/rpc/decode/form_decoder.h"
 #include "server/rpc/decode/logit_adjustment_decoder.h"
 #include "server/rpc/decode/mining_decoder.h"
-#include "server/rpc/errors/number_range.h"
+#include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/number_text.h"
 
 namespace lossd::rpc {
@@ -17,8 +17,8 @@ void DecodeSmoothing(const v1::LossSpec& spec, absl::string_view path, loss::Los
                      FieldViolations& violations) {
   const std::string smoothing_path = absl::StrCat(path, ".label_smoothing");
   decoded.label_smoothing = spec.label_smoothing();
-  CheckRange(decoded.label_smoothing, NumberRange::FromBelow(0, 1), smoothing_path, violations);
-  if (decoded.label_smoothing != 0 && decoded.form->smoothing == kernels::SmoothingRule::kRefused) {
+  CheckRange(decoded.label_smoothing, Range::FromBelow(0, 1), smoothing_path, violations);
+  if (decoded.label_smoothing != 0 && decoded.form->smoothing == loss::SmoothingRule::kRefused) {
     violations.Add(smoothing_path, absl::StrCat("= ", NumberText(decoded.label_smoothing), " with ",
                                                 decoded.form->name, ", which takes no smoothing"));
   }
@@ -27,9 +27,8 @@ void DecodeSmoothing(const v1::LossSpec& spec, absl::string_view path, loss::Los
 // For both, 0 stands for the field that is not set.
 void DecodeLogitScaling(const v1::LossSpec& spec, absl::string_view path, loss::LossSpec& decoded,
                         FieldViolations& violations) {
-  CheckRange(spec.temperature(), NumberRange::AtLeast(0), absl::StrCat(path, ".temperature"),
-             violations);
-  CheckRange(spec.softcap(), NumberRange::AtLeast(0), absl::StrCat(path, ".softcap"), violations);
+  CheckRange(spec.temperature(), Range::AtLeast(0), absl::StrCat(path, ".temperature"), violations);
+  CheckRange(spec.softcap(), Range::AtLeast(0), absl::StrCat(path, ".softcap"), violations);
   if (spec.temperature() != 0) decoded.temperature = spec.temperature();
   decoded.softcap = spec.softcap();
 }
@@ -38,7 +37,7 @@ void DecodeZLoss(const v1::LossSpec& spec, absl::string_view path, loss::LossSpe
                  FieldViolations& violations) {
   const std::string z_loss_path = absl::StrCat(path, ".z_loss");
   decoded.z_loss = spec.z_loss();
-  CheckRange(decoded.z_loss, NumberRange::AtLeast(0), z_loss_path, violations);
+  CheckRange(decoded.z_loss, Range::AtLeast(0), z_loss_path, violations);
   if (decoded.z_loss != 0 && decoded.activation != loss::Activation::kSoftmax) {
     violations.Add(z_loss_path, "acts with softmax only, but the activation is sigmoid");
   }

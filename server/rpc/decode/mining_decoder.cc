@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "server/rpc/errors/number_range.h"
+#include "server/rpc/decode/range_check.h"
 
 namespace lossd::rpc {
 namespace {
@@ -17,7 +17,7 @@ loss::HardestMining DecodeHardest(const v1::HardestMining& hardest, absl::string
   switch (hardest.keep_case()) {
     case v1::HardestMining::kKeepFraction:
       decoded.keep_fraction = hardest.keep_fraction();
-      CheckRange(hardest.keep_fraction(), NumberRange::AboveUpTo(0, 1),
+      CheckRange(hardest.keep_fraction(), Range::AboveUpTo(0, 1),
                  absl::StrCat(path, ".keep_fraction"), violations);
       break;
     case v1::HardestMining::kKeepCount:
@@ -38,7 +38,7 @@ loss::ThresholdMining DecodeBelow(const v1::ThresholdMining& below, absl::string
                                   FieldViolations& violations) {
   loss::ThresholdMining decoded;
   if (below.has_probability()) decoded.probability = below.probability();
-  CheckRange(decoded.probability, NumberRange::AboveUpTo(0, 1), absl::StrCat(path, ".probability"),
+  CheckRange(decoded.probability, Range::AboveUpTo(0, 1), absl::StrCat(path, ".probability"),
              violations);
   decoded.min_kept = below.min_kept();
   if (decoded.min_kept < 0) {

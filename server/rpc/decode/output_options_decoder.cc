@@ -83,7 +83,7 @@ void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation acti
   }
   if (outputs.has_gradient_scale()) {
     options.gradient_scale = outputs.gradient_scale();
-    CheckRange(options.gradient_scale, NumberRange(), "outputs.gradient_scale", violations);
+    CheckRange(options.gradient_scale, Range::Any(), "outputs.gradient_scale", violations);
   }
 }
 

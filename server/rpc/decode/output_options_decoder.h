@@ -4,12 +4,12 @@
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
+#include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/field_violations.h"
-#include "server/rpc/errors/number_range.h"
 
 namespace lossd::rpc {
 
-inline constexpr NumberRange kHardThresholdRange = NumberRange::Inside(0, 1);
+inline constexpr Range kHardThresholdRange = Range::Inside(0, 1);
 
 // What goes into the response beside the scalars.
 struct OutputSelection {

@@ -1,23 +1,20 @@
-#include <cmath>
-
-#include "google/protobuf/descriptor.h"
-#include "server/kernels/kernels.h"
 #include "server/loss/catalogue.h"
 #include "server/rpc/handlers/handlers.h"
 
 namespace lossd::rpc {
 namespace {
 
-void EncodeParameter(const kernels::ParameterInfo& parameter, v1::LossParameter& message) {
+void EncodeParameter(const loss::ParameterInfo& parameter, v1::LossParameter& message) {
+  const loss::Range& range = parameter.range;
   message.set_name(parameter.name);
   message.set_default_value(parameter.default_value);
-  if (std::isfinite(parameter.minimum)) {
-    message.set_minimum(parameter.minimum);
-    message.set_minimum_exclusive(parameter.minimum_exclusive);
+  if (range.HasMinimum()) {
+    message.set_minimum(range.minimum);
+    message.set_minimum_exclusive(range.minimum_exclusive);
   }
-  if (std::isfinite(parameter.maximum)) {
-    message.set_maximum(parameter.maximum);
-    message.set_maximum_exclusive(parameter.maximum_exclusive);
+  if (range.HasMaximum()) {
+    message.set_maximum(range.maximum);
+    message.set_maximum_exclusive(range.maximum_exclusive);
   }
   if (parameter.description != nullptr) message.set_description(parameter.description);
 }
@@ -26,7 +23,7 @@ void EncodeForm(const loss::FormInfo& form, v1::LossInfo& message) {
   message.set_name(form.name);
   message.set_formula(form.formula);
   message.set_reference(form.reference);
-  if (form.activations == kernels::ActivationSet::kSoftmaxAndSigmoid) {
+  if (form.activations == loss::ActivationSet::kSoftmaxAndSigmoid) {
     message.add_activations(v1::ACTIVATION_SOFTMAX);
   }
   message.add_activations(v1::ACTIVATION_SIGMOID);
@@ -35,18 +32,14 @@ void EncodeForm(const loss::FormInfo& form, v1::LossInfo& message) {
   }
 }
 
-// A row without a field is reached through an option of another form.
-bool HasField(const loss::FormInfo& form) {
-  return v1::LossSpec::descriptor()->FindFieldByName(form.name) != nullptr;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::ListLossesResponse> Handlers::ListLosses(const v1::ListLossesRequest&,
                                                             const CallContext&) const {
   v1::ListLossesResponse response;
   for (const loss::FormInfo* form : loss::Catalogue()) {
-    if (HasField(*form)) EncodeForm(*form, *response.add_losses());
+    // The contract has no field for a variant, which an option of its form picks.
+    if (form->variant_of == nullptr) EncodeForm(*form, *response.add_losses());
   }
   return response;
 }
@@ -55,7 +48,7 @@ absl::StatusOr<v1::GetServerInfoResponse> Handlers::GetServerInfo(const v1::GetS
                                                                   const CallContext&) const {
   v1::GetServerInfoResponse response;
   response.set_version(options_.version);
-  response.set_simd_instruction_set(kernels::InstructionSetName());
+  response.set_simd_instruction_set(loss::InstructionSetName());
   response.set_thread_count(options_.thread_count);
   response.set_max_message_bytes(options_.max_message_bytes);
   response.set_max_in_flight_bytes(options_.max_in_flight_bytes);

@@ -146,7 +146,7 @@ class PieceReader final : public loss::LogitReader {
   void Read(int64_t begin, absl::Span<double> out) const override {
     LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
   }
-  absl::Span<const kernels::Piece> pieces() const override { return pieces_; }
+  absl::Span<const loss::Piece> pieces() const override { return pieces_; }
   void Release(int64_t begin, int64_t end) const override {
     const auto element = static_cast<size_t>(ElementSize(type_));
     owners_.Release(static_cast<size_t>(begin) * element, static_cast<size_t>(end) * element);
@@ -155,7 +155,7 @@ class PieceReader final : public loss::LogitReader {
  private:
   const v1::DataType type_;
   const BytePieces bytes_;
-  std::vector<kernels::Piece> pieces_;
+  std::vector<loss::Piece> pieces_;
   mutable PieceOwners owners_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,11 +15,6 @@
 namespace lossd::loss {
 namespace {
 
-using kernels::ActivationSet;
-using kernels::ParameterInfo;
-
-constexpr double kAny = std::numeric_limits<double>::infinity();
-
 // The request's contract, parameter by parameter.
 struct Contract {
   const char* form;
@@ -33,29 +27,27 @@ const std::vector<Contract>& Contracts() {
   constexpr ActivationSet kSigmoid = ActivationSet::kSigmoidOnly;
   static const auto& contracts = *new std::vector<Contract>{
       {"cross_entropy", kBoth, {}},
-      {"focal", kBoth, {{"gamma", 2, 0, kAny, false, false}}},
-      {"focal_blended", kSigmoid, {{"gamma", 2, 0, kAny, false, false}}},
+      {"focal", kBoth, {{"gamma", 2, Range::AtLeast(0)}}},
+      {"focal_blended", kSigmoid, {{"gamma", 2, Range::AtLeast(0)}}},
       {"squared_error", kBoth, {}},
       {"kl_divergence", kBoth, {}},
-      {"poly1", kBoth, {{"epsilon", 1, -1, kAny, false, false}}},
-      {"generalized_cross_entropy", kBoth, {{"q", 0.7, 0, 1, true, false}}},
+      {"poly1", kBoth, {{"epsilon", 1, Range::AtLeast(-1)}}},
+      {"generalized_cross_entropy", kBoth, {{"q", 0.7, Range::AboveUpTo(0, 1)}}},
       {"symmetric_cross_entropy",
        kBoth,
-       {{"alpha", 0.1, 0, kAny, false, false},
-        {"beta", 1, 0, kAny, false, false},
-        {"log_zero", -4, -kAny, 0, false, true}}},
+       {{"alpha", 0.1, Range::AtLeast(0)},
+        {"beta", 1, Range::AtLeast(0)},
+        {"log_zero", -4, Range::Below(0)}}},
       {"asymmetric",
        kSigmoid,
-       {{"gamma_positive", 0, 0, kAny, false, false},
-        {"gamma_negative", 4, 0, kAny, false, false},
-        {"margin", 0.05, 0, 1, false, true}}},
-      {"quality_focal", kSigmoid, {{"beta", 2, 0, kAny, false, false}}},
+       {{"gamma_positive", 0, Range::AtLeast(0)},
+        {"gamma_negative", 4, Range::AtLeast(0)},
+        {"margin", 0.05, Range::FromBelow(0, 1)}}},
+      {"quality_focal", kSigmoid, {{"beta", 2, Range::AtLeast(0).WithGap(0, 1)}}},
       {"varifocal",
        kSigmoid,
-       {{"alpha", 0.75, 0, kAny, false, false}, {"gamma", 2, 0, kAny, false, false}}},
-      {"focal_star",
-       kSigmoid,
-       {{"gamma", 2, 0, kAny, true, false}, {"beta", 0, -kAny, kAny, false, false}}},
+       {{"alpha", 0.75, Range::AtLeast(0)}, {"gamma", 2, Range::AtLeast(0)}}},
+      {"focal_star", kSigmoid, {{"gamma", 2, Range::Above(0)}, {"beta", 0, Range::Any()}}},
       {"jensen_shannon", kBoth, {}},
   };
   return contracts;
@@ -104,16 +96,7 @@ TEST(CatalogueTest, DefaultsLieInsideTheirRanges) {
       SCOPED_TRACE(std::string(form->name) + "." + parameter.name);
       EXPECT_EQ(defaults[index], parameter.default_value);
       EXPECT_TRUE(std::isfinite(parameter.default_value));
-      if (parameter.minimum_exclusive) {
-        EXPECT_GT(parameter.default_value, parameter.minimum);
-      } else {
-        EXPECT_GE(parameter.default_value, parameter.minimum);
-      }
-      if (parameter.maximum_exclusive) {
-        EXPECT_LT(parameter.default_value, parameter.maximum);
-      } else {
-        EXPECT_LE(parameter.default_value, parameter.maximum);
-      }
+      EXPECT_TRUE(parameter.range.Contains(parameter.default_value));
     }
   }
 }
@@ -134,11 +117,32 @@ TEST(CatalogueTest, RowsAreWhatTheContractSays) {
       SCOPED_TRACE(expected.name);
       EXPECT_EQ(std::string(actual.name), expected.name);
       EXPECT_EQ(actual.default_value, expected.default_value);
-      EXPECT_EQ(actual.minimum, expected.minimum);
-      EXPECT_EQ(actual.maximum, expected.maximum);
-      EXPECT_EQ(actual.minimum_exclusive, expected.minimum_exclusive);
-      EXPECT_EQ(actual.maximum_exclusive, expected.maximum_exclusive);
+      EXPECT_EQ(actual.range.minimum, expected.range.minimum);
+      EXPECT_EQ(actual.range.maximum, expected.range.maximum);
+      EXPECT_EQ(actual.range.minimum_exclusive, expected.range.minimum_exclusive);
+      EXPECT_EQ(actual.range.maximum_exclusive, expected.range.maximum_exclusive);
+      EXPECT_EQ(actual.range.gap_begin, expected.range.gap_begin);
+      EXPECT_EQ(actual.range.gap_end, expected.range.gap_end);
     }
+  }
+}
+
+TEST(CatalogueTest, AVariantIsFoundByTheFormWhoseOptionPicksIt) {
+  const FormInfo& focal = *FindForm("focal");
+  EXPECT_EQ(focal.variant_of, nullptr);
+  EXPECT_EQ(FindVariant(focal), FindForm("focal_blended"));
+  EXPECT_EQ(FindVariant(CrossEntropyForm()), nullptr);
+  for (const FormInfo* form : Catalogue()) {
+    if (form->variant_of == nullptr) continue;
+    EXPECT_NE(FindForm(form->variant_of), nullptr) << form->name;
+  }
+}
+
+TEST(CatalogueTest, RowsSayWhichLabelsTheyTake) {
+  for (const FormInfo* form : Catalogue()) {
+    const std::string name = form->name;
+    EXPECT_EQ(form->targets == TargetRule::kSumToOne, name == "jensen_shannon") << name;
+    EXPECT_EQ(form->smoothing == SmoothingRule::kRefused, name == "varifocal") << name;
   }
 }
 

@@ -1,7 +1,7 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_H_
-#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_INL_H_
 
-#include "server/kernels/forms/logit_term.h"
+#include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
 
@@ -10,14 +10,15 @@ namespace lossd::kernels {
 //   first   = M^gamma (gamma s r B + d),                     d = p - y
 //   second  = M^gamma (gamma (gamma-1) s^2 r^2 B + gamma s r (1-2p) B + 2 gamma s r d + p (1-p))
 struct FocalBlended : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "focal_blended",
-      "M^gamma BCE(p, y), M = y (1 - p) + (1 - y) p: focal with soft_target_rule BLENDED",
-      "Lin et al. 2017, arXiv:1708.02002, with targets blended as torchvision's sigmoid_focal_loss",
-      ActivationSet::kSigmoidOnly,
-      1,
-      {{{"gamma", 2, 0, kUnbounded, false, false,
-         "focusing: how strongly easy samples are damped; 0 is cross entropy"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{"focal_blended",
+               "M^gamma BCE(p, y), M = y (1 - p) + (1 - y) p: focal with soft_target_rule BLENDED",
+               "Lin et al. 2017, arXiv:1708.02002, with targets blended as torchvision's "
+               "sigmoid_focal_loss"}
+          .VariantOf("focal")
+          .SigmoidOnly()
+          .With(Parameter("gamma", 2, Range::AtLeast(0),
+                          "focusing: how strongly easy samples are damped; 0 is cross entropy"));
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
@@ -46,4 +47,4 @@ struct FocalBlended : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_INL_H_

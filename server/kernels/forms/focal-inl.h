@@ -1,9 +1,9 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
-#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_INL_H_
 
 #include <limits>
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 #include "server/kernels/simd/fma-inl.h"
 
 namespace lossd::kernels {
@@ -13,14 +13,11 @@ namespace lossd::kernels {
 //   phi'' * c = gamma p c^gamma (2 + r (gamma p - 1))
 // so that no power of c below gamma appears, and gamma < 1 has no pole at p = 1.
 struct Focal : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "focal",
-      "-sum_k a_k (1 - p_k)^gamma log p_k",
-      "Lin et al. 2017, Focal Loss for Dense Object Detection, arXiv:1708.02002",
-      ActivationSet::kSoftmaxAndSigmoid,
-      1,
-      {{{"gamma", 2, 0, kUnbounded, false, false,
-         "focusing: how strongly easy samples are damped; 0 is cross entropy"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{"focal", "-sum_k a_k (1 - p_k)^gamma log p_k",
+               "Lin et al. 2017, Focal Loss for Dense Object Detection, arXiv:1708.02002"}
+          .With(Parameter("gamma", 2, Range::AtLeast(0),
+                          "focusing: how strongly easy samples are damped; 0 is cross entropy"));
 
   template <class F>
   static void WithUsualParameters(const FormParameters& parameters, F f) {
@@ -81,4 +78,4 @@ struct Focal : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_INL_H_

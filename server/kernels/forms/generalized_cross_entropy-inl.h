@@ -1,21 +1,19 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_
-#define LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
 // phi(u) = (1 - p^q) / q = -expm1(q u) / q: cross entropy as q tends to 0, 1 - p at q = 1.
 struct GeneralizedCrossEntropy : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "generalized_cross_entropy",
-      "sum_k a_k (1 - p_k^q) / q",
-      "Zhang & Sabuncu 2018, Generalized Cross Entropy Loss for Training Deep Neural Networks "
-      "with Noisy Labels, arXiv:1805.07836",
-      ActivationSet::kSoftmaxAndSigmoid,
-      1,
-      {{{"q", 0.7, 0, 1, true, false,
-         "robustness to wrong labels; 1 is the mean absolute error"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{
+          "generalized_cross_entropy", "sum_k a_k (1 - p_k^q) / q",
+          "Zhang & Sabuncu 2018, Generalized Cross Entropy Loss for Training Deep Neural Networks "
+          "with Noisy Labels, arXiv:1805.07836"}
+          .With(Parameter("q", 0.7, Range::AboveUpTo(0, 1),
+                          "robustness to wrong labels; 1 is the mean absolute error"));
 
   template <class V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
@@ -36,4 +34,4 @@ struct GeneralizedCrossEntropy : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_GENERALIZED_CROSS_ENTROPY_INL_H_

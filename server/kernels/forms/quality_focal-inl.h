@@ -1,7 +1,7 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_
-#define LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_INL_H_
 
-#include "server/kernels/forms/logit_term.h"
+#include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
 
@@ -11,13 +11,12 @@ namespace lossd::kernels {
 //             + (2 beta + 1) m^beta w
 // At p = y both are 0, but for the second at beta = 0 (cross entropy) and at beta >= 2.
 struct QualityFocal : FormTraits {
-  static constexpr FormInfo kInfo = {"quality_focal",
-                                     "|y - p|^beta BCE(p, y)",
-                                     "Li et al. 2020, Generalized Focal Loss, arXiv:2006.04388",
-                                     ActivationSet::kSigmoidOnly,
-                                     1,
-                                     {{{"beta", 2, 0, kUnbounded, false, false,
-                                        "focusing: 0, or 1 and more", "0 or at least 1"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{"quality_focal", "|y - p|^beta BCE(p, y)",
+               "Li et al. 2020, Generalized Focal Loss, arXiv:2006.04388"}
+          .SigmoidOnly()
+          .With(
+              Parameter("beta", 2, Range::AtLeast(0).WithGap(0, 1), "focusing: 0, or 1 and more"));
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
@@ -52,4 +51,4 @@ struct QualityFocal : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_INL_H_

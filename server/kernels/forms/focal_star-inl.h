@@ -1,20 +1,19 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_
-#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_INL_H_
 
-#include "server/kernels/forms/logit_term.h"
+#include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
 
 // -log sigmoid(gamma s z + beta) / gamma, s = 1 for "yes" and -1 for "no".
 struct FocalStar : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "focal_star",
-      "sum_k a_k -log sigmoid(gamma s_k z + beta) / gamma, s = +1 or -1",
-      "Lin et al. 2017, Focal Loss for Dense Object Detection, appendix A, arXiv:1708.02002",
-      ActivationSet::kSigmoidOnly,
-      2,
-      {{{"gamma", 2, 0, kUnbounded, true, false, "steepness"},
-        {"beta", 0, -kUnbounded, kUnbounded, false, false, "shift"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{
+          "focal_star", "sum_k a_k -log sigmoid(gamma s_k z + beta) / gamma, s = +1 or -1",
+          "Lin et al. 2017, Focal Loss for Dense Object Detection, appendix A, arXiv:1708.02002"}
+          .SigmoidOnly()
+          .With(Parameter("gamma", 2, Range::Above(0), "steepness"))
+          .With(Parameter("beta", 0, Range::Any(), "shift"));
   static constexpr Domain kDomain = Domain::kLogit;
 
   template <class V>
@@ -40,4 +39,4 @@ struct FocalStar : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_FOCAL_STAR_INL_H_

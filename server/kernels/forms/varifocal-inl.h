@@ -1,22 +1,20 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_
-#define LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_INL_H_
 
-#include "server/kernels/forms/logit_term.h"
+#include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
 
 // Positives by their target, y BCE; negatives focal, alpha p^gamma BCE, where the weight p^gamma is
 // differentiated too.
 struct Varifocal : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "varifocal",
-      "y BCE(p, y) if t > 0, else alpha p^gamma BCE(p, 0)",
-      "Zhang et al. 2021, VarifocalNet, arXiv:2008.13367",
-      ActivationSet::kSigmoidOnly,
-      2,
-      {{{"alpha", 0.75, 0, kUnbounded, false, false, "weight of the negatives"},
-        {"gamma", 2, 0, kUnbounded, false, false, "focusing of the negatives"}}},
-      SmoothingRule::kRefused};
+  static constexpr FormInfo kInfo =
+      FormInfo{"varifocal", "y BCE(p, y) if t > 0, else alpha p^gamma BCE(p, 0)",
+               "Zhang et al. 2021, VarifocalNet, arXiv:2008.13367"}
+          .SigmoidOnly()
+          .WithoutSmoothing()
+          .With(Parameter("alpha", 0.75, Range::AtLeast(0), "weight of the negatives"))
+          .With(Parameter("gamma", 2, Range::AtLeast(0), "focusing of the negatives"));
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
@@ -43,4 +41,4 @@ struct Varifocal : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_VARIFOCAL_INL_H_

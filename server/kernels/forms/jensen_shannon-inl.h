@@ -1,18 +1,18 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_
-#define LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
 // psi(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; d psi / d p = log(p / m) / 2.
 struct JensenShannon : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "jensen_shannon",
-      "(KL(y || m) + KL(p || m)) / 2, m = (y + p) / 2, in nats; targets sum to 1",
-      "Lin 1991, Divergence Measures Based on the Shannon Entropy, "
-      "IEEE Trans. Inf. Theory 37(1)",
-  };
+  static constexpr FormInfo kInfo =
+      FormInfo{"jensen_shannon",
+               "(KL(y || m) + KL(p || m)) / 2, m = (y + p) / 2, in nats; targets sum to 1",
+               "Lin 1991, Divergence Measures Based on the Shannon Entropy, "
+               "IEEE Trans. Inf. Theory 37(1)"}
+          .WithTargetsThatSumToOne();
   static constexpr Weighting kWeighting = Weighting::kWhole;
   // Classes with y = 0 all have d psi / d p = log(2) / 2: on a row whose truth has hardly any p,
   // all that counts is what is left when that is taken off.
@@ -65,4 +65,4 @@ struct JensenShannon : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_JENSEN_SHANNON_INL_H_

@@ -1,7 +1,7 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_H_
-#define LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
@@ -39,4 +39,4 @@ struct KlDivergence : CrossEntropy {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_CROSS_ENTROPY_INL_H_

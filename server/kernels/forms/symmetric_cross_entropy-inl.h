@@ -1,23 +1,21 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_
-#define LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
 // psi(u; y) = -alpha y u - beta p max(log y, log_zero): cross entropy and its reverse, where the
 // logarithm of a zero target is the constant log_zero.
 struct SymmetricCrossEntropy : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "symmetric_cross_entropy",
-      "alpha CE + beta RCE, RCE = -sum_k p_k max(log y_k, log_zero)",
-      "Wang et al. 2019, Symmetric Cross Entropy for Robust Learning with Noisy Labels, "
-      "arXiv:1908.06112",
-      ActivationSet::kSoftmaxAndSigmoid,
-      3,
-      {{{"alpha", 0.1, 0, kUnbounded, false, false, "weight of the cross entropy"},
-        {"beta", 1, 0, kUnbounded, false, false, "weight of the reverse cross entropy"},
-        {"log_zero", -4, -kUnbounded, 0, false, true, "the logarithm of a target of 0"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{"symmetric_cross_entropy",
+               "alpha CE + beta RCE, RCE = -sum_k p_k max(log y_k, log_zero)",
+               "Wang et al. 2019, Symmetric Cross Entropy for Robust Learning with Noisy Labels, "
+               "arXiv:1908.06112"}
+          .With(Parameter("alpha", 0.1, Range::AtLeast(0), "weight of the cross entropy"))
+          .With(Parameter("beta", 1, Range::AtLeast(0), "weight of the reverse cross entropy"))
+          .With(Parameter("log_zero", -4, Range::Below(0), "the logarithm of a target of 0"));
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
   template <class V>
@@ -50,4 +48,4 @@ struct SymmetricCrossEntropy : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_SYMMETRIC_CROSS_ENTROPY_INL_H_

@@ -1,7 +1,7 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_H_
-#define LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
@@ -73,4 +73,4 @@ V BinaryCrossEntropy(const LogitPoint<V>& x) {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_INL_H_

@@ -1,8 +1,8 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_
-#define LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_INL_H_
 
-#include "server/kernels/forms/focal.h"
-#include "server/kernels/forms/logit_term.h"
+#include "server/kernels/forms/focal-inl.h"
+#include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
 
@@ -12,16 +12,17 @@ namespace lossd::kernels {
 //   first   = P^g (g r + 1/(1-P)) w
 //   second  = (g (g-1) P^(g-1) r + 2 g P^(g-1)/(1-P) + P^g/(1-P)^2) w^2 + first (1 - 2p)
 struct Asymmetric : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "asymmetric",
-      "a_1 (1-p)^gamma_positive (-log p) + a_0 p_m^gamma_negative (-log(1-p_m)), "
-      "p_m = max(p - margin, 0)",
-      "Ridnik et al. 2021, Asymmetric Loss For Multi-Label Classification, arXiv:2009.14119",
-      ActivationSet::kSigmoidOnly,
-      3,
-      {{{"gamma_positive", 0, 0, kUnbounded, false, false, "focusing of the positives"},
-        {"gamma_negative", 4, 0, kUnbounded, false, false, "focusing of the negatives"},
-        {"margin", 0.05, 0, 1, false, true, "probability below which a negative is left alone"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{
+          "asymmetric",
+          "a_1 (1-p)^gamma_positive (-log p) + a_0 p_m^gamma_negative (-log(1-p_m)), "
+          "p_m = max(p - margin, 0)",
+          "Ridnik et al. 2021, Asymmetric Loss For Multi-Label Classification, arXiv:2009.14119"}
+          .SigmoidOnly()
+          .With(Parameter("gamma_positive", 0, Range::AtLeast(0), "focusing of the positives"))
+          .With(Parameter("gamma_negative", 4, Range::AtLeast(0), "focusing of the negatives"))
+          .With(Parameter("margin", 0.05, Range::FromBelow(0, 1),
+                          "probability below which a negative is left alone"));
   static constexpr Domain kDomain = Domain::kLogit;
 
   template <class V>
@@ -71,4 +72,4 @@ struct Asymmetric : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_ASYMMETRIC_INL_H_

@@ -1,5 +1,5 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_POINT_H_
-#define LOSSD_SERVER_KERNELS_FORMS_POINT_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_POINT_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_POINT_INL_H_
 
 #include <xsimd/xsimd.hpp>
 
@@ -98,4 +98,4 @@ inline V ErrorOf(const Point<V>& x) {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_POINT_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_POINT_INL_H_

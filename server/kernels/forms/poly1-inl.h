@@ -1,19 +1,16 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_POLY1_H_
-#define LOSSD_SERVER_KERNELS_FORMS_POLY1_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_POLY1_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_POLY1_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
 // phi(u) = -u + epsilon (1 - p): cross entropy with its first polynomial coefficient moved.
 struct Poly1 : FormTraits {
-  static constexpr FormInfo kInfo = {
-      "poly1",
-      "sum_k a_k (-log p_k + epsilon (1 - p_k))",
-      "Leng et al. 2022, PolyLoss, arXiv:2204.12511",
-      ActivationSet::kSoftmaxAndSigmoid,
-      1,
-      {{{"epsilon", 1, -1, kUnbounded, false, false, "weight of the added 1 - p"}}}};
+  static constexpr FormInfo kInfo =
+      FormInfo{"poly1", "sum_k a_k (-log p_k + epsilon (1 - p_k))",
+               "Leng et al. 2022, PolyLoss, arXiv:2204.12511"}
+          .With(Parameter("epsilon", 1, Range::AtLeast(-1), "weight of the added 1 - p"));
 
   template <class V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
@@ -37,4 +34,4 @@ struct Poly1 : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_POLY1_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_POLY1_INL_H_

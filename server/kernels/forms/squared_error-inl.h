@@ -1,7 +1,7 @@
-#ifndef LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_H_
-#define LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_H_
+#ifndef LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_INL_H_
+#define LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_INL_H_
 
-#include "server/kernels/forms/point.h"
+#include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
 
@@ -36,4 +36,4 @@ struct SquaredError : FormTraits {
 
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_H_
+#endif  // LOSSD_SERVER_KERNELS_FORMS_SQUARED_ERROR_INL_H_
