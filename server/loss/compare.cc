@@ -34,7 +34,7 @@ absl::StatusOr<std::vector<Comparison>> CompareTyped(const Batch& batch,
   options.vanishing = true;
   std::vector<T> gradient(static_cast<size_t>(batch.rows * batch.classes));
   Outputs outputs;
-  outputs.gradient = absl::MakeSpan(gradient);
+  outputs[Output::kGradient] = absl::MakeSpan(gradient);
   std::vector<Comparison> comparisons;
   for (const LossSpec& spec : specs) {
     absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);

@@ -129,6 +129,14 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
   return logits;
 }
 
+template <typename T>
+TypedOutputs<T> AsTyped(const Outputs& outputs) {
+  TypedOutputs<T> typed;
+  for (const OutputRow& row : kOutputTable) typed[row.output] = As<T>(outputs[row.output]);
+  typed.gradient_parts = outputs.gradient_parts;
+  return typed;
+}
+
 // The scalars and statistics, from the losses and records of a batch that was computed.
 template <typename T>
 Result Summarize(const Run<T>& run, absl::Span<const BlockSum> sums, const Totals& totals,
@@ -157,7 +165,7 @@ absl::StatusOr<MiningDecision> MineBatch(const Run<T>& whole, const Executor& ex
   ComputeOptions options;
   options.cancelled = whole.options.cancelled;
   TypedOutputs<T> outputs;
-  outputs.losses = absl::MakeSpan(losses);
+  outputs[Output::kLosses] = absl::MakeSpan(losses);
   const Run<T> run = {whole.batch,  whole.spec,   options, whole.terms, whole.transform,
                       whole.labels, whole.logits, outputs, records,     1};
   if (const auto sums = ComputeRows(run, executor); !sums.ok()) return sums.status();
@@ -200,12 +208,10 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   if (!read.empty()) logits = read;
 
   std::vector<T> own_losses;
-  TypedOutputs<T> typed = {As<T>(outputs.losses),           As<T>(outputs.gradient),
-                           As<T>(outputs.hessian_diagonal), As<T>(outputs.probabilities),
-                           As<T>(outputs.log_sum_exp),      outputs.gradient_parts};
-  if (typed.losses.empty() && WantsRecords(options)) {
+  TypedOutputs<T> typed = AsTyped<T>(outputs);
+  if (typed[Output::kLosses].empty() && WantsRecords(options)) {
     own_losses.resize(static_cast<size_t>(samples));
-    typed.losses = absl::MakeSpan(own_losses);
+    typed[Output::kLosses] = absl::MakeSpan(own_losses);
   }
   SampleRecords records;
 

@@ -149,8 +149,8 @@ void MeasureCompute(benchmark::State& state, const Case& measured, int threads,
   ComputeOptions options;
   options.reduction = Reduction::kMean;
   Outputs outputs;
-  outputs.losses = absl::MakeSpan(arrays.losses.data(), static_cast<size_t>(samples));
-  outputs.gradient = absl::MakeSpan(arrays.gradient);
+  outputs[Output::kLosses] = absl::MakeSpan(arrays.losses.data(), static_cast<size_t>(samples));
+  outputs[Output::kGradient] = absl::MakeSpan(arrays.gradient);
   const Executor executor(threads);
   while (state.KeepRunning()) {
     auto result = Compute(batch, spec, options, outputs, executor);

@@ -12,8 +12,9 @@
 #include "server/loss/blocks/sample_labels.h"
 #include "server/loss/blocks/sample_records.h"
 #include "server/loss/blocks/strided_rows.h"
-#include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/options.h"
+#include "server/loss/outputs.h"
 
 namespace lossd::loss {
 
@@ -45,13 +46,8 @@ inline constexpr size_t kStreamingBytes = size_t{1} << 20;
 
 // Outputs in the element type of the logits; each may be empty, but losses only before ComputeRows.
 template <typename T>
-struct TypedOutputs {
-  absl::Span<T> losses;
-  absl::Span<T> gradient;
-  absl::Span<T> hessian_diagonal;
-  absl::Span<T> probabilities;
-  absl::Span<T> log_sum_exp;
-  MatrixParts* gradient_parts = nullptr;  // instead of `gradient`
+struct TypedOutputs : PerOutput<absl::Span<T>> {
+  MatrixParts* gradient_parts = nullptr;  // instead of kGradient
 };
 
 // How logits, gradient, hessian_diagonal and probabilities lie: [rows, classes], or as Batch::inner
@@ -74,7 +70,7 @@ struct Run {
   MatrixLayout layout = MatrixLayout::kRows;
   // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
   int64_t first_row = 0;
-  int64_t first_sample = 0;  // that outputs.losses begin with
+  int64_t first_sample = 0;  // that outputs[Output::kLosses] begin with
   absl::Span<const kernels::Piece> logit_pieces =
       {};  // the batch's logits, where `logits` is empty
   kernels::Stores stores =
@@ -82,7 +78,7 @@ struct Run {
           ? kernels::Stores::kStreaming
           : kernels::Stores::kCached;
 
-  T* LossOf(int64_t sample) const { return At(outputs.losses, sample - first_sample); }
+  T* LossOf(int64_t sample) const { return At(outputs[Output::kLosses], sample - first_sample); }
 
   // Where a matrix, [rows, classes], has `row`; null when it is not there.
   template <typename U>

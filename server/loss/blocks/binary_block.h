@@ -54,9 +54,10 @@ class BinaryBlock {
                        void (*kernel)(const kernels::BinaryElements<T>&, const FormParameters&)) {
     kernels::BinaryElements<T> elements = Inputs(begin, size);
     std::vector<T> results(static_cast<size_t>(4 * kElementsAtOnce));
-    T* const outputs[] = {run_.LossOf(begin), run_.ElementOf(run_.outputs.gradient, begin),
-                          run_.ElementOf(run_.outputs.hessian_diagonal, begin),
-                          run_.ElementOf(run_.outputs.probabilities, begin)};
+    T* const outputs[] = {run_.LossOf(begin),
+                          run_.ElementOf(run_.outputs[Output::kGradient], begin),
+                          run_.ElementOf(run_.outputs[Output::kHessianDiagonal], begin),
+                          run_.ElementOf(run_.outputs[Output::kProbabilities], begin)};
     T** const columns[] = {&elements.losses, &elements.gradient, &elements.hessian,
                            &elements.probabilities};
     for (size_t n = 0; n < 4; ++n) {
@@ -83,9 +84,9 @@ class BinaryBlock {
                      void (*kernel)(const kernels::BinaryElements<T>&, const FormParameters&)) {
     kernels::BinaryElements<T> elements = Inputs(begin, size);
     elements.losses = run_.LossOf(begin);
-    elements.gradient = run_.ElementOf(run_.outputs.gradient, begin);
-    elements.hessian = run_.ElementOf(run_.outputs.hessian_diagonal, begin);
-    elements.probabilities = run_.ElementOf(run_.outputs.probabilities, begin);
+    elements.gradient = run_.ElementOf(run_.outputs[Output::kGradient], begin);
+    elements.hessian = run_.ElementOf(run_.outputs[Output::kHessianDiagonal], begin);
+    elements.probabilities = run_.ElementOf(run_.outputs[Output::kProbabilities], begin);
     kernel(elements, run_.spec.parameters);
     if (!run_.records.wanted()) return;
     for (int64_t i = 0; i < size; ++i) Record(begin, i);

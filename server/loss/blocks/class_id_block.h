@@ -91,15 +91,15 @@ class ClassIdBlock {
     rows.pieces = run_.logit_pieces.data();
     rows.piece_count = static_cast<int64_t>(run_.logit_pieces.size());
     rows.piece_offset = begin_ * run_.batch.classes * static_cast<int64_t>(sizeof(T));
-    rows.gradient = MatrixAt(run_.outputs.gradient);
-    rows.hessian = MatrixAt(run_.outputs.hessian_diagonal);
-    rows.probabilities = MatrixAt(run_.outputs.probabilities);
+    rows.gradient = MatrixAt(run_.outputs[Output::kGradient]);
+    rows.hessian = MatrixAt(run_.outputs[Output::kHessianDiagonal]);
+    rows.probabilities = MatrixAt(run_.outputs[Output::kProbabilities]);
   }
 
   void BindOutputs(kernels::ClassIdRows<T>& rows) {
     BindMatrices(rows);
     rows.losses = run_.LossOf(begin_);
-    rows.log_sum_exp = At(run_.outputs.log_sum_exp, begin_);
+    rows.log_sum_exp = At(run_.outputs[Output::kLogSumExp], begin_);
     if (run_.records.wanted()) {
       true_probability_.resize(static_cast<size_t>(size_));
       true_gradient_.resize(static_cast<size_t>(size_));

@@ -32,7 +32,7 @@ class DenseBlock {
     elements_.whole_weight = Column(4);
     elements_.losses = Column(5);
     elements_.gradient = Column(6);
-    elements_.hessian = run.outputs.hessian_diagonal.empty() ? nullptr : Column(7);
+    elements_.hessian = run.outputs[Output::kHessianDiagonal].empty() ? nullptr : Column(7);
     elements_.probabilities = Column(8);
     elements_.one_minus_probabilities = Column(9);
     elements_.curvature = CurvatureOf(run.options);
@@ -119,12 +119,12 @@ class DenseBlock {
   void Write(int64_t begin, int64_t size) {
     WriteScaled(Column(5), size, run_.LossOf(begin),
                 [&](int64_t i) { return SampleWeight(begin + i); });
-    WriteScaled(Column(6), size, run_.ElementOf(run_.outputs.gradient, begin),
+    WriteScaled(Column(6), size, run_.ElementOf(run_.outputs[Output::kGradient], begin),
                 [&](int64_t i) { return Scale(begin + i) * run_.options.gradient_scale; });
-    if (T* const out = run_.ElementOf(run_.outputs.hessian_diagonal, begin)) {
+    if (T* const out = run_.ElementOf(run_.outputs[Output::kHessianDiagonal], begin)) {
       WriteHessian(begin, size, out);
     }
-    if (T* const out = run_.ElementOf(run_.outputs.probabilities, begin)) {
+    if (T* const out = run_.ElementOf(run_.outputs[Output::kProbabilities], begin)) {
       std::transform(Column(8), Column(8) + size, out, [](double p) { return static_cast<T>(p); });
     }
   }

@@ -29,7 +29,7 @@ class DenseBlock {
     row_.probabilities = Array(3);
     row_.one_minus_probabilities = Array(4);
     row_.gradient = Array(5);
-    row_.hessian = run.outputs.hessian_diagonal.empty() ? nullptr : Array(6);
+    row_.hessian = run.outputs[Output::kHessianDiagonal].empty() ? nullptr : Array(6);
     row_.workspace = Array(7);
     row_.curvature = CurvatureOf(run.options);
   }
@@ -151,14 +151,15 @@ class DenseBlock {
     const double scale = s * run_.batch.upstream_gradient[index] * run_.derivative_scale;
     const auto row = static_cast<size_t>(index);
     *run_.LossOf(index) = s == 0 ? T(0) : static_cast<T>(s * row_.loss);
-    if (T* out = run_.RowOf(run_.outputs.gradient, index)) {
+    if (T* out = run_.RowOf(run_.outputs[Output::kGradient], index)) {
       WriteScaled(row_.gradient, scale * run_.options.gradient_scale, out);
     }
-    if (T* out = run_.RowOf(run_.outputs.hessian_diagonal, index)) WriteHessian(scale, out);
-    if (T* out = run_.RowOf(run_.outputs.probabilities, index))
+    if (T* out = run_.RowOf(run_.outputs[Output::kHessianDiagonal], index))
+      WriteHessian(scale, out);
+    if (T* out = run_.RowOf(run_.outputs[Output::kProbabilities], index))
       WriteScaled(row_.probabilities, 1, out);
-    if (!run_.outputs.log_sum_exp.empty()) {
-      run_.outputs.log_sum_exp[row] = static_cast<T>(row_.log_sum_exp);
+    if (!run_.outputs[Output::kLogSumExp].empty()) {
+      run_.outputs[Output::kLogSumExp][row] = static_cast<T>(row_.log_sum_exp);
     }
   }
 

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
-#include <iterator>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -90,10 +89,13 @@ struct LossesOfBlock {};
 struct ReadRows {};
 struct GatheredRows {};
 
-template <typename T>
-constexpr absl::Span<T> TypedOutputs<T>::*kMatrices[] = {&TypedOutputs<T>::gradient,
-                                                         &TypedOutputs<T>::hessian_diagonal,
-                                                         &TypedOutputs<T>::probabilities};
+// Calls f with each output that is wanted and lies as the logits do.
+template <typename T, typename F>
+void ForEachMatrix(const TypedOutputs<T>& outputs, F f) {
+  for (const OutputRow& row : kOutputTable) {
+    if (row.extent == OutputExtent::kLogits && !outputs[row.output].empty()) f(row.output);
+  }
+}
 
 template <typename T>
 void ComputeInPlace(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
@@ -108,10 +110,9 @@ Run<T> PartOf(const Run<T>& run, int64_t begin, int64_t end) {
   Run<T> part = run;
   part.first_row = begin;
   if (!run.logits.empty()) part.logits = run.logits.subspan(first, size);
-  for (const auto output : kMatrices<T>) {
-    absl::Span<T>& matrix = part.outputs.*output;
-    if (!matrix.empty()) matrix = matrix.subspan(first, size);
-  }
+  ForEachMatrix(run.outputs, [&](Output output) {
+    part.outputs[output] = run.outputs[output].subspan(first, size);
+  });
   return part;
 }
 
@@ -120,7 +121,7 @@ template <typename T>
 Run<T> WithGradientOf(const Run<T>& run, int64_t begin, int64_t end) {
   if (run.outputs.gradient_parts == nullptr) return run;
   Run<T> part = PartOf(run, begin, end);
-  part.outputs.gradient = As<T>(run.outputs.gradient_parts->Make(begin, end));
+  part.outputs[Output::kGradient] = As<T>(run.outputs.gradient_parts->Make(begin, end));
   return part;
 }
 
@@ -140,9 +141,8 @@ template <typename T>
 void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock<T> compute) {
   const StridedMatrix matrix = {run.batch.classes, run.batch.inner};
   const auto size = static_cast<size_t>((end - begin) * run.batch.classes);
-  const auto wanted = static_cast<size_t>(
-      std::count_if(std::begin(kMatrices<T>), std::end(kMatrices<T>),
-                    [&](auto output) { return !(run.outputs.*output).empty(); }));
+  size_t wanted = 0;
+  ForEachMatrix(run.outputs, [&](Output) { ++wanted; });
   const ThreadScratch<T, GatheredRows> memory((1 + wanted) * size);
   const absl::Span<T> scratch = memory.span();
   Run<T> gathered = run;
@@ -152,17 +152,14 @@ void ComputeGathered(const Run<T>& run, int64_t begin, int64_t end, ComputeBlock
   GatherRows(matrix, run.logits.data(), begin, end, logits.data());
   gathered.logits = logits;
   size_t begin_of_next = size;
-  for (const auto output : kMatrices<T>) {
-    if ((run.outputs.*output).empty()) continue;
-    gathered.outputs.*output = scratch.subspan(begin_of_next, size);
+  ForEachMatrix(run.outputs, [&](Output output) {
+    gathered.outputs[output] = scratch.subspan(begin_of_next, size);
     begin_of_next += size;
-  }
+  });
   compute(gathered, begin, end);
-  for (const auto output : kMatrices<T>) {
-    if ((run.outputs.*output).empty()) continue;
-    ScatterRows(matrix, (gathered.outputs.*output).data(), begin, end,
-                (run.outputs.*output).data());
-  }
+  ForEachMatrix(run.outputs, [&](Output output) {
+    ScatterRows(matrix, gathered.outputs[output].data(), begin, end, run.outputs[output].data());
+  });
 }
 
 }  // namespace
@@ -193,9 +190,9 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& ex
         const auto samples = static_cast<size_t>((end - begin) * per_row);
         Run<T> part = run;
         std::optional<ThreadScratch<T, LossesOfBlock>> losses;
-        if (part.outputs.losses.empty()) {
+        if (part.outputs[Output::kLosses].empty()) {
           losses.emplace(samples);
-          part.outputs.losses = losses->span();
+          part.outputs[Output::kLosses] = losses->span();
           part.first_sample = begin * per_row;
         }
         for (int64_t row = begin; row < end; row += at_once) {

@@ -36,7 +36,7 @@ template <typename T>
 SampleOutcome RecordedOutcome(const Run<T>& run, int64_t sample) {
   const auto i = static_cast<size_t>(sample);
   SampleOutcome outcome;
-  outcome.loss = static_cast<double>(run.outputs.losses[i]);
+  outcome.loss = static_cast<double>(run.outputs[Output::kLosses][i]);
   outcome.true_probability = run.records.true_probability[i];
   outcome.gradient_l1 = run.records.gradient_l1[i];
   outcome.vanishing = run.records.vanishing[i] != 0;

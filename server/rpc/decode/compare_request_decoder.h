@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "lossd/v1/compare.pb.h"
-#include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
 
 namespace lossd::rpc {

@@ -5,8 +5,8 @@
 
 #include "absl/status/statusor.h"
 #include "lossd/v1/compute.pb.h"
-#include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
 

@@ -2,8 +2,8 @@
 #define LOSSD_SERVER_RPC_DECODE_OUTPUT_OPTIONS_DECODER_H_
 
 #include "lossd/v1/compute.pb.h"
-#include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/options.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/field_violations.h"
 

@@ -2,7 +2,7 @@
 #define LOSSD_SERVER_RPC_DECODE_REDUCTION_DECODER_H_
 
 #include "lossd/v1/compute.pb.h"
-#include "server/loss/compute.h"
+#include "server/loss/options.h"
 #include "server/rpc/errors/field_violations.h"
 
 namespace lossd::rpc {

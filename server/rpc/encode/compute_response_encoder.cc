@@ -207,9 +207,14 @@ OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
 }
 
 loss::Outputs ViewOf(OutputArrays& arrays) {
-  return {MutableViewOf(arrays.losses),           MutableViewOf(arrays.gradient),
-          MutableViewOf(arrays.hessian_diagonal), MutableViewOf(arrays.probabilities),
-          MutableViewOf(arrays.log_sum_exp),      arrays.gradient_parts.get()};
+  loss::Outputs outputs;
+  outputs[loss::Output::kLosses] = MutableViewOf(arrays.losses);
+  outputs[loss::Output::kGradient] = MutableViewOf(arrays.gradient);
+  outputs[loss::Output::kHessianDiagonal] = MutableViewOf(arrays.hessian_diagonal);
+  outputs[loss::Output::kProbabilities] = MutableViewOf(arrays.probabilities);
+  outputs[loss::Output::kLogSumExp] = MutableViewOf(arrays.log_sum_exp);
+  outputs.gradient_parts = arrays.gradient_parts.get();
+  return outputs;
 }
 
 ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,

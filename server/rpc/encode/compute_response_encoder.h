@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/compute.h"
+#include "server/loss/outputs.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/decode/compute_request_decoder.h"
 #include "server/rpc/tensor/aligned_array.h"

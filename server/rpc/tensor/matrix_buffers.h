@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "server/loss/compute.h"
+#include "server/loss/outputs.h"
 #include "server/memory/buffer_pool.h"
 
 namespace lossd::rpc {

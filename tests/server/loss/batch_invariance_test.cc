@@ -171,7 +171,7 @@ TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
           const ProblemBatch<float> batch(problem);
           std::vector<float> losses(all.losses.size());
           Outputs outputs;
-          outputs.losses = absl::MakeSpan(losses);
+          outputs[Output::kLosses] = absl::MakeSpan(losses);
           const auto result =
               Compute(batch.batch(), SpecOf(problem), ComputeOptions(), outputs, Executor(1));
           ASSERT_TRUE(result.ok()) << result.status();
@@ -180,7 +180,7 @@ TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
 
           std::vector<float> gradient(all.gradient.size());
           Outputs gradient_only;
-          gradient_only.gradient = absl::MakeSpan(gradient);
+          gradient_only[Output::kGradient] = absl::MakeSpan(gradient);
           ASSERT_TRUE(
               Compute(batch.batch(), SpecOf(problem), ComputeOptions(), gradient_only, Executor(1))
                   .ok());

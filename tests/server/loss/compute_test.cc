@@ -96,8 +96,8 @@ void ExpectMisalignedViewsAgree(size_t offset) {
       std::vector<T> gradient(offset + size_t{9} * 23 + 16, kGuard);
       std::vector<T> losses(offset + aligned.losses.size() + 16, kGuard);
       Outputs outputs;
-      outputs.gradient = absl::MakeSpan(gradient).subspan(offset, 9 * 23);
-      outputs.losses = absl::MakeSpan(losses).subspan(offset, aligned.losses.size());
+      outputs[Output::kGradient] = absl::MakeSpan(gradient).subspan(offset, 9 * 23);
+      outputs[Output::kLosses] = absl::MakeSpan(losses).subspan(offset, aligned.losses.size());
       ASSERT_TRUE(Compute(batch, SpecOf(problem), OptionsOf(problem), outputs, Executor(1)).ok());
       for (size_t n = 0; n < gradient.size(); ++n) {
         const bool is_inside = n >= offset && n < offset + size_t{9} * 23;
@@ -490,7 +490,7 @@ TEST(ComputeTest, StopsWhenItIsCancelled) {
       options.cancelled = [&] { return asked++ >= blocks; };
       std::vector<float> losses(4000);
       Outputs outputs;
-      outputs.losses = absl::MakeSpan(losses);
+      outputs[Output::kLosses] = absl::MakeSpan(losses);
       const auto result =
           Compute(batch.batch(), SpecOf(problem), options, outputs, Executor(threads));
       EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
@@ -512,7 +512,7 @@ TEST(ComputeTest, AsksWhetherItIsCancelledAndGoesOn) {
   };
   std::vector<float> losses(20000);
   Outputs outputs;
-  outputs.losses = absl::MakeSpan(losses);
+  outputs[Output::kLosses] = absl::MakeSpan(losses);
   const auto result = Compute(batch.batch(), SpecOf(problem), options, outputs, Executor(2));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_GT(asked, 0);

@@ -213,12 +213,12 @@ Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOpti
   computed.hessian_diagonal.assign(elements, kUnwritten);
   computed.probabilities.assign(elements, kUnwritten);
   Outputs outputs;
-  outputs.losses = absl::MakeSpan(computed.losses);
-  outputs.gradient = absl::MakeSpan(computed.gradient);
-  outputs.hessian_diagonal = absl::MakeSpan(computed.hessian_diagonal);
-  outputs.probabilities = absl::MakeSpan(computed.probabilities);
+  outputs[Output::kLosses] = absl::MakeSpan(computed.losses);
+  outputs[Output::kGradient] = absl::MakeSpan(computed.gradient);
+  outputs[Output::kHessianDiagonal] = absl::MakeSpan(computed.hessian_diagonal);
+  outputs[Output::kProbabilities] = absl::MakeSpan(computed.probabilities);
   if (is_softmax) computed.log_sum_exp.assign(rows, kUnwritten);
-  outputs.log_sum_exp = absl::MakeSpan(computed.log_sum_exp);
+  outputs[Output::kLogSumExp] = absl::MakeSpan(computed.log_sum_exp);
   absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);
   EXPECT_TRUE(result.ok()) << result.status();
   if (result.ok()) computed.result = *std::move(result);

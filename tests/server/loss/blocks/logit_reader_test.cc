@@ -181,9 +181,12 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
     std::vector<T> hessian(expected.hessian_diagonal.size());
     std::vector<T> probabilities(expected.probabilities.size());
     std::vector<T> log_sum_exp(expected.log_sum_exp.size());
-    Outputs outputs = {absl::MakeSpan(losses),      absl::Span<T>(),
-                       absl::MakeSpan(hessian),     absl::MakeSpan(probabilities),
-                       absl::MakeSpan(log_sum_exp), &gradient};
+    Outputs outputs;
+    outputs[Output::kLosses] = absl::MakeSpan(losses);
+    outputs[Output::kHessianDiagonal] = absl::MakeSpan(hessian);
+    outputs[Output::kProbabilities] = absl::MakeSpan(probabilities);
+    outputs[Output::kLogSumExp] = absl::MakeSpan(log_sum_exp);
+    outputs.gradient_parts = &gradient;
     const auto result = Compute(batch, spec, options, outputs, executor);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result->loss, expected.result.loss);
@@ -356,11 +359,7 @@ TEST(LogitReaderTest, CountsMoreElementsThanAnInt) {
   batch.labels = ClassIds{labels};
   std::vector<float> losses(kRows);
   Outputs outputs;
-  outputs.losses = absl::MakeSpan(losses);
-  outputs.gradient = absl::Span<float>();
-  outputs.hessian_diagonal = absl::Span<float>();
-  outputs.probabilities = absl::Span<float>();
-  outputs.log_sum_exp = absl::Span<float>();
+  outputs[Output::kLosses] = absl::MakeSpan(losses);
 
   const auto result = Compute(batch, LossSpec(), ComputeOptions(), outputs, Executor(2));
   ASSERT_TRUE(result.ok()) << result.status();

@@ -1,0 +1,30 @@
+#ifndef LOSSD_SERVER_LOSS_OPTIONS_H_
+#define LOSSD_SERVER_LOSS_OPTIONS_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace lossd::loss {
+
+enum class Reduction { kNone, kSum, kMean, kMeanValid };
+enum class HessianMode { kExact, kPositive };
+
+// Says what to compute beside the outputs, and how the gradient is scaled.
+struct ComputeOptions {
+  Reduction reduction = Reduction::kNone;
+  std::optional<double> normalizer;  // kMean and kMeanValid: replaces their divisor; finite, > 0
+  HessianMode hessian_mode = HessianMode::kExact;
+  double gradient_scale = 1;  // multiplies the gradient alone, before it is rounded
+  bool class_statistics = false;
+  bool difficulty = false;
+  double hard_threshold = 0.5;
+  std::vector<int32_t> top_k;            // softmax: one count per entry, each ≥ 1
+  bool vanishing = false;                // count the confidently wrong that learn nothing
+  std::function<bool()> cancelled = {};  // asked before each block of rows
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_OPTIONS_H_
