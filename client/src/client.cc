@@ -32,21 +32,13 @@ absl::StatusOr<Result<T>> ComputeOn(const Connection& connection, const ArrayVie
                                     const Labels& labels, const LossSpec& loss,
                                     const ComputeOptions& options, const CallOptions& call) {
   const auto request = client::EncodeCompute(logits, labels, loss, options);
-  if (!request.ok()) {
-    return request.status();
-  }
+  if (!request.ok()) return request.status();
   const auto destinations = client::FindDestinations<T>(logits.shape(), loss.activation, options);
-  if (!destinations.ok()) {
-    return destinations.status();
-  }
+  if (!destinations.ok()) return destinations.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call("Compute", *request, call);
-  if (!bytes.ok()) {
-    return bytes.status();
-  }
+  if (!bytes.ok()) return bytes.status();
   const auto answer = client::ParseComputeAnswer(*std::move(bytes));
-  if (!answer.ok()) {
-    return answer.status();
-  }
+  if (!answer.ok()) return answer.status();
   return client::DecodeCompute<T>(*answer, options.outputs, *destinations);
 }
 
@@ -56,9 +48,7 @@ absl::StatusOr<CompareResult> CompareOn(const Connection& connection, const Arra
                                         const CompareOptions& options, const CallOptions& call) {
   const auto response = Ask<v1::CompareResponse>(
       connection, "Compare", client::EncodeCompare(logits, labels, losses, options), call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   return client::DecodeCompare(*response, losses.size(), options);
 }
 
@@ -67,9 +57,7 @@ absl::StatusOr<ClassWeightsResult> ClassWeightsOn(const Connection& connection,
                                                   const CallOptions& call) {
   const auto response =
       Ask<v1::ComputeClassWeightsResponse>(connection, "ComputeClassWeights", request, call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   return client::DecodeClassWeights(*response);
 }
 
@@ -78,22 +66,18 @@ absl::StatusOr<Information> InformationOn(const Connection& connection,
                                           const CallOptions& call) {
   const auto response =
       Ask<v1::MeasureInformationResponse>(connection, "MeasureInformation", request, call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   return client::DecodeInformation(*response);
 }
 
 // How many batches may be on their way at once: what is asked for, as far as the server takes it.
 absl::StatusOr<int32_t> WindowOn(const Client& client, std::optional<int32_t> asked,
                                  const CallOptions& call) {
-  if (asked.has_value() && *asked < 1) {
+  if (asked && *asked < 1) {
     return client::InvalidField("window", absl::StrCat("= ", *asked, ", expected >= 1"));
   }
   const absl::StatusOr<ServerInfo> server = client.GetServerInfo(call);
-  if (!server.ok()) {
-    return server.status();
-  }
+  if (!server.ok()) return server.status();
   const int32_t most = std::max(1, server->max_stream_window);
   return std::min(asked.value_or(most), most);
 }
@@ -113,9 +97,7 @@ absl::Status CheckChunkable(const ArrayView<T>& logits, const Labels& labels, co
                                 absl::StrCat("= ", chunks.chunk_bytes, ", expected >= 1"));
   }
   absl::Status status = client::EncodeCompute(logits, labels, loss, options).status();
-  if (status.ok()) {
-    status = client::CheckSplittable(logits.shape(), labels, loss, options);
-  }
+  if (status.ok()) status = client::CheckSplittable(logits.shape(), labels, loss, options);
   return status;
 }
 
@@ -127,31 +109,19 @@ absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
                                            const ChunkOptions& chunks, const CallOptions& call) {
   const absl::Time start = absl::Now();
   absl::Status status = CheckChunkable(logits, labels, loss, options, chunks);
-  if (!status.ok()) {
-    return status;
-  }
+  if (!status.ok()) return status;
   const auto destinations = client::FindDestinations<T>(logits.shape(), loss.activation, options);
-  if (!destinations.ok()) {
-    return destinations.status();
-  }
+  if (!destinations.ok()) return destinations.status();
   const auto deadline = connection->DeadlineOf(call);
-  if (!deadline.ok()) {
-    return deadline.status();
-  }
+  if (!deadline.ok()) return deadline.status();
   const int64_t rows = logits.shape().front();
   const int64_t chunk_rows =
       rows == 0 ? 1 : ChunkRows(logits.shape(), logits.values().size() * sizeof(T), chunks);
-  if (rows <= chunk_rows) {
-    return ComputeOn(*connection, logits, labels, loss, options, call);
-  }
+  if (rows <= chunk_rows) return ComputeOn(*connection, logits, labels, loss, options, call);
   const absl::StatusOr<int32_t> window = WindowOn(client, chunks.window, call);
-  if (!window.ok()) {
-    return window.status();
-  }
+  if (!window.ok()) return window.status();
   status = client::CompleteForChunks(*connection, logits.shape(), labels, call, &loss, &options);
-  if (!status.ok()) {
-    return status;
-  }
+  if (!status.ok()) return status;
   const absl::Duration left = std::max(absl::Milliseconds(1), *deadline - (absl::Now() - start));
   return client::ComputeInChunks<T>(connection, {logits, labels, loss, options, *destinations},
                                     {chunk_rows, *window, left});
@@ -160,9 +130,7 @@ absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
 }  // namespace
 
 absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
-  if (absl::Status status = client::CheckOptions(options); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = client::CheckOptions(options); !status.ok()) return status;
   return Client(std::make_shared<const Connection>(options));
 }
 
@@ -204,13 +172,9 @@ template <typename T>
 absl::StatusOr<Stream<T>> Client::OpenStream(const StreamOptions& options,
                                              const CallOptions& call) const {
   const absl::StatusOr<absl::Duration> patience = connection_->DeadlineOf(call);
-  if (!patience.ok()) {
-    return patience.status();
-  }
+  if (!patience.ok()) return patience.status();
   const absl::StatusOr<int32_t> window = WindowOn(*this, options.window, call);
-  if (!window.ok()) {
-    return window.status();
-  }
+  if (!window.ok()) return window.status();
   typename client::StreamSession<T>::Limits limits;
   limits.window = *window;
   limits.patience = *patience;
@@ -264,18 +228,14 @@ absl::StatusOr<Information> Client::MeasureInformation(const ArrayView<double>& 
 absl::StatusOr<std::vector<LossInfo>> Client::ListLosses(const CallOptions& call) const {
   const auto response =
       Ask<v1::ListLossesResponse>(*connection_, "ListLosses", MessagePieces(), call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   return client::DecodeCatalogue(*response);
 }
 
 absl::StatusOr<ServerInfo> Client::GetServerInfo(const CallOptions& call) const {
   const auto response =
       Ask<v1::GetServerInfoResponse>(*connection_, "GetServerInfo", MessagePieces(), call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   return client::DecodeServerInfo(*response);
 }
 

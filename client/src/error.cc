@@ -13,9 +13,7 @@ std::optional<Detail> ReadDetail(const absl::Status& status) {
   const auto payload =
       status.GetPayload(absl::StrCat("type.googleapis.com/", Detail::descriptor()->full_name()));
   Detail detail;
-  if (!payload.has_value() || !detail.ParseFromString(std::string(*payload))) {
-    return std::nullopt;
-  }
+  if (!payload || !detail.ParseFromString(std::string(*payload))) return std::nullopt;
   return detail;
 }
 
@@ -33,14 +31,12 @@ std::vector<FieldViolation> FieldViolations(const absl::Status& status) {
 
 std::string ErrorReason(const absl::Status& status) {
   const auto detail = ReadDetail<google::rpc::ErrorInfo>(status);
-  return detail.has_value() && detail->domain() == "lossd" ? detail->reason() : std::string();
+  return detail && detail->domain() == "lossd" ? detail->reason() : std::string();
 }
 
 std::optional<absl::Duration> RetryDelay(const absl::Status& status) {
   const auto detail = ReadDetail<google::rpc::RetryInfo>(status);
-  if (!detail.has_value()) {
-    return std::nullopt;
-  }
+  if (!detail) return std::nullopt;
   return absl::Seconds(detail->retry_delay().seconds()) +
          absl::Nanoseconds(detail->retry_delay().nanos());
 }

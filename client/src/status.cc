@@ -20,22 +20,16 @@ void AddDetails(const google::rpc::Status& rich, absl::Status* status) {
 }  // namespace
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
-  if (status.ok()) {
-    return absl::OkStatus();
-  }
+  if (status.ok()) return absl::OkStatus();
   // gRPC's codes and Abseil's are the same numbers.
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status rich;
-  if (rich.ParseFromString(status.error_details())) {
-    AddDetails(rich, &result);
-  }
+  if (rich.ParseFromString(status.error_details())) AddDetails(rich, &result);
   return result;
 }
 
 absl::Status FromRpcStatus(const google::rpc::Status& error) {
-  if (error.code() == 0) {
-    return absl::InternalError("the server's error has no code");
-  }
+  if (error.code() == 0) return absl::InternalError("the server's error has no code");
   absl::Status result(static_cast<absl::StatusCode>(error.code()), error.message());
   AddDetails(error, &result);
   return result;

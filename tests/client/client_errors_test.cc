@@ -45,9 +45,7 @@ grpc::Status RichStatus(grpc::StatusCode code, const std::string& message,
   google::rpc::Status rich;
   rich.set_code(code);
   rich.set_message(message);
-  for (const auto* detail : details) {
-    rich.add_details()->PackFrom(*detail);
-  }
+  for (const auto* detail : details) rich.add_details()->PackFrom(*detail);
   return {code, message, rich.SerializeAsString()};
 }
 
@@ -78,7 +76,7 @@ TEST_F(ClientErrorsTest, KeepsTheServersCodeMessageAndViolations) {
   EXPECT_FALSE(RetryDelay(status).has_value());
   // The payload is the server's own bytes.
   const auto payload = status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
-  ASSERT_TRUE(payload.has_value());
+  ASSERT_TRUE(payload);
   EXPECT_EQ(std::string(*payload), bad_request.SerializeAsString());
 }
 

@@ -51,7 +51,7 @@ TEST_F(ClientTest, ComputesOnFloatContainers) {
   EXPECT_THAT(result->gradient->shape(), ElementsAre(2, 2));
   EXPECT_THAT(*result->gradient, ElementsAre(-0.25f, 0.25f, 0.25f, -0.25f));
   EXPECT_THAT(*result->probabilities, ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
-  EXPECT_FALSE(result->hessian_diagonal.has_value());
+  EXPECT_FALSE(result->hessian_diagonal);
   EXPECT_THAT(result->class_weights, IsEmpty());
 }
 
@@ -94,8 +94,8 @@ TEST_F(ClientTest, WritesToTheCallersMemory) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(gradient, ElementsAre(-0.25f, 0.25f, 0.25f, -0.25f));
   EXPECT_EQ(losses[1], static_cast<float>(std::log(2.0)));
-  EXPECT_FALSE(result->gradient.has_value());
-  EXPECT_FALSE(result->losses.has_value());
+  EXPECT_FALSE(result->gradient);
+  EXPECT_FALSE(result->losses);
   EXPECT_THAT(*result->probabilities, ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
 }
 
@@ -126,8 +126,8 @@ TEST_F(ClientTest, LeavesOutTheLossesWhenTheyAreNotAskedFor) {
   const auto result = MakeClient().Compute(logits, labels, {}, options);
 
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_FALSE(result->losses.has_value());
-  EXPECT_FALSE(result->gradient.has_value());
+  EXPECT_FALSE(result->losses);
+  EXPECT_FALSE(result->gradient);
   EXPECT_NEAR(result->loss, std::log1p(std::exp(-1.0)), 1e-15);
 }
 
@@ -232,7 +232,7 @@ TEST_F(ClientTest, MeasuresInformation) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(result->entropy, ElementsAre(1.0));
   EXPECT_THAT(*result->kl_divergence, ElementsAre(1.0));
-  EXPECT_FALSE(result->cross_entropy.has_value());
+  EXPECT_FALSE(result->cross_entropy);
   const v1::MeasureInformationRequest request = server_.last_call().information;
   EXPECT_EQ(request.base(), v1::INFORMATION_BASE_BIT);
   EXPECT_EQ(request.q().data().size(), 16U);
@@ -257,7 +257,7 @@ TEST_F(ClientTest, ListsLosses) {
   EXPECT_THAT(losses->front().activations, ElementsAre(Activation::kSigmoid));
   EXPECT_EQ(losses->front().parameters[0].default_value, 2.0);
   EXPECT_EQ(losses->front().parameters[0].minimum, 0.0);
-  EXPECT_FALSE(losses->front().parameters[0].maximum.has_value());
+  EXPECT_FALSE(losses->front().parameters[0].maximum);
 }
 
 TEST_F(ClientTest, ReadsServerInfo) {
@@ -298,9 +298,7 @@ TEST_F(ClientTest, ServesManyThreadsAtOnce) {
       }
     });
   }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
+  for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(right, ::testing::Each(kCalls));
 }
 

@@ -25,9 +25,7 @@ namespace {
 template <typename T>
 std::vector<T> Elements(const v1::Tensor& tensor) {
   std::vector<T> values(tensor.data().size() / sizeof(T));
-  if (!values.empty()) {
-    std::memcpy(values.data(), tensor.data().data(), values.size() * sizeof(T));
-  }
+  if (!values.empty()) std::memcpy(values.data(), tensor.data().data(), values.size() * sizeof(T));
   return values;
 }
 
@@ -81,9 +79,7 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
   if (!outputs.omit_losses()) {
     SetElements(losses, {shape[0]}, data_type, response->mutable_losses());
   }
-  if (outputs.gradient()) {
-    SetElements(gradient, shape, data_type, response->mutable_gradient());
-  }
+  if (outputs.gradient()) SetElements(gradient, shape, data_type, response->mutable_gradient());
   if (outputs.probabilities()) {
     SetElements(probabilities, shape, data_type, response->mutable_probabilities());
   }
@@ -100,9 +96,7 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
 }
 
 void WaitUntilCancelled(const grpc::ServerContext& context) {
-  while (!context.IsCancelled()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  while (!context.IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 }  // namespace
@@ -229,9 +223,7 @@ class FakeServer::Service : public v1::LossService::Service {
         taken.pop_front();
       }
     }
-    for (const v1::ComputeStreamRequest& left : taken) {
-      stream->Write(AnswerBatch(context, left));
-    }
+    for (const v1::ComputeStreamRequest& left : taken) stream->Write(AnswerBatch(context, left));
     return grpc::Status::OK;
   }
 
@@ -263,9 +255,7 @@ class FakeServer::Service : public v1::LossService::Service {
       WaitUntilCancelled(*context);
       return grpc::Status::CANCELLED;
     }
-    if (!status_.ok()) {
-      return status_;
-    }
+    if (!status_.ok()) return status_;
     compute(&call_);
     if (const auto answer = answers_.find(response->GetTypeName()); answer != answers_.end()) {
       response->ParseFromString(answer->second);

@@ -58,9 +58,7 @@ StallingServer::~StallingServer() {
 void StallingServer::Run() {
   while (!stop_ && !Readable(listener_)) {
   }
-  if (stop_) {
-    return;
-  }
+  if (stop_) return;
   const int client = accept(listener_, nullptr, nullptr);
   Require(send(client, kGreeting, sizeof(kGreeting), MSG_NOSIGNAL) == sizeof(kGreeting), "greet");
   std::vector<uint8_t> buffer(size_t{64} << 10);
@@ -80,9 +78,7 @@ void StallingServer::LookAt(const uint8_t* bytes, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     in_a_row_ = bytes[i] == last_value_ ? in_a_row_ + 1 : 1;
     last_value_ = bytes[i];
-    if (in_a_row_ == 8) {
-      saw_[last_value_] = true;
-    }
+    if (in_a_row_ == 8) saw_[last_value_] = true;
   }
   bytes_taken_ += count > 0 ? count : 0;
 }

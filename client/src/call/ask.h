@@ -17,17 +17,11 @@ template <typename Response>
 absl::StatusOr<Response> Ask(const Connection& connection, const char* method,
                              const absl::StatusOr<MessagePieces>& request,
                              const CallOptions& call) {
-  if (!request.ok()) {
-    return request.status();
-  }
+  if (!request.ok()) return request.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call(method, *request, call);
-  if (!bytes.ok()) {
-    return bytes.status();
-  }
+  if (!bytes.ok()) return bytes.status();
   Response response;
-  if (absl::Status status = ParseAnswer(*std::move(bytes), &response); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = ParseAnswer(*std::move(bytes), &response); !status.ok()) return status;
   return response;
 }
 

@@ -40,7 +40,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   LimitStalls(options.stall_timeout, &arguments);
-  if (!options.tls.has_value()) {
+  if (!options.tls) {
     return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
   }
   if (!options.tls->server_name.empty()) {
@@ -64,8 +64,7 @@ absl::Status CheckOptions(const ClientOptions& options) {
     return InvalidField("max_message_bytes", absl::StrCat("= ", options.max_message_bytes,
                                                           " is not in [1, ", kMostBytes, "]"));
   }
-  if (options.tls.has_value() &&
-      options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
+  if (options.tls && options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
     return InvalidField("tls",
                         "has one of client_certificate and client_key, expected both or neither");
   }
@@ -96,9 +95,7 @@ Connection::Connection(const ClientOptions& options)
 
 absl::StatusOr<absl::Duration> Connection::DeadlineOf(const CallOptions& call) const {
   const absl::Duration deadline = call.deadline.value_or(deadline_);
-  if (absl::Status status = CheckTime("deadline", deadline); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = CheckTime("deadline", deadline); !status.ok()) return status;
   return deadline;
 }
 
@@ -115,12 +112,8 @@ absl::Status Connection::CheckSize(const MessagePieces& request) const {
 absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const MessagePieces& request,
                                                   const CallOptions& call) const {
   const absl::StatusOr<absl::Duration> deadline = DeadlineOf(call);
-  if (!deadline.ok()) {
-    return deadline.status();
-  }
-  if (absl::Status status = CheckSize(request); !status.ok()) {
-    return status;
-  }
+  if (!deadline.ok()) return deadline.status();
+  if (absl::Status status = CheckSize(request); !status.ok()) return status;
   Loan loan;
   grpc::CompletionQueue queue;
   grpc::ByteBuffer answer;
@@ -142,9 +135,7 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
     queue.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + turn));
   });
   DrainQueue(&queue);
-  if (!status.ok()) {
-    return FromGrpcStatus(status);
-  }
+  if (!status.ok()) return FromGrpcStatus(status);
   return answer;
 }
 

@@ -29,16 +29,12 @@ StreamCall::StreamCall(const Connection& connection, const char* method, absl::T
 StreamCall::~StreamCall() {
   context_.TryCancel();
   Await(kStart);
-  if (!finished_) {
-    Finish().IgnoreError();
-  }
+  if (!finished_) Finish().IgnoreError();
   DrainQueue(&queue_);
 }
 
 bool StreamCall::Write(const MessagePieces& message) {
-  if (!Await(kStart)) {
-    return false;
-  }
+  if (!Await(kStart)) return false;
   Loan loan;
   Expect(kWrite);
   stream_->Write(message.Lend(&loan, kLentBytes), &events_[kWrite]);
@@ -56,9 +52,7 @@ bool StreamCall::Write(const MessagePieces& message) {
 }
 
 bool StreamCall::WritesDone() {
-  if (!Await(kStart)) {
-    return false;
-  }
+  if (!Await(kStart)) return false;
   Expect(kWrite);
   stream_->WritesDone(&events_[kWrite]);
   return Await(kWrite);
@@ -115,9 +109,7 @@ bool StreamCall::Poll(std::unique_lock<std::mutex>* lock, absl::Time until) {
       queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(until)) == grpc::CompletionQueue::GOT_EVENT;
   lock->lock();
   polling_ = false;
-  if (got_event) {
-    *static_cast<Event*>(tag) = {false, ok};
-  }
+  if (got_event) *static_cast<Event*>(tag) = {false, ok};
   // For whoever has the event, and for who is to poll next.
   changed_.notify_all();
   return got_event;

@@ -21,19 +21,13 @@ template <typename T>
 absl::Status StreamSession<T>::Send(const ArrayView<T>& logits, const Labels& labels,
                                     const LossSpec& loss, const ComputeOptions& options) {
   absl::StatusOr<MessagePieces> request = EncodeCompute(logits, labels, loss, options);
-  if (!request.ok()) {
-    return request.status();
-  }
+  if (!request.ok()) return request.status();
   const auto destinations = FindDestinations<T>(logits.shape(), loss.activation, options);
-  if (!destinations.ok()) {
-    return destinations.status();
-  }
+  if (!destinations.ok()) return destinations.status();
   v1::ComputeStreamRequest envelope;
   envelope.set_sequence(next_sequence_);
   request->WrapAs(v1::ComputeStreamRequest::kRequestFieldNumber, envelope);
-  if (absl::Status status = connection_->CheckSize(*request); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = connection_->CheckSize(*request); !status.ok()) return status;
   if (absl::Status status = Enter({next_sequence_, options.outputs, *destinations}); !status.ok()) {
     return status;
   }
@@ -44,18 +38,16 @@ absl::Status StreamSession<T>::Send(const ArrayView<T>& logits, const Labels& la
 template <typename T>
 absl::Status StreamSession<T>::Enter(Batch batch) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (sending_closed_) {
-    return absl::FailedPreconditionError("sending was closed");
-  }
+  if (sending_closed_) return absl::FailedPreconditionError("sending was closed");
   const auto window = static_cast<size_t>(limits_.window);
-  const auto may_go_on = [&] { return end_.has_value() || in_flight_.size() < window; };
+  const auto may_go_on = [&] { return end_ || in_flight_.size() < window; };
   const auto patience = absl::ToChronoMicroseconds(limits_.patience);
   if (!changed_.wait_for(lock, patience, may_go_on)) {
     return absl::DeadlineExceededError(absl::StrCat("none of the ", window,
                                                     " batches in flight was received for ",
                                                     absl::FormatDuration(limits_.patience)));
   }
-  if (end_.has_value()) {
+  if (end_) {
     return end_->ok() ? absl::FailedPreconditionError("the stream has ended") : *end_;
   }
   in_flight_.push_back(std::move(batch));
@@ -66,29 +58,19 @@ absl::Status StreamSession<T>::Enter(Batch batch) {
 template <typename T>
 absl::StatusOr<Result<T>> StreamSession<T>::Receive() {
   const absl::StatusOr<AnsweredBatch> answered = TakeAnswer();
-  if (!answered.ok()) {
-    return answered.status();
-  }
-  if (!answered->answer.ok()) {
-    return answered->answer.status();
-  }
+  if (!answered.ok()) return answered.status();
+  if (!answered->answer.ok()) return answered->answer.status();
   return DecodeCompute<T>(*answered->answer, answered->batch.outputs, answered->batch.destinations);
 }
 
 template <typename T>
 absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeAnswer() {
   absl::StatusOr<Batch> batch = NextBatch();
-  if (!batch.ok()) {
-    return batch.status();
-  }
+  if (!batch.ok()) return batch.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = NextBytes();
-  if (!bytes.ok()) {
-    return bytes.status();
-  }
+  if (!bytes.ok()) return bytes.status();
   absl::StatusOr<StreamAnswer> answer = ParseStreamAnswer(*std::move(bytes));
-  if (!answer.ok()) {
-    return Break(answer.status());
-  }
+  if (!answer.ok()) return Break(answer.status());
   if (answer->sequence != batch->sequence) {
     return Break(absl::InternalError(absl::StrCat("the server answered batch ", answer->sequence,
                                                   " where ", batch->sequence, " was due")));
@@ -97,7 +79,7 @@ absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeA
     const std::lock_guard<std::mutex> lock(mutex_);
     // The sender may have found meanwhile that the stream broke.
     if (in_flight_.empty()) {
-      return end_.has_value() && !end_->ok() ? *end_ : absl::CancelledError("the stream has ended");
+      return end_ && !end_->ok() ? *end_ : absl::CancelledError("the stream has ended");
     }
     in_flight_.pop_front();
     changed_.notify_all();
@@ -110,15 +92,12 @@ absl::StatusOr<typename StreamSession<T>::Batch> StreamSession<T>::NextBatch() {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     const auto patience = absl::ToChronoMicroseconds(limits_.patience);
-    if (!changed_.wait_for(lock, patience, [this] {
-          return !in_flight_.empty() || sending_closed_ || end_.has_value();
-        })) {
+    if (!changed_.wait_for(lock, patience,
+                           [this] { return !in_flight_.empty() || sending_closed_ || end_; })) {
       return absl::DeadlineExceededError(
           absl::StrCat("no batch was sent for ", absl::FormatDuration(limits_.patience)));
     }
-    if (!in_flight_.empty()) {
-      return in_flight_.front();
-    }
+    if (!in_flight_.empty()) return in_flight_.front();
   }
   const absl::Status end = End();
   return end.ok() ? absl::OutOfRangeError("the stream has ended") : end;
@@ -136,7 +115,7 @@ absl::StatusOr<grpc::ByteBuffer> StreamSession<T>::NextBytes() {
       unread_.pop_front();
       return bytes;
     }
-    may_read = !end_.has_value();
+    may_read = !end_;
     reading_ = may_read;
   }
   const bool read = may_read && call_.Read(&bytes);
@@ -159,15 +138,11 @@ absl::Status StreamSession<T>::End() {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return !reading_; });
-    if (end_.has_value()) {
-      return *end_;
-    }
+    if (end_) return *end_;
     reading_ = true;
   }
   std::deque<grpc::ByteBuffer> unread;
-  for (grpc::ByteBuffer bytes; call_.Read(&bytes); bytes.Clear()) {
-    unread.push_back(bytes);
-  }
+  for (grpc::ByteBuffer bytes; call_.Read(&bytes); bytes.Clear()) unread.push_back(bytes);
   absl::Status end = call_.Finish();
   const std::lock_guard<std::mutex> lock(mutex_);
   unread_ = std::move(unread);
@@ -193,12 +168,8 @@ template <typename T>
 absl::Status StreamSession<T>::CloseSending() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (end_.has_value()) {
-      return *end_;
-    }
-    if (sending_closed_) {
-      return absl::OkStatus();
-    }
+    if (end_) return *end_;
+    if (sending_closed_) return absl::OkStatus();
     sending_closed_ = true;
   }
   const bool closed = call_.WritesDone();
@@ -211,9 +182,7 @@ absl::Status StreamSession<T>::CloseSending() {
 
 template <typename T>
 absl::Status StreamSession<T>::Finish() {
-  if (absl::Status status = CloseSending(); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = CloseSending(); !status.ok()) return status;
   while (TakeAnswer().ok()) {
   }
   return status();

@@ -19,26 +19,18 @@ namespace {
 absl::StatusOr<std::vector<double>> FindClassWeights(const Connection& connection,
                                                      const ClassWeighting& weighting,
                                                      const CallOptions& call) {
-  if (const auto* weights = std::get_if<std::vector<double>>(&weighting.source)) {
-    return *weights;
-  }
+  if (const auto* weights = std::get_if<std::vector<double>>(&weighting.source)) return *weights;
   const auto* scheme = std::get_if<SchemeWeights>(&weighting.source);
-  if (scheme == nullptr) {
-    return std::vector<double>();
-  }
+  if (scheme == nullptr) return std::vector<double>();
   ClassWeightsOptions options;
   options.schemes = {*scheme};
   options.schemes.front().counts.clear();
   const auto response = Ask<v1::ComputeClassWeightsResponse>(
       connection, "ComputeClassWeights", EncodeClassWeightsFromCounts(scheme->counts, options),
       call);
-  if (!response.ok()) {
-    return response.status();
-  }
+  if (!response.ok()) return response.status();
   const absl::StatusOr<ClassWeightsResult> result = DecodeClassWeights(*response);
-  if (!result.ok()) {
-    return result.status();
-  }
+  if (!result.ok()) return result.status();
   if (result->weights.size() != 1) {
     return absl::InternalError("the server's answer has no weights of the scheme asked for");
   }
@@ -62,16 +54,12 @@ absl::Status CompleteForChunks(const Connection& connection, const Shape& logits
   }
   const bool mean =
       options->reduction == Reduction::kMean || options->reduction == Reduction::kMeanValid;
-  if (!mean || options->normalizer.has_value()) {
-    return absl::OkStatus();
-  }
+  if (!mean || options->normalizer) return absl::OkStatus();
   std::vector<double> weights;
   if (options->reduction == Reduction::kMean && softmax && integers != nullptr) {
     absl::StatusOr<std::vector<double>> found =
         FindClassWeights(connection, loss->class_weighting, call);
-    if (!found.ok()) {
-      return found.status();
-    }
+    if (!found.ok()) return found.status();
     weights = *std::move(found);
   }
   options->normalizer = FindDivisor(logits, labels, *loss, *options, weights);

@@ -22,9 +22,7 @@ namespace {
 template <typename T>
 void Provide(bool asked, const Shape& shape, std::optional<xt::xarray<T>>* array,
              std::optional<absl::Span<T>>* destination) {
-  if (!asked || destination->has_value()) {
-    return;
-  }
+  if (!asked || destination->has_value()) return;
   *array = xt::xarray<T>::from_shape(std::vector<size_t>(shape.begin(), shape.end()));
   *destination = absl::Span<T>((*array)->data(), (*array)->size());
 }
@@ -45,7 +43,7 @@ void ProvideArrays(const ChunkedBatch<T>& batch, Result<T>* result, Destinations
 
 template <typename T>
 OptionalMemory ToMemory(const std::optional<absl::Span<T>>& destination) {
-  return destination.has_value() ? OptionalMemory(*destination) : OptionalMemory();
+  return destination ? OptionalMemory(*destination) : OptionalMemory();
 }
 
 template <typename T>
@@ -62,9 +60,7 @@ ResultMemory RowsOf(const RowRange& rows, const Destinations<T>& to) {
 template <typename T>
 double SumOfMagnitudes(absl::Span<const T> values) {
   double sum = 0.0;
-  for (const T value : values) {
-    sum += std::abs(static_cast<double>(value));
-  }
+  for (const T value : values) sum += std::abs(static_cast<double>(value));
   return sum;
 }
 
@@ -86,12 +82,10 @@ class ScalarMerger {
     }
     const ChunkTotals totals = {chunk.loss_sum, gradient_l1, chunk.valid_count};
     absl::Status status;
-    if (chunk.class_statistics.has_value()) {
+    if (chunk.class_statistics) {
       status.Update(classes_.Add(*chunk.class_statistics, totals));
     }
-    if (chunk.difficulty.has_value()) {
-      status.Update(difficulty_.Add(*chunk.difficulty, totals));
-    }
+    if (chunk.difficulty) status.Update(difficulty_.Add(*chunk.difficulty, totals));
     return status;
   }
 
@@ -109,9 +103,7 @@ class ScalarMerger {
       const ClassStatistics all = classes_.Merge();
       result.class_statistics = asked.present_classes_only ? PresentClassesOnly(all) : all;
     }
-    if (asked.difficulty) {
-      result.difficulty = difficulty_.Merge();
-    }
+    if (asked.difficulty) result.difficulty = difficulty_.Merge();
     return result;
   }
 
@@ -121,7 +113,7 @@ class ScalarMerger {
       case Reduction::kMean:
       case Reduction::kMeanValid:
         // Without one the divisor of the whole is 0.
-        return options_.normalizer.has_value() ? sum_.loss_sum / *options_.normalizer : 0.0;
+        return options_.normalizer ? sum_.loss_sum / *options_.normalizer : 0.0;
       default:
         return sum_.loss_sum;
     }
@@ -151,16 +143,12 @@ class ChunkedCall {
     std::thread sender([this, &sent] { sent = SendAll(); });
     ScalarMerger<T> merger(batch_.options);
     absl::Status received = ReceiveAll(&merger);
-    if (!received.ok()) {
-      session_.Abandon(received);
-    }
+    if (!received.ok()) session_.Abandon(received);
     sender.join();
     if (!sent.ok() && absl::IsOutOfRange(received)) {
       return sent;  // It was not sent, and so not answered.
     }
-    if (!received.ok()) {
-      return received;
-    }
+    if (!received.ok()) return received;
     return merger.Merge(std::move(result_));
   }
 
@@ -195,14 +183,10 @@ class ChunkedCall {
     const bool statistics = asked.class_statistics || asked.difficulty;
     for (int64_t first = 0; first < rows(); first += chunk_rows_) {
       const absl::StatusOr<Result<T>> chunk = session_.Receive();
-      if (!chunk.ok()) {
-        return ShiftRows(chunk.status(), first);
-      }
+      if (!chunk.ok()) return ShiftRows(chunk.status(), first);
       const double gradient_l1 =
           statistics ? SumOfMagnitudes<T>(*ChunkAt(first).Of(to_.gradient)) : 0.0;
-      if (absl::Status status = merger->Add(*chunk, gradient_l1); !status.ok()) {
-        return status;
-      }
+      if (absl::Status status = merger->Add(*chunk, gradient_l1); !status.ok()) return status;
     }
     return absl::OkStatus();
   }

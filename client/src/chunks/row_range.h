@@ -35,7 +35,7 @@ struct RowRange {
 
   template <typename T>
   std::optional<absl::Span<T>> Of(const std::optional<absl::Span<T>>& values) const {
-    return values.has_value() ? std::optional<absl::Span<T>>(Of(*values)) : std::nullopt;
+    return values ? std::optional<absl::Span<T>>(Of(*values)) : std::nullopt;
   }
 
   // Nothing stays nothing.

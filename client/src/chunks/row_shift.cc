@@ -20,9 +20,7 @@ constexpr absl::string_view kArrays[] = {"labels[", "sample_weights[", "upstream
 // How long the array's name and its bracket are, where the text begins with one; else 0.
 size_t ArrayPrefix(absl::string_view text) {
   for (const absl::string_view array : kArrays) {
-    if (absl::StartsWith(text, array)) {
-      return array.size();
-    }
+    if (absl::StartsWith(text, array)) return array.size();
   }
   return 0;
 }
@@ -37,9 +35,7 @@ std::string ShiftText(absl::string_view text, int64_t first_row) {
     const bool name_begins = shifted.empty() || !IsWithinName(shifted.back());
     const size_t prefix = name_begins ? ArrayPrefix(text) : 0;
     size_t end = prefix;
-    while (end < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[end]))) {
-      ++end;
-    }
+    while (end < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[end]))) ++end;
     int64_t row = 0;
     if (prefix > 0 && absl::SimpleAtoi(text.substr(prefix, end - prefix), &row)) {
       absl::StrAppend(&shifted, text.substr(0, prefix), row + first_row);
@@ -61,7 +57,7 @@ absl::Status ShiftRows(const absl::Status& error, int64_t first_row) {
   });
   const auto payload = error.GetPayload(kBadRequestUrl);
   google::rpc::BadRequest bad_request;
-  if (payload.has_value() && bad_request.ParseFromString(std::string(*payload))) {
+  if (payload && bad_request.ParseFromString(std::string(*payload))) {
     for (auto& violation : *bad_request.mutable_field_violations()) {
       violation.set_field(ShiftText(violation.field(), first_row));
     }

@@ -66,9 +66,7 @@ ClassStatistics ClassStatisticsMerger::Merge() const {
     merged.mean_true_probability.push_back(Share(sums.true_probability, count));
     merged.correct_count.push_back(sums.correct);
     merged.predicted_count.push_back(sums.predicted);
-    if (sums.count == 0) {
-      merged.empty_classes.push_back(static_cast<int64_t>(k));
-    }
+    if (sums.count == 0) merged.empty_classes.push_back(static_cast<int64_t>(k));
   }
   return merged;
 }
@@ -76,9 +74,7 @@ ClassStatistics ClassStatisticsMerger::Merge() const {
 ClassStatistics PresentClassesOnly(const ClassStatistics& statistics) {
   ClassStatistics present;
   for (size_t k = 0; k < statistics.count.size(); ++k) {
-    if (statistics.count[k] == 0) {
-      continue;
-    }
+    if (statistics.count[k] == 0) continue;
     present.count.push_back(statistics.count[k]);
     present.frequency.push_back(statistics.frequency[k]);
     present.weight.push_back(statistics.weight[k]);

@@ -16,17 +16,13 @@ namespace {
 bool IsSet(const OptionalReals& reals) { return !std::holds_alternative<std::monostate>(reals); }
 
 const Shape* ShapeOf(const OptionalReals& reals) {
-  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
-    return &floats->shape();
-  }
+  if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) return &floats->shape();
   const auto* doubles = std::get_if<ArrayView<double>>(&reals);
   return doubles == nullptr ? nullptr : &doubles->shape();
 }
 
 absl::Status CheckRows(absl::string_view field, const Shape* shape, int64_t rows) {
-  if (shape == nullptr || (!shape->empty() && shape->front() == rows)) {
-    return absl::OkStatus();
-  }
+  if (shape == nullptr || (!shape->empty() && shape->front() == rows)) return absl::OkStatus();
   return InvalidField(absl::StrCat(field, ".shape"),
                       absl::StrCat("= [", absl::StrJoin(*shape, ", "), "], expected ", rows,
                                    " rows, as the logits have"));
@@ -34,9 +30,7 @@ absl::Status CheckRows(absl::string_view field, const Shape* shape, int64_t rows
 
 absl::Status CheckStatistics(const ComputeOptions& options) {
   const OutputOptions& outputs = options.outputs;
-  if (!outputs.class_statistics && !outputs.difficulty) {
-    return absl::OkStatus();
-  }
+  if (!outputs.class_statistics && !outputs.difficulty) return absl::OkStatus();
   const absl::string_view field =
       outputs.class_statistics ? "outputs.class_statistics" : "outputs.difficulty";
   // Chunks say what share of their own gradient is whose, and only the gradient how large that is.
@@ -96,9 +90,7 @@ SampleOrder OrderOf(const Shape& logits, const LossSpec& loss, const ComputeOpti
   const Shape losses = LossesShape(logits, loss.activation, options.class_axis).value_or(Shape());
   SampleOrder order;
   order.rows = logits.front();
-  for (size_t axis = 1; axis < losses.size(); ++axis) {
-    order.places *= losses[axis];
-  }
+  for (size_t axis = 1; axis < losses.size(); ++axis) order.places *= losses[axis];
   if (loss.activation == Activation::kSigmoid && logits.size() > 1) {
     order.classes_last = options.class_axis != 1 || logits.size() == 2;
     order.classes = order.classes_last ? logits.back() : logits[1];
@@ -113,9 +105,7 @@ double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
     const auto& values = array.values();
     return values.empty() ? 0.0 : static_cast<double>(values[index * values.size() / samples]);
   };
-  if (const auto* floats = std::get_if<ArrayView<float>>(&weights)) {
-    return at(*floats);
-  }
+  if (const auto* floats = std::get_if<ArrayView<float>>(&weights)) return at(*floats);
   const auto* doubles = std::get_if<ArrayView<double>>(&weights);
   return doubles == nullptr ? 1.0 : at(*doubles);
 }
@@ -124,13 +114,9 @@ double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
 // targets, or are not as many as either.
 const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const SampleOrder& order) {
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
-  if (integers == nullptr) {
-    return nullptr;
-  }
+  if (integers == nullptr) return nullptr;
   const auto& values = integers->values();
-  if (values.size() == order.samples()) {
-    return &values[index];
-  }
+  if (values.size() == order.samples()) return &values[index];
   return values.size() == static_cast<size_t>(order.rows * order.places) ? &values[place] : nullptr;
 }
 
@@ -145,11 +131,9 @@ double ClassWeightOf(const int64_t* label, absl::Span<const double> class_weight
 
 absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const LossSpec& loss,
                              const ComputeOptions& options) {
-  if (logits.empty()) {
-    return InvalidField("logits.shape", "= [] has no rows to cut");
-  }
+  if (logits.empty()) return InvalidField("logits.shape", "= [] has no rows to cut");
   const auto losses = LossesShape(logits, loss.activation, options.class_axis);
-  if (!losses.has_value() || losses->empty() || losses->front() != logits.front()) {
+  if (!losses || losses->empty() || losses->front() != logits.front()) {
     return InvalidField("logits.shape", absl::StrCat("= [", absl::StrJoin(logits, ", "),
                                                      "] has no axis of classes beside its rows"));
   }
@@ -179,7 +163,7 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
                                   absl::Span<const double> class_weights) {
   const SampleOrder order = OrderOf(logits, loss, options);
   const bool may_be_ignored =
-      loss.ignore_index.has_value() && std::holds_alternative<ArrayView<int64_t>>(labels);
+      loss.ignore_index && std::holds_alternative<ArrayView<int64_t>>(labels);
   const bool weighed = options.reduction == Reduction::kMean &&
                        (IsSet(options.sample_weights) || !class_weights.empty());
   double divisor = 0.0;
@@ -188,9 +172,7 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
   } else {
     order.ForEach([&](size_t index, size_t place) {
       const int64_t* label = LabelAt(labels, index, place, order);
-      if (may_be_ignored && label != nullptr && *label == loss.ignore_index) {
-        return;
-      }
+      if (may_be_ignored && label != nullptr && *label == loss.ignore_index) return;
       const double s = weighed ? WeightAt(options.sample_weights, index, order.samples()) : 1.0;
       divisor += weighed ? s * ClassWeightOf(label, class_weights) : s;
     });

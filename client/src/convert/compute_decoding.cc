@@ -32,24 +32,18 @@ struct PerSampleArray {
 
 template <typename T>
 absl::Status DecodeArray(const PerSampleArray<T>& array, const ComputeAnswer& answer) {
-  if (!array.asked) {
-    return absl::OkStatus();
-  }
-  if (!array.present) {
-    return MissingField(array.field);
-  }
+  if (!array.asked) return absl::OkStatus();
+  if (!array.present) return MissingField(array.field);
   const std::string& data = array.tensor.data();
   const grpc::Slice parsed(data.data(), data.size(), grpc::Slice::STATIC_SLICE);
   const auto found = answer.elements.find(array.number);
   const ScatteredBytes elements =
       found == answer.elements.end() ? ScatteredBytes({&parsed, 1}) : found->second;
-  if (array.destination.has_value()) {
+  if (array.destination) {
     return DecodeTensorTo<T>(array.field, array.tensor, elements, *array.destination);
   }
   absl::StatusOr<xt::xarray<T>> decoded = DecodeTensor<T>(array.field, array.tensor, elements);
-  if (!decoded.ok()) {
-    return decoded.status();
-  }
+  if (!decoded.ok()) return decoded.status();
   *array.array = *std::move(decoded);
   return absl::OkStatus();
 }
@@ -74,9 +68,7 @@ absl::Status DecodeArrays(const ComputeAnswer& answer, const OutputOptions& aske
        response.has_log_sum_exp(), response.log_sum_exp(), to.log_sum_exp, &result->log_sum_exp},
   };
   for (const PerSampleArray<T>& array : arrays) {
-    if (absl::Status status = DecodeArray(array, answer); !status.ok()) {
-      return status;
-    }
+    if (absl::Status status = DecodeArray(array, answer); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -85,15 +77,11 @@ template <typename T>
 absl::Status DecodeStatistics(const v1::ComputeResponse& response, const OutputOptions& asked,
                               Result<T>* result) {
   if (asked.class_statistics) {
-    if (!response.has_class_statistics()) {
-      return MissingField("class_statistics");
-    }
+    if (!response.has_class_statistics()) return MissingField("class_statistics");
     result->class_statistics = DecodeClassStatistics(response.class_statistics());
   }
   if (asked.difficulty) {
-    if (!response.has_difficulty()) {
-      return MissingField("difficulty");
-    }
+    if (!response.has_difficulty()) return MissingField("difficulty");
     result->difficulty = DecodeDifficulty(response.difficulty());
   }
   return absl::OkStatus();
@@ -107,12 +95,8 @@ absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const Outpu
   const v1::ComputeResponse& response = answer.fields;
   Result<T> result;
   absl::Status status = DecodeArrays(answer, asked, destinations, &result);
-  if (status.ok()) {
-    status = DecodeStatistics(response, asked, &result);
-  }
-  if (!status.ok()) {
-    return status;
-  }
+  if (status.ok()) status = DecodeStatistics(response, asked, &result);
+  if (!status.ok()) return status;
   result.loss = response.loss();
   result.loss_sum = response.loss_sum();
   result.weight_sum = response.weight_sum();
@@ -124,9 +108,7 @@ absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const Outpu
   }
   if (response.has_class_weights()) {
     const auto weights = DecodeTensor<double>("class_weights", response.class_weights());
-    if (!weights.ok()) {
-      return weights.status();
-    }
+    if (!weights.ok()) return weights.status();
     result.class_weights.assign(weights->begin(), weights->end());
   }
   return result;

@@ -21,9 +21,7 @@ constexpr absl::string_view kTypeName<float> = "float";
 // How many elements an array of this shape has. The shape was found to fit its values, of which
 // there are none where one extent is 0, whatever the others are.
 size_t Size(const Shape& shape) {
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
-    return 0;
-  }
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   return static_cast<size_t>(
       std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
 }
@@ -32,20 +30,14 @@ size_t Size(const Shape& shape) {
 template <typename T>
 absl::Status Find(absl::string_view name, const OptionalMemory& memory, bool asked,
                   const std::optional<Shape>& shape, std::optional<absl::Span<T>>* destination) {
-  if (std::holds_alternative<std::monostate>(memory)) {
-    return absl::OkStatus();
-  }
+  if (std::holds_alternative<std::monostate>(memory)) return absl::OkStatus();
   const auto refuse = [name](auto... reason) {
     return InvalidField(absl::StrCat("memory.", name), absl::StrCat(reason...));
   };
-  if (!asked) {
-    return refuse("is given, but outputs.", name, " is not asked for");
-  }
+  if (!asked) return refuse("is given, but outputs.", name, " is not asked for");
   const auto* span = std::get_if<absl::Span<T>>(&memory);
-  if (span == nullptr) {
-    return refuse("is of another type than the logits, expected ", kTypeName<T>);
-  }
-  if (shape.has_value() && span->size() != Size(*shape)) {
+  if (span == nullptr) return refuse("is of another type than the logits, expected ", kTypeName<T>);
+  if (shape && span->size() != Size(*shape)) {
     return refuse("has ", span->size(), " elements, expected ", Size(*shape));
   }
   *destination = *span;
@@ -56,15 +48,11 @@ absl::Status Find(absl::string_view name, const OptionalMemory& memory, bool ask
 
 std::optional<Shape> LossesShape(const Shape& logits, Activation activation,
                                  std::optional<int32_t> class_axis) {
-  if (activation == Activation::kSigmoid) {
-    return logits;
-  }
+  if (activation == Activation::kSigmoid) return logits;
   const auto rank = static_cast<int32_t>(logits.size());
   const int32_t given = class_axis.value_or(-1);
   const int32_t axis = given == -1 ? rank - 1 : given;
-  if (axis < 0 || axis >= rank) {
-    return std::nullopt;
-  }
+  if (axis < 0 || axis >= rank) return std::nullopt;
   Shape shape = logits;
   shape.erase(shape.begin() + axis);
   return shape;
@@ -87,9 +75,7 @@ absl::StatusOr<Destinations<T>> FindDestinations(const Shape& logits, Activation
                      &found.probabilities));
   status.Update(
       Find("log_sum_exp", memory.log_sum_exp, asked.log_sum_exp, samples, &found.log_sum_exp));
-  if (!status.ok()) {
-    return status;
-  }
+  if (!status.ok()) return status;
   return found;
 }
 

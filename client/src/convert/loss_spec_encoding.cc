@@ -151,9 +151,7 @@ void EncodeClassWeighting(const ClassWeighting& weighting, v1::LossSpec* loss) {
   } else if (const auto* scheme = std::get_if<SchemeWeights>(&weighting.source)) {
     *loss->mutable_class_weighting()->mutable_scheme() = EncodeSchemeWeights(*scheme);
   }
-  if (weighting.alpha.has_value()) {
-    loss->mutable_class_weighting()->set_alpha(*weighting.alpha);
-  }
+  if (weighting.alpha) loss->mutable_class_weighting()->set_alpha(*weighting.alpha);
   if (!weighting.positive_weights.empty()) {
     EncodeVector(weighting.positive_weights,
                  loss->mutable_class_weighting()->mutable_positive_weights());
@@ -166,12 +164,8 @@ v1::SchemeWeights EncodeSchemeWeights(const SchemeWeights& weights) {
   v1::SchemeWeights message;
   message.set_scheme(Encode(weights.scheme));
   message.set_normalization(Encode(weights.normalization));
-  if (weights.beta.has_value()) {
-    message.set_beta(*weights.beta);
-  }
-  if (!weights.counts.empty()) {
-    EncodeVector(weights.counts, message.mutable_counts());
-  }
+  if (weights.beta) message.set_beta(*weights.beta);
+  if (!weights.counts.empty()) EncodeVector(weights.counts, message.mutable_counts());
   return message;
 }
 
@@ -182,12 +176,8 @@ v1::LossSpec EncodeLossSpec(const LossSpec& loss) {
   std::visit(FormEncoder(&message), loss.form);
   EncodeClassWeighting(loss.class_weighting, &message);
   message.set_label_smoothing(loss.label_smoothing);
-  if (loss.ignore_index.has_value()) {
-    message.set_ignore_index(*loss.ignore_index);
-  }
-  if (loss.temperature != kNoTemperature) {
-    message.set_temperature(loss.temperature);
-  }
+  if (loss.ignore_index) message.set_ignore_index(*loss.ignore_index);
+  if (loss.temperature != kNoTemperature) message.set_temperature(loss.temperature);
   message.set_softcap(loss.softcap);
   message.set_z_loss(loss.z_loss);
   std::visit(AdjustmentEncoder(&message), loss.logit_adjustment);

@@ -50,9 +50,7 @@ template <typename T>
 absl::Status AppendArray(absl::string_view name, int number, const ArrayView<T>& array,
                          MessagePieces* request) {
   const absl::StatusOr<v1::Tensor> head = EncodeHead(name, array);
-  if (!head.ok()) {
-    return head.status();
-  }
+  if (!head.ok()) return head.status();
   request->AppendTensor(number, *head, ElementBytes(array));
   return absl::OkStatus();
 }
@@ -88,30 +86,22 @@ void EncodeOutputs(const OutputOptions& outputs, v1::OutputOptions* message) {
   if (outputs.hessian_mode == HessianMode::kPositive) {
     message->set_hessian_mode(v1::HESSIAN_MODE_POSITIVE);
   }
-  if (outputs.hard_threshold.has_value()) {
-    message->set_hard_threshold(*outputs.hard_threshold);
-  }
-  if (outputs.gradient_scale != kNoScale) {
-    message->set_gradient_scale(outputs.gradient_scale);
-  }
+  if (outputs.hard_threshold) message->set_hard_threshold(*outputs.hard_threshold);
+  if (outputs.gradient_scale != kNoScale) message->set_gradient_scale(outputs.gradient_scale);
 }
 
 void EncodeSchemes(const ClassWeightsOptions& options, v1::ComputeClassWeightsRequest* request) {
   for (const SchemeWeights& scheme : options.schemes) {
     *request->add_schemes() = EncodeSchemeWeights(scheme);
   }
-  if (options.class_count.has_value()) {
-    request->set_class_count(*options.class_count);
-  }
+  if (options.class_count) request->set_class_count(*options.class_count);
 }
 
 // The request, or the first that went wrong with it.
 absl::StatusOr<MessagePieces> IfOk(std::initializer_list<absl::Status> statuses,
                                    MessagePieces* request) {
   for (const absl::Status& status : statuses) {
-    if (!status.ok()) {
-      return status;
-    }
+    if (!status.ok()) return status;
   }
   return std::move(*request);
 }
@@ -126,12 +116,8 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
   *fields.mutable_loss() = EncodeLossSpec(loss);
   fields.set_reduction(Encode(options.reduction));
   EncodeOutputs(options.outputs, fields.mutable_outputs());
-  if (options.class_axis.has_value()) {
-    fields.set_class_axis(*options.class_axis);
-  }
-  if (options.normalizer.has_value()) {
-    fields.set_normalizer(*options.normalizer);
-  }
+  if (options.class_axis) fields.set_class_axis(*options.class_axis);
+  if (options.normalizer) fields.set_normalizer(*options.normalizer);
   MessagePieces request;
   request.AppendFields(fields);
   return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
@@ -149,19 +135,13 @@ absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const La
                                             const CompareOptions& options) {
   using Request = v1::CompareRequest;
   Request fields;
-  for (const LossSpec& loss : losses) {
-    *fields.add_losses() = EncodeLossSpec(loss);
-  }
+  for (const LossSpec& loss : losses) *fields.add_losses() = EncodeLossSpec(loss);
   fields.set_reduction(Encode(options.reduction));
   fields.set_omit_class_statistics(!options.class_statistics);
   fields.set_omit_difficulty(!options.difficulty);
   fields.set_present_classes_only(options.present_classes_only);
-  if (options.class_axis.has_value()) {
-    fields.set_class_axis(*options.class_axis);
-  }
-  if (options.hard_threshold.has_value()) {
-    fields.set_hard_threshold(*options.hard_threshold);
-  }
+  if (options.class_axis) fields.set_class_axis(*options.class_axis);
+  if (options.hard_threshold) fields.set_hard_threshold(*options.hard_threshold);
   MessagePieces request;
   request.AppendFields(fields);
   return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
@@ -208,9 +188,7 @@ absl::StatusOr<MessagePieces> EncodeInformation(const ArrayView<double>& p,
   MessagePieces request;
   request.AppendFields(fields);
   absl::Status status = AppendArray("p", Request::kPFieldNumber, p, &request);
-  if (status.ok() && q != nullptr) {
-    status = AppendArray("q", Request::kQFieldNumber, *q, &request);
-  }
+  if (status.ok() && q != nullptr) status = AppendArray("q", Request::kQFieldNumber, *q, &request);
   return IfOk({status}, &request);
 }
 

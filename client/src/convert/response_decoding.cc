@@ -19,9 +19,7 @@ template <typename T>
 absl::Status DecodeInto(absl::string_view field, const v1::Tensor& tensor,
                         std::optional<xt::xarray<T>>* array) {
   absl::StatusOr<xt::xarray<T>> decoded = DecodeTensor<T>(field, tensor);
-  if (!decoded.ok()) {
-    return decoded.status();
-  }
+  if (!decoded.ok()) return decoded.status();
   *array = *std::move(decoded);
   return absl::OkStatus();
 }
@@ -69,15 +67,9 @@ Normalization Decode(v1::Normalization normalization) {
 LossParameter Decode(const v1::LossParameter& message) {
   LossParameter parameter;
   parameter.name = message.name();
-  if (message.has_default_value()) {
-    parameter.default_value = message.default_value();
-  }
-  if (message.has_minimum()) {
-    parameter.minimum = message.minimum();
-  }
-  if (message.has_maximum()) {
-    parameter.maximum = message.maximum();
-  }
+  if (message.has_default_value()) parameter.default_value = message.default_value();
+  if (message.has_minimum()) parameter.minimum = message.minimum();
+  if (message.has_maximum()) parameter.maximum = message.maximum();
   parameter.minimum_exclusive = message.minimum_exclusive();
   parameter.maximum_exclusive = message.maximum_exclusive();
   parameter.description = message.description();
@@ -100,15 +92,11 @@ absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response,
     comparison.gradient_norm = message.gradient_norm();
     comparison.vanishing_count = message.vanishing_count();
     if (asked.class_statistics) {
-      if (!message.has_class_statistics()) {
-        return MissingField("class_statistics");
-      }
+      if (!message.has_class_statistics()) return MissingField("class_statistics");
       comparison.class_statistics = DecodeClassStatistics(message.class_statistics());
     }
     if (asked.difficulty) {
-      if (!message.has_difficulty()) {
-        return MissingField("difficulty");
-      }
+      if (!message.has_difficulty()) return MissingField("difficulty");
       comparison.difficulty = DecodeDifficulty(message.difficulty());
     }
     result.comparisons.push_back(std::move(comparison));
@@ -124,36 +112,24 @@ absl::StatusOr<ClassWeightsResult> DecodeClassWeights(
   result.empty_classes = ToVector(response.empty_classes());
   for (const auto& message : response.weights()) {
     const std::optional<WeightScheme> scheme = Decode(message.scheme());
-    if (!scheme.has_value()) {
-      continue;
-    }
+    if (!scheme) continue;
     ClassWeights weights;
     weights.scheme = *scheme;
     weights.normalization = Decode(message.normalization());
     weights.values = ToVector(message.values());
-    if (message.has_beta()) {
-      weights.beta = message.beta();
-    }
+    if (message.has_beta()) weights.beta = message.beta();
     result.weights.push_back(std::move(weights));
   }
-  if (response.has_imbalance_ratio()) {
-    result.imbalance_ratio = response.imbalance_ratio();
-  }
-  if (response.has_alpha()) {
-    result.alpha = response.alpha();
-  }
+  if (response.has_imbalance_ratio()) result.imbalance_ratio = response.imbalance_ratio();
+  if (response.has_alpha()) result.alpha = response.alpha();
   return result;
 }
 
 absl::StatusOr<Information> DecodeInformation(const v1::MeasureInformationResponse& response) {
   Information information;
-  if (!response.has_entropy()) {
-    return MissingField("entropy");
-  }
+  if (!response.has_entropy()) return MissingField("entropy");
   absl::StatusOr<xt::xarray<double>> entropy = DecodeTensor<double>("entropy", response.entropy());
-  if (!entropy.ok()) {
-    return entropy.status();
-  }
+  if (!entropy.ok()) return entropy.status();
   information.entropy = *std::move(entropy);
   absl::Status status;
   if (response.has_self_information()) {
@@ -172,9 +148,7 @@ absl::StatusOr<Information> DecodeInformation(const v1::MeasureInformationRespon
     status.Update(
         DecodeInto("jensen_shannon", response.jensen_shannon(), &information.jensen_shannon));
   }
-  if (!status.ok()) {
-    return status;
-  }
+  if (!status.ok()) return status;
   return information;
 }
 
@@ -189,9 +163,7 @@ std::vector<LossInfo> DecodeCatalogue(const v1::ListLossesResponse& response) {
       info.activations.push_back(activation == v1::ACTIVATION_SIGMOID ? Activation::kSigmoid
                                                                       : Activation::kSoftmax);
     }
-    for (const auto& parameter : message.parameters()) {
-      info.parameters.push_back(Decode(parameter));
-    }
+    for (const auto& parameter : message.parameters()) info.parameters.push_back(Decode(parameter));
     losses.push_back(std::move(info));
   }
   return losses;

@@ -43,7 +43,7 @@ std::optional<ScatteredBytes> TakeValue(WireType type, ScatteredBytes* message) 
       return message->Take(8);
     case WireType::kLengthDelimited: {
       const std::optional<uint64_t> length = message->TakeVarint();
-      return length.has_value() ? message->Take(*length) : std::nullopt;
+      return length ? message->Take(*length) : std::nullopt;
     }
     default:
       return std::nullopt;
@@ -53,23 +53,19 @@ std::optional<ScatteredBytes> TakeValue(WireType type, ScatteredBytes* message) 
 // The next field; none when it is not one of the usual.
 std::optional<Field> TakeField(ScatteredBytes* message) {
   const std::optional<uint64_t> tag = message->TakeVarint();
-  if (!tag.has_value() || *tag > std::numeric_limits<uint32_t>::max() || *tag >> 3 == 0) {
+  if (!tag || *tag > std::numeric_limits<uint32_t>::max() || *tag >> 3 == 0) {
     return std::nullopt;
   }
   Field field;
   field.tag = static_cast<uint32_t>(*tag);
   if (field.type() == WireType::kVarint) {
     const std::optional<uint64_t> value = message->TakeVarint();
-    if (!value.has_value()) {
-      return std::nullopt;
-    }
+    if (!value) return std::nullopt;
     field.varint = *value;
     return field;
   }
   const std::optional<ScatteredBytes> bytes = TakeValue(field.type(), message);
-  if (!bytes.has_value()) {
-    return std::nullopt;
-  }
+  if (!bytes) return std::nullopt;
   field.bytes = *bytes;
   return field;
 }
@@ -80,9 +76,7 @@ void AppendField(const Field& field, std::string* message) {
     AppendVarint(field.varint, message);
     return;
   }
-  if (field.type() == WireType::kLengthDelimited) {
-    AppendVarint(field.bytes.size(), message);
-  }
+  if (field.type() == WireType::kLengthDelimited) AppendVarint(field.bytes.size(), message);
   field.bytes.AppendTo(message);
 }
 
@@ -90,9 +84,7 @@ void AppendField(const Field& field, std::string* message) {
 bool SplitTensor(ScatteredBytes tensor, std::string* head, std::optional<ScatteredBytes>* data) {
   while (!tensor.empty()) {
     const std::optional<Field> field = TakeField(&tensor);
-    if (!field.has_value()) {
-      return false;
-    }
+    if (!field) return false;
     if (!field->Is(v1::Tensor::kDataFieldNumber, WireType::kLengthDelimited)) {
       AppendField(*field, head);
     } else if (data->has_value()) {
@@ -109,9 +101,7 @@ bool SplitTensor(ScatteredBytes tensor, std::string* head, std::optional<Scatter
 bool SplitArray(const Field& field, std::string* rest, ComputeAnswer* answer) {
   std::string head;
   std::optional<ScatteredBytes> data;
-  if (!SplitTensor(field.bytes, &head, &data)) {
-    return false;
-  }
+  if (!SplitTensor(field.bytes, &head, &data)) return false;
   AppendLengthPrefix(field.number(), head.size(), rest);
   *rest += head;
   // Recorded without data too, so that a second one is seen.
@@ -123,9 +113,7 @@ bool SplitComputeAnswer(ScatteredBytes message, ComputeAnswer* answer) {
   std::string rest;
   while (!message.empty()) {
     const std::optional<Field> field = TakeField(&message);
-    if (!field.has_value()) {
-      return false;
-    }
+    if (!field) return false;
     if (field->type() != WireType::kLengthDelimited || !IsPerSampleArray(field->number())) {
       AppendField(*field, &rest);
     } else if (!SplitArray(*field, &rest, answer)) {
@@ -143,22 +131,18 @@ std::optional<StreamAnswer> SplitStreamAnswer(std::vector<grpc::Slice> slices) {
   std::optional<ScatteredBytes> response;
   while (!message.empty()) {
     const std::optional<Field> field = TakeField(&message);
-    if (!field.has_value()) {
-      return std::nullopt;
-    }
+    if (!field) return std::nullopt;
     if (field->Is(StreamResponse::kSequenceFieldNumber, WireType::kVarint)) {
       answer.sequence = field->varint;
     } else if (field->Is(StreamResponse::kResponseFieldNumber, WireType::kLengthDelimited) &&
-               !response.has_value()) {
+               !response) {
       response = field->bytes;
     } else {
       return std::nullopt;
     }
   }
   ComputeAnswer result;
-  if (!response.has_value() || !SplitComputeAnswer(*response, &result)) {
-    return std::nullopt;
-  }
+  if (!response || !SplitComputeAnswer(*response, &result)) return std::nullopt;
   result.slices = std::move(slices);
   answer.result = std::move(result);
   return answer;
@@ -166,9 +150,7 @@ std::optional<StreamAnswer> SplitStreamAnswer(std::vector<grpc::Slice> slices) {
 
 absl::StatusOr<std::vector<grpc::Slice>> SlicesOf(const grpc::ByteBuffer& bytes) {
   std::vector<grpc::Slice> slices;
-  if (const grpc::Status status = bytes.Dump(&slices); !status.ok()) {
-    return FromGrpcStatus(status);
-  }
+  if (const grpc::Status status = bytes.Dump(&slices); !status.ok()) return FromGrpcStatus(status);
   return slices;
 }
 
@@ -197,14 +179,10 @@ absl::Status ParseAnswer(grpc::ByteBuffer bytes, google::protobuf::Message* mess
 
 absl::StatusOr<ComputeAnswer> ParseComputeAnswer(grpc::ByteBuffer bytes) {
   absl::StatusOr<std::vector<grpc::Slice>> slices = SlicesOf(bytes);
-  if (!slices.ok()) {
-    return slices.status();
-  }
+  if (!slices.ok()) return slices.status();
   ComputeAnswer answer;
   answer.slices = *std::move(slices);
-  if (SplitComputeAnswer(ScatteredBytes(answer.slices), &answer)) {
-    return answer;
-  }
+  if (SplitComputeAnswer(ScatteredBytes(answer.slices), &answer)) return answer;
   ComputeAnswer whole;
   if (absl::Status status = ParseAnswer(std::move(bytes), &whole.fields); !status.ok()) {
     return status;
@@ -214,16 +192,12 @@ absl::StatusOr<ComputeAnswer> ParseComputeAnswer(grpc::ByteBuffer bytes) {
 
 absl::StatusOr<StreamAnswer> ParseStreamAnswer(grpc::ByteBuffer bytes) {
   absl::StatusOr<std::vector<grpc::Slice>> slices = SlicesOf(bytes);
-  if (!slices.ok()) {
-    return slices.status();
-  }
+  if (!slices.ok()) return slices.status();
   if (std::optional<StreamAnswer> answer = SplitStreamAnswer(*std::move(slices))) {
     return *std::move(answer);
   }
   StreamResponse message;
-  if (absl::Status status = ParseAnswer(std::move(bytes), &message); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = ParseAnswer(std::move(bytes), &message); !status.ok()) return status;
   return StreamAnswer{message.sequence(), ResultOf(&message)};
 }
 

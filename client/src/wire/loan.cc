@@ -18,9 +18,7 @@ grpc::Slice Loan::Lend(absl::Span<const char> bytes) {
 void Loan::Return(void* state) {
   const std::unique_ptr<std::shared_ptr<State>> owner(static_cast<std::shared_ptr<State>*>(state));
   const std::lock_guard<std::mutex> lock((*owner)->mutex);
-  if (--(*owner)->slices_out == 0) {
-    (*owner)->changed.notify_all();
-  }
+  if (--(*owner)->slices_out == 0) (*owner)->changed.notify_all();
 }
 
 bool Loan::returned() const {
@@ -37,9 +35,7 @@ bool Loan::WaitFor(absl::Duration time) const {
 void Loan::WaitUntilReturned(const std::function<void(absl::Duration)>& poll) const {
   // Mostly another thread is just about to let go. Only a stuck connection takes longer.
   constexpr absl::Duration kTurn = absl::Milliseconds(1);
-  while (!WaitFor(kTurn)) {
-    poll(kTurn);
-  }
+  while (!WaitFor(kTurn)) poll(kTurn);
 }
 
 }  // namespace lossd::client

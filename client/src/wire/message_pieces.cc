@@ -11,9 +11,7 @@ void MessagePieces::AppendFields(const google::protobuf::MessageLite& fields) {
 void MessagePieces::AppendTensor(int number, const v1::Tensor& head,
                                  absl::Span<const char> elements) {
   std::string tensor = head.SerializeAsString();
-  if (!elements.empty()) {
-    AppendLengthPrefix(v1::Tensor::kDataFieldNumber, elements.size(), &tensor);
-  }
+  if (!elements.empty()) AppendLengthPrefix(v1::Tensor::kDataFieldNumber, elements.size(), &tensor);
   AppendLengthPrefix(number, tensor.size() + elements.size(), &bytes_);
   bytes_ += tensor;
   if (elements.size() < kLentBytes) {
@@ -26,17 +24,13 @@ void MessagePieces::AppendTensor(int number, const v1::Tensor& head,
 void MessagePieces::WrapAs(int number, const google::protobuf::MessageLite& fields) {
   std::string outer = fields.SerializeAsString();
   AppendLengthPrefix(number, size(), &outer);
-  for (Elements& elements : elements_) {
-    elements.offset += outer.size();
-  }
+  for (Elements& elements : elements_) elements.offset += outer.size();
   bytes_.insert(0, outer);
 }
 
 size_t MessagePieces::size() const {
   size_t size = bytes_.size();
-  for (const Elements& elements : elements_) {
-    size += elements.values.size();
-  }
+  for (const Elements& elements : elements_) size += elements.values.size();
   return size;
 }
 

@@ -50,9 +50,7 @@ void FinishCopies() {}
 }  // namespace
 
 ScatteredBytes::ScatteredBytes(absl::Span<const grpc::Slice> slices) : slices_(slices) {
-  for (const grpc::Slice& slice : slices) {
-    size_ += slice.size();
-  }
+  for (const grpc::Slice& slice : slices) size_ += slice.size();
 }
 
 template <typename Use>
@@ -95,9 +93,7 @@ std::optional<uint64_t> ScatteredBytes::TakeVarint() {
 }
 
 std::optional<ScatteredBytes> ScatteredBytes::Take(uint64_t count) {
-  if (count > size_) {
-    return std::nullopt;
-  }
+  if (count > size_) return std::nullopt;
   ScatteredBytes taken = *this;
   taken.size_ = static_cast<size_t>(count);
   Skip(static_cast<size_t>(count));

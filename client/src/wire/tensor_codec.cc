@@ -41,9 +41,7 @@ std::optional<int64_t> ElementCount(const Extents& shape) {
   int64_t product = 1;
   bool empty = false;
   for (const int64_t extent : shape) {
-    if (extent < 0) {
-      return std::nullopt;
-    }
+    if (extent < 0) return std::nullopt;
     if (extent == 0) {
       empty = true;
     } else if (product > std::numeric_limits<int64_t>::max() / extent) {
@@ -64,7 +62,7 @@ absl::Status CheckShape(absl::string_view field, const Shape& shape, size_t valu
     return refuse("has ", shape.size(), " extents; at most ", kMaxRank, " are allowed");
   }
   const std::optional<int64_t> count = ElementCount(shape);
-  if (!count.has_value()) {
+  if (!count) {
     return refuse("has a negative extent or more elements than fit in 63 bits");
   }
   if (static_cast<uint64_t>(*count) != value_count) {
@@ -83,8 +81,7 @@ absl::Status CheckTensor(absl::string_view field, const v1::Tensor& head, size_t
   }
   const std::optional<int64_t> count = ElementCount(head.shape());
   // Divided rather than multiplied, so that no count overflows.
-  if (!count.has_value() || bytes % sizeof(T) != 0 ||
-      bytes / sizeof(T) != static_cast<uint64_t>(*count)) {
+  if (!count || bytes % sizeof(T) != 0 || bytes / sizeof(T) != static_cast<uint64_t>(*count)) {
     return absl::InternalError(absl::StrCat("the server's ", field, " has shape ",
                                             ShapeText(head.shape()), " but ", bytes,
                                             " bytes of data"));
@@ -94,9 +91,7 @@ absl::Status CheckTensor(absl::string_view field, const v1::Tensor& head, size_t
 
 template <typename T>
 void CopyElements(const ScatteredBytes& elements, T* destination) {
-  if (!elements.empty()) {
-    elements.CopyTo(reinterpret_cast<char*>(destination));
-  }
+  if (!elements.empty()) elements.CopyTo(reinterpret_cast<char*>(destination));
 }
 
 }  // namespace

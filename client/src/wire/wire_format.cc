@@ -4,16 +4,12 @@ namespace lossd::client {
 
 size_t VarintSize(uint64_t value) {
   size_t size = 1;
-  for (; value >= 0x80; value >>= 7) {
-    ++size;
-  }
+  for (; value >= 0x80; value >>= 7) ++size;
   return size;
 }
 
 void AppendVarint(uint64_t value, std::string* bytes) {
-  for (; value >= 0x80; value >>= 7) {
-    bytes->push_back(static_cast<char>((value & 0x7f) | 0x80));
-  }
+  for (; value >= 0x80; value >>= 7) bytes->push_back(static_cast<char>((value & 0x7f) | 0x80));
   bytes->push_back(static_cast<char>(value));
 }
 

@@ -151,7 +151,7 @@ TEST_F(StreamTest, SendsLargeBatches) {
     std::fill(logits.begin(), logits.end(), 1.0f);  // They are ours again.
     const auto result = stream.Receive();
     ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_FALSE(result->gradient.has_value());
+    EXPECT_FALSE(result->gradient);
     EXPECT_EQ(gradient.front(), 0.5f);
     EXPECT_EQ(gradient.back(), -0.5f);
   }
@@ -346,9 +346,7 @@ TEST_F(StreamTest, DestroyingItCancelsWhatIsInFlight) {
     ASSERT_TRUE(Send(&stream, 0).ok());
     ASSERT_TRUE(Send(&stream, 1).ok());
   }
-  while (server_.ended_streams() == 0) {
-    absl::SleepFor(absl::Milliseconds(1));
-  }
+  while (server_.ended_streams() == 0) absl::SleepFor(absl::Milliseconds(1));
 }
 
 TEST_F(StreamTest, OutlivesItsClient) {

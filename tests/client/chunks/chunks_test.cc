@@ -75,7 +75,7 @@ TEST_F(ChunksTest, PutsTheArraysTogether) {
   EXPECT_EQ(result->valid_count, 7);
   EXPECT_NEAR(result->loss_sum, whole->loss_sum, 1e-14);
   EXPECT_EQ(result->loss, result->loss_sum);
-  EXPECT_FALSE(result->probabilities.has_value());
+  EXPECT_FALSE(result->probabilities);
 }
 
 TEST_F(ChunksTest, WritesToTheCallersMemory) {
@@ -86,7 +86,7 @@ TEST_F(ChunksTest, WritesToTheCallersMemory) {
   options.memory.gradient = absl::MakeSpan(gradient);
   const auto result = Compute({}, options);
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_FALSE(result->gradient.has_value());
+  EXPECT_FALSE(result->gradient);
   EXPECT_THAT(gradient, ::testing::ElementsAreArray(*whole->gradient));
 }
 
@@ -161,9 +161,7 @@ TEST_F(ChunksTest, AsksForTheWeightsOfASchemeToFindTheDivisor) {
   v1::ComputeClassWeightsResponse weights;
   auto* answer = weights.add_weights();
   answer->set_scheme(v1::WEIGHT_SCHEME_BALANCED);
-  for (const double value : {0.5, 2.0, 8.0}) {
-    answer->add_values(value);
-  }
+  for (const double value : {0.5, 2.0, 8.0}) answer->add_values(value);
   server_.AnswerWith(weights);
   LossSpec loss;
   loss.class_weighting.source = SchemeWeights{WeightScheme::kBalanced};

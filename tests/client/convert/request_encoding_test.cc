@@ -40,9 +40,7 @@ Message Sent(const absl::StatusOr<MessagePieces>& request) {
   std::vector<grpc::Slice> slices;
   EXPECT_TRUE(buffer.Dump(&slices).ok());
   std::string bytes;
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(slice.begin(), slice.end());
-  }
+  for (const grpc::Slice& slice : slices) bytes.append(slice.begin(), slice.end());
   EXPECT_EQ(bytes.size(), request->size());
   Message message;
   EXPECT_TRUE(message.ParseFromString(bytes));
@@ -391,9 +389,7 @@ TEST(RequestEncodingTest, SendsWhatToMeasure) {
 // Arrays that are large enough to be sent from where they lie.
 TEST(RequestEncodingTest, SendsLargeArraysToTheLastElement) {
   std::vector<float> logits(100'000);
-  for (size_t i = 0; i < logits.size(); ++i) {
-    logits[i] = static_cast<float>(i);
-  }
+  for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i);
   std::vector<double> weights(50'000, 0.5);
   weights.back() = 7.0;
   const std::vector<int64_t> labels(50'000, 1);

@@ -185,7 +185,7 @@ TEST(ResponseDecodingTest, WritesToTheMemoryThatIsGiven) {
 
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(gradient[0], 2.0f);
-  EXPECT_FALSE(result->gradient.has_value());
+  EXPECT_FALSE(result->gradient);
   EXPECT_THAT(*result->losses, ElementsAre(1.0f));
 
   std::vector<float> large(2);
@@ -210,8 +210,8 @@ TEST(ResponseDecodingTest, LeavesOutStatisticsThatWereNotAskedFor) {
       DecodeCompare(Parse<v1::CompareResponse>("comparisons { loss: 2 }"), 1, asked);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->comparisons[0].loss, 2.0);
-  EXPECT_FALSE(result->comparisons[0].class_statistics.has_value());
-  EXPECT_FALSE(result->comparisons[0].difficulty.has_value());
+  EXPECT_FALSE(result->comparisons[0].class_statistics);
+  EXPECT_FALSE(result->comparisons[0].difficulty);
 }
 
 TEST(ResponseDecodingTest, MissesTheEntropy) {

@@ -50,9 +50,7 @@ grpc::ByteBuffer Scatter(const std::string& bytes, size_t largest, std::mt19937*
     const size_t size = std::min(bytes.size() - begin, 1 + (*random)() % largest);
     slices.emplace_back(bytes.data() + begin, size);
     begin += size;
-    if ((*random)() % 8 == 0) {
-      slices.emplace_back();
-    }
+    if ((*random)() % 8 == 0) slices.emplace_back();
   }
   return {slices.data(), slices.size()};
 }
@@ -93,9 +91,7 @@ void ExpectStreamAgreement(const std::string& bytes, std::mt19937* random) {
   const bool valid = expected.ParseFromString(bytes);
   const auto answer = ParseStreamAnswer(Scatter(bytes, 9, random));
   ASSERT_EQ(answer.ok(), valid) << answer.status();
-  if (!valid) {
-    return;
-  }
+  if (!valid) return;
   ASSERT_EQ(answer->sequence, expected.sequence());
   ASSERT_EQ(answer->result.ok(), expected.has_response());
   if (expected.has_response()) {
@@ -177,9 +173,7 @@ TEST(ComputeAnswerTest, AgreesWithProtobufOnEveryTruncation) {
 TEST(ComputeAnswerTest, AgreesWithProtobufOnMutatedMessages) {
   std::mt19937 random(4);
   const std::string whole = Message(kAnswer).SerializeAsString();
-  for (int i = 0; i < 50'000; ++i) {
-    ExpectAgreement(Mutate(whole, &random), &random);
-  }
+  for (int i = 0; i < 50'000; ++i) ExpectAgreement(Mutate(whole, &random), &random);
 }
 
 TEST(StreamAnswerTest, AgreesWithProtobufOnMutatedMessages) {
@@ -195,9 +189,7 @@ TEST(StreamAnswerTest, AgreesWithProtobufOnMutatedMessages) {
   for (const v1::ComputeStreamResponse& message : {response, error}) {
     const std::string whole = message.SerializeAsString();
     ExpectStreamAgreement(whole, &random);
-    for (int i = 0; i < 20'000; ++i) {
-      ExpectStreamAgreement(Mutate(whole, &random), &random);
-    }
+    for (int i = 0; i < 20'000; ++i) ExpectStreamAgreement(Mutate(whole, &random), &random);
   }
 }
 

@@ -55,7 +55,7 @@ TEST(ScatteredBytesTest, CopiesWhatIsLeftAfterTaking) {
   for (const size_t taken : {size_t{3}, size_t{300}, size_t{499}, size_t{500}, size_t{501}}) {
     ScatteredBytes rest(slices);
     const std::optional<ScatteredBytes> first = rest.Take(taken);
-    ASSERT_TRUE(first.has_value());
+    ASSERT_TRUE(first);
     std::string copied(bytes.size(), '#');
     first->CopyTo(copied.data());
     rest.CopyTo(copied.data() + taken);
