@@ -17,8 +17,8 @@
 #include "client/src/convert/request_encoding.h"
 #include "client/src/convert/response_decoding.h"
 #include "client/src/status.h"
-#include "client/src/wire/compute_answer.h"
 #include "client/src/wire/message_pieces.h"
+#include "client/src/wire/received_response.h"
 
 namespace lossd {
 namespace {
@@ -37,9 +37,9 @@ absl::StatusOr<Result<T>> ComputeOn(const Connection& connection, const ArrayVie
   if (!destinations.ok()) return destinations.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call("Compute", *request, call);
   if (!bytes.ok()) return bytes.status();
-  const auto answer = client::ParseComputeAnswer(*std::move(bytes));
-  if (!answer.ok()) return answer.status();
-  return client::DecodeCompute<T>(*answer, options.outputs, *destinations);
+  const auto response = client::ReadComputeResponse(*std::move(bytes));
+  if (!response.ok()) return response.status();
+  return client::DecodeCompute<T>(*response, options.outputs, *destinations);
 }
 
 template <typename T>
@@ -70,7 +70,7 @@ absl::StatusOr<Information> InformationOn(const Connection& connection,
   return client::DecodeInformation(*response);
 }
 
-// How many batches may be on their way at once: what is asked for, as far as the server takes it.
+// Returns how many batches may be on their way at once: `asked`, or the server's limit if lower.
 absl::StatusOr<int32_t> WindowOn(const Client& client, std::optional<int32_t> asked,
                                  const CallOptions& call) {
   if (asked && *asked < 1) {
@@ -82,13 +82,13 @@ absl::StatusOr<int32_t> WindowOn(const Client& client, std::optional<int32_t> as
   return std::min(asked.value_or(most), most);
 }
 
-// Rows of a chunk, of a batch that has rows.
+// Returns the number of rows of a chunk. The batch must have rows.
 int64_t ChunkRows(const Shape& logits, size_t bytes, const ChunkOptions& chunks) {
   const int64_t bytes_per_row = static_cast<int64_t>(bytes) / logits.front();
   return std::max<int64_t>(1, chunks.chunk_bytes / std::max<int64_t>(1, bytes_per_row));
 }
 
-// INVALID_ARGUMENT for what can be found before anything is sent.
+// Returns INVALID_ARGUMENT for errors that can be found before anything is sent.
 template <typename T>
 absl::Status CheckChunkable(const ArrayView<T>& logits, const Labels& labels, const LossSpec& loss,
                             const ComputeOptions& options, const ChunkOptions& chunks) {
@@ -97,8 +97,7 @@ absl::Status CheckChunkable(const ArrayView<T>& logits, const Labels& labels, co
                                 absl::StrCat("= ", chunks.chunk_bytes, ", expected >= 1"));
   }
   absl::Status status = client::EncodeCompute(logits, labels, loss, options).status();
-  if (status.ok()) status = client::CheckSplittable(logits.shape(), labels, loss, options);
-  return status;
+  return status.ok() ? client::CheckSplittable(logits.shape(), labels, loss, options) : status;
 }
 
 template <typename T>
@@ -120,7 +119,7 @@ absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
   if (rows <= chunk_rows) return ComputeOn(*connection, logits, labels, loss, options, call);
   const absl::StatusOr<int32_t> window = WindowOn(client, chunks.window, call);
   if (!window.ok()) return window.status();
-  status = client::CompleteForChunks(*connection, logits.shape(), labels, call, &loss, &options);
+  status = client::CompleteForChunks(*connection, logits.shape(), labels, call, loss, options);
   if (!status.ok()) return status;
   const absl::Duration left = std::max(absl::Milliseconds(1), *deadline - (absl::Now() - start));
   return client::ComputeInChunks<T>(connection, {logits, labels, loss, options, *destinations},

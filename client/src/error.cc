@@ -7,7 +7,7 @@
 namespace lossd {
 namespace {
 
-// The detail of this type, when the status carries one that can be read.
+// Returns the detail of this type, nullopt when the status has none that can be read.
 template <typename Detail>
 std::optional<Detail> ReadDetail(const absl::Status& status) {
   const auto payload =

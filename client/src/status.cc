@@ -11,9 +11,9 @@
 namespace lossd::client {
 namespace {
 
-void AddDetails(const google::rpc::Status& rich, absl::Status* status) {
+void AddDetails(const google::rpc::Status& rich, absl::Status& status) {
   for (const auto& detail : rich.details()) {
-    status->SetPayload(detail.type_url(), absl::Cord(detail.value()));
+    status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
   }
 }
 
@@ -24,14 +24,14 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   // gRPC's codes and Abseil's are the same numbers.
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status rich;
-  if (rich.ParseFromString(status.error_details())) AddDetails(rich, &result);
+  if (rich.ParseFromString(status.error_details())) AddDetails(rich, result);
   return result;
 }
 
 absl::Status FromRpcStatus(const google::rpc::Status& error) {
   if (error.code() == 0) return absl::InternalError("the server's error has no code");
   absl::Status result(static_cast<absl::StatusCode>(error.code()), error.message());
-  AddDetails(error, &result);
+  AddDetails(error, result);
   return result;
 }
 

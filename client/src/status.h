@@ -14,17 +14,17 @@ class Status;
 
 namespace lossd::client {
 
-// Under which a status has its field violations.
+// The URL of the payload with a status's field violations.
 inline constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 
-// The same code and message, and each of the details as a payload under its type URL.
+// Returns the same code and message, with each of the details as a payload under its type URL.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
-// The same of an error within a message. One without a code is an INTERNAL error of the server's.
+// Does the same with an error within a message. An error without a code gives INTERNAL.
 absl::Status FromRpcStatus(const google::rpc::Status& error);
 
-// INVALID_ARGUMENT that reads like the server's: a BadRequest that names `field`, and both as the
-// message.
+// Returns INVALID_ARGUMENT in the server's form: the message is "field description", and a
+// BadRequest has the two.
 absl::Status InvalidField(absl::string_view field, absl::string_view description);
 
 }  // namespace lossd::client

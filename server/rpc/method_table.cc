@@ -10,8 +10,8 @@ UnaryMethod MakeComputeMethod(int64_t max_message_bytes, ComputeFunction compute
       [max_message_bytes, compute = std::move(compute)](
           grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
         v1::ComputeRequest request;
-        const auto tensors =
-            ParseAroundTensors(bytes, max_message_bytes, kComputeRequestTensors, request);
+        const auto tensors = ParseAroundTensors(
+            bytes, max_message_bytes, wire::TensorFieldsOf<v1::ComputeRequest>(), request);
         if (!tensors.ok()) return tensors.status();
         auto answer = compute(request, context, tensors->payloads);
         if (!answer.ok()) return answer.status();
@@ -24,8 +24,8 @@ UnaryMethod MakeCompareMethod(const Handlers& handlers, int64_t max_message_byte
       [max_message_bytes, &handlers](
           grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
         v1::CompareRequest request;
-        const auto tensors =
-            ParseAroundTensors(bytes, max_message_bytes, kCompareRequestTensors, request);
+        const auto tensors = ParseAroundTensors(
+            bytes, max_message_bytes, wire::TensorFieldsOf<v1::CompareRequest>(), request);
         if (!tensors.ok()) return tensors.status();
         const auto response = handlers.Compare(request, context, tensors->payloads);
         if (!response.ok()) return response.status();

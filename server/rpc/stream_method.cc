@@ -25,8 +25,8 @@ UnaryMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute)
       [max_message_bytes, compute = std::move(compute)](
           grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
         v1::ComputeStreamRequest request;
-        const auto tensors =
-            ParseAroundTensors(bytes, max_message_bytes, kComputeStreamRequestTensors, request);
+        const auto tensors = ParseAroundTensors(
+            bytes, max_message_bytes, wire::TensorFieldsOf<v1::ComputeStreamRequest>(), request);
         if (!tensors.ok()) return tensors.status();
         auto answer = compute(request.request(), context, tensors->payloads);
         if (!answer.ok()) return answer.status();

@@ -9,10 +9,10 @@
 #include <deque>
 #include <iostream>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -121,8 +121,8 @@ class FakeServer::Service : public v1::LossService::Service {
 
   grpc::Status Compute(grpc::ServerContext* context, const v1::ComputeRequest* request,
                        v1::ComputeResponse* response) override {
-    return Answer(context, response, [&](Call* call) {
-      call->compute = *request;
+    return Answer(context, response, [&](Call& call) {
+      call.compute = *request;
       if (request->logits().data_type() == v1::DATA_TYPE_FLOAT64) {
         CrossEntropy<double>(*request, response);
       } else {
@@ -135,42 +135,42 @@ class FakeServer::Service : public v1::LossService::Service {
                              grpc::ServerReaderWriter<v1::ComputeStreamResponse,
                                                       v1::ComputeStreamRequest>* stream) override {
     const grpc::Status status = AnswerBatches(context, stream);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     ++ended_streams_;
     return status;
   }
 
   grpc::Status Compare(grpc::ServerContext* context, const v1::CompareRequest* request,
                        v1::CompareResponse* response) override {
-    return Answer(context, response, [&](Call* call) { call->compare = *request; });
+    return Answer(context, response, [&](Call& call) { call.compare = *request; });
   }
 
   grpc::Status ComputeClassWeights(grpc::ServerContext* context,
                                    const v1::ComputeClassWeightsRequest* request,
                                    v1::ComputeClassWeightsResponse* response) override {
-    return Answer(context, response, [&](Call* call) { call->class_weights = *request; });
+    return Answer(context, response, [&](Call& call) { call.class_weights = *request; });
   }
 
   grpc::Status MeasureInformation(grpc::ServerContext* context,
                                   const v1::MeasureInformationRequest* request,
                                   v1::MeasureInformationResponse* response) override {
-    return Answer(context, response, [&](Call* call) { call->information = *request; });
+    return Answer(context, response, [&](Call& call) { call.information = *request; });
   }
 
   grpc::Status ListLosses(grpc::ServerContext* context, const v1::ListLossesRequest*,
                           v1::ListLossesResponse* response) override {
-    return Answer(context, response, [](Call*) {});
+    return Answer(context, response, [](Call&) {});
   }
 
   grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest*,
                              v1::GetServerInfoResponse* response) override {
-    return Answer(context, response, [](Call*) {});
+    return Answer(context, response, [](Call&) {});
   }
 
   const std::string& address() const { return address_; }
 
   int ended_streams() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return ended_streams_;
   }
 
@@ -184,22 +184,22 @@ class FakeServer::Service : public v1::LossService::Service {
   }
 
   Call last_call() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return call_;
   }
 
   void AnswerWith(const google::protobuf::Message& response) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     answers_[response.GetTypeName()] = response.SerializeAsString();
   }
 
   void FailWith(const grpc::Status& status) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     status_ = status;
   }
 
   void NeverAnswer() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     never_answer_ = true;
   }
 
@@ -247,23 +247,23 @@ class FakeServer::Service : public v1::LossService::Service {
   template <typename Compute>
   grpc::Status Answer(grpc::ServerContext* context, google::protobuf::Message* response,
                       const Compute& compute) {
-    std::unique_lock<std::mutex> lock(mutex_);
+    absl::ReleasableMutexLock lock(&mutex_);
     ++call_.count;
     call_.time_left = absl::FromChrono(context->deadline() - std::chrono::system_clock::now());
     if (never_answer_) {
-      lock.unlock();
+      lock.Release();
       WaitUntilCancelled(*context);
       return grpc::Status::CANCELLED;
     }
     if (!status_.ok()) return status_;
-    compute(&call_);
+    compute(call_);
     if (const auto answer = answers_.find(response->GetTypeName()); answer != answers_.end()) {
       response->ParseFromString(answer->second);
     }
     return grpc::Status::OK;
   }
 
-  mutable std::mutex mutex_;
+  mutable absl::Mutex mutex_;
   Call call_;
   std::map<std::string, std::string> answers_;
   grpc::Status status_;

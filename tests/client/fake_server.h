@@ -16,15 +16,15 @@
 
 namespace lossd::testing {
 
-// A server of the LossService on a free loopback port, for tests of what calls it. It stops when it
-// is destroyed.
+// A server of the LossService on a free loopback port, for tests of clients. It stops when it is
+// destroyed.
 //
 // Compute answers softmax cross entropy of float or double logits [N, C] with integer labels, in
-// the plainest code there is: losses, the mean, gradient, probabilities, and counts per class. The
-// other calls answer empty messages. A test may put answers of its own in their place.
+// the plainest code: losses, the mean, gradient, probabilities, and counts per class. The other
+// calls answer empty messages. A test may replace them by its own.
 class FakeServer {
  public:
-  // What the last call brought.
+  // The last call that arrived.
   struct Call {
     int count = 0;                                    // calls and batches of streams so far
     absl::Duration time_left = absl::ZeroDuration();  // until its deadline, when it arrived
@@ -40,30 +40,30 @@ class FakeServer {
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
 
-  // "127.0.0.1:PORT".
+  // Returns "127.0.0.1:PORT".
   const std::string& address() const { return address_; }
 
   Call last_call() const;
-  // Streams that have ended.
+  // Returns the number of streams that have ended.
   int ended_streams() const;
 
-  // From here on, every call of the rpc with this response type answers this.
+  // Answers every further call of the rpc with this response type by this response.
   void AnswerWith(const google::protobuf::Message& response);
-  // From here on, every call fails like this.
+  // Fails every further call with this status.
   void FailWith(const grpc::Status& status);
-  // From here on, ComputeStream answers the batch of this sequence with an error.
+  // Makes ComputeStream answer the batch of this sequence with an error.
   void FailBatch(uint64_t sequence, const grpc::Status& error);
-  // From here on, ComputeStream answers with sequences that are this much too large.
+  // Makes ComputeStream answer with sequences that are this much too large.
   void ShiftSequences(uint64_t shift);
-  // From here on, ComputeStream takes this many batches before it answers the first; the same
-  // number of batches then stays unanswered until the client closes its side.
+  // Makes ComputeStream take this many batches before it answers the first. The same number of
+  // batches then stays unanswered until the client closes its side.
   void AnswerBehind(int batches);
-  // From here on, ComputeStream answers no batch.
+  // Makes ComputeStream answer no batch.
   void NeverAnswerBatches();
-  // From here on, ComputeStream ends like this instead of taking the batch of this sequence.
+  // Makes ComputeStream end with this status instead of taking the batch of this sequence.
   void EndStreamAt(uint64_t sequence, const grpc::Status& status);
 
-  // From here on, no call is answered until it is cancelled or its deadline passes.
+  // Answers no further call until it is cancelled or its deadline passes.
   void NeverAnswer();
 
  private:

@@ -1,5 +1,5 @@
-// Arrays are sent from where they lie, so they must be the caller's again when a call returns,
-// however it ends.
+// Arrays are sent without a copy, so gRPC must read them no more when a call returns, however it
+// ends.
 #include <cstring>
 #include <memory>
 #include <string>
@@ -32,7 +32,7 @@ Client MakeClient(const std::string& target, absl::Duration stall_timeout = absl
   return *std::move(client);
 }
 
-// Every byte is `value`.
+// Returns logits whose bytes are all `value`.
 std::vector<float> LogitsOf(int value) {
   std::vector<float> logits(kRows * kClasses);
   std::memset(logits.data(), value, logits.size() * sizeof(float));
@@ -86,10 +86,10 @@ TEST(LoanTest, SmallArraysAreCopied) {
   client::MessagePieces pieces;
   pieces.AppendTensor(2, head, small);
   client::Loan loan;
-  const grpc::ByteBuffer copied = pieces.Lend(&loan);
+  const grpc::ByteBuffer copied = pieces.Lend(loan);
   EXPECT_TRUE(loan.returned());
   pieces.AppendTensor(3, head, large);
-  const grpc::ByteBuffer lent = pieces.Lend(&loan);
+  const grpc::ByteBuffer lent = pieces.Lend(loan);
   EXPECT_FALSE(loan.returned());
 }
 
@@ -116,7 +116,7 @@ TEST(LentMemoryTest, AStallThatEndsIsWaitedFor) {
 
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   resume.join();
-  // A call that has the connection write what it has left.
+  // A call, which makes the connection write what it has left.
   CallOptions call;
   call.deadline = absl::Milliseconds(500);
   EXPECT_FALSE(client.GetServerInfo(call).ok());

@@ -25,7 +25,7 @@ void Require(bool condition, const char* what) {
   }
 }
 
-// Whether there is something to read; false after a few milliseconds.
+// Returns true when there is something to read, false after a few milliseconds.
 bool Readable(int socket) {
   pollfd polled = {socket, POLLIN, 0};
   return poll(&polled, 1, 5) == 1;
@@ -34,7 +34,7 @@ bool Readable(int socket) {
 }  // namespace
 
 StallingServer::StallingServer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
-  // Small, so that what the client cannot get rid of stays on its side.
+  // Small, so that the client's bytes stay on its side.
   constexpr int kReceiveBytes = 4096;
   setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof(kReceiveBytes));
   sockaddr_in address = {};

@@ -8,8 +8,8 @@
 
 namespace lossd::testing {
 
-// A server on a free loopback port that greets its one client as HTTP/2 asks, lets it send 16 MB
-// ahead, and then takes nothing from its socket, as a stopped process does.
+// A server on a free loopback port that greets its one client as HTTP/2 demands, lets it send 16 MB
+// ahead, and then reads nothing from its socket, like a stopped process.
 class StallingServer {
  public:
   StallingServer();
@@ -20,14 +20,14 @@ class StallingServer {
 
   const std::string& address() const { return address_; }
 
-  // From here on it takes everything that comes, and answers nothing.
+  // Reads everything from here on, and answers nothing.
   void Resume() { resumed_ = true; }
 
-  // Whether the client's connection has ended. Seen after Resume() only.
+  // Returns true when the client's connection has ended, which is seen after Resume() only.
   bool ended() const { return ended_; }
   int64_t bytes_taken() const { return bytes_taken_; }
 
-  // Whether eight bytes of this value in a row have come.
+  // Returns true when eight bytes of this value in a row have come.
   bool Saw(uint8_t value) const { return saw_[value]; }
 
  private:

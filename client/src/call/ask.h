@@ -5,14 +5,15 @@
 
 #include "absl/status/statusor.h"
 #include "client/src/call/connection.h"
-#include "client/src/wire/compute_answer.h"
 #include "client/src/wire/message_pieces.h"
+#include "client/src/wire/received_response.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/options.h"
 
 namespace lossd::client {
 
-// Calls a method whose answer protobuf parses. A request that could not be made is the answer.
+// Calls a method whose response protobuf parses whole. Returns the request's status when there is
+// no request.
 template <typename Response>
 absl::StatusOr<Response> Ask(const Connection& connection, const char* method,
                              const absl::StatusOr<MessagePieces>& request,
@@ -21,7 +22,7 @@ absl::StatusOr<Response> Ask(const Connection& connection, const char* method,
   absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call(method, *request, call);
   if (!bytes.ok()) return bytes.status();
   Response response;
-  if (absl::Status status = ParseAnswer(*std::move(bytes), &response); !status.ok()) return status;
+  if (absl::Status status = ParseResponse(*std::move(bytes), response); !status.ok()) return status;
   return response;
 }
 

@@ -25,21 +25,21 @@ absl::Status CheckTime(absl::string_view field, absl::Duration time) {
   return absl::OkStatus();
 }
 
-// Has the kernel close a TCP connection whose other end takes no more data. gRPC ends no call, at
-// its deadline either, while bytes of it are being written to the socket.
-void LimitStalls(absl::Duration timeout, grpc::ChannelArguments* arguments) {
-  // gRPC sets TCP_USER_TIMEOUT to the keepalive's timeout where there is a keepalive. Ours never
-  // comes: servers turn away clients that ping often.
-  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, std::numeric_limits<int>::max() - 1);
-  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                    static_cast<int>(absl::ToInt64Milliseconds(timeout)));
+// Makes the kernel close a TCP connection whose other end takes no more data. gRPC ends no call
+// while bytes of it are being written to the socket, not even at its deadline.
+void LimitStalls(absl::Duration timeout, grpc::ChannelArguments& arguments) {
+  // With keepalive on, gRPC sets TCP_USER_TIMEOUT to the keepalive's timeout. The ping itself is
+  // never sent: servers turn away clients that ping often.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, std::numeric_limits<int>::max() - 1);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                   static_cast<int>(absl::ToInt64Milliseconds(timeout)));
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  LimitStalls(options.stall_timeout, &arguments);
+  LimitStalls(options.stall_timeout, arguments);
   if (!options.tls) {
     return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
   }
@@ -80,11 +80,11 @@ std::string MethodPath(const char* method) {
   return absl::StrCat("/", v1::LossService::service_full_name(), "/", method);
 }
 
-void DrainQueue(grpc::CompletionQueue* queue) {
-  queue->Shutdown();
+void DrainQueue(grpc::CompletionQueue& queue) {
+  queue.Shutdown();
   void* tag = nullptr;
   bool ok = false;
-  while (queue->Next(&tag, &ok)) {
+  while (queue.Next(&tag, &ok)) {
   }
 }
 
@@ -100,7 +100,7 @@ absl::StatusOr<absl::Duration> Connection::DeadlineOf(const CallOptions& call) c
 }
 
 absl::Status Connection::CheckSize(const MessagePieces& request) const {
-  // gRPC says the same, in its own words, when it is about to send.
+  // gRPC has the same limit, with a text of its own.
   if (request.size() > static_cast<size_t>(max_message_bytes_)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the request is ", request.size(), " bytes, over the client's limit of ",
@@ -118,11 +118,11 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
   grpc::CompletionQueue queue;
   grpc::ByteBuffer answer;
   grpc::Status status;
-  {  // What holds the loan ends with this block.
+  {  // The context and the reader hold the loan.
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + *deadline));
     const auto reader =
-        stub_->PrepareUnaryCall(&context, MethodPath(method), request.Lend(&loan), &queue);
+        stub_->PrepareUnaryCall(&context, MethodPath(method), request.Lend(loan), &queue);
     reader->StartCall();
     reader->Finish(&answer, &status, nullptr);
     void* tag = nullptr;
@@ -134,7 +134,7 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
     bool ok = false;
     queue.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + turn));
   });
-  DrainQueue(&queue);
+  DrainQueue(queue);
   if (!status.ok()) return FromGrpcStatus(status);
   return answer;
 }

@@ -16,23 +16,24 @@
 
 namespace lossd::client {
 
-// INVALID_ARGUMENT when an option makes no sense.
+// Returns INVALID_ARGUMENT when an option is outside its range.
 absl::Status CheckOptions(const ClientOptions& options);
 
-// The channel to a server, and what every call does the same way. Messages pass as bytes: the
+// The channel to a server, and what all calls have in common. Messages pass as bytes, because the
 // generated stubs copy every array three times. Thread-safe.
 class Connection {
  public:
   explicit Connection(const ClientOptions& options);
 
-  // Calls a method with one request and one answer, and waits. `method` is its name, "Compute".
+  // Calls a method with one request and one answer, and waits for the answer. `method` is its name,
+  // such as "Compute".
   absl::StatusOr<grpc::ByteBuffer> Call(const char* method, const MessagePieces& request,
                                         const CallOptions& call) const;
 
-  // How long a call may take; INVALID_ARGUMENT when that makes no sense.
+  // Returns how long a call may take. Returns INVALID_ARGUMENT when that is not above 0 and finite.
   absl::StatusOr<absl::Duration> DeadlineOf(const CallOptions& call) const;
 
-  // RESOURCE_EXHAUSTED when the request is over the client's limit.
+  // Returns RESOURCE_EXHAUSTED when the request is over the client's limit.
   absl::Status CheckSize(const MessagePieces& request) const;
 
   grpc::GenericStub& stub() const { return *stub_; }
@@ -43,11 +44,11 @@ class Connection {
   int64_t max_message_bytes_;
 };
 
-// The method's path in the URL of a call.
+// Returns the method's path in the URL of a call.
 std::string MethodPath(const char* method);
 
-// Ends a queue that gets no further events.
-void DrainQueue(grpc::CompletionQueue* queue);
+// Shuts down a queue and takes the events that are left in it.
+void DrainQueue(grpc::CompletionQueue& queue);
 
 }  // namespace lossd::client
 

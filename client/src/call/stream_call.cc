@@ -10,9 +10,10 @@
 namespace lossd::client {
 namespace {
 
-// For a while gRPC keeps what was sent first on a stream, up to 256 KiB (its argument
-// "grpc.per_rpc_retry_buffer_size"), to send it again when the connection was about to close: until
-// the server answers, which it may not do before more is sent. Whatever is longer it lets go.
+// gRPC keeps up to 256 KiB of what was sent first on a stream (its argument
+// "grpc.per_rpc_retry_buffer_size"), to send it again if the connection was about to close. It
+// keeps that until the server answers, which the server may not do before more is sent. It lets go
+// of longer messages at once.
 constexpr size_t kLentBytes = (size_t{256} << 10) + 1;
 
 }  // namespace
@@ -30,19 +31,19 @@ StreamCall::~StreamCall() {
   context_.TryCancel();
   Await(kStart);
   if (!finished_) Finish().IgnoreError();
-  DrainQueue(&queue_);
+  DrainQueue(queue_);
 }
 
 bool StreamCall::Write(const MessagePieces& message) {
   if (!Await(kStart)) return false;
   Loan loan;
   Expect(kWrite);
-  stream_->Write(message.Lend(&loan, kLentBytes), &events_[kWrite]);
+  stream_->Write(message.Lend(loan, kLentBytes), &events_[kWrite]);
   const bool written = Await(kWrite);
   const absl::Time give_up = absl::Now() + patience_;
   loan.WaitUntilReturned([&](absl::Duration turn) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    Poll(&lock, absl::Now() + turn);
+    const absl::MutexLock lock(&mutex_);
+    Poll(absl::Now() + turn);
     if (absl::Now() >= give_up) {
       gave_up_ = true;
       context_.TryCancel();
@@ -58,9 +59,9 @@ bool StreamCall::WritesDone() {
   return Await(kWrite);
 }
 
-bool StreamCall::Read(grpc::ByteBuffer* message) {
+bool StreamCall::Read(grpc::ByteBuffer& message) {
   Expect(kRead);
-  stream_->Read(message, &events_[kRead]);
+  stream_->Read(&message, &events_[kRead]);
   return Await(kRead);
 }
 
@@ -70,7 +71,7 @@ absl::Status StreamCall::Finish() {
   Expect(kFinish);
   stream_->Finish(&status, &events_[kFinish]);
   Await(kFinish);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   if (gave_up_) {
     return absl::DeadlineExceededError(
         absl::StrCat("the server took longer than ", absl::FormatDuration(patience_)));
@@ -79,16 +80,16 @@ absl::Status StreamCall::Finish() {
 }
 
 void StreamCall::Expect(Operation operation) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   events_[operation] = {true, false};
 }
 
 bool StreamCall::Await(Operation operation) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   absl::Time give_up = absl::Now() + patience_;
   while (events_[operation].pending) {
-    if (!Poll(&lock, give_up) && absl::Now() >= give_up) {
-      // What is cancelled comes to its end at once, and has to be waited for.
+    if (!Poll(give_up) && absl::Now() >= give_up) {
+      // A cancelled operation ends at once, and its end has to be waited for.
       gave_up_ = true;
       context_.TryCancel();
       give_up = absl::InfiniteFuture();
@@ -97,21 +98,22 @@ bool StreamCall::Await(Operation operation) {
   return events_[operation].ok;
 }
 
-bool StreamCall::Poll(std::unique_lock<std::mutex>* lock, absl::Time until) {
+bool StreamCall::Poll(absl::Time until) {
   if (polling_) {
-    return changed_.wait_until(*lock, absl::ToChronoTime(until)) == std::cv_status::no_timeout;
+    const bool timed_out = changed_.WaitWithDeadline(&mutex_, until);
+    return !timed_out;
   }
   polling_ = true;
-  lock->unlock();
+  mutex_.Unlock();
   void* tag = nullptr;
   bool ok = false;
   const bool got_event =
       queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(until)) == grpc::CompletionQueue::GOT_EVENT;
-  lock->lock();
+  mutex_.Lock();
   polling_ = false;
   if (got_event) *static_cast<Event*>(tag) = {false, ok};
-  // For whoever has the event, and for who is to poll next.
-  changed_.notify_all();
+  // Wakes the thread whose event it is, and one that polls next.
+  changed_.SignalAll();
   return got_event;
 }
 

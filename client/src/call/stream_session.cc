@@ -36,13 +36,18 @@ absl::Status StreamSession<T>::Send(const ArrayView<T>& logits, const Labels& la
 }
 
 template <typename T>
+void StreamSession<T>::AwaitReader() const {
+  const auto idle = [this] { return !reading_; };
+  mutex_.Await(absl::Condition(&idle));
+}
+
+template <typename T>
 absl::Status StreamSession<T>::Enter(Batch batch) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   if (sending_closed_) return absl::FailedPreconditionError("sending was closed");
   const auto window = static_cast<size_t>(limits_.window);
   const auto may_go_on = [&] { return end_ || in_flight_.size() < window; };
-  const auto patience = absl::ToChronoMicroseconds(limits_.patience);
-  if (!changed_.wait_for(lock, patience, may_go_on)) {
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&may_go_on), limits_.patience)) {
     return absl::DeadlineExceededError(absl::StrCat("none of the ", window,
                                                     " batches in flight was received for ",
                                                     absl::FormatDuration(limits_.patience)));
@@ -51,7 +56,6 @@ absl::Status StreamSession<T>::Enter(Batch batch) {
     return end_->ok() ? absl::FailedPreconditionError("the stream has ended") : *end_;
   }
   in_flight_.push_back(std::move(batch));
-  changed_.notify_all();
   return absl::OkStatus();
 }
 
@@ -59,8 +63,9 @@ template <typename T>
 absl::StatusOr<Result<T>> StreamSession<T>::Receive() {
   const absl::StatusOr<AnsweredBatch> answered = TakeAnswer();
   if (!answered.ok()) return answered.status();
-  if (!answered->answer.ok()) return answered->answer.status();
-  return DecodeCompute<T>(*answered->answer, answered->batch.outputs, answered->batch.destinations);
+  if (!answered->response.ok()) return answered->response.status();
+  return DecodeCompute<T>(*answered->response, answered->batch.outputs,
+                          answered->batch.destinations);
 }
 
 template <typename T>
@@ -69,20 +74,19 @@ absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeA
   if (!batch.ok()) return batch.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = NextBytes();
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<StreamAnswer> answer = ParseStreamAnswer(*std::move(bytes));
+  absl::StatusOr<ReceivedStreamResponse> answer = ReadStreamResponse(*std::move(bytes));
   if (!answer.ok()) return Break(answer.status());
   if (answer->sequence != batch->sequence) {
     return Break(absl::InternalError(absl::StrCat("the server answered batch ", answer->sequence,
                                                   " where ", batch->sequence, " was due")));
   }
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     // The sender may have found meanwhile that the stream broke.
     if (in_flight_.empty()) {
       return end_ && !end_->ok() ? *end_ : absl::CancelledError("the stream has ended");
     }
     in_flight_.pop_front();
-    changed_.notify_all();
   }
   return AnsweredBatch{*std::move(batch), std::move(answer->result)};
 }
@@ -90,10 +94,9 @@ absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeA
 template <typename T>
 absl::StatusOr<typename StreamSession<T>::Batch> StreamSession<T>::NextBatch() {
   {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const auto patience = absl::ToChronoMicroseconds(limits_.patience);
-    if (!changed_.wait_for(lock, patience,
-                           [this] { return !in_flight_.empty() || sending_closed_ || end_; })) {
+    const absl::MutexLock lock(&mutex_);
+    const auto may_go_on = [this] { return !in_flight_.empty() || sending_closed_ || end_; };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&may_go_on), limits_.patience)) {
       return absl::DeadlineExceededError(
           absl::StrCat("no batch was sent for ", absl::FormatDuration(limits_.patience)));
     }
@@ -108,8 +111,8 @@ absl::StatusOr<grpc::ByteBuffer> StreamSession<T>::NextBytes() {
   grpc::ByteBuffer bytes;
   bool may_read = false;
   {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return !reading_; });
+    const absl::MutexLock lock(&mutex_);
+    AwaitReader();
     if (!unread_.empty()) {
       bytes = unread_.front();
       unread_.pop_front();
@@ -118,11 +121,10 @@ absl::StatusOr<grpc::ByteBuffer> StreamSession<T>::NextBytes() {
     may_read = !end_;
     reading_ = may_read;
   }
-  const bool read = may_read && call_.Read(&bytes);
+  const bool read = may_read && call_.Read(bytes);
   if (may_read) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     reading_ = false;
-    changed_.notify_all();
   }
   return read ? absl::StatusOr<grpc::ByteBuffer>(bytes) : EndedEarly();
 }
@@ -136,19 +138,18 @@ absl::Status StreamSession<T>::EndedEarly() {
 template <typename T>
 absl::Status StreamSession<T>::End() {
   {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return !reading_; });
+    const absl::MutexLock lock(&mutex_);
+    AwaitReader();
     if (end_) return *end_;
     reading_ = true;
   }
   std::deque<grpc::ByteBuffer> unread;
-  for (grpc::ByteBuffer bytes; call_.Read(&bytes); bytes.Clear()) unread.push_back(bytes);
+  for (grpc::ByteBuffer bytes; call_.Read(bytes); bytes.Clear()) unread.push_back(bytes);
   absl::Status end = call_.Finish();
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   unread_ = std::move(unread);
   end_ = end;
   reading_ = false;
-  changed_.notify_all();
   return end;
 }
 
@@ -156,27 +157,22 @@ template <typename T>
 absl::Status StreamSession<T>::Break(absl::Status reason) {
   call_.Cancel();
   End().IgnoreError();
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   in_flight_.clear();
   unread_.clear();
   end_ = reason;
-  changed_.notify_all();
   return reason;
 }
 
 template <typename T>
 absl::Status StreamSession<T>::CloseSending() {
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     if (end_) return *end_;
     if (sending_closed_) return absl::OkStatus();
     sending_closed_ = true;
   }
   const bool closed = call_.WritesDone();
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    changed_.notify_all();
-  }
   return closed ? absl::OkStatus() : End();
 }
 
@@ -190,7 +186,7 @@ absl::Status StreamSession<T>::Finish() {
 
 template <typename T>
 absl::Status StreamSession<T>::status() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   return end_.value_or(absl::OkStatus());
 }
 

@@ -1,20 +1,20 @@
 #ifndef LOSSD_CLIENT_SRC_CALL_STREAM_SESSION_H_
 #define LOSSD_CLIENT_SRC_CALL_STREAM_SESSION_H_
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/src/call/connection.h"
 #include "client/src/call/stream_call.h"
 #include "client/src/convert/destinations.h"
-#include "client/src/wire/compute_answer.h"
+#include "client/src/wire/received_response.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/array_view.h"
 #include "lossd/compute.h"
@@ -22,7 +22,7 @@
 
 namespace lossd::client {
 
-// What a Stream is made of: the call, and the batches in flight on it.
+// The inside of a Stream: the call, and the batches in flight on it.
 template <typename T>
 class StreamSession {
  public:
@@ -41,11 +41,11 @@ class StreamSession {
   absl::Status CloseSending();
   absl::Status Finish();
   absl::Status status() const;
-  // Ends the stream, for this reason. The receiver's.
+  // Ends the stream for this reason. Called by the receiver.
   void Abandon(const absl::Status& reason) { Break(reason).IgnoreError(); }
 
  private:
-  // A batch that was sent, and what is to become of its answer.
+  // A batch that was sent, and how its answer is read.
   struct Batch {
     uint64_t sequence = 0;
     OutputOptions outputs;
@@ -53,21 +53,23 @@ class StreamSession {
   };
   struct AnsweredBatch {
     Batch batch;
-    absl::StatusOr<ComputeAnswer> answer;
+    absl::StatusOr<ReceivedResponse> response;
   };
 
+  // Waits until no thread reads.
+  void AwaitReader() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits for room in the window, and takes it.
   absl::Status Enter(Batch batch);
-  // The next batch's answer; an error when the stream has ended.
+  // Returns the next batch with its answer, an error when the stream has ended.
   absl::StatusOr<AnsweredBatch> TakeAnswer();
-  // Waits for a batch that is to be answered; an error when none will be.
+  // Waits for a batch that is to be answered. Returns an error when none will be.
   absl::StatusOr<Batch> NextBatch();
   absl::StatusOr<grpc::ByteBuffer> NextBytes();
-  // Reads what is left, and says how the stream ended.
+  // Reads the messages that are left, and returns how the stream ended.
   absl::Status End();
-  // The same when the stream was not to end: that it ended well is an error too.
+  // Does the same when the stream was not to end yet. Returns an error in any case.
   absl::Status EndedEarly();
-  // Ends the stream by the client's own judgement.
+  // Ends the stream with the client's own status.
   absl::Status Break(absl::Status reason);
 
   const std::shared_ptr<const Connection> connection_;
@@ -75,13 +77,14 @@ class StreamSession {
   StreamCall call_;
   uint64_t next_sequence_ = 0;  // the sender's
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Batch> in_flight_;
-  std::deque<grpc::ByteBuffer> unread_;  // read while the stream ended
-  bool sending_closed_ = false;
-  bool reading_ = false;  // a thread is in call_.Read, or has the right to be
-  std::optional<absl::Status> end_;
+  mutable absl::Mutex mutex_;
+  std::deque<Batch> in_flight_ ABSL_GUARDED_BY(mutex_);
+  // Read while the stream ended.
+  std::deque<grpc::ByteBuffer> unread_ ABSL_GUARDED_BY(mutex_);
+  bool sending_closed_ ABSL_GUARDED_BY(mutex_) = false;
+  // A thread is in call_.Read, or has the right to be.
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lossd::client

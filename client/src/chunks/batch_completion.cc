@@ -15,7 +15,7 @@
 namespace lossd::client {
 namespace {
 
-// v of each class; empty when every one is 1.
+// Returns v of each class, nothing when each is 1.
 absl::StatusOr<std::vector<double>> FindClassWeights(const Connection& connection,
                                                      const ClassWeighting& weighting,
                                                      const CallOptions& call) {
@@ -44,25 +44,25 @@ int64_t ClassCount(const Shape& logits, const ComputeOptions& options) {
 }  // namespace
 
 absl::Status CompleteForChunks(const Connection& connection, const Shape& logits,
-                               const Labels& labels, const CallOptions& call, LossSpec* loss,
-                               ComputeOptions* options) {
-  auto* scheme = std::get_if<SchemeWeights>(&loss->class_weighting.source);
+                               const Labels& labels, const CallOptions& call, LossSpec& loss,
+                               ComputeOptions& options) {
+  auto* scheme = std::get_if<SchemeWeights>(&loss.class_weighting.source);
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
-  const bool softmax = loss->activation == Activation::kSoftmax;
+  const bool softmax = loss.activation == Activation::kSoftmax;
   if (scheme != nullptr && scheme->counts.empty() && softmax && integers != nullptr) {
-    scheme->counts = CountLabels(*integers, ClassCount(logits, *options), loss->ignore_index);
+    scheme->counts = CountLabels(*integers, ClassCount(logits, options), loss.ignore_index);
   }
   const bool mean =
-      options->reduction == Reduction::kMean || options->reduction == Reduction::kMeanValid;
-  if (!mean || options->normalizer) return absl::OkStatus();
+      options.reduction == Reduction::kMean || options.reduction == Reduction::kMeanValid;
+  if (!mean || options.normalizer) return absl::OkStatus();
   std::vector<double> weights;
-  if (options->reduction == Reduction::kMean && softmax && integers != nullptr) {
+  if (options.reduction == Reduction::kMean && softmax && integers != nullptr) {
     absl::StatusOr<std::vector<double>> found =
-        FindClassWeights(connection, loss->class_weighting, call);
+        FindClassWeights(connection, loss.class_weighting, call);
     if (!found.ok()) return found.status();
     weights = *std::move(found);
   }
-  options->normalizer = FindDivisor(logits, labels, *loss, *options, weights);
+  options.normalizer = FindDivisor(logits, labels, loss, options, weights);
   return absl::OkStatus();
 }
 

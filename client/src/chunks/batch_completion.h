@@ -10,12 +10,12 @@
 
 namespace lossd::client {
 
-// Writes into `loss` and `options` what the chunks of a splittable batch have to be told of the
-// whole: the counts of a scheme that has none, and the divisor of a mean. Asks the server for the
-// weights that a scheme makes of its counts, where the divisor depends on them.
+// Sets in `loss` and `options` what depends on the whole of a splittable batch: the counts of a
+// scheme that has none, and the divisor of a mean. Where that depends on the class weights of a
+// scheme, asks the server for them.
 absl::Status CompleteForChunks(const Connection& connection, const Shape& logits,
-                               const Labels& labels, const CallOptions& call, LossSpec* loss,
-                               ComputeOptions* options);
+                               const Labels& labels, const CallOptions& call, LossSpec& loss,
+                               ComputeOptions& options);
 
 }  // namespace lossd::client
 

@@ -13,49 +13,39 @@
 #include "client/src/chunks/row_range.h"
 #include "client/src/chunks/row_shift.h"
 #include "client/src/chunks/statistics_merging.h"
+#include "client/src/convert/outputs.h"
 
 namespace lossd::client {
 namespace {
 
-// Makes the array where it is asked for and nobody gave memory for it. Its elements are left as
-// they are: every one is written.
+// Makes the arrays that are asked for and that the caller gave no memory for. Their elements are
+// not initialized: each of them is written later.
 template <typename T>
-void Provide(bool asked, const Shape& shape, std::optional<xt::xarray<T>>* array,
-             std::optional<absl::Span<T>>* destination) {
-  if (!asked || destination->has_value()) return;
-  *array = xt::xarray<T>::from_shape(std::vector<size_t>(shape.begin(), shape.end()));
-  *destination = absl::Span<T>((*array)->data(), (*array)->size());
-}
-
-template <typename T>
-void ProvideArrays(const ChunkedBatch<T>& batch, Result<T>* result, Destinations<T>* to) {
-  const OutputOptions& asked = batch.options.outputs;
+void ProvideArrays(const ChunkedBatch<T>& batch, Result<T>& result, Destinations<T>& to) {
   const Shape& logits = batch.logits.shape();
-  // A loss without such an axis is refused by the server.
+  // The server refuses a batch that has no shape of losses.
   const Shape losses =
       LossesShape(logits, batch.loss.activation, batch.options.class_axis).value_or(logits);
-  Provide(asked.losses, losses, &result->losses, &to->losses);
-  Provide(asked.gradient, logits, &result->gradient, &to->gradient);
-  Provide(asked.hessian_diagonal, logits, &result->hessian_diagonal, &to->hessian_diagonal);
-  Provide(asked.probabilities, logits, &result->probabilities, &to->probabilities);
-  Provide(asked.log_sum_exp, losses, &result->log_sum_exp, &to->log_sum_exp);
-}
-
-template <typename T>
-OptionalMemory ToMemory(const std::optional<absl::Span<T>>& destination) {
-  return destination ? OptionalMemory(*destination) : OptionalMemory();
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    const Output<T>& output = kOutputs<T>[i];
+    if (!(batch.options.outputs.*output.asked) || to[i]) continue;
+    const Shape& shape = output.extent == Extent::kLogits ? logits : losses;
+    auto& array = result.*output.array;
+    array = xt::xarray<T>::from_shape(std::vector<size_t>(shape.begin(), shape.end()));
+    to[i] = absl::Span<T>(array->data(), array->size());
+  }
 }
 
 template <typename T>
 ResultMemory RowsOf(const RowRange& rows, const Destinations<T>& to) {
   ResultMemory memory;
-  memory.losses = ToMemory(rows.Of(to.losses));
-  memory.gradient = ToMemory(rows.Of(to.gradient));
-  memory.hessian_diagonal = ToMemory(rows.Of(to.hessian_diagonal));
-  memory.probabilities = ToMemory(rows.Of(to.probabilities));
-  memory.log_sum_exp = ToMemory(rows.Of(to.log_sum_exp));
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    if (to[i]) memory.*kOutputs<T>[i].memory = rows.Of(*to[i]);
+  }
   return memory;
 }
+
+constexpr size_t kGradient = OutputWithField(v1::ComputeResponse::kGradientFieldNumber);
 
 template <typename T>
 double SumOfMagnitudes(absl::Span<const T> values) {
@@ -64,7 +54,7 @@ double SumOfMagnitudes(absl::Span<const T> values) {
   return sum;
 }
 
-// Adds up what the chunks say beside their arrays, in their order.
+// Adds up the outputs of the chunks that are not arrays, in the chunks' order.
 template <typename T>
 class ScalarMerger {
  public:
@@ -89,7 +79,7 @@ class ScalarMerger {
     return status;
   }
 
-  // Everything but the arrays, which `result` has.
+  // Returns `result`, which has the arrays, with everything else.
   Result<T> Merge(Result<T> result) const {
     result.loss_sum = sum_.loss_sum;
     result.loss = ReducedLoss();
@@ -112,7 +102,7 @@ class ScalarMerger {
     switch (options_.reduction) {
       case Reduction::kMean:
       case Reduction::kMeanValid:
-        // Without one the divisor of the whole is 0.
+        // There is no normalizer when the divisor of the whole batch is 0.
         return options_.normalizer ? sum_.loss_sum / *options_.normalizer : 0.0;
       default:
         return sum_.loss_sum;
@@ -135,18 +125,18 @@ class ChunkedCall {
         chunk_rows_(limits.rows),
         to_(batch.destinations),
         session_(connection, {limits.window, limits.time, absl::Now() + limits.time}) {
-    ProvideArrays(batch, &result_, &to_);
+    ProvideArrays(batch, result_, to_);
   }
 
   absl::StatusOr<Result<T>> Compute() {
     absl::Status sent;
     std::thread sender([this, &sent] { sent = SendAll(); });
     ScalarMerger<T> merger(batch_.options);
-    absl::Status received = ReceiveAll(&merger);
+    absl::Status received = ReceiveAll(merger);
     if (!received.ok()) session_.Abandon(received);
     sender.join();
     if (!sent.ok() && absl::IsOutOfRange(received)) {
-      return sent;  // It was not sent, and so not answered.
+      return sent;  // A batch that was not sent has no answer.
     }
     if (!received.ok()) return received;
     return merger.Merge(std::move(result_));
@@ -158,7 +148,7 @@ class ChunkedCall {
     return {first, std::min(chunk_rows_, rows() - first), rows()};
   }
 
-  // Closes sending at its end, so that the receiver waits for nothing that does not come.
+  // Closes sending in the end, so that the receiver does not wait for more answers.
   absl::Status SendAll() {
     absl::Status status;
     for (int64_t first = 0; first < rows() && status.ok(); first += chunk_rows_) {
@@ -178,15 +168,15 @@ class ChunkedCall {
     return session_.Send(chunk.Of(batch_.logits), chunk.Of(batch_.labels), batch_.loss, options);
   }
 
-  absl::Status ReceiveAll(ScalarMerger<T>* merger) {
+  absl::Status ReceiveAll(ScalarMerger<T>& merger) {
     const OutputOptions& asked = batch_.options.outputs;
     const bool statistics = asked.class_statistics || asked.difficulty;
     for (int64_t first = 0; first < rows(); first += chunk_rows_) {
       const absl::StatusOr<Result<T>> chunk = session_.Receive();
       if (!chunk.ok()) return ShiftRows(chunk.status(), first);
       const double gradient_l1 =
-          statistics ? SumOfMagnitudes<T>(*ChunkAt(first).Of(to_.gradient)) : 0.0;
-      if (absl::Status status = merger->Add(*chunk, gradient_l1); !status.ok()) return status;
+          statistics ? SumOfMagnitudes<T>(ChunkAt(first).Of(*to_[kGradient])) : 0.0;
+      if (absl::Status status = merger.Add(*chunk, gradient_l1); !status.ok()) return status;
     }
     return absl::OkStatus();
   }

@@ -14,7 +14,7 @@
 
 namespace lossd::client {
 
-// A batch that can be cut: what is to be known of the whole is in `loss` and `options` already.
+// A batch that can be cut: `loss` and `options` have everything that depends on the whole batch.
 template <typename T>
 struct ChunkedBatch {
   const ArrayView<T>& logits;
@@ -30,7 +30,7 @@ struct ChunkLimits {
   absl::Duration time;  // for all of it
 };
 
-// Sends the rows in chunks over one stream, and puts the answers together.
+// Sends the rows in chunks over one stream, and merges the answers.
 template <typename T>
 absl::StatusOr<Result<T>> ComputeInChunks(const std::shared_ptr<const Connection>& connection,
                                           const ChunkedBatch<T>& batch, const ChunkLimits& limits);

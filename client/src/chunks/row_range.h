@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <utility>
 #include <variant>
 
@@ -18,7 +17,7 @@ struct RowRange {
   int64_t count = 0;
   int64_t of = 0;  // rows of the whole batch, at least 1
 
-  // The same rows of an array of all rows.
+  // Returns these rows of an array of all rows.
   template <typename T>
   absl::Span<T> Of(absl::Span<T> values) const {
     const size_t per_row = values.size() / static_cast<size_t>(of);
@@ -33,12 +32,7 @@ struct RowRange {
     return ArrayView<T>(Of(array.values()), std::move(shape));
   }
 
-  template <typename T>
-  std::optional<absl::Span<T>> Of(const std::optional<absl::Span<T>>& values) const {
-    return values ? std::optional<absl::Span<T>>(Of(*values)) : std::nullopt;
-  }
-
-  // Nothing stays nothing.
+  // Returns these rows of the array that there is, or nothing.
   template <typename... Arrays>
   std::variant<Arrays...> Of(const std::variant<Arrays...>& arrays) const {
     return std::visit(

@@ -17,7 +17,7 @@ namespace {
 
 constexpr absl::string_view kArrays[] = {"labels[", "sample_weights[", "upstream_gradient["};
 
-// How long the array's name and its bracket are, where the text begins with one; else 0.
+// Returns the length of the array's name and its bracket when the text begins with them, else 0.
 size_t ArrayPrefix(absl::string_view text) {
   for (const absl::string_view array : kArrays) {
     if (absl::StartsWith(text, array)) return array.size();

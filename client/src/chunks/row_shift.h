@@ -7,9 +7,9 @@
 
 namespace lossd::client {
 
-// The error of a chunk as that of the batch whose row `first_row` the chunk begins with:
-// "labels[3]" becomes "labels[1003]", in the message and in the violations. Arrays that have a row
-// for each of the batch's are labels, sample_weights and upstream_gradient.
+// Returns the error of a chunk with the row numbers of the batch, in the message and in the
+// violations: "labels[3]" becomes "labels[1003]" when the chunk begins with row 1000. Changes the
+// indices of labels, sample_weights and upstream_gradient, which have the batch's rows.
 absl::Status ShiftRows(const absl::Status& error, int64_t first_row);
 
 }  // namespace lossd::client

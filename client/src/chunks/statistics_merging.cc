@@ -7,10 +7,10 @@
 namespace lossd::client {
 namespace {
 
-// A share of a total of 0 is 0.
+// Returns the share of a part, 0 when the total is 0.
 double Share(double part, double total) { return total == 0.0 ? 0.0 : part / total; }
 
-// What the share is of. No share is nothing, of a total that is not finite too.
+// Returns the part that has this share. A share of 0 is 0 even when the total is not finite.
 double Part(double share, double total) { return share == 0.0 ? 0.0 : share * total; }
 
 absl::Status DifferentSizes(absl::string_view field) {
@@ -98,15 +98,15 @@ absl::Status DifficultyMerger::Add(const Difficulty& chunk, const ChunkTotals& t
   if (!AllHaveSize(bins_.size(), chunk.count, chunk.loss_share, chunk.gradient_share)) {
     return DifferentSizes("difficulty");
   }
-  const auto add = [&totals](int64_t count, double loss_share, double gradient_share, Sums* sums) {
-    sums->count += count;
-    sums->loss += Part(loss_share, totals.loss_sum);
-    sums->gradient += Part(gradient_share, totals.gradient_l1);
+  const auto add = [&totals](int64_t count, double loss_share, double gradient_share, Sums& sums) {
+    sums.count += count;
+    sums.loss += Part(loss_share, totals.loss_sum);
+    sums.gradient += Part(gradient_share, totals.gradient_l1);
   };
   for (size_t i = 0; i < bins_.size(); ++i) {
-    add(chunk.count[i], chunk.loss_share[i], chunk.gradient_share[i], &bins_[i]);
+    add(chunk.count[i], chunk.loss_share[i], chunk.gradient_share[i], bins_[i]);
   }
-  add(chunk.hard_count, chunk.hard_loss_share, chunk.hard_gradient_share, &hard_);
+  add(chunk.hard_count, chunk.hard_loss_share, chunk.hard_gradient_share, hard_);
   all_.count += totals.valid_count;
   all_.loss += totals.loss_sum;
   all_.gradient += totals.gradient_l1;

@@ -9,23 +9,24 @@
 
 namespace lossd::client {
 
-// What of a chunk its shares and means are of.
+// The totals that a chunk's shares and means refer to.
 struct ChunkTotals {
   double loss_sum = 0.0;     // Σ s ℓ
   double gradient_l1 = 0.0;  // Σ |∂ℓ/∂z|, in any unit that all chunks share
   int64_t valid_count = 0;
 };
 
-// The statistics of a batch from those of its chunks, in the order in which they are added. Counts
-// are exact. Sums, shares and means are recovered from the chunks' shares and means, and so are
-// rounded once more for each chunk: k chunks leave a relative error of about k · 2⁻⁵².
+// Merge the statistics of a batch's chunks, in the order in which they are added. Counts are exact.
+// Sums, shares and means are recovered from the chunks' shares and means, which rounds them once
+// more for each chunk: k chunks leave a relative error of about k · 2⁻⁵².
 
 class ClassStatisticsMerger {
  public:
-  // `chunk` has every class. INTERNAL when its columns are not as long as those before.
+  // Adds a chunk, whose columns have every class. Returns INTERNAL when they are not as long as the
+  // columns before.
   absl::Status Add(const ClassStatistics& chunk, const ChunkTotals& totals);
 
-  // Of every class.
+  // Returns the statistics of every class.
   ClassStatistics Merge() const;
 
  private:
@@ -42,12 +43,12 @@ class ClassStatisticsMerger {
   std::vector<double> weight_;
 };
 
-// Those of the classes that have samples, with their `class_ids`.
+// Returns the entries of the classes that have samples, with their `class_ids`.
 ClassStatistics PresentClassesOnly(const ClassStatistics& statistics);
 
 class DifficultyMerger {
  public:
-  // INTERNAL when the chunk's bins are not as many as those before.
+  // Adds a chunk. Returns INTERNAL when it has another number of bins than those before.
   absl::Status Add(const Difficulty& chunk, const ChunkTotals& totals);
 
   Difficulty Merge() const;

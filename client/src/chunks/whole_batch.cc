@@ -33,25 +33,27 @@ absl::Status CheckStatistics(const ComputeOptions& options) {
   if (!outputs.class_statistics && !outputs.difficulty) return absl::OkStatus();
   const absl::string_view field =
       outputs.class_statistics ? "outputs.class_statistics" : "outputs.difficulty";
-  // Chunks say what share of their own gradient is whose, and only the gradient how large that is.
+  // A chunk has each class's share of its gradient. Only the gradient itself says how large that
+  // is.
   if (!outputs.gradient || outputs.gradient_scale == 0.0) {
     return InvalidField(field,
                         "in chunks needs outputs.gradient, with a gradient_scale other than 0");
   }
   if (IsSet(options.upstream_gradient)) {
-    return InvalidField(field, "in chunks cannot be had together with upstream_gradient");
+    return InvalidField(field, "in chunks cannot be combined with upstream_gradient");
   }
   return absl::OkStatus();
 }
 
-// Softmax's integer labels; null when the labels are something else.
+// Returns softmax's integer labels, null when the labels are something else.
 const ArrayView<int64_t>* ClassIds(const Labels& labels, Activation activation) {
   return activation == Activation::kSoftmax ? std::get_if<ArrayView<int64_t>>(&labels) : nullptr;
 }
 
 absl::Status CheckLoss(const Labels& labels, const LossSpec& loss) {
   if (!std::holds_alternative<std::monostate>(loss.mining)) {
-    return InvalidField("loss.mining", "needs the whole batch, and cannot be had in chunks");
+    return InvalidField("loss.mining",
+                        "needs the whole batch in one request, and cannot be computed in chunks");
   }
   const auto* scheme = std::get_if<SchemeWeights>(&loss.class_weighting.source);
   if (scheme != nullptr && scheme->counts.empty() && ClassIds(labels, loss.activation) == nullptr) {
@@ -70,8 +72,8 @@ struct SampleOrder {
 
   size_t samples() const { return static_cast<size_t>(rows * places * classes); }
 
-  // Calls `use(index, place)` for each sample in turn: where it lies in an array of the losses'
-  // shape, and its place among those that share their classes.
+  // Calls `use(index, place)` for each sample in turn: its index in an array of the losses' shape,
+  // and its place, which all classes of a row share.
   template <typename Use>
   void ForEach(const Use& use) const {
     for (int64_t place = 0; place < rows * places; ++place) {
@@ -99,7 +101,7 @@ SampleOrder OrderOf(const Shape& logits, const LossSpec& loss, const ComputeOpti
   return order;
 }
 
-// s of the sample `index` of `samples`; there is one per sample or one per row.
+// Returns s of the sample `index` of `samples`. There is one s per sample or one per row.
 double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
   const auto at = [&](const auto& array) {
     const auto& values = array.values();
@@ -110,8 +112,8 @@ double WeightAt(const OptionalReals& weights, size_t index, size_t samples) {
   return doubles == nullptr ? 1.0 : at(*doubles);
 }
 
-// The integer label that decides about the sample, its own or its place's; null when the labels are
-// targets, or are not as many as either.
+// Returns the integer label of the sample or of its place. Returns null when the labels are
+// targets, or are neither one per sample nor one per place.
 const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const SampleOrder& order) {
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
   if (integers == nullptr) return nullptr;
@@ -120,7 +122,7 @@ const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const S
   return values.size() == static_cast<size_t>(order.rows * order.places) ? &values[place] : nullptr;
 }
 
-// v of the class that the label names; 1 without class weights, and where it names none.
+// Returns v of the label's class, 1 when there are no class weights or the label is no class.
 double ClassWeightOf(const int64_t* label, absl::Span<const double> class_weights) {
   const bool known =
       label != nullptr && *label >= 0 && static_cast<uint64_t>(*label) < class_weights.size();

@@ -12,21 +12,20 @@
 
 namespace lossd::client {
 
-// What the chunks of a batch have to be told of the whole, and what cannot be computed in chunks.
-
-// INVALID_ARGUMENT, naming what needs the whole batch in one request, or the array that has not the
-// logits' rows.
+// Returns INVALID_ARGUMENT when the batch cannot be cut into chunks. The error names the option
+// that needs the whole batch in one request, or the array that has another number of rows than the
+// logits.
 absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const LossSpec& loss,
                              const ComputeOptions& options);
 
-// How many valid samples each class has: softmax with integer labels. A label that is no class is
-// left to the server to refuse.
+// Counts the valid samples of each class, for softmax with integer labels. Skips labels outside [0,
+// class_count), which the server refuses.
 std::vector<double> CountLabels(const ArrayView<int64_t>& labels, int64_t class_count,
                                 std::optional<int64_t> ignore_index);
 
-// The divisor of kMean or kMeanValid, added up in the order of the samples, as the server does.
-// None when it is 0, which the chunks' own are then too, or not finite. `class_weights`: v of each
-// class; empty: 1.
+// Returns the divisor of kMean or kMeanValid, added up in the order of the samples as in the
+// server. Returns nullopt when it is not finite or 0; in the latter case those of the chunks are 0
+// too. `class_weights` has v of each class; when it is empty they are 1.
 std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, const LossSpec& loss,
                                   const ComputeOptions& options,
                                   absl::Span<const double> class_weights);

@@ -3,16 +3,17 @@
 
 #include "absl/status/statusor.h"
 #include "client/src/convert/destinations.h"
-#include "client/src/wire/compute_answer.h"
+#include "client/src/wire/received_response.h"
 #include "lossd/compute.h"
 
 namespace lossd::client {
 
-// An answer to values. Arrays with a destination go there, the others to the result. INTERNAL,
-// naming the field, where something is missing that was asked for or an array does not hold what it
-// says. Instantiated for float and double.
+// Reads a response. Arrays with a destination go there, the others to the result. Returns INTERNAL,
+// naming the field, when something is missing that was asked for, or the data of an array do not
+// fit its type and shape. Instantiated for float and double.
 template <typename T>
-absl::StatusOr<Result<T>> DecodeCompute(const ComputeAnswer& answer, const OutputOptions& asked,
+absl::StatusOr<Result<T>> DecodeCompute(const ReceivedResponse& response,
+                                        const OutputOptions& asked,
                                         const Destinations<T>& destinations = {});
 
 }  // namespace lossd::client

@@ -18,30 +18,34 @@ constexpr absl::string_view kTypeName = "double";
 template <>
 constexpr absl::string_view kTypeName<float> = "float";
 
-// How many elements an array of this shape has. The shape was found to fit its values, of which
-// there are none where one extent is 0, whatever the others are.
+// Returns the number of elements of `shape`, which was found to fit its values: when an extent is 0
+// there are none, whatever the others are.
 size_t Size(const Shape& shape) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   return static_cast<size_t>(
       std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
 }
 
-// `shape`: the array's; none when the server is to say that there is no such array.
+// Returns the memory for one output. `shape` is the output's, or nullopt when the server is to
+// refuse the request.
 template <typename T>
-absl::Status Find(absl::string_view name, const OptionalMemory& memory, bool asked,
-                  const std::optional<Shape>& shape, std::optional<absl::Span<T>>* destination) {
-  if (std::holds_alternative<std::monostate>(memory)) return absl::OkStatus();
-  const auto refuse = [name](auto... reason) {
-    return InvalidField(absl::StrCat("memory.", name), absl::StrCat(reason...));
+absl::StatusOr<std::optional<absl::Span<T>>> Find(const Output<T>& output,
+                                                  const ComputeOptions& options,
+                                                  const std::optional<Shape>& shape) {
+  const OptionalMemory& memory = options.memory.*output.memory;
+  if (std::holds_alternative<std::monostate>(memory)) return std::nullopt;
+  const auto refuse = [&output](auto... reason) {
+    return InvalidField(absl::StrCat("memory.", output.name), absl::StrCat(reason...));
   };
-  if (!asked) return refuse("is given, but outputs.", name, " is not asked for");
+  if (!(options.outputs.*output.asked)) {
+    return refuse("is given, but outputs.", output.name, " is not asked for");
+  }
   const auto* span = std::get_if<absl::Span<T>>(&memory);
   if (span == nullptr) return refuse("is of another type than the logits, expected ", kTypeName<T>);
   if (shape && span->size() != Size(*shape)) {
     return refuse("has ", span->size(), " elements, expected ", Size(*shape));
   }
-  *destination = *span;
-  return absl::OkStatus();
+  return *span;
 }
 
 }  // namespace
@@ -61,22 +65,15 @@ std::optional<Shape> LossesShape(const Shape& logits, Activation activation,
 template <typename T>
 absl::StatusOr<Destinations<T>> FindDestinations(const Shape& logits, Activation activation,
                                                  const ComputeOptions& options) {
-  const std::optional<Shape> elements = logits;
   const std::optional<Shape> samples = LossesShape(logits, activation, options.class_axis);
-  const ResultMemory& memory = options.memory;
-  const OutputOptions& asked = options.outputs;
-  Destinations<T> found;
-  absl::Status status;
-  status.Update(Find("losses", memory.losses, asked.losses, samples, &found.losses));
-  status.Update(Find("gradient", memory.gradient, asked.gradient, elements, &found.gradient));
-  status.Update(Find("hessian_diagonal", memory.hessian_diagonal, asked.hessian_diagonal, elements,
-                     &found.hessian_diagonal));
-  status.Update(Find("probabilities", memory.probabilities, asked.probabilities, elements,
-                     &found.probabilities));
-  status.Update(
-      Find("log_sum_exp", memory.log_sum_exp, asked.log_sum_exp, samples, &found.log_sum_exp));
-  if (!status.ok()) return status;
-  return found;
+  Destinations<T> destinations;
+  for (size_t i = 0; i < kOutputCount; ++i) {
+    const Output<T>& output = kOutputs<T>[i];
+    auto found = Find(output, options, output.extent == Extent::kLogits ? logits : samples);
+    if (!found.ok()) return found.status();
+    destinations[i] = *found;
+  }
+  return destinations;
 }
 
 template absl::StatusOr<Destinations<float>> FindDestinations(const Shape&, Activation,

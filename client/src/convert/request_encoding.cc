@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "client/src/convert/loss_spec_encoding.h"
+#include "client/src/convert/outputs.h"
 #include "client/src/status.h"
 #include "client/src/wire/tensor_codec.h"
 #include "lossd/v1/class_weights.pb.h"
@@ -45,24 +46,24 @@ v1::InformationBase Encode(InformationBase base) {
   return v1::INFORMATION_BASE_UNSPECIFIED;
 }
 
-// Appends the field `number` of the request, and refuses it by its name.
+// Appends the field `number` of the request. Refuses it by its name.
 template <typename T>
 absl::Status AppendArray(absl::string_view name, int number, const ArrayView<T>& array,
-                         MessagePieces* request) {
+                         MessagePieces& request) {
   const absl::StatusOr<v1::Tensor> head = EncodeHead(name, array);
   if (!head.ok()) return head.status();
-  request->AppendTensor(number, *head, ElementBytes(array));
+  request.AppendTensor(number, *head, ElementBytes(array));
   return absl::OkStatus();
 }
 
-absl::Status AppendLabels(int number, const Labels& labels, MessagePieces* request) {
+absl::Status AppendLabels(int number, const Labels& labels, MessagePieces& request) {
   return std::visit(
       [&](const auto& array) { return AppendArray("labels", number, array, request); }, labels);
 }
 
 // Appends nothing when there is no array.
 absl::Status AppendReals(absl::string_view name, int number, const OptionalReals& reals,
-                         MessagePieces* request) {
+                         MessagePieces& request) {
   if (const auto* floats = std::get_if<ArrayView<float>>(&reals)) {
     return AppendArray(name, number, *floats, request);
   }
@@ -72,38 +73,41 @@ absl::Status AppendReals(absl::string_view name, int number, const OptionalReals
   return absl::OkStatus();
 }
 
-void EncodeOutputs(const OutputOptions& outputs, v1::OutputOptions* message) {
-  message->set_gradient(outputs.gradient);
-  message->set_hessian_diagonal(outputs.hessian_diagonal);
-  message->set_probabilities(outputs.probabilities);
-  message->set_class_statistics(outputs.class_statistics);
-  message->set_difficulty(outputs.difficulty);
-  message->set_omit_losses(!outputs.losses);
-  message->set_log_sum_exp(outputs.log_sum_exp);
-  message->set_omit_class_weights(!outputs.class_weights);
-  message->set_present_classes_only(outputs.present_classes_only);
-  message->mutable_top_k()->Add(outputs.top_k.begin(), outputs.top_k.end());
+v1::OutputOptions Encode(const OutputOptions& outputs) {
+  v1::OutputOptions message;
+  for (const auto& output : kOutputs<float>) {
+    const bool asked = outputs.*output.asked;
+    (message.*output.set_flag)(output.flag == Flag::kSend ? asked : !asked);
+  }
+  message.set_class_statistics(outputs.class_statistics);
+  message.set_difficulty(outputs.difficulty);
+  message.set_omit_class_weights(!outputs.class_weights);
+  message.set_present_classes_only(outputs.present_classes_only);
+  message.mutable_top_k()->Add(outputs.top_k.begin(), outputs.top_k.end());
   if (outputs.hessian_mode == HessianMode::kPositive) {
-    message->set_hessian_mode(v1::HESSIAN_MODE_POSITIVE);
+    message.set_hessian_mode(v1::HESSIAN_MODE_POSITIVE);
   }
-  if (outputs.hard_threshold) message->set_hard_threshold(*outputs.hard_threshold);
-  if (outputs.gradient_scale != kNoScale) message->set_gradient_scale(outputs.gradient_scale);
+  if (outputs.hard_threshold) message.set_hard_threshold(*outputs.hard_threshold);
+  if (outputs.gradient_scale != kNoScale) message.set_gradient_scale(outputs.gradient_scale);
+  return message;
 }
 
-void EncodeSchemes(const ClassWeightsOptions& options, v1::ComputeClassWeightsRequest* request) {
+v1::ComputeClassWeightsRequest Encode(const ClassWeightsOptions& options) {
+  v1::ComputeClassWeightsRequest request;
   for (const SchemeWeights& scheme : options.schemes) {
-    *request->add_schemes() = EncodeSchemeWeights(scheme);
+    *request.add_schemes() = EncodeSchemeWeights(scheme);
   }
-  if (options.class_count) request->set_class_count(*options.class_count);
+  if (options.class_count) request.set_class_count(*options.class_count);
+  return request;
 }
 
-// The request, or the first that went wrong with it.
+// Returns the request, or the first error.
 absl::StatusOr<MessagePieces> IfOk(std::initializer_list<absl::Status> statuses,
-                                   MessagePieces* request) {
+                                   MessagePieces& request) {
   for (const absl::Status& status : statuses) {
     if (!status.ok()) return status;
   }
-  return std::move(*request);
+  return std::move(request);
 }
 
 }  // namespace
@@ -115,18 +119,18 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
   Request fields;
   *fields.mutable_loss() = EncodeLossSpec(loss);
   fields.set_reduction(Encode(options.reduction));
-  EncodeOutputs(options.outputs, fields.mutable_outputs());
+  *fields.mutable_outputs() = Encode(options.outputs);
   if (options.class_axis) fields.set_class_axis(*options.class_axis);
   if (options.normalizer) fields.set_normalizer(*options.normalizer);
   MessagePieces request;
   request.AppendFields(fields);
-  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
-               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, request),
                AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
-                           options.sample_weights, &request),
+                           options.sample_weights, request),
                AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
-                           options.upstream_gradient, &request)},
-              &request);
+                           options.upstream_gradient, request)},
+              request);
 }
 
 template <typename T>
@@ -144,34 +148,31 @@ absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const La
   if (options.hard_threshold) fields.set_hard_threshold(*options.hard_threshold);
   MessagePieces request;
   request.AppendFields(fields);
-  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, &request),
-               AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
+               AppendLabels(Request::kLabelsFieldNumber, labels, request),
                AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
-                           options.sample_weights, &request)},
-              &request);
+                           options.sample_weights, request)},
+              request);
 }
 
 absl::StatusOr<MessagePieces> EncodeClassWeights(const Labels& labels,
                                                  const ClassWeightsOptions& options) {
   using Request = v1::ComputeClassWeightsRequest;
-  Request fields;
-  EncodeSchemes(options, &fields);
   MessagePieces request;
-  request.AppendFields(fields);
-  return IfOk({AppendLabels(Request::kLabelsFieldNumber, labels, &request),
+  request.AppendFields(Encode(options));
+  return IfOk({AppendLabels(Request::kLabelsFieldNumber, labels, request),
                AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
-                           options.sample_weights, &request)},
-              &request);
+                           options.sample_weights, request)},
+              request);
 }
 
 absl::StatusOr<MessagePieces> EncodeClassWeightsFromCounts(absl::Span<const double> counts,
                                                            const ClassWeightsOptions& options) {
   if (!std::holds_alternative<std::monostate>(options.sample_weights)) {
-    return InvalidField("sample_weights", "weigh labels; counts have none");
+    return InvalidField("sample_weights", "applies to labels, not to counts");
   }
-  v1::ComputeClassWeightsRequest fields;
-  EncodeVector(counts, fields.mutable_counts());
-  EncodeSchemes(options, &fields);
+  v1::ComputeClassWeightsRequest fields = Encode(options);
+  *fields.mutable_counts() = EncodeVector(counts);
   MessagePieces request;
   request.AppendFields(fields);
   return request;
@@ -187,9 +188,9 @@ absl::StatusOr<MessagePieces> EncodeInformation(const ArrayView<double>& p,
   fields.set_self_information(options.self_information);
   MessagePieces request;
   request.AppendFields(fields);
-  absl::Status status = AppendArray("p", Request::kPFieldNumber, p, &request);
-  if (status.ok() && q != nullptr) status = AppendArray("q", Request::kQFieldNumber, *q, &request);
-  return IfOk({status}, &request);
+  absl::Status status = AppendArray("p", Request::kPFieldNumber, p, request);
+  if (status.ok() && q != nullptr) status = AppendArray("q", Request::kQFieldNumber, *q, request);
+  return IfOk({status}, request);
 }
 
 template absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<float>&, const Labels&,

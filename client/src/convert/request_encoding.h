@@ -13,9 +13,9 @@
 
 namespace lossd::client {
 
-// Arguments to requests, which look at the arrays among them. INVALID_ARGUMENT, naming the field,
-// where an array's shape does not fit its values; everything else is the server's to judge.
-// Instantiated for float and double.
+// Make requests of arguments. A request points to the arrays among them. Return INVALID_ARGUMENT,
+// naming the field, when an array's shape does not fit its values; the server checks everything
+// else. Instantiated for float and double.
 
 template <typename T>
 absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const Labels& labels,

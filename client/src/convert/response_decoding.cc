@@ -17,10 +17,10 @@ absl::Status MissingField(absl::string_view field) {
 
 template <typename T>
 absl::Status DecodeInto(absl::string_view field, const v1::Tensor& tensor,
-                        std::optional<xt::xarray<T>>* array) {
+                        std::optional<xt::xarray<T>>& array) {
   absl::StatusOr<xt::xarray<T>> decoded = DecodeTensor<T>(field, tensor);
   if (!decoded.ok()) return decoded.status();
-  *array = *std::move(decoded);
+  array = *std::move(decoded);
   return absl::OkStatus();
 }
 
@@ -29,7 +29,7 @@ std::vector<T> ToVector(const google::protobuf::RepeatedField<T>& values) {
   return {values.begin(), values.end()};
 }
 
-// None for a scheme of a newer server, which was not asked for by name.
+// Returns nullopt for a scheme of a newer server.
 std::optional<WeightScheme> Decode(v1::WeightScheme scheme) {
   switch (scheme) {
     case v1::WEIGHT_SCHEME_BALANCED:
@@ -134,19 +134,17 @@ absl::StatusOr<Information> DecodeInformation(const v1::MeasureInformationRespon
   absl::Status status;
   if (response.has_self_information()) {
     status.Update(
-        DecodeInto("self_information", response.self_information(), &information.self_information));
+        DecodeInto("self_information", response.self_information(), information.self_information));
   }
   if (response.has_cross_entropy()) {
-    status.Update(
-        DecodeInto("cross_entropy", response.cross_entropy(), &information.cross_entropy));
+    status.Update(DecodeInto("cross_entropy", response.cross_entropy(), information.cross_entropy));
   }
   if (response.has_kl_divergence()) {
-    status.Update(
-        DecodeInto("kl_divergence", response.kl_divergence(), &information.kl_divergence));
+    status.Update(DecodeInto("kl_divergence", response.kl_divergence(), information.kl_divergence));
   }
   if (response.has_jensen_shannon()) {
     status.Update(
-        DecodeInto("jensen_shannon", response.jensen_shannon(), &information.jensen_shannon));
+        DecodeInto("jensen_shannon", response.jensen_shannon(), information.jensen_shannon));
   }
   if (!status.ok()) return status;
   return information;

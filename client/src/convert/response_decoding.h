@@ -15,8 +15,8 @@
 
 namespace lossd::client {
 
-// Responses to values; Compute's is a matter of its own. INTERNAL, naming the field, where
-// something is missing that was asked for or an array does not hold what it says.
+// Read responses other than Compute's. Return INTERNAL, naming the field, when something is missing
+// that was asked for, or the data of an array do not fit its type and shape.
 
 absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response, size_t loss_count,
                                             const CompareOptions& asked);

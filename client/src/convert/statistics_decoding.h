@@ -6,7 +6,7 @@
 
 namespace lossd::client {
 
-// Messages to values, column by column.
+// Read statistics, column by column.
 ClassStatistics DecodeClassStatistics(const v1::ClassStatistics& message);
 Difficulty DecodeDifficulty(const v1::Difficulty& message);
 

@@ -1,12 +1,10 @@
 #include "client/src/wire/loan.h"
 
-#include <chrono>
-
 namespace lossd::client {
 
 grpc::Slice Loan::Lend(absl::Span<const char> bytes) {
   {
-    const std::lock_guard<std::mutex> lock(state_->mutex);
+    const absl::MutexLock lock(&state_->mutex);
     ++state_->slices_out;
   }
   // gRPC's type says void*, but nothing writes to a slice that is sent. The slice keeps the state
@@ -17,23 +15,22 @@ grpc::Slice Loan::Lend(absl::Span<const char> bytes) {
 
 void Loan::Return(void* state) {
   const std::unique_ptr<std::shared_ptr<State>> owner(static_cast<std::shared_ptr<State>*>(state));
-  const std::lock_guard<std::mutex> lock((*owner)->mutex);
-  if (--(*owner)->slices_out == 0) (*owner)->changed.notify_all();
+  const absl::MutexLock lock(&(*owner)->mutex);
+  --(*owner)->slices_out;
 }
 
 bool Loan::returned() const {
-  const std::lock_guard<std::mutex> lock(state_->mutex);
-  return state_->slices_out == 0;
+  const absl::MutexLock lock(&state_->mutex);
+  return state_->returned();
 }
 
 bool Loan::WaitFor(absl::Duration time) const {
-  std::unique_lock<std::mutex> lock(state_->mutex);
-  return state_->changed.wait_for(lock, absl::ToChronoMicroseconds(time),
-                                  [this] { return state_->slices_out == 0; });
+  const absl::MutexLock lock(&state_->mutex);
+  return state_->mutex.AwaitWithTimeout(absl::Condition(state_.get(), &State::returned), time);
 }
 
-void Loan::WaitUntilReturned(const std::function<void(absl::Duration)>& poll) const {
-  // Mostly another thread is just about to let go. Only a stuck connection takes longer.
+void Loan::WaitUntilReturned(absl::FunctionRef<void(absl::Duration)> poll) const {
+  // Usually another thread is just about to let go. Only a stuck connection takes longer.
   constexpr absl::Duration kTurn = absl::Milliseconds(1);
   while (!WaitFor(kTurn)) poll(kTurn);
 }

@@ -1,19 +1,18 @@
 #include "client/src/wire/message_pieces.h"
 
-#include "client/src/wire/wire_format.h"
 #include "grpcpp/support/slice.h"
+#include "proto/wire/tensor_head.h"
+#include "proto/wire/wire_format.h"
 
 namespace lossd::client {
+
 void MessagePieces::AppendFields(const google::protobuf::MessageLite& fields) {
   fields.AppendToString(&bytes_);
 }
 
 void MessagePieces::AppendTensor(int number, const v1::Tensor& head,
                                  absl::Span<const char> elements) {
-  std::string tensor = head.SerializeAsString();
-  if (!elements.empty()) AppendLengthPrefix(v1::Tensor::kDataFieldNumber, elements.size(), &tensor);
-  AppendLengthPrefix(number, tensor.size() + elements.size(), &bytes_);
-  bytes_ += tensor;
+  wire::AppendTensorHead(number, head, elements.size(), bytes_);
   if (elements.size() < kLentBytes) {
     bytes_.append(elements.data(), elements.size());
   } else {
@@ -23,7 +22,7 @@ void MessagePieces::AppendTensor(int number, const v1::Tensor& head,
 
 void MessagePieces::WrapAs(int number, const google::protobuf::MessageLite& fields) {
   std::string outer = fields.SerializeAsString();
-  AppendLengthPrefix(number, size(), &outer);
+  wire::AppendLengthPrefix(number, size(), outer);
   for (Elements& elements : elements_) elements.offset += outer.size();
   bytes_.insert(0, outer);
 }
@@ -34,20 +33,19 @@ size_t MessagePieces::size() const {
   return size;
 }
 
-grpc::ByteBuffer MessagePieces::Lend(Loan* loan, size_t lent_bytes) const {
+grpc::ByteBuffer MessagePieces::Lend(Loan& loan, size_t lent_bytes) const {
   std::vector<grpc::Slice> slices;
   size_t written = 0;
   const auto append_bytes_until = [&](size_t end) {
-    if (written < end) {
-      slices.emplace_back(bytes_.data() + written, end - written);
-      written = end;
-    }
+    if (written == end) return;
+    slices.emplace_back(bytes_.data() + written, end - written);
+    written = end;
   };
   for (const Elements& elements : elements_) {
     append_bytes_until(elements.offset);
     const absl::Span<const char> values = elements.values;
     slices.push_back(values.size() < lent_bytes ? grpc::Slice(values.data(), values.size())
-                                                : loan->Lend(values));
+                                                : loan.Lend(values));
   }
   append_bytes_until(bytes_.size());
   return {slices.data(), slices.size()};

@@ -14,35 +14,35 @@
 
 namespace lossd::client {
 
-// A serialised message in pieces: bytes that protobuf wrote, and between them the elements of large
-// arrays, which are sent from where they lie. Fields may stand in any order.
+// A serialized message in pieces: bytes that protobuf wrote, and between them the elements of large
+// arrays, which are sent from where they lie. Its fields may come in any order.
 //
 //   MessagePieces request;
 //   request.AppendFields(message);                       // a v1::ComputeRequest without its arrays
 //   request.AppendTensor(2, head, elements);             // logits
-//   grpc::ByteBuffer bytes = request.Lend(&loan);
+//   grpc::ByteBuffer bytes = request.Lend(loan);
 class MessagePieces {
  public:
-  // Appends every field that `fields` has.
+  // Appends the fields that are set in `fields`.
   void AppendFields(const google::protobuf::MessageLite& fields);
 
-  // Appends the field `number`, a Tensor of `head`, which has no elements, and `elements`, which
+  // Appends the field `number`: the Tensor `head`, which has no elements, with `elements`. They
   // must outlive this object.
   void AppendTensor(int number, const v1::Tensor& head, absl::Span<const char> elements);
 
-  // Makes of the message `number` of an outer one, which begins with `fields`.
+  // Wraps the message so far in another, which has `fields` and this one in the field `number`.
   void WrapAs(int number, const google::protobuf::MessageLite& fields);
 
   size_t size() const;
 
-  // The message, arrays of at least so many bytes on loan, smaller ones copied. Below the default a
-  // copy costs less than a slice of its own.
-  grpc::ByteBuffer Lend(Loan* loan, size_t lent_bytes = kLentBytes) const;
+  // Returns the message. Lends the arrays of at least `lent_bytes` and copies the smaller ones:
+  // below the default a copy costs less than a slice of its own.
+  grpc::ByteBuffer Lend(Loan& loan, size_t lent_bytes = kLentBytes) const;
 
  private:
   static constexpr size_t kLentBytes = size_t{32} << 10;
 
-  // What stands in the message before `bytes_[offset]`.
+  // The elements that come before `bytes_[offset]` in the message.
   struct Elements {
     size_t offset;
     absl::Span<const char> values;

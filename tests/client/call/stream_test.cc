@@ -73,7 +73,7 @@ TEST_F(StreamTest, AnswersBatchesInTheirOrder) {
   EXPECT_TRUE(stream.status().ok());
 }
 
-// As the README has it.
+// The loop that the README shows.
 TEST_F(StreamTest, OneThreadKeepsTheWindowFull) {
   struct Batch {
     xt::xarray<float> logits;

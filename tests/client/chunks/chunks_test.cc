@@ -1,5 +1,5 @@
-// What a batch in chunks sends, and what it makes of the answers. That the real server's answers
-// add up to the whole batch's is an integration test.
+// Checks what a batch in chunks sends, and how it merges the answers. An integration test checks
+// that the real server's answers add up to the whole batch's.
 #include "lossd/chunks.h"
 
 #include <cmath>
@@ -177,7 +177,8 @@ TEST_F(ChunksTest, AsksForTheWeightsOfASchemeToFindTheDivisor) {
 TEST_F(ChunksTest, RefusesWhatNeedsTheWholeBatch) {
   LossSpec loss;
   loss.mining = HardestFraction{0.5};
-  EXPECT_EQ(Refusal(loss, {}), "loss.mining needs the whole batch, and cannot be had in chunks");
+  EXPECT_EQ(Refusal(loss, {}),
+            "loss.mining needs the whole batch in one request, and cannot be computed in chunks");
 
   loss = {};
   loss.activation = Activation::kSigmoid;

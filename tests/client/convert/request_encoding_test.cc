@@ -31,12 +31,12 @@ MATCHER_P(EqualsText, text, "") {
   return equal;
 }
 
-// The message that protobuf makes of the request's bytes.
+// Returns the message that protobuf reads from the request's bytes.
 template <typename Message>
 Message Sent(const absl::StatusOr<MessagePieces>& request) {
   EXPECT_TRUE(request.ok()) << request.status();
   Loan loan;
-  const grpc::ByteBuffer buffer = request->Lend(&loan);
+  const grpc::ByteBuffer buffer = request->Lend(loan);
   std::vector<grpc::Slice> slices;
   EXPECT_TRUE(buffer.Dump(&slices).ok());
   std::string bytes;
@@ -386,7 +386,7 @@ TEST(RequestEncodingTest, SendsWhatToMeasure) {
                 self_information: true)pb"));
 }
 
-// Arrays that are large enough to be sent from where they lie.
+// Arrays that are large enough to be lent.
 TEST(RequestEncodingTest, SendsLargeArraysToTheLastElement) {
   std::vector<float> logits(100'000);
   for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i);

@@ -23,7 +23,7 @@ Message Parse(const std::string& text) {
 
 std::string ErrorOf(const std::string& response, const OutputOptions& asked) {
   const absl::Status status =
-      DecodeCompute<float>(ComputeAnswer(Parse<v1::ComputeResponse>(response)), asked).status();
+      DecodeCompute<float>(ReceivedResponse(Parse<v1::ComputeResponse>(response)), asked).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   return std::string(status.message());
 }
@@ -44,7 +44,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   asked.difficulty = true;
   asked.top_k = {1, 2};
   const auto result = DecodeCompute<float>(
-      ComputeAnswer(Parse<v1::ComputeResponse>(R"pb(
+      ReceivedResponse(Parse<v1::ComputeResponse>(R"pb(
         losses { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
         gradient {
           data_type: DATA_TYPE_FLOAT32
@@ -170,7 +170,7 @@ TEST(ResponseDecodingTest, RefusesArraysThatDoNotHoldWhatTheySay) {
 TEST(ResponseDecodingTest, WritesToTheMemoryThatIsGiven) {
   OutputOptions asked;
   asked.gradient = true;
-  const ComputeAnswer answer(Parse<v1::ComputeResponse>(R"pb(
+  const ReceivedResponse answer(Parse<v1::ComputeResponse>(R"pb(
     losses { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
     gradient {
       data_type: DATA_TYPE_FLOAT32
@@ -179,7 +179,7 @@ TEST(ResponseDecodingTest, WritesToTheMemoryThatIsGiven) {
     })pb"));
   std::vector<float> gradient(1);
   Destinations<float> to;
-  to.gradient = absl::MakeSpan(gradient);
+  to[OutputWithField(v1::ComputeResponse::kGradientFieldNumber)] = absl::MakeSpan(gradient);
 
   const auto result = DecodeCompute<float>(answer, asked, to);
 
@@ -189,7 +189,7 @@ TEST(ResponseDecodingTest, WritesToTheMemoryThatIsGiven) {
   EXPECT_THAT(*result->losses, ElementsAre(1.0f));
 
   std::vector<float> large(2);
-  to.gradient = absl::MakeSpan(large);
+  to[OutputWithField(v1::ComputeResponse::kGradientFieldNumber)] = absl::MakeSpan(large);
   const absl::Status refused = DecodeCompute<float>(answer, asked, to).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInternal);
   EXPECT_EQ(refused.message(),

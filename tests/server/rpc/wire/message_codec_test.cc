@@ -170,7 +170,8 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
   for (const size_t slice_bytes : {1U, 50U, 2000U}) {
     grpc::ByteBuffer bytes = Bytes(request.SerializeAsString(), slice_bytes);
     v1::ComputeRequest parsed;
-    const auto received = ParseAroundTensors(bytes, 2000, kComputeRequestTensors, parsed);
+    const auto received =
+        ParseAroundTensors(bytes, 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
     ASSERT_TRUE(received.ok());
     const BytePieces* labels = FindPayload(received->payloads, 3);
     ASSERT_NE(labels, nullptr);
@@ -218,7 +219,8 @@ TEST(ParseAroundTensorsTest, ASliceIsGivenUpWhenItsLogitsWereRead) {
     sent.clear();
 
     v1::ComputeRequest parsed;
-    auto received = ParseAroundTensors(bytes, 1 << 20, kComputeRequestTensors, parsed);
+    auto received =
+        ParseAroundTensors(bytes, 1 << 20, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
     ASSERT_TRUE(received.ok());
     TensorView logits;
     logits.type = type;
@@ -256,11 +258,13 @@ TEST(ParseAroundTensorsTest, FailsAsParsingDoes) {
   }();
   v1::ComputeRequest parsed;
   grpc::ByteBuffer cut = Bytes(whole.substr(0, whole.size() - 1), 100);
-  EXPECT_EQ(ParseAroundTensors(cut, 2000, kComputeRequestTensors, parsed).status().code(),
+  EXPECT_EQ(ParseAroundTensors(cut, 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
+                .status()
+                .code(),
             absl::StatusCode::kInvalidArgument);
   grpc::ByteBuffer bytes = Bytes(whole, 100);
   EXPECT_EQ(ParseAroundTensors(bytes, static_cast<int64_t>(whole.size()) - 1,
-                               kComputeRequestTensors, parsed)
+                               wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);

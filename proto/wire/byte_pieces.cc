@@ -1,10 +1,10 @@
-#include "server/rpc/wire/byte_pieces.h"
+#include "proto/wire/byte_pieces.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 
-namespace lossd::rpc {
+namespace lossd::wire {
 
 void BytePieces::Append(absl::string_view piece, BytesOwner* owner) {
   if (piece.empty()) return;
@@ -50,4 +50,4 @@ void BytePieces::CopyTo(size_t offset, absl::Span<char> out) const {
   }
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::wire

@@ -1,11 +1,11 @@
-#include "server/rpc/wire/byte_pieces.h"
+#include "proto/wire/byte_pieces.h"
 
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 
-namespace lossd::rpc {
+namespace lossd::wire {
 namespace {
 
 std::string Text(const BytePieces& bytes) {
@@ -81,4 +81,4 @@ TEST(BytePiecesTest, ASliceHasTheOwnersOfItsWholePieces) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd::wire

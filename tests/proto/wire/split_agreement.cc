@@ -1,17 +1,16 @@
-#include "tests/server/rpc/wire/split_agreement.h"
+#include "tests/proto/wire/split_agreement.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "google/protobuf/message.h"
 #include "lossd/v1/compare.pb.h"
 #include "lossd/v1/compute.pb.h"
-#include "server/rpc/wire/byte_pieces.h"
-#include "server/rpc/wire/split_message.h"
+#include "proto/wire/byte_pieces.h"
+#include "proto/wire/split_message.h"
 
-namespace lossd::rpc {
+namespace lossd::wire {
 namespace {
 
 using google::protobuf::Message;
@@ -46,37 +45,40 @@ void PutBack(const TensorPayloads& payloads, int number, Message& message) {
                                      data);
 }
 
-// The message that holds the tensors: the request itself, or the one in a stream's.
+// Returns the message that holds the tensors: `message` itself, or the one in a stream's.
 Message& HolderOf(Message& message) {
-  const auto* request = message.GetDescriptor()->FindFieldByName("request");
-  if (request == nullptr) return message;
-  return *message.GetReflection()->MutableMessage(&message, request);
+  for (const char* name : {"request", "response"}) {
+    if (const auto* field = message.GetDescriptor()->FindFieldByName(name)) {
+      return *message.GetReflection()->MutableMessage(&message, field);
+    }
+  }
+  return message;
 }
 
-std::string Disagreement(absl::string_view bytes, size_t piece_size,
-                         absl::Span<const SplitField> tensors, const Message& prototype,
-                         int* taken_out) {
+template <typename T>
+std::string Disagreement(absl::string_view bytes, size_t piece_size, int* taken_out) {
   const Pieces pieces(bytes, piece_size);
-  std::optional<SplitMessage> split = TakeOutTensors(*pieces, tensors, /*smallest_payload=*/0);
+  std::optional<SplitMessage> split =
+      TakeOutTensors(*pieces, TensorFieldsOf<T>(), /*smallest_payload=*/0);
   if (!split) return "";  // Protobuf gets all of it.
   if (taken_out != nullptr) *taken_out += static_cast<int>(split->payloads.size());
 
-  const std::string name = prototype.GetTypeName();
-  const std::unique_ptr<Message> expected(prototype.New());
-  const std::unique_ptr<Message> actual(prototype.New());
-  const bool is_message = expected->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-  if (actual->ParseFromString(split->rest) != is_message) {
+  T expected;
+  T actual;
+  const std::string name = expected.GetTypeName();
+  const bool is_message = expected.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (actual.ParseFromString(split->rest) != is_message) {
     return name + (is_message ? ": protobuf reads it, but not what is left of it"
                               : ": protobuf does not read it, but what is left of it");
   }
   if (!is_message) return "";
   for (const TensorPayload& payload : split->payloads) {
-    PutBack(split->payloads, payload.tensor_field, HolderOf(*actual));
+    PutBack(split->payloads, payload.tensor_field, HolderOf(actual));
   }
   // Serialized with its unknown fields; a NaN, which equals nothing, has bytes all the same.
-  if (actual->SerializeAsString() != expected->SerializeAsString()) {
-    return name + ": expected " + expected->ShortDebugString().substr(0, 500) + ", got " +
-           actual->ShortDebugString().substr(0, 500);
+  if (actual.SerializeAsString() != expected.SerializeAsString()) {
+    return name + ": expected " + expected.ShortDebugString().substr(0, 500) + ", got " +
+           actual.ShortDebugString().substr(0, 500);
   }
   return "";
 }
@@ -86,13 +88,14 @@ std::string Disagreement(absl::string_view bytes, size_t piece_size,
 std::string SplitDisagreement(absl::string_view bytes, size_t piece_size, int* taken_out) {
   piece_size = std::max<size_t>(piece_size, 1);
   for (const std::string& disagreement :
-       {Disagreement(bytes, piece_size, kComputeRequestTensors, v1::ComputeRequest(), taken_out),
-        Disagreement(bytes, piece_size, kCompareRequestTensors, v1::CompareRequest(), taken_out),
-        Disagreement(bytes, piece_size, kComputeStreamRequestTensors, v1::ComputeStreamRequest(),
-                     taken_out)}) {
+       {Disagreement<v1::ComputeRequest>(bytes, piece_size, taken_out),
+        Disagreement<v1::CompareRequest>(bytes, piece_size, taken_out),
+        Disagreement<v1::ComputeStreamRequest>(bytes, piece_size, taken_out),
+        Disagreement<v1::ComputeResponse>(bytes, piece_size, taken_out),
+        Disagreement<v1::ComputeStreamResponse>(bytes, piece_size, taken_out)}) {
     if (!disagreement.empty()) return disagreement;
   }
   return "";
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::wire

@@ -1,7 +1,6 @@
-#include "client/src/wire/scattered_bytes.h"
+#include "client/src/wire/element_copy.h"
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,47 +18,44 @@ std::string Draw(size_t size) {
   return bytes;
 }
 
-std::vector<grpc::Slice> Cut(const std::string& bytes, size_t longest) {
+wire::BytePieces Cut(const std::string& bytes, size_t longest) {
   std::mt19937 random(2);
   std::uniform_int_distribution<size_t> any_size(0, longest);
-  std::vector<grpc::Slice> slices;
+  wire::BytePieces pieces;
   for (size_t begin = 0; begin < bytes.size();) {
     const size_t count = std::min(any_size(random), bytes.size() - begin);
-    slices.emplace_back(bytes.data() + begin, count);
+    pieces.Append(absl::string_view(bytes).substr(begin, count));
     begin += count;
   }
-  return slices;
+  return pieces;
 }
 
-// Some go past the caches, which wants whole lines of memory; none of that may be seen.
-TEST(ScatteredBytesTest, CopiesEverythingAndNothingBeside) {
+// Some copies go past the caches in whole lines of memory. The memory around must stay unchanged.
+TEST(ElementCopyTest, CopiesEverythingAndNothingBeside) {
   for (const size_t size :
        {size_t{0}, size_t{1}, size_t{1000}, size_t{1} << 20, (size_t{2} << 20) + 77}) {
     const std::string bytes = Draw(size);
     for (const size_t longest : {size_t{100}, size_t{70000}}) {
-      const std::vector<grpc::Slice> slices = Cut(bytes, longest);
+      const wire::BytePieces pieces = Cut(bytes, longest);
       for (size_t offset = 0; offset < 64; offset += 3) {
         std::vector<char> memory(offset + size + 64, '#');
-        ScatteredBytes(slices).CopyTo(memory.data() + offset);
+        CopyElements(pieces, memory.data() + offset);
         const std::string expected = std::string(offset, '#') + bytes + std::string(64, '#');
         ASSERT_TRUE(std::equal(memory.begin(), memory.end(), expected.begin(), expected.end()))
-            << size << " bytes in slices of at most " << longest << ", copied to byte " << offset;
+            << size << " bytes in pieces of at most " << longest << ", copied to byte " << offset;
       }
     }
   }
 }
 
-TEST(ScatteredBytesTest, CopiesWhatIsLeftAfterTaking) {
+TEST(ElementCopyTest, CopiesASlice) {
   const std::string bytes = Draw((size_t{1} << 20) + 500);
-  const std::vector<grpc::Slice> slices = Cut(bytes, 70000);
-  for (const size_t taken : {size_t{3}, size_t{300}, size_t{499}, size_t{500}, size_t{501}}) {
-    ScatteredBytes rest(slices);
-    const std::optional<ScatteredBytes> first = rest.Take(taken);
-    ASSERT_TRUE(first);
+  const wire::BytePieces pieces = Cut(bytes, 70000);
+  for (const size_t offset : {size_t{3}, size_t{300}, size_t{499}, size_t{500}, size_t{501}}) {
     std::string copied(bytes.size(), '#');
-    first->CopyTo(copied.data());
-    rest.CopyTo(copied.data() + taken);
-    EXPECT_TRUE(copied == bytes) << taken << " bytes taken";
+    CopyElements(pieces.Slice(0, offset), copied.data());
+    CopyElements(pieces.Slice(offset, bytes.size() - offset), copied.data() + offset);
+    EXPECT_TRUE(copied == bytes) << "cut at " << offset;
   }
 }
 

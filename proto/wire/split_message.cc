@@ -1,52 +1,43 @@
-#include "server/rpc/wire/split_message.h"
+#include "proto/wire/split_message.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <utility>
 
-namespace lossd::rpc {
+#include "proto/wire/wire_format.h"
+
+namespace lossd::wire {
 namespace {
 
-// What is left for protobuf goes through a buffer; more than this, and the detour is not worth it.
+// What is left for protobuf is copied once more; above this the detour is not worth it.
 constexpr size_t kLargestRest = size_t{1} << 20;
 
-// Values of the wire format (https://protobuf.dev/programming-guides/encoding).
-constexpr uint64_t kVarint = 0;
-constexpr uint64_t kFixed64 = 1;
-constexpr uint64_t kLengthDelimited = 2;
-constexpr uint64_t kFixed32 = 5;
-
-constexpr SplitField kTensorData[] = {{3, {}}};
-constexpr SplitField kComputeTensors[] = {
-    {2, kTensorData}, {3, kTensorData}, {4, kTensorData}, {5, kTensorData}};
-constexpr SplitField kCompareTensors[] = {{1, kTensorData}, {2, kTensorData}, {4, kTensorData}};
-constexpr SplitField kStreamTensors[] = {{2, kComputeTensors}};
-
-// One field as it stands in the message.
+// One field of a serialized message.
 struct WireField {
   int number;
-  uint64_t wire_type;
+  WireType wire_type;
   size_t begin;        // of its tag
   size_t value_begin;  // length-delimited: of what follows the length
   size_t end;
 };
 
-// Reads a serialized message from its first byte to its last, strictly: what protobuf's parser
-// would take in a way of its own (overlong tags, lengths beyond an int) is refused here.
+// Reads a serialized message from its first byte to its last. It is stricter than protobuf's
+// parser, which has its own way with overlong tags and with lengths beyond an int.
 class WireReader {
  public:
   explicit WireReader(const BytePieces& bytes) : bytes_(bytes) {}
 
   size_t position() const { return position_; }
 
-  // The field at `position`, which must end by `end`; the position is after it then.
+  // Reads the field at `position`, which must end by `end`, and moves past it.
   std::optional<WireField> ReadField(size_t end) {
     WireField field = {};
     field.begin = position_;
     const auto tag = ReadVarint(kTagBytes, end);
     if (!tag || *tag > std::numeric_limits<uint32_t>::max()) return std::nullopt;
     field.number = static_cast<int>(*tag >> 3);
-    field.wire_type = *tag & 7;
+    field.wire_type = static_cast<WireType>(*tag & 7);
     if (field.number == 0) return std::nullopt;
     if (!SkipValue(field, end)) return std::nullopt;
     field.end = position_;
@@ -62,13 +53,13 @@ class WireReader {
   bool SkipValue(WireField& field, size_t end) {
     field.value_begin = position_;
     switch (field.wire_type) {
-      case kVarint:
+      case WireType::kVarint:
         return ReadVarint(kVarintBytes, end).has_value();
-      case kFixed64:
+      case WireType::kFixed64:
         return Skip(8, end);
-      case kFixed32:
+      case WireType::kFixed32:
         return Skip(4, end);
-      case kLengthDelimited: {
+      case WireType::kLengthDelimited: {
         const auto length = ReadVarint(kTagBytes, end);
         field.value_begin = position_;
         return length && *length <= std::numeric_limits<int32_t>::max() && Skip(*length, end);
@@ -109,17 +100,12 @@ class WireReader {
   size_t piece_begin_ = 0;
 };
 
-void AppendVarint(uint64_t value, std::string& to) {
-  for (; value >= 0x80; value >>= 7) to.push_back(static_cast<char>(value | 0x80));
-  to.push_back(static_cast<char>(value));
-}
-
 class Splitter {
  public:
   Splitter(const BytePieces& bytes, size_t smallest_payload)
       : bytes_(bytes), smallest_payload_(smallest_payload), reader_(bytes) {}
 
-  // Splits the message that ends at `end`, which is in field `number` of its own message.
+  // Splits the message from here to `end`, which is the value of a field `number`.
   bool Split(int number, size_t end, absl::Span<const SplitField> fields, std::string& rest) {
     uint64_t seen = 0;
     while (reader_.position() < end) {
@@ -127,6 +113,7 @@ class Splitter {
       if (!field) return false;
       const SplitField* split = Find(fields, *field);
       if (split == nullptr) {
+        if (IsRival(fields, field->number)) return false;
         if (!AppendBytes(field->begin, field->end, rest)) return false;
         continue;
       }
@@ -145,11 +132,17 @@ class Splitter {
 
  private:
   static const SplitField* Find(absl::Span<const SplitField> fields, const WireField& field) {
-    if (field.wire_type != kLengthDelimited) return nullptr;
+    if (field.wire_type != WireType::kLengthDelimited) return nullptr;
     for (const SplitField& candidate : fields) {
       if (candidate.number == field.number) return &candidate;
     }
     return nullptr;
+  }
+
+  static bool IsRival(absl::Span<const SplitField> fields, int number) {
+    return std::any_of(fields.begin(), fields.end(), [number](const SplitField& field) {
+      return std::find(field.rivals.begin(), field.rivals.end(), number) != field.rivals.end();
+    });
   }
 
   bool TakeOut(int number, const WireField& field, std::string& rest) {
@@ -159,13 +152,12 @@ class Splitter {
     return true;
   }
 
-  // The field again, with the length that its message has without what was taken out.
+  // Writes the field with the length that its message has without what was taken out.
   bool SplitInside(const WireField& field, absl::Span<const SplitField> inside, std::string& rest) {
     std::string message;
     reader_.MoveTo(field.value_begin);
     if (!Split(field.number, field.end, inside, message)) return false;
-    AppendVarint(static_cast<uint64_t>(field.number) << 3 | kLengthDelimited, rest);
-    AppendVarint(message.size(), rest);
+    AppendLengthPrefix(field.number, message.size(), rest);
     rest += message;
     return rest.size() <= kLargestRest;
   }
@@ -184,10 +176,6 @@ class Splitter {
 };
 
 }  // namespace
-
-const absl::Span<const SplitField> kComputeRequestTensors = kComputeTensors;
-const absl::Span<const SplitField> kCompareRequestTensors = kCompareTensors;
-const absl::Span<const SplitField> kComputeStreamRequestTensors = kStreamTensors;
 
 const BytePieces* FindPayload(const TensorPayloads& payloads, int number) {
   for (const TensorPayload& payload : payloads) {
@@ -208,4 +196,4 @@ std::optional<SplitMessage> TakeOutTensors(const BytePieces& bytes,
   return split;
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::wire

@@ -1,0 +1,63 @@
+#include "proto/wire/tensor_fields.h"
+
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lossd/v1/compare.pb.h"
+#include "lossd/v1/compute.pb.h"
+#include "lossd/v1/loss_spec.pb.h"
+
+namespace lossd::wire {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::vector<int> NumbersIn(absl::Span<const SplitField> fields) {
+  std::vector<int> numbers;
+  for (const SplitField& field : fields) numbers.push_back(field.number);
+  return numbers;
+}
+
+TEST(TensorFieldsTest, ListsEveryTensorOfAMessage) {
+  using Request = v1::ComputeRequest;
+  EXPECT_THAT(NumbersIn(TensorFieldsOf<Request>()),
+              ElementsAre(Request::kLogitsFieldNumber, Request::kLabelsFieldNumber,
+                          Request::kSampleWeightsFieldNumber, Request::kUpstreamGradientFieldNumber,
+                          Request::kSampleIdsFieldNumber));
+  using Response = v1::ComputeResponse;
+  EXPECT_THAT(
+      NumbersIn(TensorFieldsOf<Response>()),
+      ElementsAre(Response::kLossesFieldNumber, Response::kGradientFieldNumber,
+                  Response::kHessianDiagonalFieldNumber, Response::kProbabilitiesFieldNumber,
+                  Response::kClassWeightsFieldNumber, Response::kLogSumExpFieldNumber));
+  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4));
+}
+
+TEST(TensorFieldsTest, LeadsToTheDataOfEachTensor) {
+  for (const SplitField& tensor : TensorFieldsOf<v1::ComputeRequest>()) {
+    EXPECT_THAT(NumbersIn(tensor.inside), ElementsAre(v1::Tensor::kDataFieldNumber));
+    EXPECT_THAT(tensor.inside.front().inside, IsEmpty());
+  }
+}
+
+TEST(TensorFieldsTest, LooksOneLevelDeeperIntoAStreamsMessage) {
+  const auto requests = TensorFieldsOf<v1::ComputeStreamRequest>();
+  ASSERT_THAT(NumbersIn(requests), ElementsAre(v1::ComputeStreamRequest::kRequestFieldNumber));
+  EXPECT_THAT(requests[0].inside, SizeIs(5));
+  EXPECT_THAT(requests[0].rivals, IsEmpty());
+
+  const auto responses = TensorFieldsOf<v1::ComputeStreamResponse>();
+  ASSERT_THAT(NumbersIn(responses), ElementsAre(v1::ComputeStreamResponse::kResponseFieldNumber));
+  EXPECT_THAT(responses[0].inside, SizeIs(6));
+  EXPECT_THAT(responses[0].rivals, ElementsAre(v1::ComputeStreamResponse::kErrorFieldNumber));
+}
+
+TEST(TensorFieldsTest, FindsNothingInAMessageWithoutTensors) {
+  EXPECT_THAT(TensorFieldsOf<v1::FocalLoss>(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace lossd::wire
