@@ -13,7 +13,7 @@ class Adam {
  public:
   Adam(size_t parameter_count, double learning_rate);
 
-  // One step against `gradient`, of the parameters' size.
+  // Makes one step against `gradient`, of the parameters' size.
   void Step(absl::Span<const float> gradient, absl::Span<float> parameters);
 
  private:

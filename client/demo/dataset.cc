@@ -57,12 +57,8 @@ absl::StatusOr<Samples> ParseShuttle(absl::string_view text) {
       }
       continue;
     }
-    if (line.empty()) {
-      continue;
-    }
-    if (absl::Status status = ParseRow(line, number, &samples); !status.ok()) {
-      return status;
-    }
+    if (line.empty()) continue;
+    if (absl::Status status = ParseRow(line, number, &samples); !status.ok()) return status;
   }
   return samples;
 }
@@ -84,22 +80,22 @@ absl::StatusOr<Dataset> Split(Samples samples, size_t test_size) {
   return dataset;
 }
 
-void Standardise(Dataset* dataset) {
-  const size_t rows = dataset->train.size();
+void Standardise(Dataset& dataset) {
+  const size_t rows = dataset.train.size();
   for (size_t feature = 0; feature < kFeatureCount; ++feature) {
     double sum = 0.0;
     for (size_t row = 0; row < rows; ++row) {
-      sum += dataset->train.features[row * kFeatureCount + feature];
+      sum += dataset.train.features[row * kFeatureCount + feature];
     }
     const double mean = sum / static_cast<double>(rows);
     double squares = 0.0;
     for (size_t row = 0; row < rows; ++row) {
-      const double deviation = dataset->train.features[row * kFeatureCount + feature] - mean;
+      const double deviation = dataset.train.features[row * kFeatureCount + feature] - mean;
       squares += deviation * deviation;
     }
     const double deviation = std::sqrt(squares / static_cast<double>(rows));
     const double scale = deviation > 0.0 ? 1.0 / deviation : 0.0;
-    for (Samples* samples : {&dataset->train, &dataset->test}) {
+    for (Samples* samples : {&dataset.train, &dataset.test}) {
       for (size_t row = 0; row < samples->size(); ++row) {
         float& value = samples->features[row * kFeatureCount + feature];
         value = static_cast<float>((value - mean) * scale);
@@ -110,18 +106,14 @@ void Standardise(Dataset* dataset) {
 
 absl::StatusOr<Dataset> LoadShuttle(const std::string& path, size_t test_size) {
   const absl::StatusOr<std::string> text = ReadGzipFile(path);
-  if (!text.ok()) {
-    return text.status();
-  }
+  if (!text.ok()) return text.status();
   absl::StatusOr<Samples> samples = ParseShuttle(*text);
   if (!samples.ok()) {
     return absl::Status(samples.status().code(),
                         absl::StrCat(path, ": ", samples.status().message()));
   }
   absl::StatusOr<Dataset> dataset = Split(*std::move(samples), test_size);
-  if (dataset.ok()) {
-    Standardise(&*dataset);
-  }
+  if (dataset.ok()) Standardise(*dataset);
   return dataset;
 }
 

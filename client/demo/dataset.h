@@ -31,19 +31,20 @@ struct Dataset {
   Samples test;
 };
 
-// Reads the CSV text: a header line, then nine integers and a class name per line. DATA_LOSS names
-// the line that is wrong.
+// Reads the CSV text: a header line, then nine integers and a class name per line. Returns
+// DATA_LOSS, naming the line, when one is wrong.
 absl::StatusOr<Samples> ParseShuttle(absl::string_view text);
 
 // Reads the gzip file at `path`, takes the last `test_size` rows for the test, and standardises all
 // features with the mean and the standard deviation of the training rows.
 absl::StatusOr<Dataset> LoadShuttle(const std::string& path, size_t test_size);
 
-// Takes the last `test_size` rows off `samples`. INVALID_ARGUMENT when no row would be left.
+// Takes the last `test_size` rows off `samples`. Returns INVALID_ARGUMENT when no row would be
+// left.
 absl::StatusOr<Dataset> Split(Samples samples, size_t test_size);
 
-// Each feature x becomes (x − μ) / σ, μ and σ over the training rows. A constant one becomes 0.
-void Standardise(Dataset* dataset);
+// Replaces each feature x by (x − μ) / σ, μ and σ over the training rows. A constant one becomes 0.
+void Standardise(Dataset& dataset);
 
 }  // namespace lossd::demo
 

@@ -1,5 +1,5 @@
 // Trains a small network on Statlog (Shuttle) with five losses, each of which comes from a lossd
-// server, and prints what became of the rare classes.
+// server, and prints how well each finds the rare classes.
 
 #include <unistd.h>
 
@@ -44,9 +44,7 @@ absl::StatusOr<CompareResult> CompareOnTest(const Client& client, const TrainedM
                                             const std::vector<NamedLoss>& losses) {
   std::vector<LossSpec> specs;
   specs.reserve(losses.size());
-  for (const NamedLoss& loss : losses) {
-    specs.push_back(loss.loss);
-  }
+  for (const NamedLoss& loss : losses) specs.push_back(loss.loss);
   const auto rows = static_cast<int64_t>(test.size());
   return client.Compare(ArrayView<float>(model.test_logits, {rows, int64_t{kClassCount}}),
                         ArrayView<int64_t>(test.labels, {rows}), specs);
@@ -54,17 +52,11 @@ absl::StatusOr<CompareResult> CompareOnTest(const Client& client, const TrainedM
 
 absl::Status Run(const Flags& flags) {
   const absl::StatusOr<Client> client = Client::Create({flags.address});
-  if (!client.ok()) {
-    return client.status();
-  }
+  if (!client.ok()) return client.status();
   const absl::StatusOr<Dataset> dataset = LoadShuttle(flags.data, kTestSize);
-  if (!dataset.ok()) {
-    return dataset.status();
-  }
+  if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<ClassWeightsResult> classes = CountClasses(*client, dataset->train);
-  if (!classes.ok()) {
-    return classes.status();
-  }
+  if (!classes.ok()) return classes.status();
   std::cout << "Statlog (Shuttle): " << dataset->train.size() << " training rows, "
             << dataset->test.size() << " test rows, " << kFeatureCount << " features, "
             << kClassCount << " classes. A network 9-32-7, losses and gradients from lossd at "
@@ -75,12 +67,9 @@ absl::Status Run(const Flags& flags) {
       isatty(STDOUT_FILENO) == 1 ? ProgressBar::Style::kTerminal : ProgressBar::Style::kLog;
   std::vector<TrainedModel> models;
   for (const NamedLoss& loss : losses) {
-    ProgressBar progress(&std::cout, style, loss.name, flags.training.epochs,
-                         dataset->train.size());
-    absl::StatusOr<TrainedModel> model = Train(*client, *dataset, loss, flags.training, &progress);
-    if (!model.ok()) {
-      return model.status();
-    }
+    ProgressBar progress(std::cout, style, loss.name, flags.training.epochs, dataset->train.size());
+    absl::StatusOr<TrainedModel> model = Train(*client, *dataset, loss, flags.training, progress);
+    if (!model.ok()) return model.status();
     models.push_back(*std::move(model));
   }
 
@@ -89,9 +78,7 @@ absl::Status Run(const Flags& flags) {
   for (const size_t index : {kCrossEntropy, kSquaredError}) {
     const absl::StatusOr<CompareResult> comparison =
         CompareOnTest(*client, models[index], dataset->test, losses);
-    if (!comparison.ok()) {
-      return comparison.status();
-    }
+    if (!comparison.ok()) return comparison.status();
     std::cout << "\n" << ComparisonReport(models[index].name, losses, *comparison, rare);
   }
   std::cout << "\n" << DifficultyReport(models, flags.training.epochs);

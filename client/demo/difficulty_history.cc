@@ -23,9 +23,7 @@ void DifficultyHistory::Observe(absl::Span<const float> true_probabilities) {
     }
     sides_[i] = side;
   }
-  if (first) {
-    hard_at_first_ = hard_at_last_;
-  }
+  if (first) hard_at_first_ = hard_at_last_;
 }
 
 size_t DifficultyHistory::samples_that_changed() const {

@@ -12,7 +12,7 @@ namespace lossd::demo {
 // Follows every training sample across the epochs: is it hard, p_t < ½, or easy?
 class DifficultyHistory {
  public:
-  // p_t of every sample after one more epoch, always in the same order.
+  // Takes p_t of every sample after one more epoch, always in the same order.
   void Observe(absl::Span<const float> true_probabilities);
 
   size_t hard_at_first() const { return hard_at_first_; }

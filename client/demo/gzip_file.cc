@@ -29,7 +29,7 @@ absl::StatusOr<std::string> ReadGzipFile(const std::string& path) {
   if (error != Z_OK && error != Z_STREAM_END) {
     return absl::DataLossError(absl::StrCat(path, ": ", message));
   }
-  // zlib hands a file that is not compressed through as it is.
+  // zlib passes on a file that is not compressed.
   if (gzdirect(file.get()) != 0) {
     return absl::DataLossError(absl::StrCat(path, ": not a gzip file"));
   }

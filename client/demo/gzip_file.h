@@ -7,8 +7,8 @@
 
 namespace lossd::demo {
 
-// The whole text of a gzip file. NOT_FOUND when it cannot be opened, DATA_LOSS when it is no gzip
-// file, is damaged, or ends too early.
+// Returns the whole text of a gzip file. Returns NOT_FOUND when it cannot be opened, DATA_LOSS when
+// it is no gzip file, is damaged, or ends too early.
 absl::StatusOr<std::string> ReadGzipFile(const std::string& path);
 
 }  // namespace lossd::demo

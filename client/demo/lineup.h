@@ -8,7 +8,7 @@
 
 namespace lossd::demo {
 
-// Where each loss stands in the line-up.
+// The position of each loss in the line-up.
 enum LineupIndex : size_t {
   kCrossEntropy,
   kBalancedCrossEntropy,
@@ -18,8 +18,8 @@ enum LineupIndex : size_t {
   kLineupSize,
 };
 
-// The losses that the demo trains with, in this order. `counts` are those of the whole training
-// set: weights made from a batch's own would change from batch to batch.
+// Returns the losses that the demo trains with, in this order. `counts` are those of the whole
+// training set: weights made from a batch's own would change from batch to batch.
 std::vector<NamedLoss> Lineup(const std::vector<double>& counts);
 
 }  // namespace lossd::demo

@@ -11,8 +11,8 @@ namespace lossd::demo {
 
 // A fully connected network with one hidden layer: z = ReLU(x W₁ + b₁) W₂ + b₂.
 //
-// It knows nothing of losses: Backward takes the gradient with respect to z from whoever has it.
-// Everything is row-major. Sums run in a fixed order, so the same input gives the same bits.
+// It knows nothing of losses: the caller gives Backward the gradient with respect to z. Everything
+// is row-major. Sums run in a fixed order, so the same input gives the same bits.
 class Network {
  public:
   struct Widths {
@@ -21,21 +21,21 @@ class Network {
     size_t output;
   };
 
-  // Weights uniform in ±√(6 / fan-in) (He et al. 2015), biases 0.
-  Network(const Widths& widths, Random* random);
+  // Draws weights uniform in ±√(6 / fan-in) (He et al. 2015), and sets biases to 0.
+  Network(const Widths& widths, Random& random);
 
-  // x [rows, input] → z [rows, output]. Keeps what Backward needs.
+  // Computes z [rows, output] from x [rows, input]. Keeps what Backward needs.
   const std::vector<float>& Forward(absl::Span<const float> x);
 
-  // ∂loss/∂z [rows, output] of the last Forward, whose `x` is given again → ∂loss/∂parameters, in
-  // the order of `parameters`.
+  // Computes ∂loss/∂parameters, in the order of `parameters`, from ∂loss/∂z [rows, output] of the
+  // last Forward, whose `x` is given again.
   const std::vector<float>& Backward(absl::Span<const float> x, absl::Span<const float> z_gradient);
 
   // W₁, b₁, W₂, b₂, one after the other.
   absl::Span<float> parameters() { return absl::MakeSpan(parameters_); }
 
  private:
-  // Where each part lies in the parameters and in their gradient.
+  // The position of each part in the parameters and in their gradient.
   size_t FirstBias() const { return widths_.input * widths_.hidden; }
   size_t SecondWeights() const { return FirstBias() + widths_.hidden; }
   size_t SecondBias() const { return SecondWeights() + widths_.hidden * widths_.output; }

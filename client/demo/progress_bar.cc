@@ -9,25 +9,23 @@ namespace lossd::demo {
 namespace {
 
 constexpr size_t kBarWidth = 24;
-// Often enough to look alive; drawing at every batch would slow a terminal down.
+// Drawing at every batch would slow a terminal down.
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::ostream* out, Style style, absl::string_view name, int epochs,
+ProgressBar::ProgressBar(std::ostream& out, Style style, absl::string_view name, int epochs,
                          size_t samples)
     : out_(out), style_(style), name_(name), epochs_(epochs), samples_(samples) {}
 
 void ProgressBar::Update(int epoch, size_t sample, double loss) {
-  if (style_ == Style::kLog || absl::Now() - last_drawn_ < kRedrawInterval) {
-    return;
-  }
+  if (style_ == Style::kLog || absl::Now() - last_drawn_ < kRedrawInterval) return;
   last_drawn_ = absl::Now();
-  *out_ << '\r' << Line(epoch, sample, loss) << std::flush;
+  out_ << '\r' << Line(epoch, sample, loss) << std::flush;
 }
 
 void ProgressBar::Finish(double loss) {
-  *out_ << (style_ == Style::kTerminal ? "\r" : "") << Line(epochs_, 0, loss) << std::endl;
+  out_ << (style_ == Style::kTerminal ? "\r" : "") << Line(epochs_, 0, loss) << std::endl;
 }
 
 std::string ProgressBar::Line(int epoch, size_t sample, double loss) const {

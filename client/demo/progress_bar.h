@@ -16,10 +16,10 @@ class ProgressBar {
  public:
   enum class Style { kTerminal, kLog };
 
-  // Of `epochs` epochs of `samples` samples each.
-  ProgressBar(std::ostream* out, Style style, absl::string_view name, int epochs, size_t samples);
+  // The training run has `epochs` epochs of `samples` samples each.
+  ProgressBar(std::ostream& out, Style style, absl::string_view name, int epochs, size_t samples);
 
-  // `epoch` epochs are done, and of the next one `sample` samples; `loss` is what to show.
+  // Shows `loss`. `epoch` epochs are done, and `sample` samples of the next one.
   void Update(int epoch, size_t sample, double loss);
 
   // Draws the whole bar and ends the line.
@@ -28,7 +28,7 @@ class ProgressBar {
  private:
   std::string Line(int epoch, size_t sample, double loss) const;
 
-  std::ostream* out_;
+  std::ostream& out_;
   Style style_;
   std::string name_;
   int epochs_;

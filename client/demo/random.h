@@ -10,34 +10,30 @@
 
 namespace lossd::demo {
 
-// Random numbers that are the same on every machine: the engine's output is fixed by the C++
-// standard, that of the standard library's distributions and shuffle is not.
+// Random numbers that are the same on every machine. The C++ standard fixes the engine's output,
+// but not that of the library's distributions and shuffle.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
 
-  // In [−bound, bound), in steps of bound·2⁻²³.
+  // Returns a number in [−bound, bound), in steps of bound·2⁻²³.
   float Symmetric(float bound) {
     constexpr float kStep = 1.0f / (1 << 23);
     return bound * (static_cast<float>(engine_() >> 40) * kStep - 1.0f);
   }
 
-  // In [0, count), each as likely as the other; count > 0.
+  // Returns a number in [0, count), each equally likely. Needs count > 0.
   size_t Below(size_t count) {
     // Numbers past the last whole multiple of `count` would favour the small remainders.
     const uint64_t excess = (UINT64_MAX % count + 1) % count;
     uint64_t number = engine_();
-    while (number > UINT64_MAX - excess) {
-      number = engine_();
-    }
+    while (number > UINT64_MAX - excess) number = engine_();
     return number % count;
   }
 
   template <typename T>
   void Shuffle(absl::Span<T> values) {
-    for (size_t i = values.size(); i > 1; --i) {
-      std::swap(values[i - 1], values[Below(i)]);
-    }
+    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[Below(i)]);
   }
 
  private:

@@ -29,9 +29,7 @@ int64_t Sum(absl::Span<const int64_t> values) {
 
 int64_t SumOver(absl::Span<const int64_t> values, absl::Span<const size_t> classes) {
   int64_t sum = 0;
-  for (const size_t k : classes) {
-    sum += values[k];
-  }
+  for (const size_t k : classes) sum += values[k];
   return sum;
 }
 
@@ -39,7 +37,7 @@ double Accuracy(const ClassStatistics& statistics) {
   return Ratio(Sum(statistics.correct_count), Sum(statistics.count));
 }
 
-// The mean recall of the classes that have test rows.
+// Returns the mean recall of the classes that have test rows.
 double BalancedAccuracy(const ClassStatistics& statistics) {
   double sum = 0.0;
   int64_t classes = 0;
@@ -57,12 +55,12 @@ std::string ClassList(absl::Span<const size_t> classes) {
                        [](std::string* out, size_t k) { absl::StrAppend(out, kClassNames[k]); });
 }
 
-// "1 row", "2 rows".
+// Returns "1 row" or "2 rows".
 std::string Counted(int64_t count, absl::string_view noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
-// "3 more than", "2 fewer than", "as many as".
+// Returns "3 more than", "2 fewer than" or "as many as".
 std::string Compared(int64_t count, int64_t reference) {
   const int64_t difference = count - reference;
   return difference == 0
@@ -85,16 +83,15 @@ std::string BestSentences(absl::Span<const TrainedModel> models) {
                       ".\n");
 }
 
-// What a difference in rare rows found says. One training run with one seed moves by a row or two.
+// Says what a difference in rare rows found means. One training run with one seed moves by a row or
+// two.
 const char* Verdict(int64_t difference) {
   constexpr int64_t kNoise = 2;
-  if (std::abs(difference) > kNoise) {
-    return difference > 0 ? "" : ": on balance it rescues none";
-  }
+  if (std::abs(difference) > kNoise) return difference > 0 ? "" : ": on balance it rescues none";
   return difference == 0 ? ": it rescues none" : ": too few to tell from chance";
 }
 
-// Each other loss against plain cross entropy.
+// Compares each other loss with plain cross entropy.
 std::string RareSentences(absl::Span<const TrainedModel> models, absl::Span<const size_t> rare) {
   const ClassStatistics& reference = models[kCrossEntropy].test_statistics;
   const int64_t found = SumOver(reference.correct_count, rare);
@@ -129,9 +126,7 @@ std::string SmallCountSentence(const ClassStatistics& statistics) {
 
 std::string HardShareSentence(const LossComparison& cross_entropy, const LossComparison& focal) {
   const Difficulty& plain = *cross_entropy.difficulty;
-  if (plain.hard_count == 0) {
-    return "No row is hard here.\n";
-  }
+  if (plain.hard_count == 0) return "No row is hard here.\n";
   const double from = plain.hard_loss_share;
   const double to = focal.difficulty->hard_loss_share;
   return absl::StrFormat(
@@ -160,9 +155,7 @@ std::string VanishingSentence(const LossComparison& cross_entropy,
 std::vector<size_t> RareClasses(absl::Span<const double> frequencies) {
   std::vector<size_t> rare;
   for (size_t k = 0; k < frequencies.size(); ++k) {
-    if (frequencies[k] < kRareFrequency) {
-      rare.push_back(k);
-    }
+    if (frequencies[k] < kRareFrequency) rare.push_back(k);
   }
   return rare;
 }
@@ -199,9 +192,7 @@ std::string ComparisonReport(absl::string_view model, absl::Span<const NamedLoss
     const LossComparison& one = comparison.comparisons[i];
     const double hard = one.difficulty->hard_loss_share;
     double rare_share = 0.0;
-    for (const size_t k : rare) {
-      rare_share += one.class_statistics->gradient_share[k];
-    }
+    for (const size_t k : rare) rare_share += one.class_statistics->gradient_share[k];
     table.AddRow({losses[i].name, Percent(hard), Percent(one.loss_sum > 0.0 ? 1.0 - hard : 0.0),
                   Percent(one.difficulty->hard_gradient_share), Percent(rare_share),
                   absl::StrCat(one.vanishing_count)});
@@ -225,9 +216,7 @@ std::string DifficultyReport(absl::Span<const TrainedModel> models, int epochs) 
                   absl::StrCat(history.hard_at_last()), absl::StrCat(history.became_easy()),
                   absl::StrCat(history.became_hard()),
                   absl::StrCat(history.samples_that_changed())});
-    if (history.hard_at_last() < history.hard_at_first()) {
-      ++fewer;
-    }
+    if (history.hard_at_last() < history.hard_at_first()) ++fewer;
   }
   const DifficultyHistory& plain = models[kCrossEntropy].difficulty;
   return absl::StrCat(

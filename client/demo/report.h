@@ -12,20 +12,21 @@
 
 namespace lossd::demo {
 
-// What the demo prints at the end: tables, and under each the sentences that its numbers bear out.
-// `models` and `losses` are in the order of the line-up.
+// Write the tables that the demo prints at the end, and under each the sentences that its numbers
+// support. `models` and `losses` are in the order of the line-up.
 
-// The classes that hold under 1 % of the training rows.
+// Returns the classes that have under 1 % of the training rows.
 std::vector<size_t> RareClasses(absl::Span<const double> frequencies);
 
-// One row per loss: accuracy, balanced accuracy, recall of each class with its number of test rows.
+// Writes one row per loss: accuracy, balanced accuracy, recall of each class with its number of
+// test rows.
 std::string RecallReport(absl::Span<const TrainedModel> models, absl::Span<const size_t> rare);
 
-// What each loss makes of the test logits of one model.
+// Writes what each loss makes of the test logits of one model.
 std::string ComparisonReport(absl::string_view model, absl::Span<const NamedLoss> losses,
                              const CompareResult& comparison, absl::Span<const size_t> rare);
 
-// How the set of hard training samples moved in each run.
+// Writes how the set of hard training samples changed in each run.
 std::string DifficultyReport(absl::Span<const TrainedModel> models, int epochs);
 
 }  // namespace lossd::demo

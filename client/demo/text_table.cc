@@ -20,9 +20,7 @@ std::string TextTable::Render() const {
   const size_t columns = rows_.front().size();
   std::vector<size_t> widths(columns, 0);
   for (const auto& row : rows_) {
-    for (size_t j = 0; j < columns; ++j) {
-      widths[j] = std::max(widths[j], row[j].size());
-    }
+    for (size_t j = 0; j < columns; ++j) widths[j] = std::max(widths[j], row[j].size());
   }
   std::string text;
   for (size_t i = 0; i < rows_.size(); ++i) {
@@ -33,9 +31,7 @@ std::string TextTable::Render() const {
       absl::StrAppend(&line, j == 0 ? "" : "  ", j == 0 ? cell : padding, j == 0 ? padding : cell);
     }
     absl::StrAppend(&text, line, "\n");
-    if (i == 0) {
-      absl::StrAppend(&text, std::string(line.size(), '-'), "\n");
-    }
+    if (i == 0) absl::StrAppend(&text, std::string(line.size(), '-'), "\n");
   }
   return text;
 }

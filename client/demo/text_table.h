@@ -6,16 +6,16 @@
 
 namespace lossd::demo {
 
-// A table of text: the first column stands left, the others right, and every column is as wide as
-// its widest cell. A cell must be ASCII: its width is its length.
+// A table of text: the first column is aligned left, the others right, and every column is as wide
+// as its widest cell. A cell must be ASCII: its width is its length.
 class TextTable {
  public:
   explicit TextTable(std::vector<std::string> header);
 
-  // As many cells as the header has.
+  // Adds a row, which must have as many cells as the header.
   void AddRow(std::vector<std::string> cells);
 
-  // The lines of the table, a rule under the header, each line ended.
+  // Returns the lines of the table, a rule under the header, each line ended.
   std::string Render() const;
 
  private:

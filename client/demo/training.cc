@@ -23,7 +23,7 @@ ArrayView<int64_t> LabelsView(absl::Span<const int64_t> labels) {
   return {labels, {static_cast<int64_t>(labels.size())}};
 }
 
-// One training run: the network, and what moves it.
+// One training run: the network and its optimizer.
 class Trainer {
  public:
   Trainer(const Client& client, const Samples& samples, const LossSpec& loss,
@@ -33,7 +33,7 @@ class Trainer {
         loss_(loss),
         options_(options),
         random_(options.seed),
-        network_(kWidths, &random_),
+        network_(kWidths, random_),
         adam_(network_.parameters().size(), options.learning_rate),
         order_(samples.size()) {
     std::iota(order_.begin(), order_.end(), size_t{0});
@@ -43,24 +43,22 @@ class Trainer {
     step_options_.outputs.gradient = true;
   }
 
-  // Every sample once, in a new order. Returns the mean of the batches' losses.
-  absl::StatusOr<double> RunEpoch(int epoch, ProgressBar* progress) {
+  // Trains on every sample once, in a new order. Returns the mean of the batches' losses.
+  absl::StatusOr<double> RunEpoch(int epoch, ProgressBar& progress) {
     random_.Shuffle(absl::MakeSpan(order_));
     double loss_sum = 0.0;
     int batches = 0;
     for (size_t begin = 0; begin < order_.size(); begin += options_.batch_size) {
       const size_t size = std::min(options_.batch_size, order_.size() - begin);
       const absl::StatusOr<double> loss = Step(absl::MakeSpan(order_).subspan(begin, size));
-      if (!loss.ok()) {
-        return loss.status();
-      }
+      if (!loss.ok()) return loss.status();
       loss_sum += *loss;
-      progress->Update(epoch, begin + size, loss_sum / ++batches);
+      progress.Update(epoch, begin + size, loss_sum / ++batches);
     }
     return loss_sum / batches;
   }
 
-  // p_t of every sample, in the dataset's order.
+  // Returns p_t of every sample, in the dataset's order.
   absl::StatusOr<std::vector<float>> TrueProbabilities() {
     ComputeOptions options;
     options.outputs.losses = false;
@@ -68,9 +66,7 @@ class Trainer {
     options.outputs.probabilities = true;
     const auto result = client_.Compute(LogitsView(network_.Forward(samples_.features)),
                                         LabelsView(samples_.labels), loss_, options);
-    if (!result.ok()) {
-      return result.status();
-    }
+    if (!result.ok()) return result.status();
     std::vector<float> probabilities(samples_.size());
     for (size_t i = 0; i < probabilities.size(); ++i) {
       probabilities[i] = (*result->probabilities)(i, static_cast<size_t>(samples_.labels[i]));
@@ -81,7 +77,7 @@ class Trainer {
   Network& network() { return network_; }
 
  private:
-  // One batch: forward, the loss and its gradient from the server, backward, Adam.
+  // Trains on one batch: forward, the loss and its gradient from the server, backward, Adam.
   absl::StatusOr<double> Step(absl::Span<const size_t> rows) {
     batch_.features.resize(rows.size() * kFeatureCount);
     batch_.labels.resize(rows.size());
@@ -92,9 +88,7 @@ class Trainer {
     }
     const auto result = client_.Compute(LogitsView(network_.Forward(batch_.features)),
                                         LabelsView(batch_.labels), loss_, step_options_);
-    if (!result.ok()) {
-      return result.status();
-    }
+    if (!result.ok()) return result.status();
     const absl::Span<const float> gradient(result->gradient->data(), result->gradient->size());
     adam_.Step(network_.Backward(batch_.features, gradient), network_.parameters());
     return result->loss;
@@ -118,9 +112,7 @@ absl::StatusOr<ClassStatistics> MeasureTest(const Client& client, absl::Span<con
   options.outputs.losses = false;
   options.outputs.class_statistics = true;
   auto result = client.Compute(LogitsView(logits), LabelsView(test.labels), loss, options);
-  if (!result.ok()) {
-    return result.status();
-  }
+  if (!result.ok()) return result.status();
   return *std::move(result->class_statistics);
 }
 
@@ -128,31 +120,25 @@ absl::StatusOr<ClassStatistics> MeasureTest(const Client& client, absl::Span<con
 
 absl::StatusOr<TrainedModel> Train(const Client& client, const Dataset& dataset,
                                    const NamedLoss& loss, const TrainingOptions& options,
-                                   ProgressBar* progress) {
+                                   ProgressBar& progress) {
   Trainer trainer(client, dataset.train, loss.loss, options);
   TrainedModel model;
   model.name = loss.name;
   double last_loss = 0.0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     const absl::StatusOr<double> epoch_loss = trainer.RunEpoch(epoch, progress);
-    if (!epoch_loss.ok()) {
-      return epoch_loss.status();
-    }
+    if (!epoch_loss.ok()) return epoch_loss.status();
     last_loss = *epoch_loss;
     const absl::StatusOr<std::vector<float>> probabilities = trainer.TrueProbabilities();
-    if (!probabilities.ok()) {
-      return probabilities.status();
-    }
+    if (!probabilities.ok()) return probabilities.status();
     model.difficulty.Observe(*probabilities);
   }
-  progress->Finish(last_loss);
+  progress.Finish(last_loss);
 
   model.test_logits = trainer.network().Forward(dataset.test.features);
   absl::StatusOr<ClassStatistics> statistics =
       MeasureTest(client, model.test_logits, dataset.test, loss.loss);
-  if (!statistics.ok()) {
-    return statistics.status();
-  }
+  if (!statistics.ok()) return statistics.status();
   model.test_statistics = *std::move(statistics);
   return model;
 }

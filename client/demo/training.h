@@ -24,11 +24,10 @@ struct TrainingOptions {
   int epochs = 30;
   size_t batch_size = 256;
   double learning_rate = 0.003;
-  uint64_t seed =
-      1;  // of the initial weights and the order of the samples; the same for every loss
+  uint64_t seed = 1;  // of the initial weights and the samples' order, the same for every loss
 };
 
-// What came out of one training run.
+// The results of one training run.
 struct TrainedModel {
   std::string name;
   std::vector<float> test_logits;   // [test rows, 7]
@@ -40,7 +39,7 @@ struct TrainedModel {
 // the logits comes from the server behind `client`; the rest of the backward pass happens here.
 absl::StatusOr<TrainedModel> Train(const Client& client, const Dataset& dataset,
                                    const NamedLoss& loss, const TrainingOptions& options,
-                                   ProgressBar* progress);
+                                   ProgressBar& progress);
 
 }  // namespace lossd::demo
 

@@ -3,9 +3,9 @@
     loss = lossd_loss(model(x), labels, {"focal": {"gamma": 2}})
     loss.backward()
 
-The server is the one at LOSSD_ADDRESS (default localhost:50051), or at the end of a channel that the
-caller gives. One call brings the loss and its gradient with respect to the logits; backward() calls
-nobody. Tensors travel as raw bytes.
+The server is at LOSSD_ADDRESS (default localhost:50051), unless the caller gives a channel to another.
+One call brings the loss and its gradient with respect to the logits; backward() makes no call.
+Tensors travel as raw bytes.
 
 Needs torch, grpcio, protobuf, and the stubs in a folder on the PYTHONPATH:
 
@@ -38,7 +38,7 @@ _REDUCTIONS = {
 
 
 def connect(address, max_message_bytes=64 << 20):
-    """A plain-text channel to `address` that takes messages as large as the server does by default."""
+    """Returns a plain-text channel to `address`, with the server's default limit for messages."""
     return grpc.insecure_channel(
         address,
         options=[
@@ -50,19 +50,19 @@ def connect(address, max_message_bytes=64 << 20):
 
 @functools.lru_cache(maxsize=None)
 def _default_channel(_process):
-    # One for each process: a gRPC channel does not survive fork().
+    # Each process needs its own: a gRPC channel does not survive fork().
     return connect(os.environ.get("LOSSD_ADDRESS", "localhost:50051"))
 
 
 def to_tensor(values):
-    """A torch tensor as a lossd.v1.Tensor: float32, float64, bfloat16, or integers, which go as int64."""
+    """Returns a torch tensor as a lossd.v1.Tensor: float32, float64, bfloat16, or integers, sent as int64."""
     values = values.detach().cpu().contiguous()
     if not values.is_floating_point():
         values = values.to(torch.int64)
     if values.dtype not in _DATA_TYPES:
         raise TypeError(f"lossd takes float32, float64, bfloat16, integers, not {values.dtype}")
     if sys.byteorder != "little":
-        raise RuntimeError("lossd_torch copies memory as it lies, and the wire is little-endian")
+        raise RuntimeError("lossd_torch copies memory unchanged, and the wire is little-endian")
     bits = values.view(torch.int16) if values.dtype is torch.bfloat16 else values  # numpy has none
     return tensor_pb2.Tensor(
         data_type=_DATA_TYPES[values.dtype], shape=values.shape, data=bits.numpy().tobytes()
@@ -70,7 +70,7 @@ def to_tensor(values):
 
 
 def from_tensor(tensor, device=None):
-    """The torch tensor that a lossd.v1.Tensor with raw data holds."""
+    """Returns a lossd.v1.Tensor with raw data as a torch tensor."""
     dtype = _TORCH_TYPES[tensor.data_type]
     if not tensor.data:
         return torch.zeros(list(tensor.shape), dtype=dtype, device=device)
@@ -101,18 +101,18 @@ class _LossdLoss(torch.autograd.Function):
 def lossd_loss(
     logits, labels, spec=None, *, reduction="mean", sample_weights=None, channel=None, timeout=30.0
 ):
-    """The loss of `logits` against `labels`, differentiable once with respect to the logits.
+    """Returns the loss of `logits` against `labels`, differentiable once with respect to the logits.
 
     logits: [N, C], or [N] for a sigmoid loss; computed in its own type, 16-bit floats in float32. A
-    bfloat16 travels as it is, both ways; a float16 as float32, so that a loss scale reaches the gradient
+    bfloat16 travels unchanged, both ways; a float16 as float32, so that a loss scale reaches the gradient
     before it is rounded.
     labels: integers [N], one class per sample; or floats of the logits' shape, a target per class.
-    spec: a lossd.v1.LossSpec, or the same as a dict in JSON's terms; None is softmax cross entropy.
+    spec: a lossd.v1.LossSpec, or the same as a dict in JSON form; None is softmax cross entropy.
     reduction: "mean" (weighted, as torch's own), "sum", "mean_valid", or "none" for the losses.
     sample_weights: ≥ 0, of the losses' shape or [N].
     timeout: seconds until the call fails with DEADLINE_EXCEEDED.
 
-    Raises grpc.RpcError with the server's words when it refuses.
+    Raises grpc.RpcError with the server's message when it refuses.
     """
     if logits.dtype is torch.float16:
         logits = logits.float()

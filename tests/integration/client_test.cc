@@ -89,7 +89,7 @@ Problem<T> Rows() {
 template <typename T>
 void ExpectSameBits(const std::optional<xt::xarray<T>>& a, const std::optional<xt::xarray<T>>& b) {
   ASSERT_EQ(a.has_value(), b.has_value());
-  if (a.has_value()) {
+  if (a) {
     ASSERT_EQ(a->shape(), b->shape());
     EXPECT_EQ(std::memcmp(a->data(), b->data(), a->size() * sizeof(T)), 0);
   }

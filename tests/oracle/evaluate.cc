@@ -197,7 +197,7 @@ ElementWeights WeightsOfElement(const Problem& problem, const std::vector<double
       boost = problem.positive_weights[problem.positive_weights.size() == 1 ? 0 : k];
     }
   }
-  const bool has_alpha = is_weighted && problem.alpha.has_value();
+  const bool has_alpha = is_weighted && problem.alpha;
   const Real alpha = has_alpha ? Real{*problem.alpha} : Real{1};
   const Real rest = has_alpha ? 1 - alpha : Real{1};
   ElementWeights weights;

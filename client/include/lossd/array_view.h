@@ -16,10 +16,10 @@ namespace lossd {
 // The extents of an array, outermost first; row-major, the last one varies fastest.
 using Shape = std::vector<int64_t>;
 
-// A look at somebody else's row-major array: where its elements lie and what shape they have.
+// A view of a row-major array: its elements and their shape.
 //
-// It owns nothing: the elements must outlive the call that it is passed to. A temporary in the
-// argument list of the call lives long enough; one assigned to a view does not.
+// It owns nothing: the elements must outlive the call that the view is passed to. A temporary in
+// the argument list of the call lives long enough; one assigned to a view does not.
 //
 // xtensor's containers convert by themselves. Lazy expressions and views do not, because their
 // elements need not lie side by side: pass `xt::eval(expression)`.
@@ -28,8 +28,8 @@ using Shape = std::vector<int64_t>;
 //   lossd::ArrayView<float> whole = logits;                              // shape [2, 3]
 //   lossd::ArrayView<float> flat(absl::MakeConstSpan(buffer), {2, 3});   // any float buffer
 //
-// The constructor does not compare the shape with the number of values; every call of Client does,
-// and answers INVALID_ARGUMENT before it sends anything.
+// The constructor does not compare the shape with the number of values. Every call of Client does,
+// and returns INVALID_ARGUMENT before it sends anything.
 template <typename T>
 class ArrayView {
  public:
@@ -46,9 +46,7 @@ class ArrayView {
                              int> = 0>
   ArrayView(const Container& container) : values_(container.data(), container.size()) {
     shape_.reserve(container.dimension());
-    for (const auto extent : container.shape()) {
-      shape_.push_back(static_cast<int64_t>(extent));
-    }
+    for (const auto extent : container.shape()) shape_.push_back(static_cast<int64_t>(extent));
   }
 
   absl::Span<const T> values() const { return values_; }
@@ -59,12 +57,11 @@ class ArrayView {
   Shape shape_;
 };
 
-// Labels are classes (integers) or targets (floating point). Which shapes are right depends on the
-// activation.
+// Labels are classes (integers) or targets (floating point). The activation decides their shape.
 //   Softmax: integers, the class of each sample, of the logits' shape without the class axis; or a
 //   finite target ≥ 0 per class, of the logits' shape.
 //   Sigmoid: 0 or 1, or targets in [0, 1], of the logits' shape; or integers [N] beside logits
-//   [N, C], read as one-hot, where C says that every class is negative.
+//   [N, C], read as one-hot, where C means that every class is negative.
 using Labels = std::variant<ArrayView<int64_t>, ArrayView<float>, ArrayView<double>>;
 
 // An optional array of reals. The default is none.

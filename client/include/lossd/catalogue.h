@@ -30,7 +30,7 @@ struct LossInfo {
   std::string reference;
 };
 
-// What the server is and what it takes.
+// The server and its limits.
 struct ServerInfo {
   std::string version;
   std::string simd_instruction_set;

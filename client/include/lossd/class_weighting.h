@@ -18,7 +18,7 @@ enum class WeightScheme {
   kLogFrequency,       // 1 / ln(1.02 + n / N), Paszke et al. 2016
 };
 
-// What the weights of a scheme are scaled to.
+// How the weights of a scheme are scaled.
 enum class Normalization {
   kSchemeDefault,  // kMeanOne for kEffectiveNumber, kNone for the others
   kNone,

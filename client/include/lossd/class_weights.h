@@ -10,12 +10,12 @@
 
 namespace lossd {
 
-// What to make of a set of labels or counts.
+// How labels or counts are turned into weights.
 struct ClassWeightsOptions {
   // The number of classes. Unset: the largest label + 1.
   std::optional<int64_t> class_count = std::nullopt;
 
-  // Which weights to compute; their `counts` stay empty. Empty: all six.
+  // The weights to compute; their `counts` stay empty. Empty: all six.
   std::vector<SchemeWeights> schemes = {};
 
   // Finite, ≥ 0, one for each label. A view: it must outlive the call.
@@ -36,8 +36,8 @@ struct ClassWeightsResult {
   std::vector<ClassWeights> weights;      // in the order asked
   std::vector<int64_t> empty_classes;     // indices
   std::optional<double> imbalance_ratio;  // largest count / smallest above 0
-  std::optional<double>
-      alpha;  // two classes: the share of the negatives, balanced cross entropy's α
+  // α of balanced cross entropy: the share of the negatives. Set for two classes.
+  std::optional<double> alpha;
 };
 
 }  // namespace lossd

@@ -39,35 +39,34 @@ class Connection;
 //   [N, d1, ..., C]   or [N, C, d1, ...] with class_axis 1.
 // Results have the logits' element type, and are computed in it.
 //
-// Every call has a deadline. A failed one returns the server's code and message, with its details
-// to be read by the functions of lossd/error.h:
-//   INVALID_ARGUMENT     the request makes no sense; a shape that does not fit its values is found
+// Every call has a deadline. A failed call returns the server's code and message, and its details,
+// which the functions of lossd/error.h read:
+//   INVALID_ARGUMENT     the request breaks a rule; a shape that does not fit its values is found
 //                        before anything is sent
 //   UNIMPLEMENTED        this server does not know the loss or an option
 //   RESOURCE_EXHAUSTED   the request or its answer is over a size limit
 //   UNAVAILABLE          no server there, or an overloaded one
 //   DEADLINE_EXCEEDED    no answer in time; the server stops working on it
 //   INTERNAL             the server failed, or its answer is not what was asked for
-// No call is repeated by itself.
+// The client repeats no call.
 //
-// Large arrays are sent from where they lie: nothing reads them any more once a call has returned,
-// however it ended. When bytes are stuck in a TCP connection, a call may return as late as
-// ClientOptions::stall_timeout after they got stuck, though its deadline was before.
+// Large arrays are sent without a copy. Nothing reads them after a call has returned, however it
+// ended. When bytes are stuck in a TCP connection, a call may return as late as
+// ClientOptions::stall_timeout after they got stuck, even if its deadline was earlier.
 //
-// Thread-safe: any number of threads may call one client at once. Calls block. Only moving and
-// destroying it must not happen beside a call; a moved-from client may only be assigned to or
-// destroyed.
+// Thread-safe: any number of threads may call one client at once. Calls block. The client must not
+// be moved or destroyed during a call. A moved-from client may only be assigned to or destroyed.
 class Client {
  public:
-  // INVALID_ARGUMENT when an option makes no sense. Connects at the first call, so that a server
-  // that is not there yet is no error here.
+  // Makes a client. Returns INVALID_ARGUMENT when an option is outside its range. The client
+  // connects at the first call, so that a server that is not there yet is no error here.
   static absl::StatusOr<Client> Create(const ClientOptions& options);
 
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();
 
-  // The losses of one batch, and what `options.outputs` asks for beside them.
+  // Returns the losses of one batch, and the outputs that `options.outputs` asks for beside them.
   absl::StatusOr<Result<float>> Compute(const ArrayView<float>& logits, const Labels& labels,
                                         const LossSpec& loss = {},
                                         const ComputeOptions& options = {},
@@ -77,23 +76,22 @@ class Client {
                                          const ComputeOptions& options = {},
                                          const CallOptions& call = {}) const;
 
-  // The same of a batch of any size, which is cut into chunks of rows along the first axis; they
-  // are sent over one stream, several of them on their way at once, by a thread that lives as long
-  // as the call. No message is larger than a chunk, and the server computes while the next one
-  // travels.
+  // Does the same for a batch of any size. Cuts it into chunks of rows along the first axis and
+  // sends them over one stream, several at once, from a thread that lives as long as the call. No
+  // message is larger than a chunk, and the server computes one chunk while the next one travels.
   //
   // Per-sample arrays are the same bits as Compute's: a row's results depend on no other row, and
   // the divisor of a mean is that of the whole batch. `loss_sum` and `weight_sum` are those of the
   // chunks, added in double in the order of the rows, so that they may differ from Compute's in the
   // last bits and are always the same for the same chunks; `loss` is `loss_sum` over that divisor.
   // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means
-  // agree with Compute's as sums of doubles in another order do; shares of the gradient, which come
-  // from the gradient that was sent back, in float to 2⁻²², where it does not underflow.
+  // agree with Compute's as sums of doubles in another order do. Shares of the gradient come from
+  // the gradient that was sent back; in float they agree to 2⁻²² where it does not underflow.
   //
-  // INVALID_ARGUMENT, by name and before anything is sent, for what needs the whole batch in one
+  // Returns INVALID_ARGUMENT, before anything is sent, for options that need the whole batch in one
   // request: mining; a scheme without counts beside other labels than softmax's integers;
-  // statistics without `outputs.gradient`, or with an upstream gradient. Errors name the rows of
-  // the batch.
+  // statistics without `outputs.gradient`, or with an upstream gradient. The error names the
+  // option. Errors about rows name the rows of the batch.
   absl::StatusOr<Result<float>> ComputeChunked(const ArrayView<float>& logits, const Labels& labels,
                                                const LossSpec& loss = {},
                                                const ComputeOptions& options = {},
@@ -105,13 +103,13 @@ class Client {
                                                 const ChunkOptions& chunks = {},
                                                 const CallOptions& call = {}) const;
 
-  // A stream of batches of T, float or double. Asks the server how large a window it takes. `call`
-  // says how long each Send and Receive may wait; the stream itself lasts as long as it is used.
+  // Opens a stream of batches of T, float or double. Asks the server for its largest window. `call`
+  // sets how long each Send and Receive may wait; the stream itself has no deadline.
   template <typename T>
   absl::StatusOr<Stream<T>> OpenStream(const StreamOptions& options = {},
                                        const CallOptions& call = {}) const;
 
-  // What each of 1 to 32 losses makes of the same batch.
+  // Compares 1 to 32 losses on the same batch.
   absl::StatusOr<CompareResult> Compare(const ArrayView<float>& logits, const Labels& labels,
                                         absl::Span<const LossSpec> losses,
                                         const CompareOptions& options = {},
@@ -121,31 +119,32 @@ class Client {
                                         const CompareOptions& options = {},
                                         const CallOptions& call = {}) const;
 
-  // How often each class occurs, and the weights that follow. Integer labels are classes ≥ 0, one
-  // per sample; floating-point ones are targets [N, C], which are summed.
+  // Counts how often each class occurs, and computes the weights that follow. Integer labels are
+  // classes ≥ 0, one per sample; floating-point ones are targets [N, C], which are summed.
   absl::StatusOr<ClassWeightsResult> ComputeClassWeights(const Labels& labels,
                                                          const ClassWeightsOptions& options = {},
                                                          const CallOptions& call = {}) const;
 
-  // The same from known counts, one per class; `options.sample_weights` does not apply.
+  // Does the same with known counts, one per class. `options.sample_weights` must be none.
   absl::StatusOr<ClassWeightsResult> ComputeClassWeightsFromCounts(
       absl::Span<const double> counts, const ClassWeightsOptions& options = {},
       const CallOptions& call = {}) const;
 
-  // Entropy of the rows of p, of shape [N, K] or [K].
+  // Returns the entropy of the rows of p, which has shape [N, K] or [K].
   absl::StatusOr<Information> MeasureInformation(const ArrayView<double>& p,
                                                  const InformationOptions& options = {},
                                                  const CallOptions& call = {}) const;
 
-  // The same, and how far the rows of q, of p's shape, are from those of p.
+  // Returns the same, and how far the rows of q, which has p's shape, are from those of p.
   absl::StatusOr<Information> MeasureInformation(const ArrayView<double>& p,
                                                  const ArrayView<double>& q,
                                                  const InformationOptions& options = {},
                                                  const CallOptions& call = {}) const;
 
-  // The losses that the server computes.
+  // Returns the losses that the server computes.
   absl::StatusOr<std::vector<LossInfo>> ListLosses(const CallOptions& call = {}) const;
 
+  // Returns the server's version and limits.
   absl::StatusOr<ServerInfo> GetServerInfo(const CallOptions& call = {}) const;
 
  private:

@@ -11,33 +11,35 @@
 
 namespace lossd {
 
-// What acts on a comparison beside the losses. Arrays are views: they must outlive the call.
+// Everything that acts on a comparison beside the losses. Arrays are views: they must outlive the
+// call.
 struct CompareOptions {
   Reduction reduction = Reduction::kNone;
 
   // Finite, ≥ 0, one for each sample.
   OptionalReals sample_weights = {};
 
-  // Which axis of the logits the classes lie on: the last (unset) or 1.
+  // The axis of the logits that the classes lie on: the last (unset) or 1.
   std::optional<int32_t> class_axis = std::nullopt;
 
-  // p_t below it makes a sample hard, in (0, 1). Unset: 0.5.
+  // In (0, 1): a sample with p_t below it is hard. Unset: 0.5.
   std::optional<double> hard_threshold = std::nullopt;
 
   bool class_statistics = true;
   bool difficulty = true;
 
-  // Class statistics of the classes that occur alone, with their `class_ids`.
+  // Limits class statistics to the classes that occur, named by `class_ids`.
   bool present_classes_only = false;
 };
 
-// What one loss makes of the batch.
+// The result of one loss for the batch.
 struct LossComparison {
   double loss = 0.0;           // reduced
   double loss_sum = 0.0;       // Σ s ℓ
   double gradient_norm = 0.0;  // L2 norm of ∂loss/∂logits
 
-  // Samples that are confidently wrong and teach nothing: p_t < 0.01 and yet |∂ℓ/∂z_t| < 0.01.
+  // Samples that are confidently wrong and yet have hardly a gradient: p_t < 0.01, |∂ℓ/∂z_t| <
+  // 0.01.
   int64_t vanishing_count = 0;
 
   std::optional<ClassStatistics> class_statistics;

@@ -12,7 +12,8 @@
 
 namespace lossd {
 
-// What becomes of the samples' losses; `loss`, `gradient` and `hessian_diagonal` refer to it.
+// How the samples' losses are reduced. `loss`, `gradient` and `hessian_diagonal` refer to the
+// result.
 enum class Reduction {
   kNone,       // one loss per sample; `loss` is their sum
   kSum,        // Σ s ℓ, s the sample weight
@@ -25,7 +26,7 @@ enum class HessianMode {
   kPositive,  // never below 1e-16, for tree boosters: focal loss is not convex
 };
 
-// What to send back beside the scalars. Each array costs its size on the wire.
+// The outputs beside the scalars. Each array costs its size on the wire.
 struct OutputOptions {
   bool losses = true;
   bool gradient = false;          // ∂/∂logits
@@ -37,8 +38,8 @@ struct OutputOptions {
   bool class_weights = true;
 
   HessianMode hessian_mode = HessianMode::kExact;
-  std::vector<int32_t> top_k =
-      {};  // each ≥ 1: how many samples have their class among the k largest
+  // Each ≥ 1. Counts the samples whose class is among the k largest logits.
+  std::vector<int32_t> top_k = {};
 
   // In (0, 1). Unset: 0.5.
   std::optional<double> hard_threshold = std::nullopt;
@@ -46,11 +47,12 @@ struct OutputOptions {
   // Finite; multiplies the gradient only.
   double gradient_scale = 1.0;
 
-  // Class statistics of the classes that occur alone, with their `class_ids`.
+  // Limits class statistics to the classes that occur, named by `class_ids`.
   bool present_classes_only = false;
 };
 
-// What acts on a batch beside the loss itself. Arrays are views: they must outlive the call.
+// Everything that acts on a batch beside the loss itself. Arrays are views: they must outlive the
+// call.
 struct ComputeOptions {
   Reduction reduction = Reduction::kNone;
   OutputOptions outputs = {};
@@ -62,14 +64,14 @@ struct ComputeOptions {
   // and the Hessian.
   OptionalReals upstream_gradient = {};
 
-  // With kMean and kMeanValid only, > 0: takes the place of their divisor, so that the parts of a
-  // batch add up to the whole.
+  // With kMean and kMeanValid only, > 0: replaces their divisor, so that the parts of a batch add
+  // up to the whole.
   std::optional<double> normalizer = std::nullopt;
 
-  // Which axis of the logits the classes lie on: the last (unset) or 1.
+  // The axis of the logits that the classes lie on: the last (unset) or 1.
   std::optional<int32_t> class_axis = std::nullopt;
 
-  // Memory for arrays of the answer. None: they come in the Result.
+  // Memory for arrays of the answer. Arrays without memory come in the Result.
   ResultMemory memory = {};
 };
 

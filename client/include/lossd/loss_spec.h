@@ -11,7 +11,7 @@
 
 namespace lossd {
 
-// What turns logits into probabilities p.
+// The function that turns logits into probabilities p.
 enum class Activation {
   kSoftmax,  // one class of C
   kSigmoid,  // each logit is a yes or no of its own
@@ -79,8 +79,8 @@ using LossForm = std::variant<CrossEntropy, Focal, SquaredError, KlDivergence, P
                               GeneralizedCrossEntropy, SymmetricCrossEntropy, Asymmetric,
                               QualityFocal, Varifocal, FocalStar, JensenShannon>;
 
-// A loss: one form over one activation, and what acts around them. The default is softmax cross
-// entropy.
+// A loss: one form over one activation, and everything that acts around them. The default is
+// softmax cross entropy.
 //
 //   lossd::LossSpec loss{lossd::Focal{2.0}};
 //   loss.label_smoothing = 0.1;
@@ -96,10 +96,10 @@ struct LossSpec {
   // Integer labels of this value have loss 0, gradient 0, and count nowhere.
   std::optional<int64_t> ignore_index = std::nullopt;
 
-  // T > 0: z / T takes the place of z.
+  // T > 0: z / T replaces z.
   double temperature = 1.0;
 
-  // c > 0: c tanh(z / c) takes the place of z, before the temperature. 0 is off.
+  // c > 0: c tanh(z / c) replaces z, before the temperature. 0 is off.
   double softcap = 0.0;
 
   // λ ≥ 0, softmax: adds λ ln²(Σ e^z).

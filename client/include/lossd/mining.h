@@ -6,7 +6,8 @@
 
 namespace lossd {
 
-// Which samples of a batch count, by how hard they are. What is dropped counts as ignored.
+// Selects or weighs the samples of a batch by how hard they are. A dropped sample counts as
+// ignored.
 
 // Keeps the share f in (0, 1] of the n valid samples with the largest weighted losses:
 // max(1, ⌊f n + ½⌋) of them. Shrivastava et al. 2016.

@@ -9,12 +9,12 @@
 
 namespace lossd {
 
-// Encryption, and who the two sides are. Everything is PEM text, not a file's name.
+// Encryption, and the certificates of the two sides. All of them are PEM text, not names of files.
 struct TlsOptions {
   // The authorities that may have signed the server's certificate. Empty: those of the system.
   std::string root_certificates = {};
 
-  // What the client shows of itself, when the server asks for it: both or neither.
+  // The client's own certificate and its key, for servers that ask for them: both or neither.
   std::string client_certificate = {};
   std::string client_key = {};
 
@@ -23,29 +23,29 @@ struct TlsOptions {
 };
 
 struct ClientOptions {
-  // Where the server listens, as gRPC names it: "host:port" or "unix:/path".
+  // The server's address as gRPC writes it: "host:port" or "unix:/path".
   std::string target = "localhost:50051";
 
-  // How long a call may take, from request to answer, unless the call says otherwise. Above 0 and
-  // finite: no call waits for ever. Raise it for batches that are slow to send.
+  // How long a call may take, from request to answer, unless CallOptions sets another time. Above 0
+  // and finite: every call ends. Raise it for batches that are slow to send.
   absl::Duration deadline = absl::Seconds(30);
 
   // Unset: plain text, for loopback, a trusted network or a mesh that encrypts.
   std::optional<TlsOptions> tls = std::nullopt;
 
-  // The largest request sent and the largest answer taken, in bytes, from 1 to 2³¹ − 1. The default
-  // is the server's own; raise both (the server's --max-message-bytes) for larger batches.
+  // The largest request sent and the largest answer taken, in bytes, from 1 to 2³¹ − 1. The server
+  // has the same default. Raise both (the server's --max-message-bytes) for larger batches.
   int64_t max_message_bytes = int64_t{64} << 20;
 
   // How long a TCP connection may make no progress while data is to be sent, from 1 ms to 24 hours,
-  // before the kernel closes it, which ends its calls. Lower it to have a dead machine or a stopped
-  // process noticed sooner, raise it for networks that come and go.
+  // before the kernel closes it, which ends its calls. Lower it to notice a dead machine or a
+  // stopped process sooner, raise it for networks that come and go.
   absl::Duration stall_timeout = absl::Seconds(20);
 };
 
-// What one call does differently.
+// Settings of one call.
 struct CallOptions {
-  // Unset: the client's.
+  // Unset: ClientOptions::deadline.
   std::optional<absl::Duration> deadline = std::nullopt;
 };
 

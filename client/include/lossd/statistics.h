@@ -6,8 +6,8 @@
 
 namespace lossd {
 
-// What each class contributed, in columns: entry k of every column is class k's.
-// p_t is the probability that the loss gave to a sample's true class. A share of a zero total is 0.
+// The contribution of each class, in columns: entry k of every column is class k's. p_t is the
+// probability that the loss gave to a sample's true class. A share of a zero total is 0.
 struct ClassStatistics {
   std::vector<int64_t> count;                 // valid samples of the class
   std::vector<double> frequency;              // count / valid samples

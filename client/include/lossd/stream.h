@@ -19,14 +19,13 @@ class StreamSession;
 }  // namespace client
 
 struct StreamOptions {
-  // How many batches may be on their way at once: sent, and their answers not yet received. At
-  // least
-  // 1. Unset, or more than the server takes: what the server takes.
+  // How many batches may be on their way at once, sent but not yet answered. At least 1. Unset, or
+  // above the server's limit: the server's limit.
   std::optional<int32_t> window = std::nullopt;
 };
 
 // Many batches in flight to one server. Answers come in the order of the batches. Small batches
-// gain much by it: the next one travels while one is computed.
+// gain much: the next one travels while one is computed.
 //
 //   absl::StatusOr<lossd::Stream<float>> stream = client->OpenStream<float>();
 //   for (size_t i = 0; i < batches.size() + ahead; ++i) {
@@ -37,14 +36,14 @@ struct StreamOptions {
 //
 // A batch that the server refuses is an error of its own Receive, and the stream goes on. An error
 // of the stream itself (the connection fails, the server shuts down, an answer is not the one due)
-// ends it: every later Send and Receive says so, and status() too.
+// ends it: every later Send and Receive returns it, and status() too.
 //
-// No wait is for ever: Send and Receive wait as long as a call of the client's may take. A wait for
-// the server that takes longer ends the stream with DEADLINE_EXCEEDED.
+// Send and Receive wait as long as a call of the client may take. A longer wait for the server ends
+// the stream with DEADLINE_EXCEEDED.
 //
-// One thread may send while another receives, and no more than that. Destroying the stream cancels
-// what is in flight; neither that nor moving it may happen beside another call. T is float or
-// double.
+// One thread may send while another receives; no more threads may use it at once. Destroying the
+// stream cancels the batches in flight. It must not be destroyed or moved while another thread uses
+// it. T is float or double.
 template <typename T>
 class Stream {
  public:
@@ -56,26 +55,26 @@ class Stream {
   // How many batches may be on their way at once.
   int32_t window() const;
 
-  // Sends a batch, as Client::Compute does. While the window is full it waits for the other thread
-  // to receive; where there is no other, a caller counts, and DEADLINE_EXCEEDED tells who forgot.
-  // The arrays are the caller's again when it returns; `options.memory` is with Receive.
-  // INVALID_ARGUMENT and RESOURCE_EXHAUSTED are of this batch, which was not sent.
-  // FAILED_PRECONDITION: after CloseSending.
+  // Sends a batch, as Client::Compute does. Waits while the window is full, until another thread
+  // receives. A caller with one thread must receive before the window is full, else this returns
+  // DEADLINE_EXCEEDED. The arrays are not read after it has returned; `options.memory` must outlive
+  // the batch's Receive. INVALID_ARGUMENT and RESOURCE_EXHAUSTED concern this batch alone, which
+  // was not sent. FAILED_PRECONDITION: sending was closed.
   absl::Status Send(const ArrayView<T>& logits, const Labels& labels, const LossSpec& loss = {},
                     const ComputeOptions& options = {});
 
-  // The answer to the first batch that has none yet; waits for it, and for the batch to be sent.
-  // OUT_OF_RANGE: sending was closed, and every answer has been received.
+  // Returns the answer to the first batch that has none yet. Waits for it, and for the batch to be
+  // sent. OUT_OF_RANGE: sending was closed, and every answer has been received.
   absl::StatusOr<Result<T>> Receive();
 
-  // Tells the server that no further batch comes. The sending thread's.
+  // Tells the server that no further batch comes. Called by the sending thread.
   absl::Status CloseSending();
 
   // Closes sending, drops the answers that were not received, and waits for the server to end the
-  // stream. OK when it ended well. No other thread sends or receives.
+  // stream. Returns OK when it ended well. No other thread may send or receive meanwhile.
   absl::Status Finish();
 
-  // Why the stream ended; OK while it goes on, or when it ended well.
+  // Returns why the stream ended, OK while it goes on or when it ended well.
   absl::Status status() const;
 
  private:

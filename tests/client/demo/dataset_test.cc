@@ -52,9 +52,7 @@ class TemporaryFile {
 // Rows of which the first feature is its number and the others are 1.
 std::string Rows(int count) {
   std::string text = kHeader;
-  for (int i = 0; i < count; ++i) {
-    text += std::to_string(i) + ",1,1,1,1,1,1,1,1,High\n";
-  }
+  for (int i = 0; i < count; ++i) text += std::to_string(i) + ",1,1,1,1,1,1,1,1,High\n";
   return text;
 }
 
@@ -101,7 +99,7 @@ TEST(SplitTest, RefusesToLeaveNothingToTrainOn) {
 
 TEST(StandardiseTest, UsesTheTrainingRowsAlone) {
   auto dataset = Split(*ParseShuttle(Rows(5)), 2);
-  Standardise(&*dataset);
+  Standardise(*dataset);
   // Training values 0, 1, 2: mean 1, variance ⅔. Test values 3, 4.
   const double scale = std::sqrt(1.5);
   EXPECT_FLOAT_EQ(dataset->train.features[0], static_cast<float>(-scale));

@@ -14,13 +14,11 @@ constexpr Network::Widths kWidths = {3, 5, 4};
 
 TEST(NetworkTest, StartsWithBoundedWeightsAndNoBias) {
   Random random(1);
-  Network network(kWidths, &random);
+  Network network(kWidths, random);
   const auto parameters = network.parameters();
   ASSERT_EQ(parameters.size(), 3U * 5U + 5U + 5U * 4U + 4U);
   float largest = 0.0f;
-  for (size_t i = 0; i < 15; ++i) {
-    largest = std::max(largest, std::abs(parameters[i]));
-  }
+  for (size_t i = 0; i < 15; ++i) largest = std::max(largest, std::abs(parameters[i]));
   EXPECT_LE(largest, std::sqrt(2.0f));  // √(6 / 3)
   EXPECT_GT(largest, 0.0f);
   for (size_t i = 15; i < 20; ++i) {
@@ -30,7 +28,7 @@ TEST(NetworkTest, StartsWithBoundedWeightsAndNoBias) {
 
 TEST(NetworkTest, ForwardIsTheFormula) {
   Random random(1);
-  Network network({2, 2, 1}, &random);
+  Network network({2, 2, 1}, random);
   const std::vector<float> parameters = {1.0f,  -1.0f,                 // W₁, rows by input
                                          2.0f,  3.0f,   0.5f, -0.25f,  // b₁
                                          10.0f, 100.0f,                // W₂
@@ -57,16 +55,12 @@ double Objective(Network* network, const std::vector<float>& x, const std::vecto
 
 TEST(NetworkTest, BackwardAgreesWithCentralDifferences) {
   Random random(3);
-  Network network(kWidths, &random);
+  Network network(kWidths, random);
   constexpr size_t kRows = 6;
   std::vector<float> x(kRows * kWidths.input);
   std::vector<float> c(kRows * kWidths.output);
-  for (float& value : x) {
-    value = random.Symmetric(1.0f);
-  }
-  for (float& value : c) {
-    value = random.Symmetric(1.0f);
-  }
+  for (float& value : x) value = random.Symmetric(1.0f);
+  for (float& value : c) value = random.Symmetric(1.0f);
   network.Forward(x);
   const std::vector<float> gradient = network.Backward(x, c);
   ASSERT_EQ(gradient.size(), network.parameters().size());
@@ -93,7 +87,7 @@ TEST(NetworkTest, BackwardAgreesWithCentralDifferences) {
 
 TEST(NetworkTest, BackwardOfASecondBatchForgetsTheFirst) {
   Random random(3);
-  Network network(kWidths, &random);
+  Network network(kWidths, random);
   const std::vector<float> x = {0.5f, -1.0f, 2.0f};
   const std::vector<float> c = {1.0f, 2.0f, 3.0f, 4.0f};
   network.Forward(x);

@@ -15,7 +15,7 @@ using ::testing::StartsWith;
 
 TEST(ProgressBarTest, DrawsOverItselfOnATerminal) {
   std::ostringstream out;
-  ProgressBar bar(&out, ProgressBar::Style::kTerminal, "focal", 4, 100);
+  ProgressBar bar(out, ProgressBar::Style::kTerminal, "focal", 4, 100);
   bar.Update(1, 0, 0.5);
   EXPECT_THAT(out.str(), StartsWith("\rfocal "));
   EXPECT_THAT(out.str(), HasSubstr("[######------------------] epoch  1/4  loss 0.500000"));
@@ -25,7 +25,7 @@ TEST(ProgressBarTest, DrawsOverItselfOnATerminal) {
 
 TEST(ProgressBarTest, WritesOneLineToALog) {
   std::ostringstream out;
-  ProgressBar bar(&out, ProgressBar::Style::kLog, "focal", 4, 100);
+  ProgressBar bar(out, ProgressBar::Style::kLog, "focal", 4, 100);
   bar.Update(1, 0, 0.5);
   EXPECT_EQ(out.str(), "");
   bar.Finish(0.25);

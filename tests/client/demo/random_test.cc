@@ -16,9 +16,7 @@ TEST(RandomTest, ShufflesTheSameWayOnEveryMachine) {
   // Fisher and Yates with the engine's own numbers, which the C++ standard fixes.
   std::mt19937_64 engine(7);
   std::vector<int> expected = {0, 1, 2, 3, 4};
-  for (size_t i = expected.size(); i > 1; --i) {
-    std::swap(expected[i - 1], expected[engine() % i]);
-  }
+  for (size_t i = expected.size(); i > 1; --i) std::swap(expected[i - 1], expected[engine() % i]);
   std::vector<int> values = {0, 1, 2, 3, 4};
   Random(7).Shuffle(absl::MakeSpan(values));
   EXPECT_EQ(values, expected);
@@ -37,9 +35,7 @@ TEST(RandomTest, ShuffleKeepsEveryValue) {
 TEST(RandomTest, BelowReachesEveryNumberAboutEquallyOften) {
   Random random(1);
   std::array<int, 3> counts = {};
-  for (int i = 0; i < 30000; ++i) {
-    ++counts.at(random.Below(3));
-  }
+  for (int i = 0; i < 30000; ++i) ++counts.at(random.Below(3));
   // Ten times the standard deviation of a count, √(30000 · ⅓ · ⅔) = 82.
   for (const int count : counts) {
     EXPECT_NEAR(count, 10000, 820);

@@ -34,9 +34,9 @@ class TrainingTest : public ::testing::Test {
   absl::StatusOr<TrainedModel> TrainOnce(const TrainingOptions& options) {
     absl::StatusOr<Client> client = Client::Create({server_.address()});
     EXPECT_TRUE(client.ok()) << client.status();
-    ProgressBar progress(&shown_, ProgressBar::Style::kLog, "cross entropy", options.epochs,
+    ProgressBar progress(shown_, ProgressBar::Style::kLog, "cross entropy", options.epochs,
                          dataset_.train.size());
-    return Train(*client, dataset_, {"cross entropy", LossSpec{}}, options, &progress);
+    return Train(*client, dataset_, {"cross entropy", LossSpec{}}, options, progress);
   }
 
   const Dataset dataset_ = {Separable(700, 1), Separable(70, 2)};
@@ -62,7 +62,7 @@ TEST_F(TrainingTest, LearnsFromTheServersGradients) {
   EXPECT_EQ(model->test_logits.size(), 70U * kClassCount);
   EXPECT_GT(model->difficulty.hard_at_first(), model->difficulty.hard_at_last());
   EXPECT_EQ(model->difficulty.hard_at_last(), 0U);
-  // What is shown is the last epoch's loss: far below that of guessing, ln 7 = 1.9, and not 0.
+  // It shows the last epoch's loss: far below that of guessing, ln 7 = 1.9, and not 0.
   double shown_loss = 0.0;
   const std::string line = shown_.str();
   ASSERT_EQ(std::sscanf(line.c_str() + line.find("loss "), "loss %lf", &shown_loss), 1) << line;
