@@ -13,6 +13,7 @@ from suite import (
     kernels,
     machine,
     memory,
+    page,
     pytorch,
     remote,
     table,
@@ -50,17 +51,21 @@ def _arguments():
     )
     parser.add_argument("--quick", action="store_true", help="see that it runs; numbers mean little")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
-    parser.add_argument("--markdown", metavar="FILE", help="also write the tables for the README")
+    parser.add_argument("--markdown", metavar="FILE", nargs="?", const=page.PAGE,
+                        help="also write the tables between the marks of tests/benchmark/README.md, "
+                        "or of FILE")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--stubs", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.compare:
-        _check_compared(parser, arguments.only or ())
+        _check_compared(parser, arguments)
     return arguments
 
 
-def _check_compared(parser, names):
-    for name in names:
+def _check_compared(parser, arguments):
+    if arguments.markdown == page.PAGE:
+        parser.error("--markdown with --compare: expected a FILE, whose tables are no page's")
+    for name in arguments.only or ():
         if name not in compare.SECTIONS:
             expected = ", ".join(compare.SECTIONS)
             parser.error(f"--only = {name}, expected with --compare one of {expected}")
@@ -91,7 +96,7 @@ def _report(about, text, document, markdown, arguments):
     if arguments.json:
         _write(arguments.json, json.dumps({**about, **document}, indent=2))
     if arguments.markdown:
-        _write(arguments.markdown, f"{', '.join(about.values())}.\n\n{markdown}")
+        page.write_tables(arguments.markdown, f"{', '.join(about.values())}.\n\n{markdown}")
 
 
 def _measure_this(arguments):

@@ -4,9 +4,11 @@
 """
 
 import json
+import os
+import tempfile
 import unittest
 
-from suite import table
+from suite import page, table
 from suite.kernel_report import seconds_by_name
 from suite.rows import (
     Bound,
@@ -173,6 +175,38 @@ class TableTest(unittest.TestCase):
             table.summary([met, missed, missed, free, unknown]),
             "bounds: 1 met, 2 not met, 1 not measured",
         )
+
+
+class PageTest(unittest.TestCase):
+    def test_tables_take_the_place_of_those_between_the_marks(self):
+        text = f"before\n{page.BEGIN}\nold\nolder\n{page.END}\nafter\n"
+        self.assertEqual(
+            page.replace_tables(text, "new\n\nnewer"),
+            f"before\n{page.BEGIN}\nnew\n\nnewer\n{page.END}\nafter\n",
+        )
+
+    def test_a_page_without_its_marks_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "README.md")
+            for text in ("no marks\n", f"{page.END}\n{page.BEGIN}\n", f"{page.BEGIN}\n"):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+                with self.assertRaises(ValueError):
+                    page.write_tables(path, "new")
+                with open(path, encoding="utf-8") as file:
+                    self.assertEqual(file.read(), text)
+
+    def test_a_new_file_holds_the_tables_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tables.md")
+            page.write_tables(path, "| a |")
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(file.read(), f"{page.BEGIN}\n| a |\n{page.END}\n")
+
+    def test_the_committed_page_has_its_marks(self):
+        with open(page.PAGE, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn("\nnew\n", page.replace_tables(text, "new"))
 
 
 if __name__ == "__main__":

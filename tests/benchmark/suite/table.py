@@ -1,4 +1,4 @@
-"""Rows as text for people, as Markdown for the README, and as JSON for machines."""
+"""Rows as text for people, as Markdown for tests/benchmark/README.md, and as JSON for machines."""
 
 _STEPS = {
     "s": [(1e-6, "µs"), (1e-3, "ms"), (1.0, "s")],
