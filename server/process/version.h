@@ -5,7 +5,7 @@
 
 namespace lossd {
 
-// The server's version, as in "0.1.0".
+// The server's version, as in "0.2.0".
 absl::string_view Version();
 
 }  // namespace lossd

@@ -1,6 +1,9 @@
 """One lossd for all tests of this folder."""
 
 import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "pages"))
 
 # Before anything imports them: Keras on the backend that is there, and float64 in jax.
 os.environ["KERAS_BACKEND"] = "jax"

@@ -4,13 +4,13 @@ loss."""
 import gzip
 import json
 import os
-import re
 
 import numpy as np
 import pytest
 import sklearn.metrics
 import xgboost
 
+import pages
 from lossd_client import ROOT, assert_close
 
 DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
@@ -142,11 +142,11 @@ def test_multiclass_focal_boosting(lossd, shuttle):
     assert balanced_accuracy > 0.8
 
 
-def test_the_readmes_example(lossd, shuttle, monkeypatch):
-    """The README's lines as they stand there, but for the address."""
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
-    [example] = [block for block in blocks if "xgboost.train" in block]
+def test_the_pages_example(lossd, shuttle, monkeypatch):
+    """Runs the one listing of all pages that trains XGBoost, unchanged but for the address."""
+    listings = ["\n".join(block.lines)
+                for page in pages.pages() for block in pages.blocks(page, "python")]
+    [example] = [listing for listing in listings if "xgboost.train" in listing]
     assert example.count('"localhost:50051"') == 1
     # A proxy named in the environment is not for this machine's own server.
     monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
