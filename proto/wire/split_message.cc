@@ -10,8 +10,12 @@
 namespace lossd::wire {
 namespace {
 
-// What is left for protobuf is copied once more; above this the detour is not worth it.
-constexpr size_t kLargestRest = size_t{1} << 20;
+// The rest of a message, which is left for protobuf, is copied once more. That pays when there is
+// little of it or when more is taken out.
+size_t LargestRest(size_t message_size) {
+  constexpr size_t kLittle = size_t{1} << 20;
+  return std::max(kLittle, message_size / 2);
+}
 
 // One field of a serialized message.
 struct WireField {
@@ -103,7 +107,10 @@ class WireReader {
 class Splitter {
  public:
   Splitter(const BytePieces& bytes, size_t smallest_payload)
-      : bytes_(bytes), smallest_payload_(smallest_payload), reader_(bytes) {}
+      : bytes_(bytes),
+        smallest_payload_(smallest_payload),
+        largest_rest_(LargestRest(bytes.size())),
+        reader_(bytes) {}
 
   // Splits the message from here to `end`, which is the value of a field `number`.
   bool Split(int number, size_t end, absl::Span<const SplitField> fields, std::string& rest) {
@@ -159,19 +166,20 @@ class Splitter {
     if (!Split(field.number, field.end, inside, message)) return false;
     AppendLengthPrefix(field.number, message.size(), rest);
     rest += message;
-    return rest.size() <= kLargestRest;
+    return rest.size() <= largest_rest_;
   }
 
   bool AppendBytes(size_t begin, size_t end, std::string& rest) {
-    if (end - begin > kLargestRest) return false;
+    if (end - begin > largest_rest_) return false;
     const size_t size = rest.size();
     rest.resize(size + end - begin);
     bytes_.CopyTo(begin, absl::MakeSpan(rest.data() + size, end - begin));
-    return rest.size() <= kLargestRest;
+    return rest.size() <= largest_rest_;
   }
 
   const BytePieces& bytes_;
   const size_t smallest_payload_;
+  const size_t largest_rest_;
   WireReader reader_;
 };
 

@@ -155,6 +155,16 @@ TEST(TakeOutTensorsTest, LeavesLongListsOfValuesToProtobuf) {
   EXPECT_FALSE(TakeOut(request.SerializeAsString(), TensorFieldsOf<v1::ComputeRequest>()));
 }
 
+TEST(TakeOutTensorsTest, LeavesAnyRestToProtobufWhenMoreIsTakenOut) {
+  v1::ComputeRequest request = SomeRequest();
+  for (int i = 0; i < 200000; ++i) request.mutable_sample_weights()->add_float_values(i);
+  *request.mutable_logits() = TensorOf(2000000, 'z');
+  const std::string bytes = request.SerializeAsString();
+  const auto split = TakeOut(bytes, TensorFieldsOf<v1::ComputeRequest>());
+  ASSERT_TRUE(split);
+  EXPECT_EQ(FindPayload(split->payloads, 2)->size(), 2000000U);
+}
+
 // Usual messages, and some that no client or server writes.
 std::vector<std::string> SeedMessages() {
   v1::CompareRequest compare;
