@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/string_view.h"
