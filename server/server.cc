@@ -18,6 +18,7 @@
 #include "server/process/version.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/method_table.h"
+#include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
 #include "server/transport/grpc/async_service.h"
 

@@ -18,43 +18,50 @@ int64_t NextNumber() {
 
 }  // namespace
 
-ArenaWorkers::ArenaWorkers() : number_(NextNumber()) {
+ArenaWorkers::ArenaWorkers() : number_(NextNumber()), threads_(std::make_shared<Threads>()) {
   CPU_ZERO(&cpus_);
   // On failure there is no CPU in it, and workers are left where they are.
   sched_getaffinity(0, sizeof(cpus_), &cpus_);
 }
 
 ArenaWorkers::~ArenaWorkers() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Allow(cpus_);
+  const absl::MutexLock lock(&threads_->mutex);
+  threads_->Allow(cpus_);
 }
 
 void ArenaWorkers::Add() {
-  // Asked at every block, and the answer is nearly always that it was added before.
+  // Asked at every block, and nearly always the thread was added before.
   thread_local int64_t added_to = 0;
   if (added_to == number_) return;
   added_to = number_;
+  thread_local std::shared_ptr<Threads> belongs_to;
   const pid_t thread = gettid();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (std::find(threads_.begin(), threads_.end(), thread) != threads_.end()) return;
-  threads_.push_back(thread);
-  left_cpu_ = -1;
+  if (belongs_to) belongs_to->Remove(thread);
+  belongs_to = threads_;
+  const absl::MutexLock lock(&threads_->mutex);
+  threads_->ids.push_back(thread);
+  threads_->left_cpu = -1;
 }
 
 void ArenaWorkers::LeaveCpuOfCaller() {
   if (CPU_COUNT(&cpus_) > kMostCpus) return;
   const int cpu = sched_getcpu();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (cpu < 0 || cpu == left_cpu_) return;
-  left_cpu_ = cpu;
+  const absl::MutexLock lock(&threads_->mutex);
+  if (cpu < 0 || cpu == threads_->left_cpu) return;
+  threads_->left_cpu = cpu;
   cpu_set_t others = cpus_;
   CPU_CLR(static_cast<size_t>(cpu), &others);
   if (CPU_COUNT(&others) == 0) return;
-  Allow(others);
+  threads_->Allow(others);
 }
 
-void ArenaWorkers::Allow(const cpu_set_t& cpus) const {
-  for (const pid_t thread : threads_) sched_setaffinity(thread, sizeof(cpus), &cpus);
+void ArenaWorkers::Threads::Remove(pid_t thread) {
+  const absl::MutexLock lock(&mutex);
+  ids.erase(std::remove(ids.begin(), ids.end(), thread), ids.end());
+}
+
+void ArenaWorkers::Threads::Allow(const cpu_set_t& cpus) const {
+  for (const pid_t id : ids) sched_setaffinity(id, sizeof(cpus), &cpus);
 }
 
 }  // namespace lossd

@@ -5,39 +5,50 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <mutex>
+#include <memory>
 #include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 namespace lossd {
 
-// The threads that work in an arena beside those that call it. Thread-safe.
+// The threads that work in an arena beside those that call it. A thread belongs to the arena that
+// it worked in last: oneTBB's threads work for every arena of the process in turn, and two arenas
+// must not place the same thread. Thread-safe.
 class ArenaWorkers {
  public:
-  // The CPUs of the thread that makes it are the workers' too.
+  // The workers may use the CPUs that the calling thread may.
   ArenaWorkers();
-  // Lets them have all of those again: oneTBB's threads go on to work for others of this process.
+  // Gives its threads all of those back: they go on to work for others.
   ~ArenaWorkers();
   ArenaWorkers(const ArenaWorkers&) = delete;
   ArenaWorkers& operator=(const ArenaWorkers&) = delete;
 
-  // The calling thread is one of them.
+  // Makes the calling thread one of them, and of no other arena's.
   void Add();
 
-  // Has them run on any CPU but the calling thread's. Without, one that the caller wakes often
-  // waits behind it while another CPU is idle, until the next balance, milliseconds later: Linux
-  // takes the caller's CPU where no other looks idle, and of a virtual machine one that halted does
-  // not. Costs a call of the system for each worker whenever the caller's CPU is another one; of
-  // many CPUs one looks idle, and nothing is done.
+  // Moves the workers off the caller's CPU. Otherwise Linux often queues a woken worker behind its
+  // caller for milliseconds while another CPU is idle: it takes the caller's CPU where no other
+  // looks idle, and a halted CPU of a virtual machine does not. Costs a system call for each worker
+  // whenever the caller's CPU is another one. Does nothing on machines with more than 8 CPUs, of
+  // which one looks idle.
   void LeaveCpuOfCaller();
 
  private:
-  void Allow(const cpu_set_t& cpus) const;
+  // Outlives the arena while one of its threads has not yet worked for another.
+  struct Threads {
+    absl::Mutex mutex;
+    std::vector<pid_t> ids ABSL_GUARDED_BY(mutex);
+    int left_cpu ABSL_GUARDED_BY(mutex) = -1;
 
-  const int64_t number_;  // of all that were ever made
+    void Remove(pid_t thread);
+    void Allow(const cpu_set_t& cpus) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  };
+
+  const int64_t number_;  // counts all that were ever made
   cpu_set_t cpus_;
-  std::mutex mutex_;
-  std::vector<pid_t> threads_;
-  int left_cpu_ = -1;
+  const std::shared_ptr<Threads> threads_;
 };
 
 }  // namespace lossd

@@ -1,6 +1,5 @@
 #include "server/threads/executor.h"
 
-#include <sched.h>
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
@@ -8,49 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <cmath>
-#include <fstream>
-#include <optional>
-#include <string>
-#include <thread>
 
 #include "server/threads/arena_workers.h"
 
 namespace lossd {
-namespace {
-
-// cgroup v2: "max 100000" or "200000 100000", quota and period in microseconds.
-std::optional<double> QuotaV2() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return std::nullopt;
-  try {
-    return std::stod(quota) / period;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-}
-
-std::optional<double> QuotaV1() {
-  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double quota = 0;
-  double period = 0;
-  if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) {
-    return std::nullopt;
-  }
-  return quota / period;
-}
-
-int AffinityCount() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
-}  // namespace
 
 struct Executor::Arena {
   explicit Arena(int threads) : thread_count(threads), arena(threads, /*reserved_for_masters=*/1) {}
@@ -61,12 +21,13 @@ struct Executor::Arena {
   mutable std::atomic<int> callers = 0;
 };
 
-// For as long as a thread has the arena compute. It may then be given another caller's blocks, too.
+// Lives as long as a thread makes the arena compute. The thread may be given another caller's
+// blocks meanwhile.
 class Executor::Caller {
  public:
   explicit Caller(const Arena& arena) : arena_(arena) {
     calls_ = true;
-    // Of several callers the others compute meanwhile, wherever they are.
+    // Where there are several callers, the others compute on the CPUs that they are on.
     if (arena_.callers.fetch_add(1) == 0) arena_.workers.LeaveCpuOfCaller();
   }
   ~Caller() {
@@ -76,7 +37,7 @@ class Executor::Caller {
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
-  // Whether the calling thread is one.
+  // Returns true if the calling thread is one.
   static bool calls() { return calls_; }
 
  private:
@@ -120,14 +81,6 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
                       });
   });
   return !stopped;
-}
-
-int AvailableCpuCount() {
-  double count = std::max(1, AffinityCount());
-  for (const std::optional<double>& quota : {QuotaV2(), QuotaV1()}) {
-    if (quota) count = std::min(count, std::ceil(*quota));
-  }
-  return std::max(1, static_cast<int>(count));
 }
 
 }  // namespace lossd

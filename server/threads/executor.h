@@ -10,9 +10,9 @@
 namespace lossd {
 
 // Threads that row blocks are computed on. Thread-safe: calls from several threads share the
-// threads, and a call's blocks may run on any of them, in any order. oneTBB's threads that have
-// worked for it are kept off the CPU that it was last called on, where there are few, until it
-// ends.
+// threads, and a call's blocks may run on any of them, in any order. Where there are few CPUs,
+// oneTBB's threads that work for it are kept off the CPU that it was last called on, until it ends
+// or they work for another executor.
 class Executor {
  public:
   // `thread_count` >= 1; 1 computes on the calling thread alone.
@@ -24,8 +24,8 @@ class Executor {
   int thread_count() const;
 
   // Calls body(begin, end) for disjoint ranges that cover [0, count), each at most `block` long and
-  // starting at a multiple of `block`, and returns when all are done. `cancelled` (may be null) is
-  // asked before each block; once it says true no further block starts and the answer is false.
+  // starting at a multiple of `block`, and returns when all are done. Asks `cancelled`, which may
+  // be null, before each block; when it says true, starts no further block and returns false.
   bool ParallelFor(int64_t count, int64_t block, const std::function<bool()>& cancelled,
                    absl::FunctionRef<void(int64_t begin, int64_t end)> body) const;
 
@@ -34,10 +34,6 @@ class Executor {
   class Caller;
   std::unique_ptr<Arena> arena_;
 };
-
-// CPUs that this process may use: its affinity mask, cut by the cgroup's CPU quota (v1 or v2),
-// which oneTBB does not read. At least 1.
-int AvailableCpuCount();
 
 }  // namespace lossd
 

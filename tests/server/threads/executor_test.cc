@@ -65,7 +65,7 @@ TEST_P(ExecutorTest, ACancelledRunStopsWithinABlockOfEachThread) {
       [&](int64_t, int64_t) {
         if (++started == 10) stop = true;
       }));
-  // Whoever had asked before the answer changed may still finish that block.
+  // A thread that had asked before the answer changed may still finish its block.
   EXPECT_GE(started, 10);
   EXPECT_LE(started, 10 + GetParam());
 }
@@ -129,7 +129,7 @@ TEST(ExecutorOfThisMachineTest, SeveralThreadsWorkAtTheSameTime) {
   EXPECT_TRUE(met);
 }
 
-// Of the calling thread where `thread` is 0.
+// Returns the CPUs that a thread may use; 0 is the calling thread.
 cpu_set_t CpusOf(pid_t thread) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
@@ -182,25 +182,51 @@ TEST(ExecutorOfThisMachineTest, WorkersLeaveTheCallersCpu) {
   EXPECT_TRUE(CPU_EQUAL(&given_back, &all));
 }
 
-TEST(ExecutorOfThisMachineTest, AvailableCpusAreWithinTheAffinityMask) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  ASSERT_EQ(sched_getaffinity(0, sizeof(mask), &mask), 0);
-  EXPECT_GE(AvailableCpuCount(), 1);
-  EXPECT_LE(AvailableCpuCount(), CPU_COUNT(&mask));
+// Pins the calling thread to one CPU of `all`, the `number`-th.
+void PinTo(int number, const cpu_set_t& all) {
+  for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all) || number-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  }
 }
 
-TEST(ExecutorOfThisMachineTest, OnePinnedCpuIsOneAvailableCpu) {
-  cpu_set_t all;
-  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
-  size_t first = 0;
-  while (!CPU_ISSET(first, &all)) ++first;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(first, &one);
-  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
-  EXPECT_EQ(AvailableCpuCount(), 1);
+// Calls the executor from the CPU that the thread is pinned to, twice: a thread that had not worked
+// for it may come at first. Returns a worker.
+pid_t WorkerOf(const Executor& executor) {
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<pid_t> worker = 0;
+  for (int i = 0; i < 2; ++i) {
+    std::atomic<int> begun = 0;
+    executor.ParallelFor(2, 1, nullptr, [&](int64_t, int64_t) {
+      ++begun;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (begun < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      if (std::this_thread::get_id() != caller) worker = gettid();
+    });
+  }
+  return worker;
+}
+
+TEST(ExecutorOfThisMachineTest, TwoExecutorsDoNotPlaceTheSameThread) {
+  const cpu_set_t all = CpusOf(0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "this process may use one CPU only";
+  if (CPU_COUNT(&all) > 8) GTEST_SKIP() << "of more than 8 CPUs, workers may use any";
+  std::optional<Executor> first(2);
+  const Executor second(2);
+  PinTo(0, all);
+  WorkerOf(*first);
+  PinTo(1, all);
+  const pid_t worker = WorkerOf(second);
+  const cpu_set_t placed = CpusOf(worker);
+  EXPECT_EQ(CPU_COUNT(&placed), CPU_COUNT(&all) - 1);
+
+  first.reset();  // Gives back the CPUs of its own threads.
   ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+  const cpu_set_t after = CpusOf(worker);
+  EXPECT_TRUE(CPU_EQUAL(&placed, &after));
 }
 
 }  // namespace
