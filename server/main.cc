@@ -10,12 +10,13 @@
 #include "server/process/log.h"
 #include "server/process/stop_signals.h"
 #include "server/server.h"
+#include "server/transport/grpc/grpc_log.h"
 
 namespace {
 
 using lossd::LogLevel;
 
-// What Kubernetes gives a container by default is 30 s; the rest is for the exit itself.
+// Kubernetes gives a container 30 s to stop by default; the rest is for the exit itself.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(25);
 
 lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::Log& log) {
@@ -38,12 +39,12 @@ int main(int argc, char** argv) {
     return parsed.exit->code;
   }
   lossd::StopSignals stop_signals;
-  std::signal(SIGPIPE, SIG_IGN);  // Whoever reads stdout may be gone.
+  std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
   lossd::KeepFreedMemory();
-  // Debian's Abseil looks for cycles at every lock otherwise, gRPC's too: that is for debugging.
+  // Otherwise Debian's Abseil looks for cycles at every lock, gRPC's too, which is for debugging.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const lossd::Log log(parsed.flags.log_format);
-  log.TakeGrpcErrors();
+  lossd::transport::LogGrpcErrors(log);
 
   const auto server = lossd::Server::Create(MakeServerOptions(parsed.flags, log));
   if (!server.ok()) {

@@ -2,35 +2,31 @@
 #define LOSSD_SERVER_SERVER_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/rpc/limits.h"
 
 namespace lossd {
 
-class Executor;
 class Log;
 
-namespace rpc {
-struct MethodTable;
-}  // namespace rpc
-
 struct ServerOptions {
-  // As --listen has them.
+  // Addresses as --listen has them.
   std::vector<std::string> listen = {"0.0.0.0:50051"};
   // The largest request and response, serialized.
   int64_t max_message_bytes = int64_t{64} << 20;
   // Threads that compute; 0: as many as there are CPUs for this process.
   int threads = 0;
-  // Told of calls that end in an error. Not owned; null logs nothing.
+  // Gets an entry for each call that ends in an error. Not owned; null logs nothing.
   const Log* log = nullptr;
-  // Answers the calls in place of the real handlers: for tests of what is around them.
-  std::function<rpc::MethodTable()> make_methods;
 };
+
+// Returns the limits of a server whose largest message has `max_message_bytes`.
+rpc::Limits MakeLimits(int64_t max_message_bytes);
 
 // A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which
 // answers SERVING for "" and for each of the three.
@@ -44,24 +40,23 @@ class Server {
   // why.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options);
 
-  // Shuts down without grace if nobody did.
+  // Shuts down without grace unless Shutdown() was called.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The addresses of the options, with real ports in place of 0.
+  // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const;
 
-  // Takes no new calls, answers NOT_SERVING to who watches its health, and returns when the calls
-  // in flight are finished; those that are not after `grace` are cancelled. False if there were
-  // such.
+  // Takes no new calls, answers NOT_SERVING to clients that watch its health, and returns when the
+  // calls in flight are finished; cancels those that are not after `grace`, and then returns false.
   bool Shutdown(absl::Duration grace);
 
  private:
-  class State;
-  explicit Server(std::unique_ptr<State> state);
+  class Rooms;
+  explicit Server(std::unique_ptr<Rooms> rooms);
 
-  std::unique_ptr<State> state_;
+  std::unique_ptr<Rooms> rooms_;
 };
 
 }  // namespace lossd

@@ -1,13 +1,10 @@
 #include "server/process/log.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/synchronization/mutex.h"
-#include "grpc/support/log.h"
 #include "spdlog/logger.h"
 #include "spdlog/pattern_formatter.h"
 #include "spdlog/sinks/stdout_sinks.h"
@@ -20,8 +17,8 @@ constexpr char kJsonPattern[] = R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",
 
 bool ContinuesCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-// The length of the UTF-8 character at the start of `text`, 0 when there is none. (RFC 3629,
-// section 4.)
+// Returns the length of the UTF-8 character at the start of `text`; 0 when there is none. (RFC
+// 3629, section 4.)
 size_t CharacterLength(absl::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80) return 1;
@@ -43,7 +40,7 @@ std::string JsonString(absl::string_view text) {
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text[0]);
     size_t length = CharacterLength(text);
-    if (length == 0) {  // Shown as the byte's number; JSON has no way to hold the byte.
+    if (length == 0) {  // JSON cannot hold the byte, so its number is shown.
       absl::StrAppendFormat(&json, "\\\\x%02x", byte);
       length = 1;
     } else if (byte < 0x20 || byte == 0x7F) {
@@ -86,20 +83,8 @@ Log::Log(LogFormat format) : format_(format), logger_(MakeLogger(format)) {}
 void Log::Write(LogLevel level, absl::string_view message, const LogFields& fields) const {
   const std::string line =
       format_ == LogFormat::kJson ? LogJson(message, fields) : LogText(message, fields);
-  // As an argument: as the format, braces in it would mean something.
+  // The line is an argument, not the format: there its braces would mean something.
   logger_->log(SpdlogLevel(level), "{}", line);
-}
-
-void Log::TakeGrpcErrors() const {
-  // gRPC takes a plain function, so what it writes to cannot be but static.
-  static absl::Mutex mutex;
-  static const Log* log = nullptr;
-  const absl::MutexLock lock(&mutex);
-  delete std::exchange(log, new Log(*this));
-  gpr_set_log_function([](gpr_log_func_args* entry) {
-    const absl::MutexLock entry_lock(&mutex);
-    log->Write(LogLevel::kError, entry->message, {{"source", "grpc"}});
-  });
 }
 
 std::string LogText(absl::string_view message, const LogFields& fields) {

@@ -5,60 +5,65 @@
 namespace lossd::rpc {
 namespace {
 
-UnaryMethod MakeComputeMethod(int64_t max_message_bytes, ComputeFunction compute) {
-  return
-      [max_message_bytes, compute = std::move(compute)](
-          grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
-        v1::ComputeRequest request;
-        const auto tensors = ParseAroundTensors(
-            bytes, max_message_bytes, wire::TensorFieldsOf<v1::ComputeRequest>(), request);
-        if (!tensors.ok()) return tensors.status();
-        auto answer = compute(request, context, tensors->payloads);
-        if (!answer.ok()) return answer.status();
-        return SerializeAnswer(*std::move(answer), max_message_bytes);
-      };
+absl::StatusOr<SentBytes> Serialize(ComputeAnswer answer, int64_t max_message_bytes) {
+  return SerializeAnswer(std::move(answer), max_message_bytes);
 }
 
-UnaryMethod MakeCompareMethod(const Handlers& handlers, int64_t max_message_bytes) {
-  return
-      [max_message_bytes, &handlers](
-          grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
-        v1::CompareRequest request;
-        const auto tensors = ParseAroundTensors(
-            bytes, max_message_bytes, wire::TensorFieldsOf<v1::CompareRequest>(), request);
-        if (!tensors.ok()) return tensors.status();
-        const auto response = handlers.Compare(request, context, tensors->payloads);
-        if (!response.ok()) return response.status();
-        return SerializeMessage(*response, max_message_bytes);
-      };
+absl::StatusOr<SentBytes> Serialize(const google::protobuf::MessageLite& response,
+                                    int64_t max_message_bytes) {
+  return SerializeMessage(response, max_message_bytes);
+}
+
+// Wraps `answer` as MakeMethod does, but leaves the bytes of tensors where they were received and
+// passes them as TensorPayloads beside the message.
+template <typename Request, typename Answer>
+UnaryMethod MakeMethodAroundTensors(int64_t max_message_bytes, Answer answer) {
+  return [max_message_bytes, answer = std::move(answer)](ReceivedBytes bytes,
+                                                         const CallContext& context) {
+    return CatchExceptions([&]() -> absl::StatusOr<SentBytes> {
+      Request request;
+      const auto payloads = ParseAroundTensors(bytes.pieces(), max_message_bytes,
+                                               wire::TensorFieldsOf<Request>(), request);
+      if (!payloads.ok()) return payloads.status();
+      if (payloads->empty()) bytes = ReceivedBytes();
+      auto response = answer(std::as_const(request), context, *payloads);
+      if (!response.ok()) return response.status();
+      return Serialize(*std::move(response), max_message_bytes);
+    });
+  };
 }
 
 }  // namespace
 
-MethodTable MakeMethodTable(const Handlers& handlers, int64_t max_message_bytes) {
+std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits) {
+  const int64_t max_bytes = limits.max_message_bytes;
   const auto method = [&](auto request, auto member) {
     using Request = decltype(request);
     return MakeMethod<Request>(
-        max_message_bytes, [&handlers, member](const Request& message, const CallContext& context) {
+        max_bytes, [&handlers, member](const Request& message, const CallContext& context) {
           return (handlers.*member)(message, context);
         });
   };
   const ComputeFunction compute = [&handlers](const v1::ComputeRequest& request,
                                               const CallContext& context,
                                               const TensorPayloads& payloads) {
-    return handlers.AnswerCompute(request, context, payloads);
+    return handlers.Compute(request, context, payloads);
   };
-  MethodTable table;
-  table.compute = MakeComputeMethod(max_message_bytes, compute);
-  table.compute_stream = MakeStreamMethod(max_message_bytes, compute);
-  table.compare = MakeCompareMethod(handlers, max_message_bytes);
-  table.compute_class_weights =
-      method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights);
-  table.measure_information =
-      method(v1::MeasureInformationRequest(), &Handlers::MeasureInformation);
-  table.list_losses = method(v1::ListLossesRequest(), &Handlers::ListLosses);
-  table.get_server_info = method(v1::GetServerInfoRequest(), &Handlers::GetServerInfo);
-  return table;
+  const auto compare = [&handlers](const v1::CompareRequest& request, const CallContext& context,
+                                   const TensorPayloads& payloads) {
+    return handlers.Compare(request, context, payloads);
+  };
+  return {
+      {"Compute", MakeMethodAroundTensors<v1::ComputeRequest>(max_bytes, compute)},
+      {"ComputeStream", MakeStreamMethod(max_bytes, compute)},
+      {"Compare", MakeMethodAroundTensors<v1::CompareRequest>(max_bytes, compare)},
+      {"ComputeClassWeights",
+       method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights)},
+      {"MeasureInformation",
+       method(v1::MeasureInformationRequest(), &Handlers::MeasureInformation)},
+      {"ListLosses", method(v1::ListLossesRequest(), &Handlers::ListLosses)},
+      {"GetServerInfo", method(v1::GetServerInfoRequest(), &Handlers::GetServerInfo)},
+  };
 }
 
 }  // namespace lossd::rpc

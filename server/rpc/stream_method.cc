@@ -1,14 +1,16 @@
 #include "server/rpc/stream_method.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "google/rpc/status.pb.h"
-#include "grpcpp/support/proto_buffer_reader.h"
+#include "server/rpc/catch_exceptions.h"
 #include "server/rpc/errors/status.h"
 #include "server/rpc/wire/message_codec.h"
+#include "server/rpc/wire/pieces_stream.h"
 
 namespace lossd::rpc {
 namespace {
@@ -18,26 +20,43 @@ using ::google::protobuf::internal::WireFormatLite;
 constexpr uint32_t kSequenceTag =
     v1::ComputeStreamRequest::kSequenceFieldNumber << 3 | WireFormatLite::WIRETYPE_VARINT;
 
-}  // namespace
-
-UnaryMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute) {
-  return
-      [max_message_bytes, compute = std::move(compute)](
-          grpc::ByteBuffer& bytes, const CallContext& context) -> absl::StatusOr<grpc::ByteBuffer> {
-        v1::ComputeStreamRequest request;
-        const auto tensors = ParseAroundTensors(
-            bytes, max_message_bytes, wire::TensorFieldsOf<v1::ComputeStreamRequest>(), request);
-        if (!tensors.ok()) return tensors.status();
-        auto answer = compute(request.request(), context, tensors->payloads);
-        if (!answer.ok()) return answer.status();
-        return SerializeStreamAnswer(request.sequence(), *std::move(answer), max_message_bytes);
-      };
+// Answers one message. Sets `sequence` when the message is one; `bytes` are there still when not.
+absl::StatusOr<SentBytes> AnswerMessage(ReceivedBytes& bytes, const CallContext& context,
+                                        int64_t max_message_bytes, const ComputeFunction& compute,
+                                        std::optional<uint64_t>& sequence) {
+  v1::ComputeStreamRequest request;
+  const auto payloads = ParseAroundTensors(
+      bytes.pieces(), max_message_bytes, wire::TensorFieldsOf<v1::ComputeStreamRequest>(), request);
+  if (!payloads.ok()) return payloads.status();
+  sequence = request.sequence();
+  if (payloads->empty()) bytes = ReceivedBytes();
+  auto answer = compute(request.request(), context, *payloads);
+  if (!answer.ok()) return answer.status();
+  return SerializeStreamAnswer(*sequence, *std::move(answer), max_message_bytes);
 }
 
-uint64_t SequenceOf(grpc::ByteBuffer& request) {
-  grpc::ProtoBufferReader reader(&request);
-  if (!reader.status().ok()) return 0;
-  google::protobuf::io::CodedInputStream input(&reader);
+}  // namespace
+
+StreamMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute) {
+  StreamMethod method;
+  method.answer = [max_message_bytes, compute = std::move(compute)](
+                      ReceivedBytes bytes, const CallContext& context) -> StreamAnswer {
+    std::optional<uint64_t> sequence;
+    auto answer = CatchExceptions(
+        [&] { return AnswerMessage(bytes, context, max_message_bytes, compute, sequence); });
+    if (answer.ok()) return {*std::move(answer), absl::OkStatus()};
+    if (!sequence) sequence = SequenceOf(bytes.pieces());
+    return {StreamError(*sequence, answer.status()), answer.status()};
+  };
+  method.refuse = [](const ReceivedBytes& bytes, const absl::Status& refused) {
+    return StreamError(SequenceOf(bytes.pieces()), refused);
+  };
+  return method;
+}
+
+uint64_t SequenceOf(const BytePieces& request) {
+  PiecesStream stream(request);
+  google::protobuf::io::CodedInputStream input(&stream);
   input.SetTotalBytesLimit(std::numeric_limits<int>::max());
   uint64_t sequence = 0;
   while (const uint32_t tag = input.ReadTag()) {
@@ -53,7 +72,7 @@ uint64_t SequenceOf(grpc::ByteBuffer& request) {
   return sequence;
 }
 
-grpc::ByteBuffer StreamError(uint64_t sequence, const absl::Status& error) {
+SentBytes StreamError(uint64_t sequence, const absl::Status& error) {
   v1::ComputeStreamResponse answer;
   answer.set_sequence(sequence);
   *answer.mutable_error() = ToRpcStatus(error);

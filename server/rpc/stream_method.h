@@ -6,29 +6,28 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpcpp/support/byte_buffer.h"
 #include "lossd/v1/compute.pb.h"
-#include "server/rpc/handlers/handlers.h"
-#include "server/rpc/method_table.h"
+#include "server/rpc/call.h"
+#include "server/rpc/wire/byte_pieces.h"
 #include "server/rpc/wire/outgoing_tensor.h"
 #include "server/rpc/wire/split_message.h"
 
 namespace lossd::rpc {
 
-// Answers one batch: Handlers::AnswerCompute.
+// Answers one batch: Handlers::Compute.
 using ComputeFunction = std::function<absl::StatusOr<ComputeAnswer>(
     const v1::ComputeRequest&, const CallContext&, const TensorPayloads&)>;
 
-// Wraps what answers Compute for a stream: bytes of one ComputeStreamRequest in, bytes of one
-// ComputeStreamResponse out, requests and responses of at most `max_message_bytes`.
-UnaryMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute);
+// Wraps what answers Compute for a stream: the bytes of one ComputeStreamRequest in, the bytes of
+// one ComputeStreamResponse out, requests and responses of at most `max_message_bytes`.
+StreamMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute);
 
-// The `sequence` of a ComputeStreamRequest, also of one that is too large or goes bad after it; 0
-// when it has none that can be read.
-uint64_t SequenceOf(grpc::ByteBuffer& request);
+// Returns the `sequence` of a ComputeStreamRequest, also of one that is too large or goes bad after
+// it; 0 when it has none that can be read.
+uint64_t SequenceOf(const BytePieces& request);
 
-// The ComputeStreamResponse of a request that ends in `error`, which is not OK.
-grpc::ByteBuffer StreamError(uint64_t sequence, const absl::Status& error);
+// Returns the ComputeStreamResponse to a request that ends in `error`, which is not OK.
+SentBytes StreamError(uint64_t sequence, const absl::Status& error);
 
 }  // namespace lossd::rpc
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace lossd::rpc {
+namespace lossd {
 
 WorkerPool::WorkerPool(int thread_count) {
   threads_.reserve(static_cast<size_t>(thread_count));
@@ -38,4 +38,4 @@ void WorkerPool::RunWork() {
   }
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd

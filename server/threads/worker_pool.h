@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace lossd::rpc {
+namespace lossd {
 
 // Threads that run what is scheduled, first come first served. Thread-safe.
 class WorkerPool {
@@ -32,6 +32,6 @@ class WorkerPool {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd
 
 #endif  // LOSSD_SERVER_THREADS_WORKER_POOL_H_

@@ -6,7 +6,7 @@
 #include "absl/time/clock.h"
 #include "server/rpc/errors/status.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 namespace {
 
 // About what the largest batches take to compute: sooner is likely to be refused again.
@@ -20,8 +20,8 @@ constexpr absl::Duration kLongestWaitForQuiet = absl::Seconds(1);
 }  // namespace
 
 absl::Status ShuttingDown() {
-  return Unavailable("the server is shutting down; try again at another or later", "SHUTTING_DOWN",
-                     kDrainRetryDelay);
+  return rpc::Unavailable("the server is shutting down; try again at another or later",
+                          "SHUTTING_DOWN", kDrainRetryDelay);
 }
 
 absl::Status Admission::AdmitCall() {
@@ -40,11 +40,11 @@ void Admission::EndCall() {
 absl::Status Admission::AdmitBytes(int64_t bytes) {
   const absl::MutexLock lock(&mutex_);
   if (bytes_ > 0 && bytes > max_bytes_ - bytes_) {
-    return Unavailable(absl::StrCat("the server is overloaded: requests of ", bytes_,
-                                    " bytes are in flight, and this one of ", bytes,
-                                    " bytes would bring them over the limit of ", max_bytes_,
-                                    " bytes; try again later"),
-                       "OVERLOADED", kOverloadRetryDelay);
+    return rpc::Unavailable(absl::StrCat("the server is overloaded: requests of ", bytes_,
+                                         " bytes are in flight, and this one of ", bytes,
+                                         " bytes would bring them over the limit of ", max_bytes_,
+                                         " bytes; try again later"),
+                            "OVERLOADED", kOverloadRetryDelay);
   }
   bytes_ += bytes;
   return absl::OkStatus();
@@ -86,4 +86,4 @@ absl::Time Admission::LastArrival() {
   return last_arrival_;
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -8,7 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // What a call gets from a server that drains: UNAVAILABLE, with RetryInfo.
 absl::Status ShuttingDown();
@@ -52,6 +52,6 @@ class Admission {
   absl::Time last_arrival_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_ADMISSION_H_

@@ -1,6 +1,6 @@
 #include "server/transport/call_count.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 void CallCount::Add() {
   const absl::MutexLock lock(&mutex_);
@@ -18,4 +18,4 @@ bool CallCount::WaitForNone(absl::Time deadline) {
   return mutex_.AwaitWithDeadline(absl::Condition(&none), deadline);
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -5,7 +5,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // Counts calls, and waits for there to be none. Thread-safe.
 class CallCount {
@@ -21,6 +21,6 @@ class CallCount {
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_CALL_COUNT_H_

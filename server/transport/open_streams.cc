@@ -1,6 +1,6 @@
 #include "server/transport/open_streams.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 void OpenStreams::Add(Stream& stream) {
   const absl::MutexLock lock(&mutex_);
@@ -20,4 +20,4 @@ void OpenStreams::Drain() {
   for (Stream* stream : streams_) stream->OnDrain();
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

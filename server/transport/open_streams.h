@@ -6,7 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // Streams stay open for as long as their clients like, so a server that drains has to tell them.
 // Thread-safe.
@@ -35,6 +35,6 @@ class OpenStreams {
   std::unordered_set<Stream*> streams_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_OPEN_STREAMS_H_

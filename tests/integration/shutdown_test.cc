@@ -27,7 +27,7 @@ TEST(ShutdownTest, FinishesTheCallInFlightAndTakesNoOther) {
   });
   EXPECT_TRUE(gate.WaitUntilEntered());
   bool finished = false;
-  std::thread closer([&] { finished = server.server().Shutdown(absl::Seconds(30)); });
+  std::thread closer([&] { finished = server.Shutdown(absl::Seconds(30)); });
 
   // Others are told, from when it has begun.
   grpc::Status refused;
@@ -78,7 +78,7 @@ TEST(ShutdownTest, FinishesACallWhoseRequestIsStillOnTheWay) {
     });
   }
   warm.WaitForNotification();
-  EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30)));
+  EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));
   for (std::thread& caller : callers) caller.join();
   // Each ends with a call that the server did not take, which another server could; none was cut.
   for (const grpc::Status& failure : failures) {
@@ -96,7 +96,7 @@ TEST(ShutdownTest, CancelsWhatIsNotFinishedAfterTheGracePeriod) {
     status = server.stub().Compute(&context, RequestOfBytes(kLargeRequestBytes), &response);
   });
   EXPECT_TRUE(gate.WaitUntilEntered());
-  EXPECT_FALSE(server.server().Shutdown(absl::Milliseconds(50)));
+  EXPECT_FALSE(server.Shutdown(absl::Milliseconds(50)));
   EXPECT_TRUE(gate.WaitUntilCancelled());
   caller.join();
   EXPECT_FALSE(status.ok());
@@ -112,7 +112,7 @@ TEST(ShutdownTest, TellsWhoWatchesAndDoesNotWaitForThem) {
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
 
   const absl::Time start = absl::Now();
-  std::thread closer([&] { EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30))); });
+  std::thread closer([&] { EXPECT_TRUE(server.Shutdown(absl::Seconds(30))); });
   EXPECT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   EXPECT_FALSE(watch->Read(&response));
@@ -123,8 +123,8 @@ TEST(ShutdownTest, TellsWhoWatchesAndDoesNotWaitForThem) {
 TEST(ShutdownTest, IsOverAtOnceWhenNothingIsInFlightAndMayBeAskedTwice) {
   TestServer server;
   const absl::Time start = absl::Now();
-  EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30)));
-  EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30)));
+  EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));
+  EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
 }
 

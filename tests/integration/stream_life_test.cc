@@ -168,7 +168,7 @@ TEST(StreamEndTest, CancellationStopsTheWorkAndLeavesNothingInFlight) {
   ExpectAnswers(stream, 2 * kWindow);
   ExpectEndsOk(stream);
   writer.join();
-  EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30)));
+  EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));
 }
 
 TEST(StreamEndTest, TheDeadlineStopsTheWork) {
@@ -192,7 +192,7 @@ TEST(StreamShutdownTest, AnIdleStreamEndsAtOnce) {
   stream.Write(1, {});
   EXPECT_TRUE(stream.Read().has_error());
   const absl::Time start = absl::Now();
-  EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30)));
+  EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
   EXPECT_TRUE(stream.Ends());
   const grpc::Status status = stream.Finish();
@@ -221,7 +221,7 @@ TEST(StreamShutdownTest, WhatIsInFlightIsAnsweredAndNoFurtherBatchTaken) {
   }
   EXPECT_TRUE(room.WaitUntilEntered(2));
   bool finished = false;
-  std::thread closer([&] { finished = server.server().Shutdown(absl::Seconds(30)); });
+  std::thread closer([&] { finished = server.Shutdown(absl::Seconds(30)); });
   const grpc::Status refused = WaitUntilRefused(server);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ErrorInfoOf(refused).reason(), "SHUTTING_DOWN");
@@ -244,7 +244,7 @@ TEST(StreamShutdownTest, AStreamThatItsClientHasClosedEndsOk) {
   OpenStream stream(server.stub());
   Writer(stream, 2).join();
   EXPECT_TRUE(room.WaitUntilEntered(2));
-  std::thread closer([&] { EXPECT_TRUE(server.server().Shutdown(absl::Seconds(30))); });
+  std::thread closer([&] { EXPECT_TRUE(server.Shutdown(absl::Seconds(30))); });
   WaitUntilRefused(server);
   room.Open();
   ExpectAnswers(stream, 2);
@@ -258,7 +258,7 @@ TEST(StreamShutdownTest, WhatIsNotFinishedAfterTheGracePeriodIsCancelled) {
   OpenStream stream(server.stub());
   std::thread writer = Writer(stream, 2);
   EXPECT_TRUE(room.WaitUntilEntered(2));
-  EXPECT_FALSE(server.server().Shutdown(absl::Milliseconds(50)));
+  EXPECT_FALSE(server.Shutdown(absl::Milliseconds(50)));
   EXPECT_TRUE(room.WaitUntilCancelled(2));
   writer.join();
   EXPECT_TRUE(stream.Ends());

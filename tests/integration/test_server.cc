@@ -1,5 +1,6 @@
 #include "tests/integration/test_server.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include "grpcpp/create_channel.h"
@@ -7,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/stream_method.h"
+#include "server/threads/cpu_count.h"
 
 namespace lossd {
 namespace {
@@ -19,7 +21,7 @@ rpc::UnaryMethod EmptyAnswer(int64_t max_message_bytes) {
       });
 }
 
-// The request as it was before its labels, which these tests send bytes in, were taken out.
+// Returns the request with its labels, in which these tests send bytes, put back.
 v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPayloads& payloads) {
   const rpc::BytePieces* labels =
       rpc::FindPayload(payloads, v1::ComputeRequest::kLabelsFieldNumber);
@@ -30,25 +32,35 @@ v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPaylo
   return request;
 }
 
-rpc::MethodTable MakeTable(int64_t limit, const ComputeAnswer& compute) {
-  rpc::MethodTable table;
-  table.compute = rpc::MakeMethod<v1::ComputeRequest>(limit, compute);
-  table.compute_stream = rpc::MakeStreamMethod(
-      limit,
+std::vector<rpc::MethodRow> MakeMethods(int64_t limit, const ComputeAnswer& compute) {
+  const auto compute_message =
       [compute](const v1::ComputeRequest& request, const rpc::CallContext& context,
                 const rpc::TensorPayloads& payloads) -> absl::StatusOr<rpc::ComputeAnswer> {
-        auto response = compute(WithLabels(request, payloads), context);
-        if (!response.ok()) return response.status();
-        return rpc::ComputeAnswer{*std::move(response), {}};
-      });
-  table.compare = EmptyAnswer<v1::CompareRequest, v1::CompareResponse>(limit);
-  table.compute_class_weights =
-      EmptyAnswer<v1::ComputeClassWeightsRequest, v1::ComputeClassWeightsResponse>(limit);
-  table.measure_information =
-      EmptyAnswer<v1::MeasureInformationRequest, v1::MeasureInformationResponse>(limit);
-  table.list_losses = EmptyAnswer<v1::ListLossesRequest, v1::ListLossesResponse>(limit);
-  table.get_server_info = EmptyAnswer<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(limit);
-  return table;
+    auto response = compute(WithLabels(request, payloads), context);
+    if (!response.ok()) return response.status();
+    return rpc::ComputeAnswer{*std::move(response), {}};
+  };
+  return {
+      {"Compute", rpc::MakeMethod<v1::ComputeRequest>(limit, compute)},
+      {"ComputeStream", rpc::MakeStreamMethod(limit, compute_message)},
+      {"Compare", EmptyAnswer<v1::CompareRequest, v1::CompareResponse>(limit)},
+      {"ComputeClassWeights",
+       EmptyAnswer<v1::ComputeClassWeightsRequest, v1::ComputeClassWeightsResponse>(limit)},
+      {"MeasureInformation",
+       EmptyAnswer<v1::MeasureInformationRequest, v1::MeasureInformationResponse>(limit)},
+      {"ListLosses", EmptyAnswer<v1::ListLossesRequest, v1::ListLossesResponse>(limit)},
+      {"GetServerInfo", EmptyAnswer<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(limit)},
+  };
+}
+
+// Returns the server; ends the program when there is none.
+template <typename Started>
+Started OrAbort(absl::StatusOr<Started> started) {
+  if (!started.ok()) {
+    ADD_FAILURE() << started.status();
+    std::abort();
+  }
+  return *std::move(started);
 }
 
 }  // namespace
@@ -67,23 +79,22 @@ v1::ComputeRequest RequestOfBytes(size_t bytes) {
   return request;
 }
 
-TestServer::TestServer(ServerOptions options) { Start(std::move(options)); }
-
-TestServer::TestServer(ComputeAnswer compute, ServerOptions options) {
-  options.make_methods = [limit = options.max_message_bytes, compute = std::move(compute)] {
-    return MakeTable(limit, compute);
-  };
-  Start(std::move(options));
+TestServer::TestServer(ServerOptions options) {
+  options.listen = {"127.0.0.1:0"};
+  server_ = OrAbort(Server::Create(options));
+  channel_ = Connect(address());
+  stub_ = v1::LossService::NewStub(channel_);
 }
 
-void TestServer::Start(ServerOptions options) {
-  options.listen = {"127.0.0.1:0"};
-  auto server = Server::Create(options);
-  if (!server.ok()) {
-    ADD_FAILURE() << server.status();
-    std::abort();
-  }
-  server_ = *std::move(server);
+TestServer::TestServer(ComputeAnswer compute, const ServerOptions& options,
+                       std::vector<rpc::CallFilter*> filters)
+    : limits_(MakeLimits(options.max_message_bytes)) {
+  transport::GrpcServerOptions grpc_options;
+  grpc_options.listen = {"127.0.0.1:0"};
+  grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
+  grpc_options.filters = std::move(filters);
+  grpc_server_ = OrAbort(transport::GrpcServer::Start(
+      MakeMethods(options.max_message_bytes, std::move(compute)), limits_, grpc_options));
   channel_ = Connect(address());
   stub_ = v1::LossService::NewStub(channel_);
 }

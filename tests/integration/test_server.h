@@ -4,13 +4,18 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
-#include "server/rpc/handlers/handlers.h"
+#include "server/rpc/call.h"
+#include "server/rpc/call_filter.h"
+#include "server/rpc/limits.h"
 #include "server/server.h"
+#include "server/transport/grpc/grpc_server.h"
 
 namespace lossd {
 
@@ -22,29 +27,36 @@ class TestServer {
  public:
   // The real service.
   explicit TestServer(ServerOptions options = {});
-  // `compute` in place of the Compute handler; the other methods answer with empty messages.
-  explicit TestServer(ComputeAnswer compute, ServerOptions options = {});
+  // `compute` in place of the Compute handler, over gRPC; the other methods answer with empty
+  // messages. `filters` are asked and told of the calls.
+  explicit TestServer(ComputeAnswer compute, const ServerOptions& options = {},
+                      std::vector<rpc::CallFilter*> filters = {});
 
-  Server& server() { return *server_; }
-  const std::string& address() const { return server_->addresses().at(0); }
+  bool Shutdown(absl::Duration grace) {
+    return server_ ? server_->Shutdown(grace) : grpc_server_->Shutdown(grace);
+  }
+  const std::string& address() const {
+    return (server_ ? server_->addresses() : grpc_server_->addresses()).at(0);
+  }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   v1::LossService::Stub& stub() { return *stub_; }
 
  private:
-  void Start(ServerOptions options);
-
+  rpc::Limits limits_;
+  // One of the two.
   std::unique_ptr<Server> server_;
+  std::unique_ptr<transport::GrpcServer> grpc_server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::LossService::Stub> stub_;
 };
 
-// A new connection to `address`, with no limit on messages.
+// Returns a new connection to `address`, with no limit on messages.
 std::shared_ptr<grpc::Channel> Connect(const std::string& address);
 
-// A request of about `bytes`, which are no real tensor's.
+// Returns a request of about `bytes`, which are no real tensor's.
 v1::ComputeRequest RequestOfBytes(size_t bytes);
 
-// So large that a server answers it on a worker.
+// The size of requests that a server answers on a worker.
 inline constexpr size_t kLargeRequestBytes = 60 << 10;
 
 // A handler that waits until it is told to go on, or its call is cancelled.
@@ -53,10 +65,10 @@ class Gate {
   absl::StatusOr<v1::ComputeResponse> Answer(const rpc::CallContext& context);
   ComputeAnswer answer();
 
-  // Waits for the handler to be called; false after ten seconds.
+  // Waits for the handler to be called; returns false after ten seconds.
   bool WaitUntilEntered() { return entered_.WaitForNotificationWithTimeout(absl::Seconds(10)); }
   void Open() { open_.Notify(); }
-  // Waits for the handler to see that its call was cancelled; false after ten seconds.
+  // Waits for the handler to see that its call was cancelled; returns false after ten seconds.
   bool WaitUntilCancelled() { return cancelled_.WaitForNotificationWithTimeout(absl::Seconds(10)); }
 
  private:

@@ -118,11 +118,4 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
   return rpc_status;
 }
 
-grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  const google::rpc::Status rpc_status = ToRpcStatus(status);
-  return {static_cast<grpc::StatusCode>(rpc_status.code()), rpc_status.message(),
-          rpc_status.SerializeAsString()};
-}
-
 }  // namespace lossd::rpc

@@ -8,7 +8,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "grpcpp/support/status.h"
 
 namespace google::rpc {
 class Status;
@@ -48,9 +47,6 @@ absl::Status Unavailable(absl::string_view message, absl::string_view reason,
 // Payloads become details; ErrorInfo is added where it is missing; text and details are cut to the
 // limits above.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
-
-// The same for a call's end, the google.rpc.Status serialized in its error_details.
-grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace lossd::rpc
 

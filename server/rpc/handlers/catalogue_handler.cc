@@ -44,16 +44,4 @@ absl::StatusOr<v1::ListLossesResponse> Handlers::ListLosses(const v1::ListLosses
   return response;
 }
 
-absl::StatusOr<v1::GetServerInfoResponse> Handlers::GetServerInfo(const v1::GetServerInfoRequest&,
-                                                                  const CallContext&) const {
-  v1::GetServerInfoResponse response;
-  response.set_version(options_.version);
-  response.set_simd_instruction_set(loss::InstructionSetName());
-  response.set_thread_count(options_.thread_count);
-  response.set_max_message_bytes(options_.max_message_bytes);
-  response.set_max_in_flight_bytes(options_.max_in_flight_bytes);
-  response.set_max_stream_window(options_.max_stream_window);
-  return response;
-}
-
 }  // namespace lossd::rpc

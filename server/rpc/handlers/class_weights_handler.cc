@@ -145,9 +145,9 @@ v1::ComputeClassWeightsResponse EncodeClassWeights(const ClassWeightsCall& call)
 
 absl::StatusOr<v1::ComputeClassWeightsResponse> Handlers::ComputeClassWeights(
     const v1::ComputeClassWeightsRequest& request, const CallContext&) const {
-  const auto call = DecodeClassWeightsRequest(request, options_.max_message_bytes);
+  const auto call = DecodeClassWeightsRequest(request, options_.limits.max_message_bytes);
   if (!call.ok()) return call.status();
-  absl::Status fits = CheckResponseFits(*call, options_.max_message_bytes);
+  absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
   return EncodeClassWeights(*call);
 }

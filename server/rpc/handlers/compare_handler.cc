@@ -69,16 +69,17 @@ v1::LossComparison EncodeComparison(const v1::LossSpec& spec, const loss::Compar
 absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& request,
                                                       const CallContext& context,
                                                       const TensorPayloads& payloads) const {
-  auto call = DecodeCompareRequest(request, payloads, *options_.pool, options_.max_message_bytes);
+  auto call =
+      DecodeCompareRequest(request, payloads, *options_.pool, options_.limits.max_message_bytes);
   if (!call.ok()) return call.status();
-  absl::Status fits = CheckResponseFits(request, *call, options_.max_message_bytes);
+  absl::Status fits = CheckResponseFits(request, *call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
 
   call->options.cancelled = context.cancelled;
   std::vector<loss::Comparison> comparisons(call->specs.size());
   for (const auto& [activation, samples] : call->samples) {
     absl::Status compared =
-        CompareActivation(*call, activation, samples, *options_.executor, comparisons);
+        CompareActivation(*call, activation, samples, options_.executor, comparisons);
     if (!compared.ok()) return compared;
   }
 

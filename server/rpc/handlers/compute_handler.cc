@@ -21,27 +21,20 @@ absl::StatusOr<loss::Result> ComputeLosses(ComputeCall& call, const loss::Output
 
 }  // namespace
 
-absl::StatusOr<ComputeAnswer> Handlers::AnswerCompute(const v1::ComputeRequest& request,
-                                                      const CallContext& context,
-                                                      const TensorPayloads& payloads) const {
+absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
+                                                const CallContext& context,
+                                                const TensorPayloads& payloads) const {
   BufferPool& pool = *options_.pool;
-  auto call = DecodeComputeRequest(request, payloads, pool, options_.max_message_bytes);
+  auto call = DecodeComputeRequest(request, payloads, pool, options_.limits.max_message_bytes);
   if (!call.ok()) return call.status();
-  absl::Status fits = CheckResponseFits(*call, options_.max_message_bytes);
+  absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
 
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
-  const auto result = ComputeLosses(*call, ViewOf(arrays), *options_.executor);
+  const auto result = ComputeLosses(*call, ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
   return EncodeComputeResponse(*call, std::move(arrays), *result, pool);
-}
-
-absl::StatusOr<v1::ComputeResponse> Handlers::Compute(const v1::ComputeRequest& request,
-                                                      const CallContext& context) const {
-  auto answer = AnswerCompute(request, context, {});
-  if (!answer.ok()) return answer.status();
-  return WholeMessage(*std::move(answer));
 }
 
 }  // namespace lossd::rpc

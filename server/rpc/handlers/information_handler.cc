@@ -164,7 +164,7 @@ absl::StatusOr<v1::MeasureInformationResponse> Handlers::MeasureInformation(
     const v1::MeasureInformationRequest& request, const CallContext&) const {
   const auto call = DecodeInformationRequest(request);
   if (!call.ok()) return call.status();
-  absl::Status fits = CheckResponseFits(*call, options_.max_message_bytes);
+  absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
 
   const absl::Span<const double> q = call->q ? call->q->values : absl::Span<const double>();

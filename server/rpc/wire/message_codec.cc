@@ -1,6 +1,6 @@
 #include "server/rpc/wire/message_codec.h"
 
-#include <memory>
+#include <cassert>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
-#include "grpcpp/support/proto_buffer_reader.h"
 #include "lossd/v1/compute.pb.h"
 #include "server/rpc/errors/status.h"
+#include "server/rpc/wire/pieces_stream.h"
 
 namespace lossd::rpc {
 namespace {
@@ -26,25 +26,26 @@ absl::Status CheckSize(absl::string_view what, size_t bytes, int64_t max_message
                                     " bytes for a message (--max-message-bytes)"));
 }
 
-// Bytes to be sent, with room for exactly that many.
-class SliceBuilder {
+// Writes bytes to be sent, exactly as many as it was made for.
+class BytesWriter {
  public:
-  explicit SliceBuilder(size_t size)
-      : size_(size), bytes_(new uint8_t[size]), end_(bytes_.get()) {}  // Not zeroed.
+  explicit BytesWriter(size_t size)
+      : bytes_(size, '\0'), end_(reinterpret_cast<uint8_t*>(bytes_.data())) {}
 
+  // The sizes that ByteSizeLong() left in `message` must be its own still.
   void Write(const MessageLite& message) { end_ = message.SerializeWithCachedSizesToArray(end_); }
   void WriteTag(int field, WireFormatLite::WireType type) {
     end_ = CodedOutputStream::WriteTagToArray(WireFormatLite::MakeTag(field, type), end_);
   }
   void WriteVarint(uint64_t value) { end_ = CodedOutputStream::WriteVarint64ToArray(value, end_); }
 
-  grpc::Slice Build() && {
-    return {bytes_.release(), size_, [](void* data) { delete[] static_cast<uint8_t*>(data); }};
+  std::string Build() && {
+    assert(end_ == reinterpret_cast<uint8_t*>(bytes_.data()) + bytes_.size());
+    return std::move(bytes_);
   }
 
  private:
-  const size_t size_;
-  std::unique_ptr<uint8_t[]> bytes_;
+  std::string bytes_;
   uint8_t* end_;
 };
 
@@ -59,7 +60,7 @@ size_t LengthDelimitedSize(int field, size_t size) {
 
 constexpr int kDataField = v1::Tensor::kDataFieldNumber;
 
-// A tensor's message, its data included. Sizes are cached in it for writing.
+// Returns the size of a tensor's message, its data included, and leaves sizes in it for writing.
 size_t SizeOf(const OutgoingTensor& outgoing) {
   return outgoing.tensor.ByteSizeLong() + LengthDelimitedSize(kDataField, outgoing.data_size());
 }
@@ -72,10 +73,10 @@ size_t SizeOf(const ComputeAnswer& answer) {
   return size;
 }
 
-// All of a tensor's field but the elements, which follow it.
-grpc::Slice HeadOf(const OutgoingTensor& outgoing) {
+// Returns all of a tensor's field but the elements, which follow it.
+std::string HeadOf(const OutgoingTensor& outgoing) {
   const size_t size = SizeOf(outgoing);
-  SliceBuilder head(LengthDelimitedSize(outgoing.field_number, size) - outgoing.data_size());
+  BytesWriter head(LengthDelimitedSize(outgoing.field_number, size) - outgoing.data_size());
   head.WriteTag(outgoing.field_number, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   head.WriteVarint(size);
   head.Write(outgoing.tensor);
@@ -84,97 +85,70 @@ grpc::Slice HeadOf(const OutgoingTensor& outgoing) {
   return std::move(head).Build();
 }
 
-// The slice owns the buffer: gRPC may be done with it after the call has ended.
-grpc::Slice SliceOf(Buffer data) {
-  auto owner = std::make_unique<Buffer>(std::move(data));
-  void* const bytes = owner->data();
-  const size_t size = owner->size();
-  return {bytes, size, [](void* buffer) { delete static_cast<Buffer*>(buffer); }, owner.release()};
-}
-
-grpc::Slice SliceOf(const MessageLite& message, size_t size) {
-  SliceBuilder builder(size);
-  builder.Write(message);
-  return std::move(builder).Build();
+std::string BytesOf(const MessageLite& message, size_t size) {
+  BytesWriter bytes(size);
+  bytes.Write(message);
+  return std::move(bytes).Build();
 }
 
 // Takes the tensors' buffers. The sizes that SizeOf() left in the messages are those to be written,
-// so the answer is the same object still. The fields may come in any order; protobuf reads them all
-// the same.
-void AppendAnswer(ComputeAnswer& answer, std::vector<grpc::Slice>& slices) {
-  slices.push_back(SliceOf(answer.message, static_cast<size_t>(answer.message.GetCachedSize())));
+// so `answer` must be the same object still. The fields may come in any order: protobuf reads them
+// all the same.
+void AppendAnswer(ComputeAnswer& answer, SentBytes& bytes) {
+  bytes.Append(BytesOf(answer.message, static_cast<size_t>(answer.message.GetCachedSize())));
   for (OutgoingTensor& outgoing : answer.tensors) {
-    slices.push_back(HeadOf(outgoing));
-    for (Buffer& buffer : outgoing.data) slices.push_back(SliceOf(std::move(buffer)));
+    bytes.Append(HeadOf(outgoing));
+    for (Buffer& buffer : outgoing.data) bytes.Append(std::move(buffer));
   }
 }
 
-absl::Status ParseWhole(grpc::ByteBuffer& bytes, MessageLite& message) {
-  grpc::ProtoBufferReader reader(&bytes);
-  // A reader that cannot start is a compressed message that does not decompress.
-  if (!reader.status().ok() || !message.ParseFromZeroCopyStream(&reader)) {
-    return MalformedRequest(message.GetTypeName());
-  }
+absl::Status ParseWhole(const BytePieces& bytes, MessageLite& message) {
+  PiecesStream stream(bytes);
+  if (!message.ParseFromZeroCopyStream(&stream)) return MalformedRequest(message.GetTypeName());
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status ParseMessage(grpc::ByteBuffer& bytes, int64_t max_message_bytes,
+absl::Status ParseMessage(const BytePieces& bytes, int64_t max_message_bytes,
                           MessageLite& message) {
-  absl::Status status = CheckSize("request", bytes.Length(), max_message_bytes);
+  absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
   return status.ok() ? ParseWhole(bytes, message) : status;
 }
 
-absl::StatusOr<ReceivedTensors> ParseAroundTensors(grpc::ByteBuffer& bytes,
-                                                   int64_t max_message_bytes,
-                                                   absl::Span<const SplitField> tensors,
-                                                   MessageLite& message) {
-  absl::Status status = CheckSize("request", bytes.Length(), max_message_bytes);
+absl::StatusOr<TensorPayloads> ParseAroundTensors(const BytePieces& bytes,
+                                                  int64_t max_message_bytes,
+                                                  absl::Span<const SplitField> tensors,
+                                                  MessageLite& message) {
+  absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
   if (!status.ok()) return status;
-  ReceivedTensors received;
-  BytePieces pieces;
-  std::vector<grpc::Slice> slices;
-  if (bytes.Dump(&slices).ok()) {
-    // They stay where they are from here on: a short slice's bytes are in itself.
-    received.slices.reserve(slices.size());
-    for (grpc::Slice& slice : slices) {
-      ReceivedSlice& kept = received.slices.emplace_back(std::move(slice));
-      pieces.Append(kept.bytes(), &kept);
-    }
-    if (std::optional<SplitMessage> split = TakeOutTensors(pieces, tensors)) {
-      bytes.Clear();
-      if (!message.ParseFromString(split->rest)) return MalformedRequest(message.GetTypeName());
-      received.payloads = std::move(split->payloads);
-      return received;
-    }
+  std::optional<SplitMessage> split = TakeOutTensors(bytes, tensors);
+  if (!split) {
+    status = ParseWhole(bytes, message);
+    if (!status.ok()) return status;
+    return TensorPayloads();
   }
-  received.slices.clear();
-  status = ParseWhole(bytes, message);
-  bytes.Clear();
-  if (!status.ok()) return status;
-  return received;
+  if (!message.ParseFromString(split->rest)) return MalformedRequest(message.GetTypeName());
+  return std::move(split->payloads);
 }
 
-absl::StatusOr<grpc::ByteBuffer> SerializeMessage(const MessageLite& message,
-                                                  int64_t max_message_bytes) {
+absl::StatusOr<SentBytes> SerializeMessage(const MessageLite& message, int64_t max_message_bytes) {
   const size_t size = message.ByteSizeLong();
   absl::Status status = CheckSize("response", size, max_message_bytes);
   if (!status.ok()) return status;
-  const grpc::Slice slice = SliceOf(message, size);
-  return grpc::ByteBuffer(&slice, 1);
+  return SentBytes(BytesOf(message, size));
 }
 
-absl::StatusOr<grpc::ByteBuffer> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes) {
+absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes) {
   absl::Status status = CheckSize("response", SizeOf(answer), max_message_bytes);
   if (!status.ok()) return status;
-  std::vector<grpc::Slice> slices;
-  AppendAnswer(answer, slices);
-  return grpc::ByteBuffer(slices.data(), slices.size());
+  SentBytes bytes;
+  AppendAnswer(answer, bytes);
+  return bytes;
 }
 
-absl::StatusOr<grpc::ByteBuffer> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
-                                                       int64_t max_message_bytes) {
+absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
+                                                int64_t max_message_bytes) {
   const size_t size = SizeOf(answer);
   v1::ComputeStreamResponse envelope;
   envelope.set_sequence(sequence);
@@ -182,13 +156,13 @@ absl::StatusOr<grpc::ByteBuffer> SerializeStreamAnswer(uint64_t sequence, Comput
   const size_t whole = envelope.ByteSizeLong() + LengthDelimitedSize(kResponse, size);
   absl::Status status = CheckSize("response", whole, max_message_bytes);
   if (!status.ok()) return status;
-  SliceBuilder head(whole - size);
+  BytesWriter head(whole - size);
   head.Write(envelope);
   head.WriteTag(kResponse, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   head.WriteVarint(size);
-  std::vector<grpc::Slice> slices = {std::move(head).Build()};
-  AppendAnswer(answer, slices);
-  return grpc::ByteBuffer(slices.data(), slices.size());
+  SentBytes bytes(std::move(head).Build());
+  AppendAnswer(answer, bytes);
+  return bytes;
 }
 
 }  // namespace lossd::rpc

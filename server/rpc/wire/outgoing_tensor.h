@@ -29,9 +29,6 @@ struct ComputeAnswer {
 // The response's tensor in field `number`, which is one of a tensor.
 v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number);
 
-// The response in one piece.
-v1::ComputeResponse WholeMessage(ComputeAnswer answer);
-
 }  // namespace lossd::rpc
 
 #endif  // LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_

@@ -1,34 +1,28 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_ASYNC_SERVICE_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_ASYNC_SERVICE_H_
 
-#include <cstdint>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
-#include "server/rpc/method_table.h"
-#include "server/transport/grpc/awaited_call.h"
+#include "server/rpc/call_filter.h"
+#include "server/rpc/limits.h"
+#include "server/transport/grpc/call_environment.h"
+#include "server/transport/grpc/event_queue.h"
+#include "server/transport/grpc/health_service.h"
+#include "server/transport/grpc/served_method.h"
 
-namespace lossd::rpc {
-
-struct AsyncServiceOptions {
-  // Threads for requests that are too large to be answered between two events.
-  int worker_count = 1;
-  // Bytes of requests in flight at once; further ones are refused with UNAVAILABLE.
-  int64_t max_in_flight_bytes = int64_t{1} << 30;
-  // Batches of one stream in flight at once; the stream reads no further ones.
-  int max_stream_window = 16;
-  // May be empty.
-  CallErrorObserver on_error;
-};
+namespace lossd::transport {
 
 // Serves lossd.v1.LossService, and the health service beside it, from completion queues with a
-// thread of their own each. (gRPC's callback API sleeps between polls once a second went by without
+// thread of their own each. (gRPC's callback API sleeps between polls when a second went by without
 // calls; training steps are that far apart, and would see tens of milliseconds more.) LossService's
 // messages are taken and given as bytes, so that what is malformed gets an answer in words; to
 // reflection it is the service as generated.
 //
-//   AsyncService service(table, options);
+//   AsyncService service(methods, limits, worker_count, filters);
 //   service.Register(builder);
 //   server = builder.BuildAndStart();
 //   service.Start();
@@ -39,9 +33,12 @@ struct AsyncServiceOptions {
 //   service.Stop();
 class AsyncService {
  public:
-  AsyncService(MethodTable table, AsyncServiceOptions options);
+  // `limits` and `filters` must outlive the service. `worker_count` threads answer requests that
+  // are too large to be answered between two events.
+  AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits, int worker_count,
+               std::vector<rpc::CallFilter*> filters);
   // If Register() was called, Stop() was too.
-  ~AsyncService();
+  ~AsyncService() = default;
   AsyncService(const AsyncService&) = delete;
   AsyncService& operator=(const AsyncService&) = delete;
 
@@ -50,28 +47,34 @@ class AsyncService {
   // Begins to answer. The server has started.
   void Start();
 
-  // Answers NOT_SERVING from here on to who asks for the server's health or watches it.
+  // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it.
   void StopServing();
 
-  // Refuses new calls with UNAVAILABLE from here on, has open streams end after the batches that
-  // they have read, and waits for what is in flight and for clients to notice (see Admission). A
-  // gRPC server that shuts down under clients that keep calling answers some of them CANCELLED,
-  // which nobody tries again; so this comes first. False if calls are in flight still at
+  // Refuses new calls with UNAVAILABLE from here on, ends open streams after the batches that they
+  // have read, and waits for the calls in flight and for clients to notice (see Admission). This
+  // comes before the gRPC server shuts down: under clients that keep calling, that answers some of
+  // them CANCELLED, which nobody tries again. Returns false if calls are in flight still at
   // `deadline`.
   bool Drain(absl::Time deadline);
 
-  // Waits until the server has begun to shut down and every call that it took has ended. False if
-  // there is one still at `deadline`.
+  // Waits until the server has begun to shut down and every call that it took has ended. Returns
+  // false if there is one still at `deadline`.
   bool WaitForCalls(absl::Time deadline);
 
   // Waits for the calls in flight and ends the threads. The server has shut down, or never started.
   void Stop();
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  void Await(const ServedMethod& method, EventQueue& queue);
+
+  const std::vector<ServedMethod> methods_;
+  const int queue_count_;
+  HealthService health_;
+  std::vector<std::unique_ptr<EventQueue>> queues_;
+  CallEnvironment environment_;
+  std::vector<std::thread> threads_;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_ASYNC_SERVICE_H_

@@ -1,20 +1,18 @@
 #include "server/transport/grpc/awaited_call.h"
 
-#include <exception>
 #include <utility>
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
-                         const CallEnvironment& environment)
+                         CallEnvironment& environment)
     : method_(method), queue_(queue), environment_(environment), stream_(&context_) {
-  environment_.calls->Add();
+  environment_.calls.Add();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
 
 void AwaitedCall::AwaitArrival() {
-  environment_.service->RequestCall(method_.index, context_, stream_, queue_.queue(),
-                                    &arrival_tag_);
+  environment_.service.RequestCall(method_.index, context_, stream_, queue_.queue(), &arrival_tag_);
 }
 
 void AwaitedCall::OnArrival(bool ok) {
@@ -22,14 +20,22 @@ void AwaitedCall::OnArrival(bool ok) {
     DeleteThis();
     return;
   }
-  method_.await(method_, queue_, environment_);
+  AwaitNext();
+  arrived_ = true;
   deadline_ = context_.deadline();
-  if (absl::Status refused = environment_.admission->AdmitCall(); !refused.ok()) {
+  if (absl::Status refused = Admit(); !refused.ok()) {
     OnRefused(std::move(refused));
     return;
   }
-  admitted_ = true;
   OnAdmitted();
+}
+
+absl::Status AwaitedCall::Admit() {
+  absl::Status refused = environment_.filters.Arrived(*this);
+  if (!refused.ok()) return refused;
+  refused = environment_.admission.AdmitCall();
+  admitted_ = refused.ok();
+  return refused;
 }
 
 void AwaitedCall::OnDoneEvent(bool) {
@@ -37,25 +43,16 @@ void AwaitedCall::OnDoneEvent(bool) {
   OnDone();
 }
 
-absl::StatusOr<grpc::ByteBuffer> AwaitedCall::Answer(grpc::ByteBuffer& request) {
-  const CallContext context{[this] { return Cancelled(); }};
-  // It may have waited for a worker.
-  if (Cancelled()) return absl::CancelledError("the call was cancelled");
-  try {
-    return method_.answer(request, context);
-  } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
-  } catch (...) {
-    return absl::InternalError("an exception of unknown type");
-  }
+rpc::CallContext AwaitedCall::Context() const {
+  return {[this] { return Cancelled(); }};
 }
 
-absl::Status AwaitedCall::Report(absl::Status error) const {
-  if (absl::IsCancelled(error) && DeadlinePassed()) {
-    error = absl::DeadlineExceededError("the call's deadline passed");
+absl::Status AwaitedCall::EndWith(absl::Status status) {
+  if (absl::IsCancelled(status) && DeadlinePassed()) {
+    status = absl::DeadlineExceededError("the call's deadline passed");
   }
-  if (*environment_.on_error) (*environment_.on_error)(method_.name, error);
-  return error;
+  status_ = std::move(status);
+  return status_;
 }
 
 bool AwaitedCall::Cancelled() const {
@@ -64,11 +61,19 @@ bool AwaitedCall::Cancelled() const {
 
 bool AwaitedCall::DeadlinePassed() const { return std::chrono::system_clock::now() >= deadline_; }
 
+std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) const {
+  const auto& metadata = context_.client_metadata();
+  const auto found = metadata.find(grpc::string_ref(key.data(), key.size()));
+  if (found == metadata.end()) return std::nullopt;
+  return absl::string_view(found->second.data(), found->second.size());
+}
+
 void AwaitedCall::DeleteThis() {
-  if (admitted_) environment_.admission->EndCall();
-  CallCount& calls = *environment_.calls;
+  if (arrived_) environment_.filters.Ended(*this, status_, costs_);
+  if (admitted_) environment_.admission.EndCall();
+  CallCount& calls = environment_.calls;
   delete this;
   calls.Remove();
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -4,111 +4,97 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
-#include "grpcpp/support/byte_buffer.h"
-#include "server/rpc/method_table.h"
-#include "server/threads/worker_pool.h"
-#include "server/transport/admission.h"
-#include "server/transport/call_count.h"
+#include "server/rpc/call.h"
+#include "server/rpc/call_filter.h"
+#include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
 #include "server/transport/grpc/raw_service.h"
-#include "server/transport/open_streams.h"
+#include "server/transport/grpc/served_method.h"
 
-namespace lossd::rpc {
-
-// Told of every call that ends in an error, and of every message of a stream that is answered with
-// one, with the status as the handler gave it, which may hold more than the client sees. Called
-// from several threads at once.
-using CallErrorObserver = std::function<void(absl::string_view method, const absl::Status& error)>;
+namespace lossd::transport {
 
 // Up to here a request takes less time to answer than a switch to another thread and back.
 inline constexpr size_t kSmallRequestBytes = 16 << 10;
 
-struct CallEnvironment;
-
-struct ServedMethod {
-  std::string name;    // "lossd.v1.LossService/Compute"
-  int index = 0;       // RawService's
-  UnaryMethod answer;  // of a call's only message, or of each
-  // Waits for a call of `method` on `queue`. When one arrives, another takes its place in waiting.
-  void (*await)(const ServedMethod& method, EventQueue& queue,
-                const CallEnvironment& environment) = nullptr;
-};
-
-// What all calls share. Nothing is owned; everything outlives the calls.
-struct CallEnvironment {
-  RawService* service;
-  CallCount* calls;  // those that are waited for included
-  Admission* admission;
-  OpenStreams* streams;
-  int max_stream_window;
-  WorkerPool* workers;
-  const CallErrorObserver* on_error;
-};
-
 // A call from waiting for it to its end, when it deletes itself: what calls with one message and
-// streams have in common.
-class AwaitedCall {
+// streams have in common. The one place where gRPC's calls meet the filters.
+class AwaitedCall : private rpc::CallInfo {
  public:
   AwaitedCall(const AwaitedCall&) = delete;
   AwaitedCall& operator=(const AwaitedCall&) = delete;
 
  protected:
-  AwaitedCall(const ServedMethod& method, EventQueue& queue, const CallEnvironment& environment);
+  AwaitedCall(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
   virtual ~AwaitedCall() = default;
 
   void AwaitArrival();
 
-  // One of these begins a call that arrived; it is to end with an event of the derived class's own.
+  // Makes another call wait in the place of this one, which has arrived.
+  virtual void AwaitNext() = 0;
+  // One of these begins a call that arrived; it must end with an event of the derived class's own.
   virtual void OnAdmitted() = 0;
   virtual void OnRefused(absl::Status refused) = 0;
   // gRPC is done with the call, which may still wait for the events of its operations.
   virtual void OnDone() = 0;
 
-  // What the method answers; an exception is an INTERNAL error. Any thread.
-  absl::StatusOr<grpc::ByteBuffer> Answer(grpc::ByteBuffer& request);
+  // Returns what the method may know of the call, while the call lives. Any thread.
+  rpc::CallContext Context() const;
 
-  // Tells the observer. The error that is for the client: a call that was cancelled by its deadline
-  // is DEADLINE_EXCEEDED.
-  absl::Status Report(absl::Status error) const;
+  // Notes the status that the call ends with and returns the one for the client: a call that was
+  // cancelled by its deadline is DEADLINE_EXCEEDED.
+  absl::Status EndWith(absl::Status status);
 
-  // Nobody waits for the answer. Any thread.
+  // Adds the costs of a message to the call's. The derived class sees to it that no two threads do.
+  void AddCosts(const rpc::CallCosts& costs) { costs_ += costs; }
+
+  // Returns true when nobody waits for the answer. Any thread.
   bool Cancelled() const;
 
-  // After the last event, with nothing computing.
+  // Tells the filters that the call has ended, and ends it. Called after the last event, with
+  // nothing computing.
   void DeleteThis();
 
-  const CallEnvironment& environment() const { return environment_; }
+  const rpc::CallInfo& info() const { return *this; }
+  const ServedMethod& served_method() const { return method_; }
+  CallEnvironment& environment() const { return environment_; }
   RawStream& stream() { return stream_; }
-  // Its events are this call's.
+  // The queue that delivers this call's events.
   EventQueue& queue() { return queue_; }
 
  private:
+  absl::string_view method() const override { return method_.name; }
+  std::string Peer() const override { return context_.peer(); }
+  std::optional<absl::string_view> Metadata(absl::string_view key) const override;
+
   void OnArrival(bool ok);
   void OnDoneEvent(bool ok);
+  absl::Status Admit();
   bool DeadlinePassed() const;
 
   const ServedMethod& method_;
   EventQueue& queue_;
-  const CallEnvironment& environment_;
+  CallEnvironment& environment_;
 
   grpc::ServerContext context_;
   RawStream stream_;
+  bool arrived_ = false;
   bool admitted_ = false;
   std::chrono::system_clock::time_point deadline_;
   std::atomic<bool> cancelled_ = false;
+  absl::Status status_;
+  rpc::CallCosts costs_;
 
   MemberTag<AwaitedCall, &AwaitedCall::OnArrival> arrival_tag_{this};
   MemberTag<AwaitedCall, &AwaitedCall::OnDoneEvent> done_tag_{this};
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_AWAITED_CALL_H_

@@ -1,7 +1,7 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_COMPLETION_TAG_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_COMPLETION_TAG_H_
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // What a completion queue of this server carries: whoever waits for the event.
 class CompletionTag {
@@ -26,6 +26,6 @@ class MemberTag final : public CompletionTag {
   Owner* owner_;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_COMPLETION_TAG_H_

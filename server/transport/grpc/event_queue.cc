@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 EventQueue::EventQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : queue_(std::move(queue)) {}
@@ -38,4 +38,4 @@ void EventQueue::CallIdleTags() {
   for (CompletionTag* tag : tags) tag->OnEvent(true);
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -7,7 +7,7 @@
 #include "grpcpp/completion_queue.h"
 #include "server/transport/grpc/completion_tag.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // A completion queue of gRPC's, whose events are delivered to their CompletionTags by one thread.
 class EventQueue {
@@ -34,6 +34,6 @@ class EventQueue {
   int events_until_idle_ = 0;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_EVENT_QUEUE_H_

@@ -10,7 +10,7 @@
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/raw_service.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
@@ -70,7 +70,7 @@ class HealthService::Check final : public Call {
   void OnRequest() override {
     const std::string& service = request_.service();
     if (!health_.Knows(service)) {
-      const std::string text = absl::StrCat("service: \"", ShortText(service, kMostOfAName),
+      const std::string text = absl::StrCat("service: \"", rpc::ShortText(service, kMostOfAName),
                                             "\" is none of this server's");
       responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, text}, &finished_tag_);
       return;
@@ -181,4 +181,4 @@ HealthService::Status HealthService::StatusOf(absl::string_view service) const {
   return serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

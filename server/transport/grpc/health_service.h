@@ -14,7 +14,7 @@
 #include "server/transport/call_count.h"
 #include "server/transport/grpc/event_queue.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // grpc.health.v1.Health, served from a queue of this server. (gRPC's own comes with threads that
 // poll beside the queues': they take the queues' events and pass them on, which makes each small
@@ -55,6 +55,6 @@ class HealthService {
   std::set<Watch*> watches_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_HEALTH_SERVICE_H_

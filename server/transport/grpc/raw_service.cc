@@ -1,6 +1,6 @@
 #include "server/transport/grpc/raw_service.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 const google::protobuf::ServiceDescriptor& LossServiceDescriptor() {
   return *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
@@ -20,4 +20,4 @@ void RawService::RequestCall(int method_index, grpc::ServerContext& context, Raw
   RequestAsyncBidiStreaming(method_index, &context, &stream, &queue, &queue, tag);
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -8,7 +8,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // A call's messages as bytes, each way.
 using RawStream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
@@ -30,6 +30,6 @@ class RawService final : public v1::LossService::Service {
                    grpc::ServerCompletionQueue& queue, void* tag);
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_RAW_SERVICE_H_

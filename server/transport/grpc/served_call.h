@@ -6,23 +6,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpcpp/support/byte_buffer.h"
+#include "server/transport/call_filters.h"
 #include "server/transport/grpc/awaited_call.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // A call with one message each way. Small requests are answered on the queue's thread, at once;
 // large ones on the workers, so that they do not hold up the small.
 class ServedCall final : public AwaitedCall {
  public:
-  static void Await(const ServedMethod& method, EventQueue& queue,
-                    const CallEnvironment& environment);
+  static void Await(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
 
  private:
   using AwaitedCall::AwaitedCall;
   ~ServedCall() override;
 
+  void AwaitNext() override;
   void OnAdmitted() override;
   void OnRefused(absl::Status refused) override;
   void OnDone() override;
@@ -34,10 +35,12 @@ class ServedCall final : public AwaitedCall {
 
   // Computes the answer and sends it.
   void Respond();
-  void Finish(absl::StatusOr<grpc::ByteBuffer> answer);
+  absl::StatusOr<rpc::SentBytes> Answer();
+  void Finish(absl::StatusOr<rpc::SentBytes> answer);
   void DeleteAfterLastEvent();
 
   grpc::ByteBuffer request_;
+  CallFilters::Moment request_arrival_;
   int64_t admitted_bytes_ = 0;
   int last_events_ = 2;
 
@@ -45,6 +48,6 @@ class ServedCall final : public AwaitedCall {
   MemberTag<ServedCall, &ServedCall::OnFinished> finished_tag_{this};
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_SERVED_CALL_H_

@@ -1,21 +1,25 @@
 #include "server/transport/grpc/served_stream.h"
 
 #include <utility>
+#include <variant>
 
-#include "server/rpc/errors/status.h"
-#include "server/rpc/stream_method.h"
+#include "absl/time/time.h"
+#include "server/transport/grpc/byte_buffer.h"
+#include "server/transport/grpc/grpc_status.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
-                         const CallEnvironment& environment) {
+                         CallEnvironment& environment) {
   (new ServedStream(method, queue, environment))->AwaitArrival();
 }
 
-ServedStream::~ServedStream() { environment().streams->Remove(*this); }
+ServedStream::~ServedStream() { environment().streams.Remove(*this); }
+
+void ServedStream::AwaitNext() { Await(served_method(), queue(), environment()); }
 
 void ServedStream::OnAdmitted() {
-  environment().streams->Add(*this);
+  environment().streams.Add(*this);
   Advance();
 }
 
@@ -38,6 +42,7 @@ void ServedStream::OnRead(bool ok) {
       end_ = absl::OkStatus();
     } else if (takes_requests_) {
       has_request_ = true;
+      request_arrival_ = environment().filters.Now();
       // It came before the answer to the one before it was out: more may be at hand.
       if (!batches_.empty()) HoldAnswers();
     } else {
@@ -96,7 +101,7 @@ ServedStream::Batch* ServedStream::StartWhatCanBe() {
 }
 
 bool ServedStream::WindowIsFull() const {
-  return batches_.size() >= static_cast<size_t>(environment().max_stream_window);
+  return batches_.size() >= static_cast<size_t>(environment().limits.max_stream_window);
 }
 
 bool ServedStream::CanWrite() const {
@@ -105,7 +110,7 @@ bool ServedStream::CanWrite() const {
 }
 
 void ServedStream::RemoveOldest() {
-  environment().admission->ReturnBytes(batches_.front().admitted_bytes);
+  environment().admission.ReturnBytes(batches_.front().admitted_bytes);
   batches_.pop_front();
 }
 
@@ -129,19 +134,20 @@ ServedStream::Batch* ServedStream::TakeRequest() {
   const auto admitted_bytes = static_cast<int64_t>(bytes);
   absl::Status refused;
   if (batches_.empty()) {
-    refused = environment().admission->AdmitBytes(admitted_bytes);
-  } else if (!environment().admission->AdmitBytesAhead(admitted_bytes)) {
+    refused = environment().admission.AdmitBytes(admitted_bytes);
+  } else if (!environment().admission.AdmitBytesAhead(admitted_bytes)) {
     return nullptr;
   }
   has_request_ = false;
   Batch& batch = batches_.emplace_back();
   batch.bytes.Swap(&request_);
+  batch.arrival = request_arrival_;
   batch.refused = std::move(refused);
   if (!batch.refused.ok()) return &batch;
   batch.admitted_bytes = admitted_bytes;
   if (bytes <= kSmallRequestBytes) return &batch;
   Hold();
-  environment().workers->Schedule([this, &batch] {
+  environment().workers.Schedule([this, &batch] {
     Compute(batch);
     Advance();
     LetGo();
@@ -169,24 +175,38 @@ void ServedStream::Write() {
 void ServedStream::Finish() {
   finishing_ = true;
   Hold();
-  stream().Finish(ToGrpcStatus(end_.ok() ? end_ : Report(end_)), &finished_tag_);
+  stream().Finish(ToGrpcStatus(EndWith(end_)), &finished_tag_);
 }
 
 void ServedStream::Compute(Batch& batch) {
-  // Answering may free the request.
-  const uint64_t sequence = SequenceOf(batch.bytes);
-  auto answer = batch.refused.ok() ? Answer(batch.bytes) : batch.refused;
-  if (!answer.ok()) {
-    // What ends with the call is reported with it.
-    answer = StreamError(sequence, Cancelled() ? answer.status() : Report(answer.status()));
-  }
-  batch.bytes.Swap(&*answer);
+  const CallFilters& filters = environment().filters;
+  rpc::CallCosts costs;
+  costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
+  const CallFilters::Moment begin = filters.Now();
+  rpc::StreamAnswer answer = Answer(batch);
+  costs.queued = absl::FromChrono(begin - batch.arrival);
+  costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.response_bytes = static_cast<int64_t>(answer.message.size());
+  if (!Cancelled()) filters.MessageAnswered(info(), answer.status, costs);
+  batch.bytes = ToByteBuffer(std::move(answer.message));
   const absl::MutexLock lock(&mutex_);
+  AddCosts(costs);
   batch.answered = true;
+}
+
+rpc::StreamAnswer ServedStream::Answer(Batch& batch) {
+  const auto& method = std::get<rpc::StreamMethod>(served_method().method);
+  auto request = TakeReceivedBytes(batch.bytes);
+  if (!request.ok()) return {method.refuse({}, request.status()), request.status()};
+  absl::Status refused = std::move(batch.refused);
+  // It may have waited for a worker.
+  if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
+  if (!refused.ok()) return {method.refuse(*request, refused), refused};
+  return method.answer(*std::move(request), Context());
 }
 
 void ServedStream::LetGo() {
   if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) DeleteThis();
 }
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

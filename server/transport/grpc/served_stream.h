@@ -9,12 +9,14 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/support/byte_buffer.h"
+#include "server/rpc/call.h"
+#include "server/transport/call_filters.h"
 #include "server/transport/grpc/awaited_call.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
 #include "server/transport/open_streams.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 
 // A call with a message for each batch, many of them in flight, answered in order.
 //
@@ -35,14 +37,14 @@ namespace lossd::rpc {
 // client sees by the answers which batches to send to another server.
 class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
  public:
-  static void Await(const ServedMethod& method, EventQueue& queue,
-                    const CallEnvironment& environment);
+  static void Await(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
 
  private:
-  // In flight.
+  // A message in flight.
   struct Batch {
     grpc::ByteBuffer bytes;  // the request, then the answer
-    absl::Status refused;    // its admission
+    CallFilters::Moment arrival;
+    absl::Status refused;  // by the admission of its bytes
     int64_t admitted_bytes = 0;
     bool answered = false;
   };
@@ -50,6 +52,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   using AwaitedCall::AwaitedCall;
   ~ServedStream() override;
 
+  void AwaitNext() override;
   void OnAdmitted() override;
   void OnRefused(absl::Status refused) override;
   void OnDone() override;
@@ -82,7 +85,10 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   // From here on; the stream ends with `end` unless it takes none already.
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Answers a batch and tells the filters.
   void Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns the answer to a batch, whose bytes it takes.
+  rpc::StreamAnswer Answer(Batch& batch);
 
   // Everything that will still touch the stream holds it: operations and workers. The last one
   // deletes it.
@@ -92,6 +98,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   std::atomic<int> holders_ = 1;  // OnDone()
   absl::Mutex mutex_;
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or waiting to be taken
+  CallFilters::Moment request_arrival_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_request_ ABSL_GUARDED_BY(mutex_) = false;
   bool takes_requests_ ABSL_GUARDED_BY(mutex_) = true;
@@ -108,6 +115,6 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   MemberTag<ServedStream, &ServedStream::OnFinished> finished_tag_{this};
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_SERVED_STREAM_H_

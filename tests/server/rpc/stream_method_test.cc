@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <stdexcept>
 #include <string>
-#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "google/rpc/status.pb.h"
-#include "grpcpp/support/slice.h"
 #include "server/rpc/errors/status.h"
+#include "tests/server/rpc/wire/received.h"
 
 namespace lossd::rpc {
 namespace {
@@ -18,28 +19,14 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kLimit = 1000;
 
-// `text` in slices of `slice_bytes`, as a connection delivers it.
-grpc::ByteBuffer Bytes(const std::string& text, size_t slice_bytes = 1 << 20) {
-  std::vector<grpc::Slice> slices;
-  for (size_t i = 0; i < text.size(); i += slice_bytes) {
-    slices.emplace_back(text.substr(i, slice_bytes));
-  }
-  return grpc::ByteBuffer(slices.data(), slices.size());
-}
-
-v1::ComputeStreamResponse Parsed(const grpc::ByteBuffer& bytes) {
-  std::vector<grpc::Slice> slices;
-  EXPECT_TRUE(bytes.Dump(&slices).ok());
-  std::string text;
-  for (const grpc::Slice& slice : slices) text.append(slice.begin(), slice.end());
+v1::ComputeStreamResponse Parsed(const SentBytes& bytes) {
   v1::ComputeStreamResponse message;
-  EXPECT_TRUE(message.ParseFromString(text));
+  EXPECT_TRUE(message.ParseFromString(Text(bytes)));
   return message;
 }
 
-uint64_t SequenceOfText(const std::string& text, size_t slice_bytes = 1 << 20) {
-  grpc::ByteBuffer bytes = Bytes(text, slice_bytes);
-  return SequenceOf(bytes);
+uint64_t SequenceOfText(const std::string& text, size_t piece_bytes = 1 << 20) {
+  return SequenceOf(Received(text, piece_bytes).pieces());
 }
 
 v1::ComputeStreamRequest SomeRequest(uint64_t sequence) {
@@ -53,8 +40,8 @@ TEST(SequenceOfTest, IsThatOfTheMessage) {
   for (const uint64_t sequence : {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{1} << 40,
                                   std::numeric_limits<uint64_t>::max()}) {
     const std::string text = SomeRequest(sequence).SerializeAsString();
-    for (const size_t slice_bytes : {1U, 3U, 1000U}) {
-      EXPECT_EQ(SequenceOfText(text, slice_bytes), sequence) << slice_bytes;
+    for (const size_t piece_bytes : {1U, 3U, 1000U}) {
+      EXPECT_EQ(SequenceOfText(text, piece_bytes), sequence) << piece_bytes;
     }
   }
 }
@@ -89,12 +76,13 @@ TEST(StreamErrorTest, HoldsTheSequenceAndTheStatusThatACallWouldEndWith) {
   EXPECT_EQ(answer.error().SerializeAsString(), ToRpcStatus(error).SerializeAsString());
 }
 
-UnaryMethod MethodThatCounts() {
+StreamMethod MethodThatCounts() {
   return MakeStreamMethod(
       kLimit,
       [](const v1::ComputeRequest& request, const CallContext& context,
          const TensorPayloads&) -> absl::StatusOr<ComputeAnswer> {
         if (context.cancelled()) return absl::CancelledError("cancelled");
+        if (request.labels().data().empty()) throw std::runtime_error("nothing to count");
         ComputeAnswer answer;
         answer.message.set_valid_count(static_cast<int64_t>(request.labels().data().size()));
         return answer;
@@ -102,27 +90,48 @@ UnaryMethod MethodThatCounts() {
 }
 
 TEST(MakeStreamMethodTest, AnswersTheRequestUnderItsSequence) {
-  grpc::ByteBuffer bytes = Bytes(SomeRequest(12).SerializeAsString());
-  const auto answer = MethodThatCounts()(bytes, {});
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(Parsed(*answer).sequence(), 12);
-  EXPECT_EQ(Parsed(*answer).response().valid_count(), 200);
-  EXPECT_FALSE(bytes.Valid());
+  const StreamAnswer answer =
+      MethodThatCounts().answer(Received(SomeRequest(12).SerializeAsString()), {});
+  EXPECT_TRUE(answer.status.ok()) << answer.status;
+  EXPECT_EQ(Parsed(answer.message).sequence(), 12);
+  EXPECT_EQ(Parsed(answer.message).response().valid_count(), 200);
 }
 
-TEST(MakeStreamMethodTest, GivesErrorsAsTheStatus) {
-  grpc::ByteBuffer malformed = Bytes("\xff\xff");
-  EXPECT_EQ(MethodThatCounts()(malformed, {}).status(),
-            MalformedRequest("lossd.v1.ComputeStreamRequest"));
+// Expects an error under `sequence` that says what the status does.
+void ExpectError(const StreamAnswer& answer, uint64_t sequence, const absl::Status& error) {
+  EXPECT_EQ(answer.status, error);
+  EXPECT_EQ(Parsed(answer.message).sequence(), sequence);
+  EXPECT_EQ(Parsed(answer.message).error().SerializeAsString(),
+            ToRpcStatus(error).SerializeAsString());
+}
 
-  grpc::ByteBuffer large = Bytes(std::string(kLimit + 1, '\0'));
-  const absl::Status refused = MethodThatCounts()(large, {}).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("the request has 1001 bytes"));
+TEST(MakeStreamMethodTest, AnswersAnErrorUnderTheSequenceThatCanBeRead) {
+  const StreamMethod method = MethodThatCounts();
+  ExpectError(method.answer(Received("\xff\xff"), {}), 0,
+              MalformedRequest("lossd.v1.ComputeStreamRequest"));
+  ExpectError(method.answer(Received(SomeRequest(300).SerializeAsString() + "\xff"), {}), 300,
+              MalformedRequest("lossd.v1.ComputeStreamRequest"));
+  ExpectError(
+      method.answer(Received(SomeRequest(1).SerializeAsString()), CallContext{[] { return true; }}),
+      1, absl::CancelledError("cancelled"));
+  v1::ComputeStreamRequest empty;
+  empty.set_sequence(5);
+  ExpectError(method.answer(Received(empty.SerializeAsString()), {}), 5,
+              absl::InternalError("nothing to count"));
 
-  grpc::ByteBuffer cancelled = Bytes(SomeRequest(1).SerializeAsString());
-  EXPECT_TRUE(
-      absl::IsCancelled(MethodThatCounts()(cancelled, CallContext{[] { return true; }}).status()));
+  const std::string large = SomeRequest(7).SerializeAsString() + std::string(kLimit + 1, '\0');
+  const StreamAnswer refused = method.answer(Received(large), {});
+  EXPECT_EQ(refused.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status.message()),
+              HasSubstr(absl::StrCat("the request has ", large.size(), " bytes")));
+  EXPECT_EQ(Parsed(refused.message).sequence(), 7);
+}
+
+TEST(MakeStreamMethodTest, RefusesUnderTheSequenceOfTheRequest) {
+  const absl::Status busy = absl::UnavailableError("busy");
+  const SentBytes message =
+      MethodThatCounts().refuse(Received(SomeRequest(9).SerializeAsString()), busy);
+  ExpectError({SentBytes(Text(message)), busy}, 9, busy);
 }
 
 }  // namespace

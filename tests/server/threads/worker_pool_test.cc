@@ -8,7 +8,7 @@
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
 
-namespace lossd::rpc {
+namespace lossd {
 namespace {
 
 TEST(WorkerPoolTest, OneThreadRunsWorkInOrder) {
@@ -44,4 +44,4 @@ TEST(WorkerPoolTest, EndsWithNothingLeftUndone) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd

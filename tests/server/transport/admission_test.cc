@@ -9,7 +9,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 namespace {
 
 using ::testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(AdmissionTest, DrainingTellsClientsThatCallOnButNotForever) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -6,7 +6,7 @@
 
 #include "absl/time/clock.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 namespace {
 
 TEST(CallCountTest, WaitsForTheLastCall) {
@@ -22,4 +22,4 @@ TEST(CallCountTest, WaitsForTheLastCall) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace lossd::rpc {
+namespace lossd::transport {
 namespace {
 
 class FakeStream final : public OpenStreams::Stream {
@@ -44,4 +44,4 @@ TEST(OpenStreamsTest, RemoveTakesStreamsThatWereNeverAdded) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -1,8 +1,10 @@
 #ifndef LOSSD_TESTS_SERVER_RPC_HANDLERS_CALL_HANDLERS_H_
 #define LOSSD_TESTS_SERVER_RPC_HANDLERS_CALL_HANDLERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -10,32 +12,58 @@
 #include "google/protobuf/text_format.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
+#include "server/memory/buffer_pool.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/wire/outgoing_tensor.h"
 #include "server/threads/executor.h"
 
 namespace lossd::rpc {
 
-// Handlers as the server makes them, on the calling thread.
+// Returns the response in one piece.
+inline v1::ComputeResponse WholeMessage(ComputeAnswer answer) {
+  for (OutgoingTensor& outgoing : answer.tensors) {
+    v1::Tensor& tensor = MutableTensor(answer.message, outgoing.field_number);
+    tensor = std::move(outgoing.tensor);
+    std::string& data = *tensor.mutable_data();
+    for (const Buffer& buffer : outgoing.data) {
+      data.append(static_cast<const char*>(buffer.data()), buffer.size());
+    }
+  }
+  return std::move(answer.message);
+}
+
+// Handlers that take requests and give responses in one piece.
+class WholeMessageHandlers final : public Handlers {
+ public:
+  using Handlers::Handlers;
+
+  absl::StatusOr<v1::ComputeResponse> Compute(const v1::ComputeRequest& request,
+                                              const CallContext& context) const {
+    auto answer = Handlers::Compute(request, context, {});
+    if (!answer.ok()) return answer.status();
+    return WholeMessage(*std::move(answer));
+  }
+  absl::StatusOr<v1::CompareResponse> Compare(const v1::CompareRequest& request,
+                                              const CallContext& context) const {
+    return Handlers::Compare(request, context, {});
+  }
+};
+
+// Handlers as the server makes them, which compute on the calling thread.
 class CallHandlers {
  public:
   explicit CallHandlers(int64_t max_message_bytes = int64_t{64} << 20)
-      : handlers_(Options(executor_, max_message_bytes)) {}
+      : limits_{max_message_bytes},
+        handlers_({limits_, executor_, BufferPool::Create(static_cast<size_t>(max_message_bytes)),
+                   "1.2.3"}) {}
 
-  const Handlers& operator*() const { return handlers_; }
-  const Handlers* operator->() const { return &handlers_; }
+  const WholeMessageHandlers& operator*() const { return handlers_; }
+  const WholeMessageHandlers* operator->() const { return &handlers_; }
 
  private:
-  static HandlerOptions Options(const Executor& executor, int64_t max_message_bytes) {
-    HandlerOptions options;
-    options.thread_count = 1;
-    options.max_message_bytes = max_message_bytes;
-    options.executor = &executor;
-    options.version = "1.2.3";
-    return options;
-  }
-
+  Limits limits_;
   Executor executor_{1};
-  Handlers handlers_;
+  WholeMessageHandlers handlers_;
 };
 
 // The message that `text`, in protobuf's text format, says.

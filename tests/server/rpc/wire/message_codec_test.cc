@@ -4,16 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <deque>
+#include <numeric>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "grpcpp/support/slice.h"
 #include "lossd/v1/compute.pb.h"
-#include "server/rpc/method_table.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/tensor_values.h"
+#include "tests/server/rpc/wire/received.h"
 
 namespace lossd::rpc {
 namespace {
@@ -22,23 +22,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr int64_t kLimit = 1000;
-
-// `text` in slices of `slice_bytes`, as a connection delivers it.
-grpc::ByteBuffer Bytes(const std::string& text, size_t slice_bytes = 1 << 20) {
-  std::vector<grpc::Slice> slices;
-  for (size_t i = 0; i < text.size(); i += slice_bytes) {
-    slices.emplace_back(text.substr(i, slice_bytes));
-  }
-  return grpc::ByteBuffer(slices.data(), slices.size());
-}
-
-std::string Text(const grpc::ByteBuffer& bytes) {
-  std::vector<grpc::Slice> slices;
-  EXPECT_TRUE(bytes.Dump(&slices).ok());
-  std::string text;
-  for (const grpc::Slice& slice : slices) text.append(slice.begin(), slice.end());
-  return text;
-}
 
 v1::ComputeRequest SomeRequest() {
   v1::ComputeRequest request;
@@ -53,24 +36,22 @@ TEST(ParseMessageTest, ReadsAcrossSlicesOfAnySize) {
   const v1::ComputeRequest expected = SomeRequest();
   for (const size_t slice_bytes : {1U, 2U, 3U, 7U, 1000U}) {
     v1::ComputeRequest parsed;
-    grpc::ByteBuffer bytes = Bytes(expected.SerializeAsString(), slice_bytes);
-    ASSERT_TRUE(ParseMessage(bytes, kLimit, parsed).ok()) << slice_bytes;
+    const ReceivedBytes bytes = Received(expected.SerializeAsString(), slice_bytes);
+    ASSERT_TRUE(ParseMessage(bytes.pieces(), kLimit, parsed).ok()) << slice_bytes;
     EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
   }
 }
 
 TEST(ParseMessageTest, NoBytesAreAnEmptyMessage) {
   v1::ComputeRequest parsed;
-  grpc::ByteBuffer bytes = Bytes("");
-  EXPECT_TRUE(ParseMessage(bytes, kLimit, parsed).ok());
+  EXPECT_TRUE(ParseMessage(BytePieces(), kLimit, parsed).ok());
 }
 
 TEST(ParseMessageTest, SaysThatBytesAreNoMessage) {
   const std::string cut = SomeRequest().SerializeAsString().substr(0, 5);
   for (const std::string& text : {std::string("\xff\xff\xff"), cut, std::string("\x07", 1)}) {
     v1::ComputeRequest parsed;
-    grpc::ByteBuffer bytes = Bytes(text);
-    const absl::Status status = ParseMessage(bytes, kLimit, parsed);
+    const absl::Status status = ParseMessage(BytePieces(text), kLimit, parsed);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr("lossd.v1.ComputeRequest"));
   }
@@ -80,12 +61,10 @@ TEST(ParseMessageTest, RefusesAMessageOverTheLimitAndNoSmallerOne) {
   v1::ComputeRequest parsed;
   v1::ComputeRequest request;
   request.mutable_labels()->set_data(std::string(990, 'x'));
-  grpc::ByteBuffer bytes = Bytes(request.SerializeAsString());
-  const auto size = static_cast<int64_t>(request.ByteSizeLong());
-  EXPECT_TRUE(ParseMessage(bytes, size, parsed).ok());
-
-  bytes = Bytes(request.SerializeAsString());
-  const absl::Status status = ParseMessage(bytes, size - 1, parsed);
+  const std::string bytes = request.SerializeAsString();
+  const auto size = static_cast<int64_t>(bytes.size());
+  EXPECT_TRUE(ParseMessage(BytePieces(bytes), size, parsed).ok());
+  const absl::Status status = ParseMessage(BytePieces(bytes), size - 1, parsed);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr(absl::StrCat("the request has ", size, " bytes")),
@@ -98,7 +77,7 @@ TEST(SerializeMessageTest, WritesWhatProtobufReads) {
   const auto bytes = SerializeMessage(message, kLimit);
   ASSERT_TRUE(bytes.ok());
   EXPECT_EQ(Text(*bytes), message.SerializeAsString());
-  EXPECT_EQ(SerializeMessage(v1::ComputeRequest(), kLimit)->Length(), 0);
+  EXPECT_EQ(SerializeMessage(v1::ComputeRequest(), kLimit)->size(), 0);
 }
 
 TEST(SerializeMessageTest, RefusesAResponseOverTheLimit) {
@@ -144,7 +123,7 @@ TEST(SerializeAnswerTest, WritesTensorsBesideTheMessageAsProtobufReadsThem) {
     ASSERT_TRUE(parsed.ParseFromString(Text(*bytes)));
     const v1::ComputeResponse expected = ExpectedResponse(gradient_bytes);
     EXPECT_EQ(parsed.SerializeAsString(), expected.SerializeAsString());
-    EXPECT_EQ(bytes->Length(), expected.ByteSizeLong());
+    EXPECT_EQ(bytes->size(), expected.ByteSizeLong());
   }
 }
 
@@ -168,12 +147,12 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
   v1::ComputeRequest request = SomeRequest();
   request.mutable_labels()->set_data(std::string(900, 'y'));
   for (const size_t slice_bytes : {1U, 50U, 2000U}) {
-    grpc::ByteBuffer bytes = Bytes(request.SerializeAsString(), slice_bytes);
+    const ReceivedBytes bytes = Received(request.SerializeAsString(), slice_bytes);
     v1::ComputeRequest parsed;
-    const auto received =
-        ParseAroundTensors(bytes, 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
-    ASSERT_TRUE(received.ok());
-    const BytePieces* labels = FindPayload(received->payloads, 3);
+    const auto payloads = ParseAroundTensors(bytes.pieces(), 2000,
+                                             wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
+    ASSERT_TRUE(payloads.ok());
+    const BytePieces* labels = FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber);
     ASSERT_NE(labels, nullptr);
     std::string text(labels->size(), ' ');
     labels->CopyTo(0, absl::MakeSpan(text.data(), text.size()));
@@ -183,23 +162,24 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
   }
 }
 
-// A slice that counts itself when it is destroyed, and spoils its bytes.
-struct CountedSlice {
-  std::string bytes;
-  int destroyed = 0;
+// A piece that counts its releases, and spoils its bytes.
+class CountedPiece final : public BytesOwner {
+ public:
+  explicit CountedPiece(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  const std::string& bytes() const { return bytes_; }
+  int releases() const { return releases_; }
+  void Release() override {
+    ++releases_;
+    bytes_.assign(bytes_.size(), '!');
+  }
+
+ private:
+  std::string bytes_;
+  int releases_ = 0;
 };
 
-grpc::Slice SliceOf(CountedSlice& counted) {
-  return {counted.bytes.data(), counted.bytes.size(),
-          [](void* slice) {
-            auto* const gone = static_cast<CountedSlice*>(slice);
-            ++gone->destroyed;
-            gone->bytes.assign(gone->bytes.size(), '!');
-          },
-          &counted};
-}
-
-TEST(ParseAroundTensorsTest, ASliceIsGivenUpWhenItsLogitsWereRead) {
+TEST(ParseAroundTensorsTest, APieceIsGivenUpWhenItsLogitsWereRead) {
   for (const v1::DataType type :
        {v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT64, v1::DATA_TYPE_BFLOAT16}) {
     const int64_t element = ElementSize(type);
@@ -210,43 +190,40 @@ TEST(ParseAroundTensorsTest, ASliceIsGivenUpWhenItsLogitsWereRead) {
     request.mutable_logits()->set_data(std::string(static_cast<size_t>(3000 * element), 'z'));
     request.mutable_labels()->set_data(std::string(900, 'y'));
     const std::string text = request.SerializeAsString();
-    // The first slice has the message's head, too, and the last one with logits the labels' begin.
-    std::vector<CountedSlice> slices;
-    for (size_t i = 0; i < text.size(); i += 1001) slices.push_back({text.substr(i, 1001), 0});
-    std::vector<grpc::Slice> sent;
-    for (CountedSlice& slice : slices) sent.push_back(SliceOf(slice));
-    grpc::ByteBuffer bytes(sent.data(), sent.size());
-    sent.clear();
+    // The first piece has the message's head, too, and the last one with logits the labels' begin.
+    std::deque<CountedPiece> counted;
+    BytePieces pieces;
+    for (size_t i = 0; i < text.size(); i += 1001) {
+      CountedPiece& piece = counted.emplace_back(text.substr(i, 1001));
+      pieces.Append(piece.bytes(), &piece);
+    }
 
     v1::ComputeRequest parsed;
-    auto received =
-        ParseAroundTensors(bytes, 1 << 20, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
-    ASSERT_TRUE(received.ok());
+    const auto payloads =
+        ParseAroundTensors(pieces, 1 << 20, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
+    ASSERT_TRUE(payloads.ok());
     TensorView logits;
     logits.type = type;
     logits.shape = {30, 100};
     logits.size = 3000;
-    logits.elements = *FindPayload(received->payloads, v1::ComputeRequest::kLogitsFieldNumber);
+    logits.elements = *FindPayload(*payloads, v1::ComputeRequest::kLogitsFieldNumber);
     const auto reader = ReaderOf(logits);
-    const auto count_destroyed = [&] {
-      int destroyed = 0;
-      for (const CountedSlice& slice : slices) destroyed += slice.destroyed;
-      return destroyed;
+    const auto released = [&] {
+      return std::accumulate(counted.begin(), counted.end(), 0,
+                             [](int sum, const auto& piece) { return sum + piece.releases(); });
     };
     reader->Release(0, 1500);
     const auto half = static_cast<int>(1500 * element / 1001);
-    EXPECT_GE(count_destroyed(), half - 1);
-    EXPECT_LE(count_destroyed(), half);
-    EXPECT_EQ(slices.front().destroyed, 0);
+    EXPECT_GE(released(), half - 1);
+    EXPECT_LE(released(), half);
+    EXPECT_EQ(counted.front().releases(), 0);
     reader->Release(1500, 3000);
-    EXPECT_GE(count_destroyed(), 2 * half - 2);
-    for (const CountedSlice& slice : slices) EXPECT_LE(slice.destroyed, 1);
+    EXPECT_GE(released(), 2 * half - 2);
+    for (const CountedPiece& piece : counted) EXPECT_LE(piece.releases(), 1);
     std::string labels(900, ' ');
-    FindPayload(received->payloads, v1::ComputeRequest::kLabelsFieldNumber)
+    FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber)
         ->CopyTo(0, absl::MakeSpan(labels.data(), labels.size()));
     EXPECT_EQ(labels, request.labels().data());
-    received = absl::CancelledError();
-    for (const CountedSlice& slice : slices) EXPECT_EQ(slice.destroyed, 1);
   }
 }
 
@@ -257,44 +234,18 @@ TEST(ParseAroundTensorsTest, FailsAsParsingDoes) {
     return request.SerializeAsString();
   }();
   v1::ComputeRequest parsed;
-  grpc::ByteBuffer cut = Bytes(whole.substr(0, whole.size() - 1), 100);
-  EXPECT_EQ(ParseAroundTensors(cut, 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
-  grpc::ByteBuffer bytes = Bytes(whole, 100);
-  EXPECT_EQ(ParseAroundTensors(bytes, static_cast<int64_t>(whole.size()) - 1,
+  const ReceivedBytes cut = Received(whole.substr(0, whole.size() - 1), 100);
+  EXPECT_EQ(
+      ParseAroundTensors(cut.pieces(), 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
+          .status()
+          .code(),
+      absl::StatusCode::kInvalidArgument);
+  const ReceivedBytes bytes = Received(whole, 100);
+  EXPECT_EQ(ParseAroundTensors(bytes.pieces(), static_cast<int64_t>(whole.size()) - 1,
                                wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
-}
-
-TEST(MakeMethodTest, ParsesAnswersAndSerializes) {
-  const UnaryMethod method =
-      MakeMethod<v1::ComputeRequest>(kLimit,
-                                     [](const v1::ComputeRequest& request,
-                                        const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
-                                       v1::ComputeResponse response;
-                                       response.set_valid_count(request.logits().shape(1));
-                                       return response;
-                                     });
-  grpc::ByteBuffer request = Bytes(SomeRequest().SerializeAsString());
-  const auto answer = method(request, CallContext());
-  ASSERT_TRUE(answer.ok());
-  v1::ComputeResponse response;
-  ASSERT_TRUE(response.ParseFromString(Text(*answer)));
-  EXPECT_EQ(response.valid_count(), 300);
-}
-
-TEST(MakeMethodTest, HandsOnTheHandlersError) {
-  const UnaryMethod method = MakeMethod<v1::ComputeRequest>(
-      kLimit,
-      [](const v1::ComputeRequest&, const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
-        return absl::InvalidArgumentError("no");
-      });
-  grpc::ByteBuffer request = Bytes("");
-  EXPECT_EQ(method(request, CallContext()).status(), absl::InvalidArgumentError("no"));
 }
 
 }  // namespace

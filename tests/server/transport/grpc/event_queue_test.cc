@@ -12,7 +12,7 @@
 #include "grpcpp/alarm.h"
 #include "grpcpp/server_builder.h"
 
-namespace lossd::rpc {
+namespace lossd::transport {
 namespace {
 
 using ::testing::ElementsAre;
@@ -90,4 +90,4 @@ TEST_F(EventQueueTest, AnIdleTagIsCalledOnceAndMayBeGivenAgain) {
 }
 
 }  // namespace
-}  // namespace lossd::rpc
+}  // namespace lossd::transport

@@ -1,0 +1,57 @@
+#ifndef LOSSD_SERVER_RPC_CALL_H_
+#define LOSSD_SERVER_RPC_CALL_H_
+
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/rpc/wire/received_bytes.h"
+#include "server/rpc/wire/sent_bytes.h"
+
+namespace lossd::rpc {
+
+// A call as every transport makes it: the bytes of a request in, the bytes of a response out.
+
+// What a method may know about the call that it answers.
+struct CallContext {
+  // Returns true when nobody waits for the answer any more: the client cancelled the call or went
+  // away, or its deadline passed. Cheap, callable from any thread while the method runs; never
+  // empty when a transport makes the call.
+  std::function<bool()> cancelled = [] { return false; };
+};
+
+// Answers a call with one message each way. Gives up the request's memory as soon as it was read.
+// Never throws: an exception of a handler is an INTERNAL error. Called from several threads at
+// once.
+using UnaryMethod =
+    std::function<absl::StatusOr<SentBytes>(ReceivedBytes request, const CallContext& context)>;
+
+// The answer to a message of a stream.
+struct StreamAnswer {
+  // To be sent in any case: an error has a message of its own, and the stream goes on.
+  SentBytes message;
+  // How the message was answered, as the handler said it.
+  absl::Status status;
+};
+
+// Answers the messages of a stream one by one, under the conditions of UnaryMethod.
+struct StreamMethod {
+  std::function<StreamAnswer(ReceivedBytes request, const CallContext& context)> answer;
+  // Returns the answer to a message that the transport does not let through, for reason `refused`.
+  std::function<SentBytes(const ReceivedBytes& request, const absl::Status& refused)> refuse;
+};
+
+// What the messages of a method are answered by; its alternative is the kind of the method.
+using Method = std::variant<UnaryMethod, StreamMethod>;
+
+// A method of the service under the name that the .proto file gives it, such as "Compute".
+struct MethodRow {
+  std::string name;
+  Method method;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_CALL_H_

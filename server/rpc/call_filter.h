@@ -1,0 +1,86 @@
+#ifndef LOSSD_SERVER_RPC_CALL_FILTER_H_
+#define LOSSD_SERVER_RPC_CALL_FILTER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace lossd::rpc {
+
+// What is known of a call from its arrival on. What costs something to find out is found when it is
+// asked for. Valid as long as the filter's function runs.
+class CallInfo {
+ public:
+  // Returns the method's full name, such as "lossd.v1.LossService/Compute".
+  virtual absl::string_view method() const = 0;
+  // Returns the client's address as the transport writes it, such as "ipv4:127.0.0.1:51234".
+  virtual std::string Peer() const = 0;
+  // Returns what the client sent beside the request under `key`, which is in lower case, such as
+  // "authorization"; nullopt when it sent nothing there.
+  virtual std::optional<absl::string_view> Metadata(absl::string_view key) const = 0;
+
+ protected:
+  ~CallInfo() = default;
+};
+
+// What a call, or a message of a stream, took.
+struct CallCosts {
+  // Serialized messages; 0 for what was never read or never made.
+  int64_t request_bytes = 0;
+  int64_t response_bytes = 0;
+  // From when a request had arrived until it began to be computed, and from then until its response
+  // was made. Measured if one of the filters wants times, else 0.
+  absl::Duration queued;
+  absl::Duration computing;
+
+  CallCosts& operator+=(const CallCosts& other) {
+    request_bytes += other.request_bytes;
+    response_bytes += other.response_bytes;
+    queued += other.queued;
+    computing += other.computing;
+    return *this;
+  }
+};
+
+// Is asked when a call of the service arrives and told when it has ended: authentication, metrics
+// and logs are filters. Every transport calls the filters that it was given, in their order, for
+// each call:
+//
+//   Arrived(), once;
+//   MessageAnswered(), once for each message of a stream;
+//   Ended(), once.
+//
+// A transport may call a filter from several threads at once. What a filter does in its functions,
+// the calls wait for.
+class CallFilter {
+ public:
+  virtual ~CallFilter() = default;
+
+  // Returns an error to refuse the call, whose request is then not read. Every filter is asked,
+  // also after one has refused; the client gets the first error.
+  virtual absl::Status Arrived(const CallInfo& /*call*/) { return absl::OkStatus(); }
+
+  // Is told of a message of a stream whose answer is made and about to be sent. `status` is what
+  // the handler or the transport said, which may hold more than the client sees. Is not told of
+  // messages whose stream was cancelled meanwhile: they end with the call.
+  virtual void MessageAnswered(const CallInfo& /*call*/, const absl::Status& /*status*/,
+                               const CallCosts& /*costs*/) {}
+
+  // Is told of every call that arrived, also one that was refused, when nothing more happens in it.
+  // `status` is as above, OK if the call ended well; an error of one message of a stream is not one
+  // of the call. The costs of a stream are the sums over its messages.
+  virtual void Ended(const CallInfo& /*call*/, const absl::Status& /*status*/,
+                     const CallCosts& /*costs*/) {}
+
+  // Returns true if the filter reads the times of CallCosts, which take several looks at a clock.
+  // Asked once, when the transport starts.
+  virtual bool WantsTimes() const { return false; }
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_CALL_FILTER_H_

@@ -1,0 +1,22 @@
+#ifndef LOSSD_SERVER_RPC_LIMITS_H_
+#define LOSSD_SERVER_RPC_LIMITS_H_
+
+#include <cstdint>
+
+namespace lossd::rpc {
+
+// What the server takes at most. Made once, when it starts; GetServerInfo reports it.
+struct Limits {
+  // The largest request and the largest response, serialized. A handler that can tell the size of
+  // its response beforehand refuses before it computes.
+  int64_t max_message_bytes = int64_t{64} << 20;
+  // Bytes of requests in flight at once; further ones are refused with UNAVAILABLE.
+  int64_t max_in_flight_bytes = int64_t{1} << 30;
+  // Batches of one stream in flight at once; the stream reads no further ones. The default is
+  // enough to hide the wire behind the computation.
+  int max_stream_window = 16;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_LIMITS_H_

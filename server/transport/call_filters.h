@@ -1,0 +1,37 @@
+#ifndef LOSSD_SERVER_TRANSPORT_CALL_FILTERS_H_
+#define LOSSD_SERVER_TRANSPORT_CALL_FILTERS_H_
+
+#include <chrono>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/rpc/call_filter.h"
+
+namespace lossd::transport {
+
+// The filters of a transport's calls, asked and told in their order. Thread-safe.
+class CallFilters {
+ public:
+  using Moment = std::chrono::steady_clock::time_point;
+
+  // The filters must outlive this.
+  explicit CallFilters(std::vector<rpc::CallFilter*> filters);
+
+  // Asks every filter and returns the first error.
+  absl::Status Arrived(const rpc::CallInfo& call) const;
+  void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
+                       const rpc::CallCosts& costs) const;
+  void Ended(const rpc::CallInfo& call, const absl::Status& status,
+             const rpc::CallCosts& costs) const;
+
+  // Reads the clock if a filter wants times; returns the same moment always if none does.
+  Moment Now() const { return wants_times_ ? std::chrono::steady_clock::now() : Moment(); }
+
+ private:
+  const std::vector<rpc::CallFilter*> filters_;
+  const bool wants_times_;
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_CALL_FILTERS_H_

@@ -1,0 +1,80 @@
+#include "server/transport/grpc/byte_buffer.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/support/slice.h"
+#include "server/rpc/errors/status.h"
+
+namespace lossd::transport {
+namespace {
+
+// A slice that gRPC received, until it is released.
+class ReceivedSlice final : public rpc::BytesOwner {
+ public:
+  explicit ReceivedSlice(grpc::Slice slice) : slice_(std::move(slice)) {}
+
+  absl::string_view bytes() const {
+    return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
+  }
+  void Release() override { slice_ = grpc::Slice(); }
+
+ private:
+  grpc::Slice slice_;
+};
+
+// Up to here copying a string takes less time than making gRPC hold it.
+constexpr size_t kCopiedBytes = 4096;
+
+// Returns a slice that owns `bytes`, which are not copied.
+template <typename Bytes>
+grpc::Slice OwningSlice(Bytes bytes) {
+  auto owner = std::make_unique<Bytes>(std::move(bytes));
+  void* const data = const_cast<void*>(static_cast<const void*>(owner->data()));
+  const size_t size = owner->size();
+  return {data, size, [](void* owned) { delete static_cast<Bytes*>(owned); }, owner.release()};
+}
+
+grpc::Slice ToSlice(std::string bytes) {
+  if (bytes.size() <= kCopiedBytes) return {bytes.data(), bytes.size()};
+  return OwningSlice(std::move(bytes));
+}
+
+grpc::Slice ToSlice(rpc::Buffer bytes) { return OwningSlice(std::move(bytes)); }
+
+}  // namespace
+
+absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  const bool dumped = buffer.Dump(&slices).ok();
+  buffer.Clear();
+  if (!dumped) {
+    return rpc::WithErrorInfo(
+        absl::InvalidArgumentError("the request message cannot be decompressed"),
+        "MALFORMED_REQUEST");
+  }
+  // The slices must not move from here on: a short one holds its bytes itself.
+  const auto received = std::make_shared<std::vector<ReceivedSlice>>();
+  received->reserve(slices.size());
+  rpc::BytePieces pieces;
+  for (grpc::Slice& slice : slices) {
+    ReceivedSlice& kept = received->emplace_back(std::move(slice));
+    pieces.Append(kept.bytes(), &kept);
+  }
+  return rpc::ReceivedBytes(std::move(pieces), received);
+}
+
+grpc::ByteBuffer ToByteBuffer(rpc::SentBytes bytes) {
+  absl::InlinedVector<grpc::Slice, 1> slices;
+  for (rpc::SentBytes::Piece& piece : std::move(bytes).TakePieces()) {
+    slices.push_back(std::visit([](auto& data) { return ToSlice(std::move(data)); }, piece));
+  }
+  return {slices.data(), slices.size()};
+}
+
+}  // namespace lossd::transport

@@ -1,0 +1,21 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_BYTE_BUFFER_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_BYTE_BUFFER_H_
+
+#include "absl/status/statusor.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "server/rpc/wire/received_bytes.h"
+#include "server/rpc/wire/sent_bytes.h"
+
+namespace lossd::transport {
+
+// Returns the message in the slices that gRPC received, each of which can be released by itself,
+// and clears `buffer`. Fails when the message is compressed and does not decompress.
+absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer);
+
+// Returns the message for gRPC to send. Its slices own the pieces: gRPC may need them longer than
+// the call lives.
+grpc::ByteBuffer ToByteBuffer(rpc::SentBytes bytes);
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_BYTE_BUFFER_H_

@@ -1,0 +1,40 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_CALL_ENVIRONMENT_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_CALL_ENVIRONMENT_H_
+
+#include <utility>
+#include <vector>
+
+#include "server/rpc/call_filter.h"
+#include "server/rpc/limits.h"
+#include "server/threads/worker_pool.h"
+#include "server/transport/admission.h"
+#include "server/transport/call_count.h"
+#include "server/transport/call_filters.h"
+#include "server/transport/grpc/raw_service.h"
+#include "server/transport/open_streams.h"
+
+namespace lossd::transport {
+
+// What all calls share. It outlives them.
+struct CallEnvironment {
+  CallEnvironment(const rpc::Limits& server_limits, int worker_count,
+                  std::vector<rpc::CallFilter*> call_filters)
+      : limits(server_limits),
+        filters(std::move(call_filters)),
+        admission(limits.max_in_flight_bytes),
+        workers(worker_count) {}
+
+  const rpc::Limits& limits;
+  const CallFilters filters;
+  RawService service;
+  CallCount calls;  // those that are waited for included
+  Admission admission;
+  OpenStreams streams;
+  // For requests that are too large to be answered between two events. Last, so that they end
+  // first.
+  WorkerPool workers;
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_CALL_ENVIRONMENT_H_

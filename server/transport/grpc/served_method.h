@@ -1,0 +1,25 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_SERVED_METHOD_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_SERVED_METHOD_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/rpc/call.h"
+
+namespace lossd::transport {
+
+// A method of the service as gRPC knows it, and what answers it.
+struct ServedMethod {
+  std::string name;  // "lossd.v1.LossService/Compute"
+  int index = 0;     // its place in the .proto file
+  rpc::Method method;
+};
+
+// Returns the methods of LossService, each with its row. Fails unless the rows are the .proto
+// file's methods: one for each, and a stream where the file says stream.
+absl::StatusOr<std::vector<ServedMethod>> MatchMethods(std::vector<rpc::MethodRow> rows);
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_SERVED_METHOD_H_

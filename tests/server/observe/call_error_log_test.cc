@@ -1,0 +1,61 @@
+#include "server/observe/call_error_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+namespace lossd::observe {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SomeCall final : public rpc::CallInfo {
+ public:
+  absl::string_view method() const override { return "lossd.v1.LossService/Compute"; }
+  std::string Peer() const override { return "nowhere"; }
+  std::optional<absl::string_view> Metadata(absl::string_view) const override {
+    return std::nullopt;
+  }
+};
+
+// Returns what the filter writes when `tell` tells it something.
+template <typename Tell>
+std::string Written(Tell tell) {
+  ::testing::internal::CaptureStderr();
+  const Log log(LogFormat::kText);
+  CallErrorLog filter(log);
+  tell(filter);
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(CallErrorLogTest, AnErrorIsAWarningWithMethodCodeAndText) {
+  EXPECT_THAT(
+      Written([](CallErrorLog& filter) {
+        filter.Ended(SomeCall(), absl::InvalidArgumentError("no logits"), {});
+      }),
+      AllOf(HasSubstr(" warning call failed"), HasSubstr("method=\"lossd.v1.LossService/Compute\""),
+            HasSubstr("code=\"INVALID_ARGUMENT\""), HasSubstr("error=\"no logits\"")));
+}
+
+TEST(CallErrorLogTest, AnInternalErrorOfAMessageIsAnErrorWithItsText) {
+  EXPECT_THAT(Written([](CallErrorLog& filter) {
+                filter.MessageAnswered(SomeCall(), absl::InternalError("bad_alloc"), {});
+              }),
+              AllOf(HasSubstr(" error call failed"), HasSubstr("error=\"bad_alloc\"")));
+}
+
+TEST(CallErrorLogTest, WhatGoesWellIsNoEntry) {
+  EXPECT_THAT(Written([](CallErrorLog& filter) {
+                EXPECT_TRUE(filter.Arrived(SomeCall()).ok());
+                filter.MessageAnswered(SomeCall(), absl::OkStatus(), {});
+                filter.Ended(SomeCall(), absl::OkStatus(), {});
+              }),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace lossd::observe
