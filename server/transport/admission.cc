@@ -9,9 +9,10 @@
 namespace lossd::transport {
 namespace {
 
-// About what the largest batches take to compute: sooner is likely to be refused again.
+// About as long as the largest batches take to compute: an earlier call would likely be refused
+// again.
 constexpr absl::Duration kOverloadRetryDelay = absl::Milliseconds(200);
-// By then this server is gone, and a connection finds another.
+// After it this server is gone, and a connection finds another.
 constexpr absl::Duration kDrainRetryDelay = absl::Seconds(1);
 
 constexpr absl::Duration kQuiet = absl::Milliseconds(100);
@@ -39,6 +40,30 @@ void Admission::EndCall() {
 
 absl::Status Admission::AdmitBytes(int64_t bytes) {
   const absl::MutexLock lock(&mutex_);
+  return Add(bytes);
+}
+
+bool Admission::ReserveBytes(int64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  if (bytes > max_bytes_ / 2 - bytes_ - reserved_) return false;
+  reserved_ += bytes;
+  return true;
+}
+
+void Admission::CancelReservation(int64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  reserved_ -= bytes;
+}
+
+absl::Status Admission::AdmitReserved(int64_t reserved_bytes, int64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  reserved_ -= reserved_bytes;
+  if (bytes > reserved_bytes) return Add(bytes);
+  bytes_ += bytes;
+  return absl::OkStatus();
+}
+
+absl::Status Admission::Add(int64_t bytes) {
   if (bytes_ > 0 && bytes > max_bytes_ - bytes_) {
     return rpc::Unavailable(absl::StrCat("the server is overloaded: requests of ", bytes_,
                                          " bytes are in flight, and this one of ", bytes,
@@ -48,13 +73,6 @@ absl::Status Admission::AdmitBytes(int64_t bytes) {
   }
   bytes_ += bytes;
   return absl::OkStatus();
-}
-
-bool Admission::AdmitBytesAhead(int64_t bytes) {
-  const absl::MutexLock lock(&mutex_);
-  if (bytes > max_bytes_ / 2 - bytes_) return false;
-  bytes_ += bytes;
-  return true;
 }
 
 void Admission::ReturnBytes(int64_t bytes) {

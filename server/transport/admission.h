@@ -10,45 +10,56 @@
 
 namespace lossd::transport {
 
-// What a call gets from a server that drains: UNAVAILABLE, with RetryInfo.
+// Returns the status of a call that comes to a server that drains: UNAVAILABLE, with RetryInfo.
 absl::Status ShuttingDown();
 
-// Which calls are taken: while the requests in flight are within a limit of bytes, and until the
-// server drains. A refused call gets UNAVAILABLE with RetryInfo. Thread-safe.
+// Decides which calls are taken: while the bytes of the requests in flight are within a limit, and
+// until the server drains. A refused call gets UNAVAILABLE with RetryInfo. Thread-safe.
+//
+// A stream reads a message while others of its own are in flight only after it has reserved bytes
+// for it, within half of the limit. So no message waits in memory for room, however much one stream
+// sends ahead, calls and other streams find room, and all requests together never hold more than
+// one and a half of the limit, or one request that is larger.
 class Admission {
  public:
   explicit Admission(int64_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // Of each call, once it arrives, and once it has ended, if it was admitted.
+  // AdmitCall is called when a call arrives, EndCall when it has ended and was admitted.
   absl::Status AdmitCall();
   void EndCall();
 
-  // Of each request, once its size is known, and once its call has ended, if it was admitted. With
-  // nothing else in flight a request of any size is.
+  // AdmitBytes is called when a request's size is known, ReturnBytes when its call has ended and it
+  // was admitted. A request larger than the limit is admitted when nothing else is in flight.
   absl::Status AdmitBytes(int64_t bytes);
   void ReturnBytes(int64_t bytes);
 
-  // The same for a request that comes while others of its own stream are in flight, and so can wait
-  // for those: it gets bytes only while half of the limit is free. However much one stream sends
-  // ahead, calls and other streams find room.
-  bool AdmitBytesAhead(int64_t bytes);
+  // Reserves bytes for a message that a stream is about to read while others of its own are in
+  // flight. Returns false if the bytes in flight, those reserved and these are more than half of
+  // the limit. Bytes that are reserved keep no request from being admitted.
+  bool ReserveBytes(int64_t bytes);
+  void CancelReservation(int64_t bytes);
+  // Admits a message that was read under a reservation, in the place of that. Refuses only what is
+  // larger than was reserved, as AdmitBytes does.
+  absl::Status AdmitReserved(int64_t reserved_bytes, int64_t bytes);
 
   // Admits no call from here on.
   void Drain();
 
-  // Waits until every call has ended and, for a second at most, until there was none to refuse for
-  // a moment: clients that call on and on have then been told to go elsewhere. False if calls are
-  // in flight still at `deadline`. Drain() was called.
+  // Waits until every call has ended and, for a second at most, until for a moment there was none
+  // to refuse: clients that call on and on have then been told to go elsewhere. Returns false if
+  // calls are in flight still at `deadline`. Drain() was called.
   bool WaitUntilDrained(absl::Time deadline);
 
  private:
   absl::Time LastArrival();
+  absl::Status Add(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int64_t max_bytes_;
   absl::Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time last_arrival_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 

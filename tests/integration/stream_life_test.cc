@@ -129,6 +129,53 @@ TEST(StreamOverloadTest, ABatchWithNothingToWaitForIsAskedToTryAgain) {
   EXPECT_TRUE(answer.has_response());
 }
 
+TEST(StreamOverloadTest, ABatchLargerThanAllBeforeItIsAskedToTryAgainWhereThereIsNoRoom) {
+  WaitingRoom room;
+  constexpr int kOthers = 16;
+  TestServer server(room.answer(), WithThreads(kOthers + 1, kMessageLimit));
+  OpenStream stream(server.stub());
+  stream.Write(1, RequestOfBytes(kLargeRequestBytes / 3));
+  std::vector<std::unique_ptr<OpenStream>> others;
+  for (int i = 0; i < kOthers; ++i) {
+    others.push_back(std::make_unique<OpenStream>(server.stub()));
+    others.back()->Write(0, RequestOfBytes(kLargeRequestBytes));
+  }
+  EXPECT_TRUE(room.WaitUntilEntered(kOthers + 1));
+  stream.Write(2, RequestOfBytes(kLargeRequestBytes));
+  MakeSomeCalls(server.stub());  // The batch has been read by then.
+  room.Open();
+  EXPECT_TRUE(stream.Read().has_response());
+  EXPECT_EQ(ErrorInfoOf(ErrorOf(stream.Read())).reason(), "OVERLOADED");
+  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
+}
+
+TEST(StreamOverloadTest, StreamsThatAreIdleKeepNoStreamFromSendingAhead) {
+  WaitingRoom room;
+  TestServer server(
+      [&](const v1::ComputeRequest& request,
+          const rpc::CallContext& context) -> absl::StatusOr<v1::ComputeResponse> {
+        if (request.labels().data().size() == kLargeRequestBytes) {
+          return room.Answer(request, context);
+        }
+        return v1::ComputeResponse();
+      },
+      WithThreads(2 * kWindow, kMessageLimit));
+  // Each has had a batch answered and waits for another.
+  std::vector<std::unique_ptr<OpenStream>> idle;
+  for (int i = 0; i < kWindow; ++i) {
+    idle.push_back(std::make_unique<OpenStream>(server.stub()));
+    idle.back()->Write(0, RequestOfBytes(kLargeRequestBytes + 1));
+    EXPECT_TRUE(idle.back()->Read().has_response());
+  }
+  constexpr int kHalf = static_cast<int>(8 * kMessageLimit / (kLargeRequestBytes + 16));
+  OpenStream stream(server.stub());
+  std::thread writer = Writer(stream, kHalf);
+  EXPECT_TRUE(room.WaitUntilEntered(kHalf));
+  room.Open();
+  ExpectAnswers(stream, kHalf);
+  writer.join();
+}
+
 TEST(StreamEndTest, AStreamWithoutMessagesEndsOk) {
   TestServer server;
   OpenStream stream(server.stub());

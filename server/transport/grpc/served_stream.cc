@@ -1,5 +1,6 @@
 #include "server/transport/grpc/served_stream.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,12 @@
 #include "server/transport/grpc/grpc_status.h"
 
 namespace lossd::transport {
+namespace {
+
+// A batch like the one before it is larger by this much at most: its sequence takes more digits.
+constexpr int64_t kSequenceGrowth = 16;
+
+}  // namespace
 
 void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
                          CallEnvironment& environment) {
@@ -37,6 +44,7 @@ void ServedStream::OnRead(bool ok) {
   {
     const absl::MutexLock lock(&mutex_);
     reading_ = false;
+    if (!ok || !takes_requests_) CancelReservation();
     if (!ok) {  // The client has closed its side or is gone; to one that closed nothing is lost.
       takes_requests_ = false;
       end_ = absl::OkStatus();
@@ -95,7 +103,7 @@ ServedStream::Batch* ServedStream::StartWhatCanBe() {
   if (Cancelled()) Abandon();
   if (CanWrite()) Write();
   Batch* small = has_request_ ? TakeRequest() : nullptr;
-  if (takes_requests_ && !reading_ && !has_request_ && !WindowIsFull()) Read();
+  if (MayRead()) Read();
   if (!takes_requests_ && !has_request_ && batches_.empty()) Finish();
   return small;
 }
@@ -109,15 +117,33 @@ bool ServedStream::CanWrite() const {
   return !holds_answers_ || WindowIsFull();
 }
 
+bool ServedStream::MayRead() {
+  if (!takes_requests_ || reading_ || has_request_ || WindowIsFull()) return false;
+  if (batches_.empty()) return true;
+  const int64_t bytes = largest_bytes_ + kSequenceGrowth;
+  if (!environment().admission.ReserveBytes(bytes)) return false;
+  reserved_bytes_ = bytes;
+  return true;
+}
+
+void ServedStream::CancelReservation() {
+  environment().admission.CancelReservation(std::exchange(reserved_bytes_, 0));
+}
+
 void ServedStream::RemoveOldest() {
   environment().admission.ReturnBytes(batches_.front().admitted_bytes);
   batches_.pop_front();
+  // An idle stream, which may wait for long for the next message, keeps nothing from others.
+  if (batches_.empty()) CancelReservation();
 }
 
 void ServedStream::Abandon() {
   takes_requests_ = false;
   end_ = absl::CancelledError("the call was cancelled");
-  if (has_request_) request_.Clear();
+  if (has_request_) {
+    request_.Clear();
+    CancelReservation();
+  }
   has_request_ = false;
   while (!writing_ && !batches_.empty() && batches_.front().answered) RemoveOldest();
 }
@@ -130,19 +156,15 @@ void ServedStream::HoldAnswers() {
 }
 
 ServedStream::Batch* ServedStream::TakeRequest() {
+  has_request_ = false;
   const size_t bytes = request_.Length();
   const auto admitted_bytes = static_cast<int64_t>(bytes);
-  absl::Status refused;
-  if (batches_.empty()) {
-    refused = environment().admission.AdmitBytes(admitted_bytes);
-  } else if (!environment().admission.AdmitBytesAhead(admitted_bytes)) {
-    return nullptr;
-  }
-  has_request_ = false;
   Batch& batch = batches_.emplace_back();
   batch.bytes.Swap(&request_);
   batch.arrival = request_arrival_;
-  batch.refused = std::move(refused);
+  batch.refused =
+      environment().admission.AdmitReserved(std::exchange(reserved_bytes_, 0), admitted_bytes);
+  largest_bytes_ = std::max(largest_bytes_, admitted_bytes);
   if (!batch.refused.ok()) return &batch;
   batch.admitted_bytes = admitted_bytes;
   if (bytes <= kSmallRequestBytes) return &batch;

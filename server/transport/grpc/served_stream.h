@@ -21,13 +21,15 @@ namespace lossd::transport {
 // A call with a message for each batch, many of them in flight, answered in order.
 //
 // A batch is in flight from when it is read until its answer is written. While the window is full
-// the stream reads no further, gRPC's flow control holds up the client, and what a client that does
-// not read its answers makes the server hold stays bounded. The bytes of requests in flight are
-// bounded over all calls (see Admission), but
-// for one that waits, of each stream. A batch over that limit waits for others of its stream
-// to be answered, and nothing behind it is read: a training job gets slower under load and loses
-// no batch. With none of its stream to wait for it is answered with UNAVAILABLE, as a unary call
-// is, and not held back until other clients make room: those may be waiting for this one.
+// the stream reads no further, gRPC's flow control holds up the client, and the server holds no
+// more than the window for a client that does not read its answers.
+//
+// The bytes in flight are bounded over all calls (see Admission). With others of its batches in
+// flight, the stream reads another only when there is room for it: a training job gets slower under
+// load and loses no batch. How large the next batch is, it cannot know, and takes it to be as large
+// as the largest before it. With nothing in flight it reads always, so that it cannot wait for
+// others that wait for it; what does not find room then is answered with UNAVAILABLE, as a unary
+// call is. So is a batch that is larger than all before it and finds no room.
 //
 // Small batches are computed on the queue's thread, at once; large ones on the workers, side by
 // side. Small answers that follow each other closely go out together: a system call and a packet
@@ -64,25 +66,29 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void OnFinished(bool ok);
   void OnQueueIdle(bool ok);
 
-  // Goes on with whatever can be done after an event: starts operations, schedules large batches
-  // and computes small ones. Any thread.
+  // Does what can be done after an event: starts operations, schedules large batches and computes
+  // small ones. Any thread.
   void Advance() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same but for the small batch to compute next, which it returns; null when there is none.
+  // Does the same but for the small batch to compute next, which it returns; null when there is
+  // none.
   Batch* StartWhatCanBe() ABSL_LOCKS_EXCLUDED(mutex_);
   bool WindowIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes what was read, if its bytes are admitted or refused. A small batch is returned.
+  // Puts what was read in flight. Returns it if it is small or refused, and schedules it if not.
   Batch* TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes no requests and drops the answers: nobody waits for them.
+  // Takes no requests and drops the answers, for which nobody waits.
   void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Answers that are ready stay until the queue has no further event at hand. On its thread.
+  // Keeps answers that are ready until the queue has no further event at hand. On its thread.
   void HoldAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The oldest answer is to be written.
+  // Returns true if the oldest answer is to be written now.
   bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if another request is to be read now, and then has reserved what it needs.
+  bool MayRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CancelReservation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // From here on; the stream ends with `end` unless it takes none already.
+  // Takes no requests from here on. The stream ends with `end` unless it took none before.
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Answers a batch and tells the filters.
@@ -90,16 +96,17 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   // Returns the answer to a batch, whose bytes it takes.
   rpc::StreamAnswer Answer(Batch& batch);
 
-  // Everything that will still touch the stream holds it: operations and workers. The last one
-  // deletes it.
+  // Operations and workers hold the stream as long as they may touch it. The last one deletes it.
   void Hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
   void LetGo();
 
-  std::atomic<int> holders_ = 1;  // OnDone()
+  std::atomic<int> holders_ = 1;  // at first OnDone() alone
   absl::Mutex mutex_;
-  grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or waiting to be taken
+  grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or just read
   CallFilters::Moment request_arrival_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t reserved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // for what is being read
+  int64_t largest_bytes_ ABSL_GUARDED_BY(mutex_) = 0;   // of the requests so far
   bool has_request_ ABSL_GUARDED_BY(mutex_) = false;
   bool takes_requests_ ABSL_GUARDED_BY(mutex_) = true;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);  // in flight, the oldest first

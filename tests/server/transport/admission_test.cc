@@ -40,18 +40,38 @@ TEST(AdmissionTest, AloneARequestOfAnySizeIsAdmitted) {
   EXPECT_FALSE(admission.AdmitBytes(1).ok());
 }
 
-TEST(AdmissionTest, ARequestThatCanWaitGetsBytesInTheFirstHalfOnly) {
+TEST(AdmissionTest, BytesAreReservedInTheFirstHalfOnly) {
   Admission admission(100);
-  EXPECT_TRUE(admission.AdmitBytesAhead(30));
-  EXPECT_FALSE(admission.AdmitBytesAhead(21));
-  EXPECT_TRUE(admission.AdmitBytesAhead(20));
-  EXPECT_FALSE(admission.AdmitBytesAhead(1));
-  // Whoever cannot wait has the other half.
-  EXPECT_TRUE(admission.AdmitBytes(50).ok());
-  EXPECT_FALSE(admission.AdmitBytesAhead(1));
-  admission.ReturnBytes(51);
-  EXPECT_TRUE(admission.AdmitBytesAhead(1));
-  EXPECT_FALSE(admission.AdmitBytesAhead(1000));
+  EXPECT_TRUE(admission.ReserveBytes(30));
+  EXPECT_FALSE(admission.ReserveBytes(21));
+  EXPECT_TRUE(admission.ReserveBytes(20));
+  EXPECT_FALSE(admission.ReserveBytes(1));
+  admission.CancelReservation(20);
+  EXPECT_TRUE(admission.AdmitBytes(20).ok());
+  EXPECT_FALSE(admission.ReserveBytes(1));
+  admission.ReturnBytes(20);
+  EXPECT_TRUE(admission.ReserveBytes(1));
+  EXPECT_FALSE(admission.ReserveBytes(1000));
+}
+
+TEST(AdmissionTest, AReservationKeepsNothingFromOthersAndIsGoodWhenTheyTakeAll) {
+  Admission admission(100);
+  EXPECT_TRUE(admission.ReserveBytes(50));
+  EXPECT_TRUE(admission.AdmitBytes(100).ok());
+  EXPECT_TRUE(admission.AdmitReserved(50, 45).ok());
+  // All that was reserved is free again, and the 45 bytes are in flight.
+  admission.ReturnBytes(100);
+  EXPECT_TRUE(admission.ReserveBytes(5));
+  EXPECT_FALSE(admission.ReserveBytes(1));
+}
+
+TEST(AdmissionTest, WhatIsLargerThanItsReservationIsAdmittedAsOthersAre) {
+  Admission admission(100);
+  EXPECT_TRUE(admission.ReserveBytes(10));
+  EXPECT_TRUE(admission.AdmitReserved(10, 60).ok());
+  EXPECT_FALSE(admission.ReserveBytes(1));
+  EXPECT_EQ(admission.AdmitReserved(0, 41).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(admission.AdmitReserved(0, 40).ok());
 }
 
 TEST(AdmissionTest, DrainingRefusesNewCallsAndWaitsForTheOthers) {
