@@ -6,13 +6,13 @@
 
 namespace lossd {
 
-// SIGTERM and SIGINT, waited for instead of handled. Construct before the first thread: the signals
-// are blocked in the threads started from then on.
+// Waits for SIGTERM and SIGINT, which are not handled then. Construct it before the first thread:
+// the signals are blocked in the threads that are started from then on.
 class StopSignals {
  public:
   StopSignals();
 
-  // Returns the name of the first of them that arrives. The next one exits the process at once.
+  // Returns the name of the first of them that arrives. The next one ends the process at once.
   std::string Wait();
 
  private:

@@ -5,7 +5,7 @@
 
 namespace lossd {
 
-// The server's version, as in "0.2.0".
+// Returns the server's version, such as "0.2.0".
 absl::string_view Version();
 
 }  // namespace lossd

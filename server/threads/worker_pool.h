@@ -11,11 +11,11 @@
 
 namespace lossd {
 
-// Threads that run what is scheduled, first come first served. Thread-safe.
+// Threads that run what is scheduled, in its order. Thread-safe.
 class WorkerPool {
  public:
   explicit WorkerPool(int thread_count);
-  // Runs what is scheduled still, then ends.
+  // Runs what is scheduled still before it ends.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

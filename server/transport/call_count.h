@@ -13,7 +13,7 @@ class CallCount {
   void Add();
   void Remove();
 
-  // False if there are some still at `deadline`.
+  // Returns false if there are some still at `deadline`.
   bool WaitForNone(absl::Time deadline);
 
  private:

@@ -8,23 +8,23 @@
 
 namespace lossd::transport {
 
-// Streams stay open for as long as their clients like, so a server that drains has to tell them.
-// Thread-safe.
+// The streams that are open. They stay so for as long as their clients like, so a server that
+// drains has to tell them. Thread-safe.
 class OpenStreams {
  public:
   class Stream {
    public:
-    // No further requests are to be taken. Called once at most, from any thread, between Add() and
-    // Remove() of the stream, which must not be called from it.
+    // Takes no further requests. Called once at most, from any thread, between Add() and Remove()
+    // of the stream; must call neither.
     virtual void OnDrain() = 0;
 
    protected:
     ~Stream() = default;
   };
 
-  // Calls OnDrain() when the server drains, at once if it does already.
+  // Calls the stream's OnDrain() when the server drains; at once if it does already.
   void Add(Stream& stream);
-  // OnDrain() is not called any more once this returns. Of a stream that may not have been added.
+  // When this has returned, OnDrain() is not called any more. The stream need not have been added.
   void Remove(Stream& stream);
 
   void Drain();

@@ -21,7 +21,7 @@ absl::Cord Serialized(const google::protobuf::Message& message) {
   return absl::Cord(message.SerializeAsString());
 }
 
-// The codes of the API's table; anything else is a fault of the server.
+// Returns true for the codes of the API's table; any other is a fault of the server.
 bool IsPublic(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kOk:
@@ -37,7 +37,7 @@ bool IsPublic(absl::StatusCode code) {
   }
 }
 
-// `status` as others may see it, with ErrorInfo.
+// Returns `status` as clients may see it, with ErrorInfo.
 absl::Status Public(const absl::Status& status) {
   if (!IsPublic(status.code())) {
     return WithErrorInfo(absl::InternalError(kInternalText), "INTERNAL");
@@ -52,7 +52,7 @@ void AddDetails(const absl::Status& status, google::rpc::Status& rpc_status) {
     detail.set_type_url(std::string(type_url));
     detail.set_value(std::string(payload));
   });
-  // The order of payloads is not specified; clients and tests like one.
+  // The order of payloads is not specified, and clients and tests rely on one.
   std::sort(rpc_status.mutable_details()->pointer_begin(),
             rpc_status.mutable_details()->pointer_end(),
             [](const auto* a, const auto* b) { return a->type_url() < b->type_url(); });

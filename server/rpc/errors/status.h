@@ -18,8 +18,9 @@ namespace lossd::rpc {
 // The domain of every google.rpc.ErrorInfo that this server sends.
 inline constexpr char kErrorDomain[] = "lossd";
 
-// An error's text and its serialized google.rpc.Status travel in HTTP/2 trailers, where 8 KiB of
-// them (in base64, a third more than here) would turn the error into another one.
+// The limits of an error's text and of its serialized google.rpc.Status. Both travel in HTTP/2
+// trailers, the status in base64, which makes it a third longer; more than 8 KiB of trailers would
+// turn the error into another one.
 inline constexpr int kMaxErrorMessageBytes = 1024;
 inline constexpr int kMaxErrorDetailsBytes = 3072;
 
@@ -28,23 +29,24 @@ inline constexpr int kMaxErrorDetailsBytes = 3072;
 absl::Status WithErrorInfo(absl::Status status, absl::string_view reason,
                            const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
-// UNIMPLEMENTED, reason UNIMPLEMENTED_OPTION: the message names what was asked for.
+// Returns UNIMPLEMENTED, reason UNIMPLEMENTED_OPTION. The message names what was asked for.
 absl::Status UnimplementedOption(absl::string_view message);
 
-// RESOURCE_EXHAUSTED, reason LIMIT_EXCEEDED: the message names the limit and the flag that sets it.
-// Trying again does not help.
+// Returns RESOURCE_EXHAUSTED, reason LIMIT_EXCEEDED. The message names the limit and the flag that
+// sets it. Trying again does not help.
 absl::Status LimitExceeded(absl::string_view message);
 
-// INVALID_ARGUMENT, reason MALFORMED_REQUEST: the bytes are no message of the type `message_name`.
+// Returns INVALID_ARGUMENT, reason MALFORMED_REQUEST: the bytes are no message of the type
+// `message_name`.
 absl::Status MalformedRequest(absl::string_view message_name);
 
-// UNAVAILABLE, with google.rpc.RetryInfo: worth another try after `retry_delay`.
+// Returns UNAVAILABLE, with google.rpc.RetryInfo: it is worth another try after `retry_delay`.
 absl::Status Unavailable(absl::string_view message, absl::string_view reason,
                          absl::Duration retry_delay);
 
-// The status as a client sees it. Codes outside the API's table become INTERNAL, and the text of
-// INTERNAL is a neutral one: whatever an exception said about addresses and files stays here.
-// Payloads become details; ErrorInfo is added where it is missing; text and details are cut to the
+// Returns the status for a client. Codes outside the API's table become INTERNAL, and the text of
+// INTERNAL is a neutral one: what an exception said about addresses and files stays here. Payloads
+// become details, ErrorInfo is added where it is missing, and text and details are cut to the
 // limits above.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 

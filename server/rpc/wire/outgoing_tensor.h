@@ -14,19 +14,19 @@ namespace lossd::rpc {
 struct OutgoingTensor {
   int field_number = 0;  // of the tensor in the response
   v1::Tensor tensor;     // without its data
-  // The elements, one buffer after the other; there are some.
+  // The elements, one buffer after the other; at least one.
   std::vector<Buffer> data;
 
   size_t data_size() const;
 };
 
-// A response, part of its tensors beside it.
+// A response with some of its tensors beside it.
 struct ComputeAnswer {
   v1::ComputeResponse message;
   std::vector<OutgoingTensor> tensors;
 };
 
-// The response's tensor in field `number`, which is one of a tensor.
+// Returns the tensor in field `number` of the response, which must be a tensor's field.
 v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number);
 
 }  // namespace lossd::rpc

@@ -3,7 +3,7 @@
 
 namespace lossd::transport {
 
-// What a completion queue of this server carries: whoever waits for the event.
+// The receiver of an event; what a completion queue of this server carries.
 class CompletionTag {
  public:
   CompletionTag() = default;
@@ -11,7 +11,7 @@ class CompletionTag {
   CompletionTag(const CompletionTag&) = delete;
   CompletionTag& operator=(const CompletionTag&) = delete;
 
-  // `ok` is gRPC's word for the event: whether the operation did what it was to do.
+  // `ok` is true if the operation did what it was to do.
   virtual void OnEvent(bool ok) = 0;
 };
 

@@ -9,7 +9,7 @@
 
 namespace lossd::transport {
 
-// A completion queue of gRPC's, whose events are delivered to their CompletionTags by one thread.
+// A completion queue of gRPC's. One thread delivers its events to their CompletionTags.
 class EventQueue {
  public:
   explicit EventQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue);
@@ -20,7 +20,8 @@ class EventQueue {
   void DeliverEvents();
 
   // Calls `tag`, with true, when no event is at hand any more, or after kMostEvents further ones:
-  // for what is better done once for several events. Only from an event of this queue.
+  // some things are better done at once for several events. Called from an event of this queue
+  // alone.
   void WhenIdle(CompletionTag& tag);
 
   static constexpr int kMostEvents = 16;

@@ -15,8 +15,7 @@ namespace lossd::transport {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-// One call, from waiting for it to its end, when it deletes itself: what both methods have in
-// common.
+// A call from waiting for it to its end, when it deletes itself: what both methods have in common.
 class HealthService::Call {
  public:
   Call(const Call&) = delete;
@@ -28,7 +27,7 @@ class HealthService::Call {
   }
   virtual ~Call() = default;
 
-  // Another call takes this one's place in waiting.
+  // Makes another call wait in the place of this one, which has arrived.
   virtual void AwaitNext() = 0;
   virtual void OnRequest() = 0;
 
@@ -41,7 +40,7 @@ class HealthService::Call {
     OnRequest();
   }
 
-  // After the last event.
+  // Called after the last event.
   void DeleteThis() {
     CallCount& calls = health_.calls_;
     delete this;
@@ -70,8 +69,8 @@ class HealthService::Check final : public Call {
   void OnRequest() override {
     const std::string& service = request_.service();
     if (!health_.Knows(service)) {
-      const std::string text = absl::StrCat("service: \"", rpc::ShortText(service, kMostOfAName),
-                                            "\" is none of this server's");
+      const std::string text =
+          absl::StrCat("unknown service \"", rpc::ShortText(service, kMostOfAName), "\"");
       responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, text}, &finished_tag_);
       return;
     }
@@ -92,13 +91,13 @@ class HealthService::Check final : public Call {
   MemberTag<Check, &Check::OnFinished> finished_tag_{this};
 };
 
-// The status when the call comes, and again when it changes, until the client or the server's
-// shutdown cancels it.
+// Sends the status when the call comes, and again when it changes, until the client or the server's
+// shutdown cancels the call.
 class HealthService::Watch final : public Call {
  public:
   static void Await(HealthService& health, EventQueue& queue) { new Watch(health, queue); }
 
-  // Tells the client what it does not know yet, unless it is being told something.
+  // Sends the status unless the client knows it or a message is on its way.
   void Update() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
     const Status status = health_.StatusOf(request_.service());
     if (writing_ || told_ == status) return;
@@ -162,7 +161,7 @@ HealthService::HealthService()
 void HealthService::Register(grpc::ServerBuilder& builder) { builder.RegisterService(&service_); }
 
 void HealthService::Start(EventQueue& queue) {
-  // gRPC can hand over so many of each before the queue's thread asks for more.
+  // The calls of each method that gRPC can hand over before the queue's thread asks for more.
   constexpr int kAwaitedCalls = 4;
   for (int i = 0; i < kAwaitedCalls; ++i) {
     Check::Await(*this, queue);

@@ -16,9 +16,9 @@
 
 namespace lossd::transport {
 
-// grpc.health.v1.Health, served from a queue of this server. (gRPC's own comes with threads that
-// poll beside the queues': they take the queues' events and pass them on, which makes each small
-// call a fifth slower.)
+// Serves grpc.health.v1.Health from a queue of this server. (gRPC's own service comes with threads
+// that poll beside the queues' own: they take the queues' events and pass them on, which makes each
+// small call a fifth slower.)
 class HealthService {
  public:
   HealthService();
@@ -30,7 +30,7 @@ class HealthService {
   // Begins to answer. The server has started.
   void Start(EventQueue& queue);
 
-  // Answers NOT_SERVING from here on, also to who watches. Any thread, while `queue` runs.
+  // Answers NOT_SERVING from here on, also to clients that watch. Any thread, while `queue` runs.
   void StopServing();
 
   // Waits until every call has ended. The server has shut down, or never started.

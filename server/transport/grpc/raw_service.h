@@ -10,16 +10,16 @@
 
 namespace lossd::transport {
 
-// A call's messages as bytes, each way.
+// The messages of a call as bytes, each way.
 using RawStream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-// What the .proto file says of the service: the names and the order of its methods.
+// Returns what the .proto file says of the service: the names and the order of its methods.
 const google::protobuf::ServiceDescriptor& LossServiceDescriptor();
 
-// The generated service, to clients and reflection no other, with every method served from
-// completion queues, in bytes, and as a stream, the unary ones too: gRPC then hands over a call
-// when its headers arrive and not when its last byte does, so that a server which shuts down also
-// finishes the calls whose requests are still on the way.
+// The generated service, with every method served from completion queues and in bytes; clients and
+// reflection see no difference. Unary methods are served as streams, too: gRPC then hands over a
+// call when its headers arrive and not when its last byte does, so that a server which shuts down
+// also finishes the calls whose requests are still on the way.
 class RawService final : public v1::LossService::Service {
  public:
   RawService();
