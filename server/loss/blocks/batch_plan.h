@@ -1,125 +1,64 @@
 #ifndef LOSSD_SERVER_LOSS_BLOCKS_BATCH_PLAN_H_
 #define LOSSD_SERVER_LOSS_BLOCKS_BATCH_PLAN_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <variant>
 
-#include "absl/types/span.h"
 #include "server/kernels/kernels.h"
 #include "server/loss/batch.h"
 #include "server/loss/blocks/class_terms.h"
 #include "server/loss/blocks/logit_transform.h"
 #include "server/loss/blocks/sample_labels.h"
-#include "server/loss/blocks/sample_records.h"
-#include "server/loss/blocks/strided_rows.h"
+#include "server/loss/blocks/sample_scales.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/mining.h"
 #include "server/loss/options.h"
-#include "server/loss/outputs.h"
+
+// The core is a 2 × 2: rows of softmax or elements of sigmoid, with one hard label or with any
+// target. Struct, block and kernel of each of the four have one name:
+//
+//             one hard label    any target
+//   softmax   ClassIdRow(s)     DenseRow
+//   sigmoid   BinaryElement(s)  DenseElement(s)
 
 namespace lossd::loss {
 
 // HessianMode::kPositive: no element is smaller, so that a booster can divide by it.
 inline constexpr double kHessianFloor = 1e-16;
 
-inline kernels::Curvature CurvatureOf(const ComputeOptions& options) {
-  return options.hessian_mode == HessianMode::kPositive ? kernels::Curvature::kPositive
-                                                        : kernels::Curvature::kExact;
-}
-
-// The elements of the view; none where it has those of the other type.
-template <typename T>
-absl::Span<T> As(const MutableFloatView& view) {
-  const auto* span = std::get_if<absl::Span<T>>(&view);
-  return span == nullptr ? absl::Span<T>() : *span;
-}
-
-// Where an output's entry `index` goes; null when the output is not wanted.
-template <typename T>
-T* At(absl::Span<T> values, int64_t index) {
-  return values.empty() ? nullptr : values.data() + index;
-}
-
-// Matrices of more bytes are written past the caches where a kernel can: the lines that they would
-// take there have to be read from memory first, and what is sent next is copied from memory well
-// enough.
-inline constexpr size_t kStreamingBytes = size_t{1} << 20;
-
-// Outputs in the element type of the logits; each may be empty, but losses only before ComputeRows.
-template <typename T>
-struct TypedOutputs : PerOutput<absl::Span<T>> {
-  MatrixParts* gradient_parts = nullptr;  // instead of kGradient
+// Counts of the valid samples of a batch.
+struct SampleTotals {
+  double weight_sum = 0;  // kMean's divisor
+  int64_t valid_count = 0;
 };
 
-// How logits, gradient, hessian_diagonal and probabilities lie: [rows, classes], or as Batch::inner
-// says.
-enum class MatrixLayout { kRows, kStrided };
-
-// Everything that the computation of a block of samples reads, resolved once for the batch.
-template <typename T>
-struct Run {
+// Everything that is resolved once for a batch, and that the computation of any of its rows reads.
+// It refers to what PlanBatch was given.
+struct BatchPlan {
   const Batch& batch;
   const LossSpec& spec;
   const ComputeOptions& options;
   const ClassTerms& terms;
   const LogitTransform& transform;
+  const kernels::FormKernels& kernels;
   ElementLabels labels;
-  absl::Span<const T> logits;
-  TypedOutputs<T> outputs;
-  SampleRecords& records;
-  double derivative_scale;  // 1 / the reduction's divisor; 0 when that is 0
-  MatrixLayout layout = MatrixLayout::kRows;
-  // kRows: the row that logits, gradient, hessian_diagonal and probabilities begin with.
-  int64_t first_row = 0;
-  int64_t first_sample = 0;  // that outputs[Output::kLosses] begin with
-  absl::Span<const kernels::Piece> logit_pieces =
-      {};  // the batch's logits, where `logits` is empty
-  kernels::Stores stores =
-      static_cast<size_t>(batch.rows * batch.classes) * sizeof(T) > kStreamingBytes
-          ? kernels::Stores::kStreaming
-          : kernels::Stores::kCached;
+  SampleTotals totals;
+  double divisor;  // the reduction's
+  SampleScales scales;
+  kernels::Curvature curvature;
+  kernels::Stores stores;
 
-  T* LossOf(int64_t sample) const { return At(outputs[Output::kLosses], sample - first_sample); }
-
-  // Where a matrix, [rows, classes], has `row`; null when it is not there.
-  template <typename U>
-  U* RowOf(absl::Span<U> matrix, int64_t row) const {
-    return ElementOf(matrix, row * batch.classes);
-  }
-  template <typename U>
-  U* ElementOf(absl::Span<U> matrix, int64_t element) const {
-    return At(matrix, element - first_row * batch.classes);
-  }
+  bool is_softmax() const { return spec.activation == Activation::kSoftmax; }
+  int64_t samples_per_row() const { return is_softmax() ? 1 : batch.classes; }
+  int64_t sample_count() const { return batch.rows * samples_per_row(); }
 };
 
-// The logits of one row, wherever its classes lie.
-template <typename T>
-struct LogitRow {
-  const T* first = nullptr;
-  int64_t stride = 1;
-
-  T operator[](int64_t k) const { return first[k * stride]; }
-};
-
-template <typename T>
-LogitRow<T> LogitsOfRow(const Run<T>& run, int64_t row) {
-  const int64_t inner = run.batch.inner;
-  if (inner == 1) return {run.logits.data() + row * run.batch.classes, 1};
-  return {run.logits.data() + StridedMatrix{run.batch.classes, inner}.Offset(row), inner};
-}
-
-// Compute the samples of rows [begin, end) into the outputs and records. Thread-safe for disjoint
-// ranges; a row's results do not depend on the range it is computed in.
-template <typename T>
-void ComputeSoftmaxRows(const Run<T>& run, int64_t begin, int64_t end);
-template <typename T>
-void ComputeSigmoidRows(const Run<T>& run, int64_t begin, int64_t end);
-
-// Whether ComputeSoftmaxRows takes this run in MatrixLayout::kStrided.
-template <typename T>
-bool ComputesStridedSoftmax(const Run<T>& run);
-// Whether it takes the logits of this run, in MatrixLayout::kRows, in pieces.
-template <typename T>
-bool ComputesSoftmaxOfPieces(const Run<T>& run);
+// Counts the samples and returns the plan of a batch whose logits are computed as elements of
+// `element_size` bytes. The weights of `mined` replace the sample weights, but not in the divisor.
+// All arguments must outlive the plan.
+BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                    const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
+                    const MiningDecision& mined = {});
 
 }  // namespace lossd::loss
 

@@ -6,22 +6,25 @@
 
 #include "absl/status/statusor.h"
 #include "server/loss/blocks/batch_plan.h"
+#include "server/loss/blocks/row_window.h"
 #include "server/threads/executor.h"
 
 namespace lossd::loss {
 
-// Of a block's losses, taken while the caches hold them.
+// The sum of a block's losses, taken while the caches hold them.
 struct BlockSum {
   double sum = 0;
   int64_t non_finite_count = 0;
 };
 
-// Computes every row's outputs and records, block by block on the executor's threads, and the sum
-// of each block's losses. Blocks depend on the shape of the batch and the activation alone, and so
-// do the bits of the sums. Losses that are not wanted are forgotten once they are summed. Errors:
-// CANCELLED when `run.options.cancelled` said so.
+// Computes the outputs and records of every row, block by block on the executor's threads, and
+// returns the sum of each block's losses. Blocks depend on the shape of the batch and the
+// activation alone, and so do the bits of the sums. Losses that are not wanted are forgotten when
+// they are summed. `whole` is the window of the whole batch. Errors: CANCELLED when
+// `plan.options.cancelled` says so.
 template <typename T>
-absl::StatusOr<std::vector<BlockSum>> ComputeRows(Run<T> run, const Executor& executor);
+absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const RowWindow<T>& whole,
+                                                  const Executor& executor);
 
 }  // namespace lossd::loss
 

@@ -6,62 +6,64 @@
 #include <cstdint>
 
 #include "server/loss/blocks/batch_plan.h"
+#include "server/loss/blocks/row_window.h"
 #include "server/loss/statistics.h"
+
+// What was computed, sample by sample. `whole` is the window of the whole batch.
 
 namespace lossd::loss {
 
-// The class of a softmax sample: its label, or its largest target, the first on ties.
-template <typename T>
-int64_t ClassOfRow(const Run<T>& run, int64_t row) {
-  if (run.labels.has_class_ids()) return run.labels.class_id(row);
+// Returns the class of a softmax sample: its label, or its largest target, the first on ties.
+inline int64_t FindTrueClass(const BatchPlan& plan, int64_t row) {
+  if (plan.labels.has_class_ids()) return plan.labels.class_id(row);
   int64_t largest = 0;
-  for (int64_t k = 1; k < run.batch.classes; ++k) {
-    if (run.labels.target(row, k) > run.labels.target(row, largest)) largest = k;
+  for (int64_t k = 1; k < plan.batch.classes; ++k) {
+    if (plan.labels.target(row, k) > plan.labels.target(row, largest)) largest = k;
   }
   return largest;
 }
 
-// The first of the row's largest logits; NaN is never the largest.
+// Returns the first of the largest logits; NaN is never the largest.
 template <typename T>
-int64_t ArgMax(const Run<T>& run, int64_t row) {
-  const LogitRow<T> z = LogitsOfRow(run, row);
+int64_t ArgMax(const LogitRow<T>& z, int64_t classes) {
   int64_t largest = 0;
-  for (int64_t k = 1; k < run.batch.classes; ++k) {
+  for (int64_t k = 1; k < classes; ++k) {
     if (z[k] > z[largest] || std::isnan(z[largest])) largest = k;
   }
   return largest;
 }
 
 template <typename T>
-SampleOutcome RecordedOutcome(const Run<T>& run, int64_t sample) {
+SampleOutcome ReadRecords(const RowWindow<T>& whole, int64_t sample) {
   const auto i = static_cast<size_t>(sample);
   SampleOutcome outcome;
-  outcome.loss = static_cast<double>(run.outputs[Output::kLosses][i]);
-  outcome.true_probability = run.records.true_probability[i];
-  outcome.gradient_l1 = run.records.gradient_l1[i];
-  outcome.vanishing = run.records.vanishing[i] != 0;
+  outcome.loss = static_cast<double>(*whole.SampleAt(Output::kLosses, sample));
+  outcome.true_probability = whole.records.true_probability[i];
+  outcome.gradient_l1 = whole.records.gradient_l1[i];
+  outcome.vanishing = whole.records.vanishing[i] != 0;
   return outcome;
 }
 
 template <typename T>
-SampleOutcome OutcomeOfRow(const Run<T>& run, int64_t row) {
-  SampleOutcome outcome = RecordedOutcome(run, row);
-  outcome.class_id = ClassOfRow(run, row);
-  outcome.predicted = ArgMax(run, row);
+SampleOutcome JudgeRow(const BatchPlan& plan, const RowWindow<T>& whole, int64_t row) {
+  SampleOutcome outcome = ReadRecords(whole, row);
+  outcome.class_id = FindTrueClass(plan, row);
+  outcome.predicted = ArgMax(FindLogits(whole, plan.batch, row), plan.batch.classes);
   outcome.correct = outcome.predicted == outcome.class_id;
   return outcome;
 }
 
-// Over several columns an element belongs to its column, counts there when it is positive, and
-// predicts it when z > 0. One-logit rows have the classes {negative, positive}.
+// Returns the outcome of a sigmoid's element. Over several columns an element belongs to its
+// column, counts there when it is positive, and predicts it when z > 0. One-logit rows have the
+// classes {negative, positive}.
 template <typename T>
-SampleOutcome OutcomeOfElement(const Run<T>& run, int64_t row, int64_t k) {
-  const int64_t sample = row * run.batch.classes + k;
-  SampleOutcome outcome = RecordedOutcome(run, sample);
-  const bool positive = run.labels.target(row, k) >= 0.5;
-  const bool predicted = LogitsOfRow(run, row)[k] > T(0);
+SampleOutcome JudgeElement(const BatchPlan& plan, const RowWindow<T>& whole, int64_t row,
+                           int64_t k) {
+  SampleOutcome outcome = ReadRecords(whole, row * plan.batch.classes + k);
+  const bool positive = plan.labels.target(row, k) >= 0.5;
+  const bool predicted = FindLogits(whole, plan.batch, row)[k] > T(0);
   outcome.correct = positive == predicted;
-  if (run.batch.classes == 1) {
+  if (plan.batch.classes == 1) {
     outcome.class_id = positive ? 1 : 0;
     outcome.predicted = predicted ? 1 : 0;
   } else {
@@ -72,14 +74,13 @@ SampleOutcome OutcomeOfElement(const Run<T>& run, int64_t row, int64_t k) {
   return outcome;
 }
 
-// Calls f with every valid sample, in their order.
-template <typename T, class F>
-void ForEachOutcome(const Run<T>& run, F f) {
-  const bool softmax = run.spec.activation == Activation::kSoftmax;
-  for (int64_t row = 0; row < run.batch.rows; ++row) {
-    for (int64_t k = 0; k < (softmax ? 1 : run.batch.classes); ++k) {
-      if (run.labels.ignored(row, k)) continue;
-      f(softmax ? OutcomeOfRow(run, row) : OutcomeOfElement(run, row, k));
+// Calls f with the outcome of every valid sample, in their order.
+template <typename T, typename F>
+void ForEachOutcome(const BatchPlan& plan, const RowWindow<T>& whole, F f) {
+  for (int64_t row = 0; row < plan.batch.rows; ++row) {
+    for (int64_t k = 0; k < plan.samples_per_row(); ++k) {
+      if (plan.labels.ignored(row, k)) continue;
+      f(plan.is_softmax() ? JudgeRow(plan, whole, row) : JudgeElement(plan, whole, row, k));
     }
   }
 }

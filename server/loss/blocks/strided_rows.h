@@ -11,18 +11,18 @@ struct StridedMatrix {
   int64_t classes = 1;
   int64_t inner = 1;
 
-  // Of entry (row, 0); the row's others are `inner` apart.
+  // Returns the offset of entry (row, 0); the row's others are `inner` apart.
   int64_t Offset(int64_t row) const { return row / inner * inner * classes + row % inner; }
 };
 
-// Calls f(row, offset, count) for runs of at most a cache line's rows in [begin, end) that are next
-// to each other.
-template <class F>
-void ForEachRun(const StridedMatrix& matrix, int64_t begin, int64_t end, F f) {
-  constexpr int64_t kRun = 16;
+// Calls f(row, offset, count) for groups of at most a cache line's rows in [begin, end) that lie
+// side by side.
+template <typename F>
+void ForEachGroup(const StridedMatrix& matrix, int64_t begin, int64_t end, F f) {
+  constexpr int64_t kMostRows = 16;
   for (int64_t row = begin; row < end;) {
     const int64_t left = matrix.inner - row % matrix.inner;
-    const int64_t count = std::min({kRun, left, end - row});
+    const int64_t count = std::min({kMostRows, left, end - row});
     f(row, matrix.Offset(row), count);
     row += count;
   }
@@ -32,7 +32,7 @@ void ForEachRun(const StridedMatrix& matrix, int64_t begin, int64_t end, F f) {
 template <typename T>
 void GatherRows(const StridedMatrix& matrix, const T* elements, int64_t begin, int64_t end,
                 T* rows) {
-  ForEachRun(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
+  ForEachGroup(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
     T* const to = rows + (row - begin) * matrix.classes;
     for (int64_t k = 0; k < matrix.classes; ++k) {
       const T* const from = elements + offset + k * matrix.inner;
@@ -41,11 +41,11 @@ void GatherRows(const StridedMatrix& matrix, const T* elements, int64_t begin, i
   });
 }
 
-// The way back.
+// Copies rows [begin, end) from `rows`, [end - begin, classes], to where the matrix has them.
 template <typename T>
 void ScatterRows(const StridedMatrix& matrix, const T* rows, int64_t begin, int64_t end,
                  T* elements) {
-  ForEachRun(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
+  ForEachGroup(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
     const T* const from = rows + (row - begin) * matrix.classes;
     for (int64_t k = 0; k < matrix.classes; ++k) {
       T* const to = elements + offset + k * matrix.inner;

@@ -1,0 +1,202 @@
+#ifndef LOSSD_SERVER_LOSS_BLOCKS_DENSE_ELEMENT_BLOCK_H_
+#define LOSSD_SERVER_LOSS_BLOCKS_DENSE_ELEMENT_BLOCK_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "server/kernels/kernels.h"
+#include "server/loss/blocks/batch_plan.h"
+#include "server/loss/blocks/cut_memory.h"
+#include "server/loss/blocks/row_window.h"
+
+namespace lossd::loss {
+
+// Sigmoid elements with any target, in double. Columns hold numbers past the elements too, for the
+// kernel reads whole registers.
+template <typename T>
+class DenseElementBlock {
+ public:
+  using Kernel = void (*)(const kernels::DenseElements&, const FormParameters&);
+
+  DenseElementBlock(const BatchPlan& plan, const RowWindow<T>& window)
+      : plan_(plan), window_(window) {
+    elements_.logits = columns_.logits;
+    elements_.positive_weight = columns_.positive_weight;
+    elements_.negative_weight = columns_.negative_weight;
+    elements_.targets = columns_.targets;
+    elements_.whole_weight = columns_.whole_weight;
+    elements_.losses = columns_.losses;
+    elements_.gradient = columns_.gradient;
+    elements_.hessian =
+        window.outputs[Output::kHessianDiagonal].empty() ? nullptr : columns_.hessian;
+    elements_.probabilities = columns_.probabilities;
+    elements_.one_minus_probabilities = columns_.one_minus_probabilities;
+    elements_.curvature = plan.curvature;
+  }
+
+  void Compute(int64_t begin, int64_t size, Kernel kernel) {
+    for (const int64_t end = begin + size; begin < end; begin += kAtOnce) {
+      ComputeColumns(begin, std::min(kAtOnce, end - begin), kernel);
+    }
+  }
+
+ private:
+  // So many elements that their columns stay in the L1 cache.
+  static constexpr int64_t kAtOnce = 128;
+
+  struct Columns {
+    CutMemory<double> memory = CutMemory<double>(13 * kAtOnce);
+    double* const logits = memory.Cut(kAtOnce);  // the form's
+    double* const positive_weight = memory.Cut(kAtOnce);
+    double* const negative_weight = memory.Cut(kAtOnce);
+    double* const targets = memory.Cut(kAtOnce);  // smoothed
+    double* const whole_weight = memory.Cut(kAtOnce);
+    double* const losses = memory.Cut(kAtOnce);
+    double* const gradient = memory.Cut(kAtOnce);
+    double* const hessian = memory.Cut(kAtOnce);
+    double* const probabilities = memory.Cut(kAtOnce);
+    double* const one_minus_probabilities = memory.Cut(kAtOnce);
+    double* const true_targets = memory.Cut(kAtOnce);  // before smoothing
+    // Derivatives of the form's logits with respect to the request's.
+    double* const first_derivatives = memory.Cut(kAtOnce);
+    double* const second_derivatives = memory.Cut(kAtOnce);
+  };
+
+  void ComputeColumns(int64_t begin, int64_t size, Kernel kernel) {
+    elements_.count = size;
+    LoadColumns(begin, size);
+    if (plan_.terms.empty() && plan_.labels.ignores_none()) {
+      WeighEqually(size);
+    } else {
+      WeighByClass(begin, size);
+    }
+    Evaluate(size, kernel);
+    Write(begin, size);
+    if (window_.records.wanted()) Record(begin, size, kernel);
+  }
+
+  // Writes the form's logits, t, and y = (1 - ε) t + ε / 2.
+  void LoadColumns(int64_t begin, int64_t size) {
+    const T* const logits = window_.ElementAt(window_.logits, begin);
+    std::copy(logits, logits + size, columns_.logits);
+    plan_.labels.CopyElements(begin, size, columns_.true_targets);
+    const double smoothing = plan_.spec.label_smoothing;
+    const double* const t = columns_.true_targets;
+    double* const y = columns_.targets;
+    for (int64_t i = 0; i < size; ++i) y[i] = (1 - smoothing) * t[i] + smoothing / 2;
+    if (plan_.transform.identity()) return;
+    const auto count = static_cast<size_t>(size);
+    plan_.transform.Apply(-1, {columns_.logits, count}, {columns_.first_derivatives, count},
+                          {columns_.second_derivatives, count});
+  }
+
+  void Evaluate(int64_t size, Kernel kernel) {
+    kernel(elements_, plan_.spec.parameters);
+    if (plan_.transform.identity()) return;
+    for (int64_t i = 0; i < size; ++i) {
+      const double first = columns_.first_derivatives[i];
+      double& gradient = columns_.gradient[i];
+      if (elements_.hessian != nullptr) {
+        double& hessian = elements_.hessian[i];
+        hessian = Chain(hessian, first * first) + Chain(gradient, columns_.second_derivatives[i]);
+      }
+      gradient = Chain(gradient, first);
+    }
+  }
+
+  // Returns a derivative times a factor of the chain rule; 0 stays 0, for an ignored element's
+  // logit may be anything.
+  static double Chain(double derivative, double factor) {
+    return derivative == 0 ? 0 : derivative * factor;
+  }
+
+  void WeighByClass(int64_t begin, int64_t size) {
+    ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
+      const double used = plan_.labels.ignored(row, k) ? 0 : 1;
+      const double y = columns_.targets[i];
+      columns_.positive_weight[i] = used * plan_.terms.positive(k) * y;
+      columns_.negative_weight[i] = used * plan_.terms.negative(k) * (1 - y);
+      columns_.whole_weight[i] = used * plan_.terms.whole(k, columns_.true_targets[i]);
+    });
+  }
+
+  void WeighEqually(int64_t size) {
+    for (int64_t i = 0; i < size; ++i) {
+      columns_.positive_weight[i] = columns_.targets[i];
+      columns_.negative_weight[i] = 1 - columns_.targets[i];
+      columns_.whole_weight[i] = 1;
+    }
+  }
+
+  T* MatrixAt(Output output, int64_t begin) const {
+    return window_.ElementAt(window_.outputs[output], begin);
+  }
+
+  void Write(int64_t begin, int64_t size) {
+    const auto scale = [&](int64_t i) { return plan_.scales[begin + i]; };
+    WriteScaled(columns_.losses, size, window_.SampleAt(Output::kLosses, begin),
+                [&](int64_t i) { return scale(i).loss; });
+    WriteScaled(columns_.gradient, size, MatrixAt(Output::kGradient, begin),
+                [&](int64_t i) { return scale(i).gradient; });
+    if (T* const out = MatrixAt(Output::kHessianDiagonal, begin)) WriteHessian(begin, size, out);
+    if (T* const out = MatrixAt(Output::kProbabilities, begin)) {
+      std::transform(columns_.probabilities, columns_.probabilities + size, out,
+                     [](double p) { return static_cast<T>(p); });
+    }
+  }
+
+  // Writes values_i · scale(i), and 0 where the scale is 0; `out` may be null.
+  template <typename F>
+  void WriteScaled(const double* values, int64_t size, T* out, F scale) const {
+    if (out == nullptr || size == 0) return;
+    const double first = scale(0);
+    if (plan_.scales.alike() && first != 0) {
+      for (int64_t i = 0; i < size; ++i) out[i] = static_cast<T>(values[i] * first);
+      return;
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      const double factor = scale(i);
+      out[i] = factor == 0 ? T(0) : static_cast<T>(values[i] * factor);
+    }
+  }
+
+  void WriteHessian(int64_t begin, int64_t size, T* out) {
+    double* const hessian = columns_.hessian;
+    const bool positive = plan_.curvature == kernels::Curvature::kPositive;
+    for (int64_t i = 0; positive && i < size; ++i) hessian[i] = std::abs(hessian[i]);
+    WriteScaled(hessian, size, out, [&](int64_t i) { return plan_.scales[begin + i].hessian; });
+    for (int64_t i = 0; positive && i < size; ++i) out[i] = std::max(out[i], T(kHessianFloor));
+  }
+
+  void Record(int64_t begin, int64_t size, Kernel kernel) {
+    for (int64_t i = 0; i < size; ++i) {
+      const auto sample = static_cast<size_t>(begin + i);
+      const double s = plan_.scales[begin + i].loss;
+      const double t = columns_.true_targets[i];
+      window_.records.true_probability[sample] =
+          t * columns_.probabilities[i] + (1 - t) * columns_.one_minus_probabilities[i];
+      window_.records.gradient_l1[sample] = s == 0 ? 0 : s * std::abs(columns_.gradient[i]);
+    }
+    if (!plan_.options.vanishing) return;
+    if (!plan_.terms.empty()) {
+      WeighEqually(size);
+      Evaluate(size, kernel);
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      const auto sample = static_cast<size_t>(begin + i);
+      const double p = window_.records.true_probability[sample];
+      window_.records.vanishing[sample] = Vanishes(p, columns_.gradient[i]) ? 1 : 0;
+    }
+  }
+
+  const BatchPlan& plan_;
+  const RowWindow<T>& window_;
+  Columns columns_;
+  kernels::DenseElements elements_;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BLOCKS_DENSE_ELEMENT_BLOCK_H_

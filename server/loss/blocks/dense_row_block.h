@@ -1,0 +1,235 @@
+#ifndef LOSSD_SERVER_LOSS_BLOCKS_DENSE_ROW_BLOCK_H_
+#define LOSSD_SERVER_LOSS_BLOCKS_DENSE_ROW_BLOCK_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "server/kernels/kernels.h"
+#include "server/loss/blocks/batch_plan.h"
+#include "server/loss/blocks/cut_memory.h"
+#include "server/loss/blocks/row_window.h"
+
+namespace lossd::loss {
+
+// Softmax rows with a target per class, one at a time in double.
+template <typename T>
+class DenseRowBlock {
+ public:
+  using Kernel = void (*)(kernels::DenseRow&, const FormParameters&);
+
+  DenseRowBlock(const BatchPlan& plan, const RowWindow<T>& window)
+      : plan_(plan),
+        window_(window),
+        classes_(plan.batch.classes),
+        arrays_(kernels::PaddedSize(classes_)) {
+    row_.class_count = classes_;
+    row_.logits = arrays_.logits;
+    row_.weighted_targets = arrays_.weighted_targets;
+    row_.targets = arrays_.targets;
+    row_.probabilities = arrays_.probabilities;
+    row_.one_minus_probabilities = arrays_.one_minus_probabilities;
+    row_.gradient = arrays_.gradient;
+    row_.hessian = window.outputs[Output::kHessianDiagonal].empty() ? nullptr : arrays_.hessian;
+    row_.workspace = arrays_.workspace;
+    row_.curvature = plan.curvature;
+  }
+
+  void Compute(int64_t index, Kernel kernel) {
+    const bool ignored = plan_.labels.ignored(index, 0);
+    LoadTargets(index, ignored);
+    LoadLogits(index);
+    if (!plan_.transform.identity()) TransformLogits(index, ignored);
+    WeighByClass();
+    Evaluate(ignored, kernel);
+    const SampleScale scale = ignored ? SampleScale() : plan_.scales[index];
+    Write(index, scale);
+    if (window_.records.wanted()) Record(index, ignored, scale, kernel);
+  }
+
+ private:
+  // Each has `size` elements, the padded number of classes, but for `workspace`.
+  struct Arrays {
+    explicit Arrays(int64_t padded) : size(padded), memory(12 * padded) {}
+
+    int64_t size;
+    CutMemory<double> memory;
+    double* const logits = memory.Cut(size);  // the form's
+    double* const weighted_targets = memory.Cut(size);
+    double* const targets = memory.Cut(size);  // smoothed
+    double* const probabilities = memory.Cut(size);
+    double* const one_minus_probabilities = memory.Cut(size);
+    double* const gradient = memory.Cut(size);
+    double* const hessian = memory.Cut(size);
+    double* const workspace = memory.Cut(2 * size);  // the kernel's
+    double* const true_targets = memory.Cut(size);   // before smoothing
+    // Derivatives of the form's logits with respect to the request's.
+    double* const first_derivatives = memory.Cut(size);
+    double* const second_derivatives = memory.Cut(size);
+  };
+
+  void LoadLogits(int64_t index) {
+    const T* const in = window_.RowAt(window_.logits, index);
+    for (int64_t k = 0; k < classes_; ++k) arrays_.logits[k] = static_cast<double>(in[k]);
+    std::fill(arrays_.logits + classes_, arrays_.logits + arrays_.size,
+              -std::numeric_limits<double>::infinity());
+  }
+
+  void TransformLogits(int64_t index, bool ignored) {
+    const auto size = static_cast<size_t>(classes_);
+    const bool labelled = !ignored && plan_.labels.has_class_ids();
+    plan_.transform.Apply(labelled ? plan_.labels.class_id(index) : -1, {arrays_.logits, size},
+                          {arrays_.first_derivatives, size}, {arrays_.second_derivatives, size});
+  }
+
+  // Writes t, then y = (1 - ε) t + (ε / C) Σ t. An ignored row has no targets at all.
+  void LoadTargets(int64_t index, bool ignored) {
+    double* const t = arrays_.true_targets;
+    double* const y = arrays_.targets;
+    if (ignored) {
+      std::fill(t, t + classes_, 0.0);
+    } else {
+      plan_.labels.CopyRow(index, t);
+    }
+    FindTruth(index, ignored);
+    const double smoothing = plan_.spec.label_smoothing;
+    const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
+    for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
+  }
+
+  void FindTruth(int64_t index, bool ignored) {
+    if (plan_.labels.has_class_ids() && !ignored) {
+      target_sum_ = 1;
+      true_class_ = plan_.labels.class_id(index);
+      return;
+    }
+    const double* const t = arrays_.true_targets;
+    target_sum_ = 0;
+    true_class_ = 0;
+    for (int64_t k = 0; k < classes_; ++k) {
+      target_sum_ += t[k];
+      if (t[k] > t[true_class_]) true_class_ = k;
+    }
+  }
+
+  void WeighByClass() {
+    if (plan_.terms.weights().empty()) {
+      WeighEqually();
+      return;
+    }
+    double weighted_sum = 0;
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double v = plan_.terms.weight(k);
+      arrays_.weighted_targets[k] = v * arrays_.targets[k];
+      weighted_sum += v * arrays_.true_targets[k];
+    }
+    row_.whole_weight = target_sum_ == 0 ? 0 : weighted_sum / target_sum_;
+  }
+
+  void WeighEqually() {
+    std::copy(arrays_.targets, arrays_.targets + classes_, arrays_.weighted_targets);
+    row_.whole_weight = target_sum_ == 0 ? 0 : 1;
+  }
+
+  void Evaluate(bool ignored, Kernel kernel) {
+    kernel(row_, plan_.spec.parameters);
+    if (plan_.spec.z_loss != 0 && !ignored) AddZLoss();
+    if (!plan_.transform.identity()) ChainToRequest();
+  }
+
+  // Adds λ logsumexp², whose gradient is 2 λ logsumexp p. Chowdhery et al. 2022, arXiv:2204.02311.
+  void AddZLoss() {
+    const double lambda = plan_.spec.z_loss;
+    const double slope = 2 * lambda * row_.log_sum_exp;
+    row_.loss += lambda * row_.log_sum_exp * row_.log_sum_exp;
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double p = row_.probabilities[k];
+      row_.gradient[k] += slope * p;
+      if (row_.hessian == nullptr) continue;
+      row_.hessian[k] += 2 * lambda * p * p + slope * p * row_.one_minus_probabilities[k];
+    }
+  }
+
+  void ChainToRequest() {
+    for (int64_t k = 0; k < classes_; ++k) {
+      const double first = arrays_.first_derivatives[k];
+      if (row_.hessian != nullptr) {
+        row_.hessian[k] =
+            row_.hessian[k] * first * first + row_.gradient[k] * arrays_.second_derivatives[k];
+      }
+      row_.gradient[k] *= first;
+    }
+  }
+
+  T* MatrixAt(Output output, int64_t index) const {
+    return window_.RowAt(window_.outputs[output], index);
+  }
+
+  void Write(int64_t index, const SampleScale& scale) {
+    *window_.SampleAt(Output::kLosses, index) =
+        scale.loss == 0 ? T(0) : static_cast<T>(scale.loss * row_.loss);
+    if (T* const out = MatrixAt(Output::kGradient, index)) {
+      WriteScaled(row_.gradient, scale.gradient, out);
+    }
+    if (T* const out = MatrixAt(Output::kHessianDiagonal, index)) WriteHessian(scale.hessian, out);
+    if (T* const out = MatrixAt(Output::kProbabilities, index)) {
+      WriteScaled(row_.probabilities, 1, out);
+    }
+    if (T* const out = window_.SampleAt(Output::kLogSumExp, index)) {
+      *out = static_cast<T>(row_.log_sum_exp);
+    }
+  }
+
+  void WriteScaled(const double* in, double scale, T* out) const {
+    if (scale == 0) {
+      std::fill(out, out + classes_, T(0));
+      return;
+    }
+    for (int64_t k = 0; k < classes_; ++k) out[k] = static_cast<T>(in[k] * scale);
+  }
+
+  void WriteHessian(double scale, T* out) const {
+    const bool positive = plan_.curvature == kernels::Curvature::kPositive;
+    for (int64_t k = 0; positive && k < classes_; ++k) row_.hessian[k] = std::abs(row_.hessian[k]);
+    WriteScaled(row_.hessian, scale, out);
+    for (int64_t k = 0; positive && k < classes_; ++k) out[k] = std::max(out[k], T(kHessianFloor));
+  }
+
+  double TrueProbability() const {
+    if (target_sum_ == 0) return 0;
+    double sum = 0;
+    const double* const t = arrays_.true_targets;
+    for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : t[k] * row_.probabilities[k];
+    return sum / target_sum_;
+  }
+
+  void Record(int64_t index, bool ignored, const SampleScale& scale, Kernel kernel) {
+    const auto row = static_cast<size_t>(index);
+    double l1 = 0;
+    for (int64_t k = 0; k < classes_; ++k) l1 += std::abs(row_.gradient[k]);
+    const double p = TrueProbability();
+    window_.records.true_probability[row] = p;
+    window_.records.gradient_l1[row] = scale.loss == 0 ? 0 : scale.loss * l1;
+    window_.records.vanishing[row] = 0;
+    if (!plan_.options.vanishing || !(p < kConfidentlyWrong)) return;
+    if (!plan_.terms.empty()) {
+      WeighEqually();
+      Evaluate(ignored, kernel);
+    }
+    window_.records.vanishing[row] = Vanishes(p, row_.gradient[true_class_]) ? 1 : 0;
+  }
+
+  const BatchPlan& plan_;
+  const RowWindow<T>& window_;
+  int64_t classes_;
+  Arrays arrays_;
+  kernels::DenseRow row_;
+  double target_sum_ = 0;
+  int64_t true_class_ = 0;
+};
+
+}  // namespace lossd::loss
+
+#endif  // LOSSD_SERVER_LOSS_BLOCKS_DENSE_ROW_BLOCK_H_
