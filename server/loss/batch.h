@@ -64,6 +64,10 @@ class LogitReader {
   virtual void Release(int64_t /*begin*/, int64_t /*end*/) const {}
 };
 
+// The entries that class vectors (counts, weights, statistics) of one-logit rows beside sigmoid
+// have.
+enum class OneLogitClasses { kNegativeAndPositive, kOne };
+
 // A batch as views; it owns nothing, and what it points at must outlive every call that takes it.
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
 // there are rows * classes. Values were checked where they entered; nothing here checks them again.
@@ -72,7 +76,8 @@ struct Batch {
   FloatView logits;
   const LogitReader* logit_reader = nullptr;
   int64_t rows = 0;
-  int64_t classes = 0;  // >= 1
+  int64_t classes = 0;  // ≥ 1
+  OneLogitClasses one_logit_classes = OneLogitClasses::kNegativeAndPositive;
   // Above 1, which divides `rows`: logits, and the outputs gradient, hessian_diagonal and
   // probabilities, are [rows / inner, classes, inner]. Everything else stays as it is written, rows
   // in the order of [rows / inner, inner]; results are the same bits.

@@ -28,15 +28,15 @@ std::vector<double> CountOneLogitRows(const Batch& batch, const ElementLabels& l
 }  // namespace
 
 int64_t ClassVectorSize(const Batch& batch, Activation activation) {
-  return activation == Activation::kSigmoid && batch.classes == 1 ? 2 : batch.classes;
+  const bool has_two = activation == Activation::kSigmoid && batch.classes == 1 &&
+                       batch.one_logit_classes == OneLogitClasses::kNegativeAndPositive;
+  return has_two ? 2 : batch.classes;
 }
 
 std::vector<double> CountClasses(const Batch& batch, Activation activation,
                                  std::optional<int64_t> ignore_index) {
   const ElementLabels labels(batch, ignore_index);
-  if (activation == Activation::kSigmoid && batch.classes == 1) {
-    return CountOneLogitRows(batch, labels);
-  }
+  if (ClassVectorSize(batch, activation) != batch.classes) return CountOneLogitRows(batch, labels);
   std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
   if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) {
     for (const int64_t id : ids->values) {

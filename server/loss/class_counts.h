@@ -10,12 +10,12 @@
 
 namespace lossd::loss {
 
-// Entries in the class vectors (counts, weights, statistics) of such a batch: its classes, but
-// {negative, positive} for one-logit rows beside sigmoid.
+// Returns how many entries the class vectors (counts, weights, statistics) of a batch have: one for
+// each class, or {negative, positive} where Batch::one_logit_classes says so.
 int64_t ClassVectorSize(const Batch& batch, Activation activation);
 
-// Counts [classes] of the valid samples by unsmoothed target (soft targets summed, integer labels
-// counted), without sample weights. For one-logit rows beside sigmoid: {negative, positive}.
+// Counts the valid samples of each entry of a class vector by unsmoothed target, without sample
+// weights: soft targets are summed, integer labels counted.
 std::vector<double> CountClasses(const Batch& batch, Activation activation,
                                  std::optional<int64_t> ignore_index);
 

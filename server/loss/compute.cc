@@ -47,7 +47,9 @@ std::vector<int64_t> CountTopK(const BatchPlan& plan, const RowWindow<T>& whole)
 template <typename T>
 void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole, Result& result) {
   const int64_t classes = ClassVectorSize(plan.batch, plan.spec.activation);
-  StatisticsCollector collector(classes, plan.options.hard_threshold);
+  // One-logit rows are counted as {negative, positive} first.
+  const bool merges = !plan.is_softmax() && classes == 1;
+  StatisticsCollector collector(merges ? 2 : classes, plan.options.hard_threshold);
   ForEachOutcome(plan, whole, [&](const SampleOutcome& sample) {
     collector.Add(sample);
     if (sample.vanishing) ++result.vanishing_count;
@@ -55,7 +57,9 @@ void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole, Result& res
   if (plan.options.class_statistics) {
     std::vector<double> weights;
     for (int64_t k = 0; k < classes; ++k) weights.push_back(plan.terms.weight(k));
-    result.class_statistics = collector.MakeClassStatistics(std::move(weights));
+    if (merges) weights.push_back(weights.front());
+    ClassStatistics statistics = collector.MakeClassStatistics(std::move(weights));
+    result.class_statistics = merges ? MergeIntoOneClass(std::move(statistics)) : statistics;
   }
   if (plan.options.difficulty) result.difficulty = collector.MakeDifficulty();
 }

@@ -16,7 +16,7 @@ enum class Activation { kSoftmax, kSigmoid };
 
 // What weighs the classes. `weights` or `scheme`, not both; everything given is multiplied.
 struct ClassWeighting {
-  std::vector<double> weights;  // [classes], or empty; for one-logit rows: {negative, positive}
+  std::vector<double> weights;           // a class vector (see ClassVectorSize), or empty
   std::optional<SchemeWeights> scheme;   // weights from counts; of this batch when none are given
   std::optional<double> alpha;           // sigmoid: positives by alpha, negatives by 1 - alpha
   std::vector<double> positive_weights;  // sigmoid: [classes] or one value, multiplies positives

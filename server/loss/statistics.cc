@@ -14,7 +14,33 @@ size_t BinOf(double true_probability) {
   return std::min<size_t>(bin, kDifficultyBins - 1);
 }
 
+template <typename T>
+void KeepPositive(std::vector<T>& column) {
+  column.erase(column.begin());
+}
+
+template <typename T>
+void KeepSum(std::vector<T>& column) {
+  column = {column[0] + column[1]};
+}
+
 }  // namespace
+
+ClassStatistics MergeIntoOneClass(ClassStatistics statistics) {
+  KeepPositive(statistics.count);
+  KeepPositive(statistics.weight);
+  KeepPositive(statistics.mean_true_probability);
+  KeepPositive(statistics.predicted_count);
+  KeepSum(statistics.loss_sum);
+  KeepSum(statistics.loss_share);
+  KeepSum(statistics.gradient_share);
+  KeepSum(statistics.correct_count);
+  const bool is_empty = statistics.count[0] == 0;
+  statistics.frequency = {is_empty ? 0.0 : 1.0};
+  statistics.empty_classes.clear();
+  if (is_empty) statistics.empty_classes.push_back(0);
+  return statistics;
+}
 
 StatisticsCollector::StatisticsCollector(int64_t class_count, double hard_threshold)
     : classes_(static_cast<size_t>(class_count)), bins_(), hard_threshold_(hard_threshold) {}

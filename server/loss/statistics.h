@@ -24,6 +24,11 @@ struct ClassStatistics {
 
 inline constexpr int kDifficultyBins = 10;
 
+// Returns the statistics of one class from those of {negative, positive}, which must be all that
+// there are: its count, predictions and mean probability are those of the positives, its sums and
+// correct answers those of both.
+ClassStatistics MergeIntoOneClass(ClassStatistics statistics);
+
 // A histogram of p_t, the probability given to the truth: bin i holds [i/10, (i+1)/10), and the
 // last one 1 as well. A sample whose p_t is NaN is in no bin.
 struct Difficulty {

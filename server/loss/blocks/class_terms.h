@@ -19,8 +19,8 @@ class ClassTerms {
   // Nothing weighs anything.
   bool empty() const { return empty_; }
 
-  // v of each class as applied, [classes] (for one-logit rows {negative, positive}); empty when
-  // neither weights nor a scheme were given.
+  // Returns v of each entry of a class vector as applied (see ClassVectorSize); empty when neither
+  // weights nor a scheme were given.
   const std::vector<double>& weights() const { return weights_; }
   double weight(int64_t k) const {
     const auto i = static_cast<size_t>(k);

@@ -148,6 +148,7 @@ loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) 
   batch.logit_reader = logits.reader.get();
   batch.rows = logits.layout.rows;
   batch.classes = logits.layout.classes;
+  if (logits.layout.class_axis) batch.one_logit_classes = loss::OneLogitClasses::kOne;
   if (logits.layout.moves_classes()) batch.inner = logits.layout.inner;
   batch.labels = ViewOf(samples.labels);
   batch.sample_weights = ViewOf(samples.sample_weights);

@@ -3,7 +3,6 @@
 
 #include "server/loss/compare.h"
 #include "server/rpc/decode/compare_request_decoder.h"
-#include "server/rpc/decode/one_class.h"
 #include "server/rpc/encode/statistics_encoder.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/tensor/response_size.h"
@@ -35,14 +34,9 @@ absl::Status CompareActivation(const CompareCall& call, loss::Activation activat
     specs.push_back(call.specs[i]);
   }
   const loss::Batch batch = BatchOf(call.logits, samples);
-  const bool one_class = IsOneClass(call.logits.layout, activation);
-  if (one_class) {
-    for (loss::LossSpec& spec : specs) ExpandClassWeighting(batch, spec);
-  }
   auto compared = loss::Compare(batch, specs, call.options, executor);
   if (!compared.ok()) return compared.status();
   for (size_t i = 0; i < places.size(); ++i) {
-    if (one_class) MergeClasses((*compared)[i].result);
     comparisons[places[i]] = std::move((*compared)[i]);
   }
   return absl::OkStatus();

@@ -2,24 +2,10 @@
 
 #include "server/loss/compute.h"
 #include "server/rpc/decode/compute_request_decoder.h"
-#include "server/rpc/decode/one_class.h"
 #include "server/rpc/encode/compute_response_encoder.h"
 #include "server/rpc/handlers/handlers.h"
 
 namespace lossd::rpc {
-namespace {
-
-absl::StatusOr<loss::Result> ComputeLosses(ComputeCall& call, const loss::Outputs& outputs,
-                                           const Executor& executor) {
-  const loss::Batch batch = BatchOf(call.logits, call.samples);
-  const bool one_class = IsOneClass(call.logits.layout, call.spec.activation);
-  if (one_class) ExpandClassWeighting(batch, call.spec);
-  auto result = loss::Compute(batch, call.spec, call.options, outputs, executor);
-  if (one_class && result.ok()) MergeClasses(*result);
-  return result;
-}
-
-}  // namespace
 
 absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
                                                 const CallContext& context,
@@ -32,7 +18,8 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
 
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
-  const auto result = ComputeLosses(*call, ViewOf(arrays), options_.executor);
+  const auto result = loss::Compute(BatchOf(call->logits, call->samples), call->spec, call->options,
+                                    ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
   return EncodeComputeResponse(*call, std::move(arrays), *result, pool);
 }

@@ -164,6 +164,52 @@ TEST(StatisticsTest, OneLogitRowsHaveANegativeAndAPositiveClass) {
   ExpectStatisticsAgree<float>(problem);
 }
 
+TEST(StatisticsTest, OneLogitRowsMayHaveOneClass) {
+  Problem problem;
+  problem.activation = Activation::kSigmoid;
+  problem.logits = {{1}, {-2}, {-0.5}, {3}, {2}};
+  problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1}, {0}, {1}, {0}, {0}});
+  ProblemBatch<double> batch(problem);
+  LossSpec spec = SpecOf(problem);
+  spec.class_weighting.weights = {3, 3};
+  const Result two = RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+  batch.batch().one_logit_classes = OneLogitClasses::kOne;
+  spec.class_weighting.weights = {3};
+  const Result one = RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+
+  EXPECT_EQ(one.loss_sum, two.loss_sum);
+  EXPECT_THAT(one.class_weights, ElementsAre(3));
+  const ClassStatistics& merged = *one.class_statistics;
+  const ClassStatistics& halves = *two.class_statistics;
+  EXPECT_THAT(merged.count, ElementsAre(2));
+  EXPECT_THAT(merged.frequency, ElementsAre(1));
+  EXPECT_THAT(merged.weight, ElementsAre(3));
+  EXPECT_THAT(merged.predicted_count, ElementsAre(3));
+  EXPECT_THAT(merged.correct_count, ElementsAre(2));
+  EXPECT_THAT(merged.empty_classes, ElementsAre());
+  EXPECT_THAT(merged.loss_sum, ElementsAre(halves.loss_sum[0] + halves.loss_sum[1]));
+  EXPECT_THAT(merged.loss_share, ElementsAre(Near(1)));
+  EXPECT_THAT(merged.gradient_share, ElementsAre(Near(1)));
+  EXPECT_THAT(merged.mean_true_probability, ElementsAre(halves.mean_true_probability[1]));
+}
+
+TEST(StatisticsTest, OneClassIsWeighedByThePositives) {
+  Problem problem;
+  problem.activation = Activation::kSigmoid;
+  problem.logits = {{1}, {-2}, {-0.5}};
+  problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1}, {0}, {1}});
+  ProblemBatch<double> batch(problem);
+  batch.batch().one_logit_classes = OneLogitClasses::kOne;
+  LossSpec spec = SpecOf(problem);
+  SchemeWeights scheme;
+  scheme.scheme = WeightScheme::kLogFrequency;
+  spec.class_weighting.scheme = scheme;
+  const Result result =
+      RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+  // N = n = 2.
+  EXPECT_THAT(result.class_weights, ElementsAre(Near(1 / std::log(2.02))));
+}
+
 // The statistics are of the loss as it is weighed, and before reduction, upstream and scale.
 TEST(StatisticsTest, AgreesWithTheOracleForEveryFormAndKindOfLabel) {
   Random random(31);
