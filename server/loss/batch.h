@@ -13,8 +13,8 @@ namespace lossd::loss {
 
 using kernels::Piece;
 
-// The class of each row, shape [rows]: in [0, classes), or ignore_index. Beside sigmoid it is read
-// as one-hot, and `classes` itself means "negative for every class".
+// The class of each row, shape [rows]: in [0, classes), or ignore_index. A sigmoid reads it as
+// one-hot, and `classes` itself as "negative for every class".
 struct ClassIds {
   absl::Span<const int64_t> values;
 };
@@ -24,7 +24,7 @@ struct BinaryLabels {
   absl::Span<const int64_t> values;
 };
 
-// A target per class, shape [rows, classes]. Softmax: finite and >= 0. Sigmoid: in [0, 1].
+// A target per class, shape [rows, classes]. Softmax: finite and ≥ 0. Sigmoid: in [0, 1].
 struct Targets {
   FloatView values;
 };
@@ -32,7 +32,7 @@ struct Targets {
 using Labels = std::variant<ClassIds, BinaryLabels, Targets>;
 
 // One number per sample, or per group of `repeat` consecutive samples (a weight per row, where a
-// row holds several samples). No values: 1 for every sample.
+// row holds several samples). Without values it is 1 for every sample.
 struct PerSample {
   absl::Span<const double> values;
   int64_t repeat = 1;
@@ -44,23 +44,22 @@ struct PerSample {
 };
 
 // Logits that do not lie in an array of their own, such as those of a message that came in pieces.
-// They are read in place, or copied when they are computed: never held twice. Thread-safe.
+// They are read in place, or copied when they are computed, and never held twice. Thread-safe.
 class LogitReader {
  public:
   virtual ~LogitReader() = default;
 
-  // Copies the elements from the `begin`th on, in the order that an array of them would have. The
-  // one of the other element type is not called.
+  // Copies the elements from the `begin`th on, in the order of an array. Only the function of the
+  // batch's element type is called.
   virtual void Read(int64_t begin, absl::Span<float> out) const = 0;
   virtual void Read(int64_t begin, absl::Span<double> out) const = 0;
 
-  // The bytes of the elements, where they lie as an array's would but in pieces; none where
-  // elements have to be made. The list is valid as long as the reader, a piece until all of its
-  // elements are released.
+  // Returns the pieces of an array's bytes, or none when elements have to be converted. The list is
+  // valid as long as the reader, a piece until all of its elements are released.
   virtual absl::Span<const Piece> pieces() const { return {}; }
 
-  // The elements [begin, end) were read for the last time, and their memory may go to others: who
-  // reads them again reads nothing of use. An element is released once.
+  // Tells that the elements [begin, end) were read for the last time: their memory may be used for
+  // other things. An element is released once, and not read after that.
   virtual void Release(int64_t /*begin*/, int64_t /*end*/) const {}
 };
 
@@ -68,9 +67,9 @@ class LogitReader {
 // have.
 enum class OneLogitClasses { kNegativeAndPositive, kOne };
 
-// A batch as views; it owns nothing, and what it points at must outlive every call that takes it.
+// A batch as views. It owns nothing, and what it points at must outlive every call that takes it.
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
-// there are rows * classes. Values were checked where they entered; nothing here checks them again.
+// there are rows · classes. Values are checked where they enter the server, and not again here.
 struct Batch {
   // [rows, classes], or as `inner` says; of the element type and empty where there is a reader.
   FloatView logits;
@@ -78,12 +77,12 @@ struct Batch {
   int64_t rows = 0;
   int64_t classes = 0;  // ≥ 1
   OneLogitClasses one_logit_classes = OneLogitClasses::kNegativeAndPositive;
-  // Above 1, which divides `rows`: logits, and the outputs gradient, hessian_diagonal and
-  // probabilities, are [rows / inner, classes, inner]. Everything else stays as it is written, rows
-  // in the order of [rows / inner, inner]; results are the same bits.
+  // When it is above 1, it divides `rows`, and logits and outputs of OutputExtent::kLogits are
+  // [rows / inner, classes, inner]. Everything else keeps its layout, with rows in the order of
+  // [rows / inner, inner]; results are the same bits.
   int64_t inner = 1;
   Labels labels;
-  PerSample sample_weights;     // finite, >= 0
+  PerSample sample_weights;     // finite, ≥ 0
   PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses
 };
 

@@ -24,7 +24,7 @@ using kernels::TargetRule;
 // server/kernels/forms, beside the functions that compute them.
 absl::Span<const FormInfo* const> Catalogue();
 
-// Returns nullptr when no row has that name.
+// Returns the row of that name, or nullptr when there is none.
 const FormInfo* FindForm(absl::string_view name);
 
 // Returns the row that is a variant of `form`; nullptr when there is none.
@@ -35,7 +35,7 @@ const FormInfo& CrossEntropyForm();
 // Returns the parameters' defaults, in the row's order.
 FormParameters DefaultParameters(const FormInfo& form);
 
-// Returns the kernels of `form`, which must be a row of the catalogue, for this CPU.
+// Returns this CPU's kernels of `form`, which must be a row of the catalogue.
 const kernels::FormKernels& KernelsOf(const FormInfo& form);
 
 // Returns the name of the instruction set that the kernels use: "AVX-512", "AVX2+FMA", "SSE2" or

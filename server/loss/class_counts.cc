@@ -5,8 +5,8 @@
 namespace lossd::loss {
 namespace {
 
-// Sums target(row, k) into columns, in the order of the rows.
-template <class Target>
+// Adds target(row, k) to the columns, in the order of the rows.
+template <typename Target>
 void AddColumns(const Batch& batch, std::vector<double>& counts, Target target) {
   for (int64_t row = 0; row < batch.rows; ++row) {
     for (int64_t k = 0; k < batch.classes; ++k) {

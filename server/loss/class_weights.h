@@ -8,13 +8,14 @@
 
 namespace lossd::loss {
 
-// How a class's weight follows from its count n; N is the sum of counts and C the number of classes
-// that have samples. A class without samples always gets weight 0, so nothing is inf or NaN.
+// The formula from a class's count n to its weight. N is the sum of counts and C the number of
+// classes that have samples. A class without samples always gets weight 0, so nothing is inf or
+// NaN.
 enum class WeightScheme {
   kBalanced,           // N / (C n): King & Zeng 2001; scikit-learn's "balanced"
   kInverseFrequency,   // N / n
-  kInverseSquareRoot,  // sqrt(N / n)
-  kEffectiveNumber,    // (1 - beta) / (1 - beta^n): Cui et al. 2019, arXiv:1901.05555
+  kInverseSquareRoot,  // √(N / n)
+  kEffectiveNumber,    // (1 - β) / (1 - βⁿ): Cui et al. 2019, arXiv:1901.05555
   kMedianFrequency,    // median(n) / n: Eigen & Fergus 2015, arXiv:1411.4734
   kLogFrequency,       // 1 / ln(1.02 + n / N): Paszke et al. 2016, arXiv:1606.02147
 };
@@ -34,17 +35,18 @@ struct SchemeWeights {
   Normalization normalization = Normalization::kOwn;
 };
 
-// The normalization that `scheme` asks for when it asks for its own.
+// Returns the normalization that `scheme` asks for, and its own where it asks for that.
 Normalization ResolveNormalization(const SchemeWeights& scheme);
 
-// Weights [classes] for `counts` [classes] (finite, >= 0). The counts inside `scheme` are not read.
+// Returns weights [classes] for `counts` [classes], which are finite and ≥ 0. The counts inside
+// `scheme` are not read.
 std::vector<double> ComputeClassWeights(absl::Span<const double> counts,
                                         const SchemeWeights& scheme);
 
-// Indices of the classes whose count is 0, ascending.
+// Returns the indices of the classes whose count is 0, ascending.
 std::vector<int64_t> EmptyClasses(absl::Span<const double> counts);
 
-// max n / min n over the classes that have samples; 0 when there are none.
+// Returns max n / min n over the classes that have samples, or 0 when there are none.
 double ImbalanceRatio(absl::Span<const double> counts);
 
 }  // namespace lossd::loss

@@ -10,7 +10,7 @@
 namespace lossd::loss {
 namespace {
 
-// In the order of rows and classes, wherever the classes lie.
+// Returns the L2 norm, added up in the order of rows and classes wherever the classes lie.
 template <typename T>
 double Norm(const Batch& batch, absl::Span<const T> gradient) {
   const StridedMatrix matrix = {batch.classes, batch.inner};

@@ -10,14 +10,15 @@
 
 namespace lossd::loss {
 
+// One loss of those that are compared.
 struct Comparison {
   Result result;             // with vanishing_count
   double gradient_norm = 0;  // L2, of the reduced gradient
 };
 
-// Computes every loss of `specs` on one batch, in their order. `options` says the reduction and
-// which statistics; its gradient_scale is not used. Memory: one gradient at a time.
-// Errors: as Compute.
+// Computes every loss of `specs` on one batch, in their order. `options` names the reduction and
+// the statistics; its gradient_scale is not used. One gradient is held at a time. Errors:
+// Compute's.
 absl::StatusOr<std::vector<Comparison>> Compare(const Batch& batch,
                                                 absl::Span<const LossSpec> specs,
                                                 const ComputeOptions& options,

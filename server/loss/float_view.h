@@ -8,11 +8,11 @@
 
 namespace lossd::loss {
 
-// Row-major elements of either computed type. The alternative held is the element type.
+// Row-major elements of either computed type, which the alternative tells.
 using FloatView = std::variant<absl::Span<const float>, absl::Span<const double>>;
 using MutableFloatView = std::variant<absl::Span<float>, absl::Span<double>>;
 
-template <class View>
+template <typename View>
 int64_t SizeOf(const View& view) {
   return std::visit([](auto span) { return static_cast<int64_t>(span.size()); }, view);
 }

@@ -16,7 +16,7 @@ struct Distribution {
   std::vector<double> log_p;
 };
 
-// By the largest first, whose multiples cannot overflow as sums of the weights themselves can.
+// Divides by the largest weight first: the sum of the weights themselves could overflow.
 Distribution FromWeights(Row weights) {
   const double largest = *std::max_element(weights.begin(), weights.end());
   double sum = 0;
@@ -29,7 +29,8 @@ Distribution FromWeights(Row weights) {
   return d;
 }
 
-// With the largest logit held out, as everywhere: the most probable outcome keeps its digits.
+// Adds up all exponentials but the largest logit's, so that the most probable outcome keeps its
+// digits.
 Distribution FromLogits(Row logits) {
   const auto largest = std::max_element(logits.begin(), logits.end());
   double rest = 0;
@@ -45,7 +46,7 @@ Distribution FromLogits(Row logits) {
   return d;
 }
 
-// p * x, where p = 0 gives 0 whatever x is: 0 log 0 = 0.
+// Returns p · x, and 0 for p = 0 whatever x is: 0 log 0 = 0.
 double ZeroWins(double p, double x) { return p == 0 ? 0 : p * x; }
 
 double Entropy(const Distribution& p) {

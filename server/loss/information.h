@@ -26,8 +26,8 @@ struct InformationOptions {
   bool self_information = false;
 };
 
-// `p` and `q` are [rows, outcomes]; `q` may be empty. As weights they are finite and >= 0, no row
-// all zero, and each row is divided by its sum; as logits they go through a softmax.
+// Measures `p` and `q`, both [rows, outcomes]; `q` may be empty. Weights are finite and ≥ 0 with no
+// row all zero, and each row is divided by its sum. Logits go through a softmax.
 Information MeasureInformation(absl::Span<const double> p, absl::Span<const double> q,
                                int64_t outcomes, const InformationOptions& options);
 

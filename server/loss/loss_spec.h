@@ -14,7 +14,8 @@ namespace lossd::loss {
 
 enum class Activation { kSoftmax, kSigmoid };
 
-// What weighs the classes. `weights` or `scheme`, not both; everything given is multiplied.
+// The weights of the classes. `weights` or `scheme` is given, not both; everything given is
+// multiplied.
 struct ClassWeighting {
   std::vector<double> weights;           // a class vector (see ClassVectorSize), or empty
   std::optional<SchemeWeights> scheme;   // weights from counts; of this batch when none are given
@@ -24,8 +25,8 @@ struct ClassWeighting {
   bool empty() const { return weights.empty() && !scheme && !alpha && positive_weights.empty(); }
 };
 
-// One activation, one form, and what acts around them. Order: softcap, temperature, logit
-// adjustment, form; derivatives are with respect to the batch's logits.
+// One activation, one form, and the options around them. Logits go through softcap, temperature,
+// logit adjustment and form, in this order; derivatives are with respect to the batch's logits.
 struct LossSpec {
   Activation activation = Activation::kSoftmax;
   const FormInfo* form = &CrossEntropyForm();
@@ -33,9 +34,9 @@ struct LossSpec {
   ClassWeighting class_weighting;
   double label_smoothing = 0;  // [0, 1)
   std::optional<int64_t> ignore_index;
-  double temperature = 1;  // > 0; z / temperature
-  double softcap = 0;      // > 0; c tanh(z / c); 0 is off
-  double z_loss = 0;       // >= 0, softmax: adds z_loss * logsumexp(z)^2 of the final logits
+  double temperature = 1;  // τ > 0; z / τ
+  double softcap = 0;      // c > 0; c tanh(z / c); 0 is off
+  double z_loss = 0;       // λ ≥ 0, softmax: adds λ logsumexp(z)² of the final logits
   LogitAdjustment logit_adjustment;
   Mining mining;
 };

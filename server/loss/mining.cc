@@ -25,11 +25,11 @@ MiningDecision KeepFirst(const std::vector<size_t>& indices, size_t count, size_
   return decision;
 }
 
-double HardnessOfLoss(double loss) {
+double RankableLoss(double loss) {
   return std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
 }
 
-double EaseOf(double true_probability) {
+double RankableProbability(double true_probability) {
   return std::isnan(true_probability) ? -std::numeric_limits<double>::infinity() : true_probability;
 }
 
@@ -47,14 +47,14 @@ struct Miner {
   MiningDecision operator()(const HardestMining& mining) const {
     std::vector<size_t> indices = ValidIndices(samples);
     std::stable_sort(indices.begin(), indices.end(), [&](size_t a, size_t b) {
-      return HardnessOfLoss(samples.losses[a]) > HardnessOfLoss(samples.losses[b]);
+      return RankableLoss(samples.losses[a]) > RankableLoss(samples.losses[b]);
     });
     return KeepFirst(indices, KeptCount(mining, indices.size()), samples.valid.size());
   }
 
   MiningDecision operator()(const ThresholdMining& mining) const {
     std::vector<size_t> indices = ValidIndices(samples);
-    const auto ease = [&](size_t i) { return EaseOf(samples.true_probability[i]); };
+    const auto ease = [&](size_t i) { return RankableProbability(samples.true_probability[i]); };
     std::stable_sort(indices.begin(), indices.end(),
                      [&](size_t a, size_t b) { return ease(a) < ease(b); });
     const auto first_easy = std::find_if(indices.begin(), indices.end(),
@@ -69,7 +69,7 @@ struct Miner {
     MiningDecision decision = KeepFirst(indices, indices.size(), samples.valid.size());
     decision.weights.assign(samples.valid.size(), 1.0);
     const auto bin_of = [&](size_t i) {
-      const double g = 1 - std::max(EaseOf(samples.true_probability[i]), 0.0);
+      const double g = 1 - std::max(RankableProbability(samples.true_probability[i]), 0.0);
       return std::min(static_cast<size_t>(g * mining.bins), static_cast<size_t>(mining.bins - 1));
     };
     std::vector<double> counts(static_cast<size_t>(mining.bins), 0.0);

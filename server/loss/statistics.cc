@@ -9,7 +9,7 @@ namespace {
 
 double Share(double part, double total) { return total == 0 ? 0 : part / total; }
 
-size_t BinOf(double true_probability) {
+size_t FindBin(double true_probability) {
   const auto bin = static_cast<size_t>(true_probability * kDifficultyBins);
   return std::min<size_t>(bin, kDifficultyBins - 1);
 }
@@ -46,45 +46,45 @@ StatisticsCollector::StatisticsCollector(int64_t class_count, double hard_thresh
     : classes_(static_cast<size_t>(class_count)), bins_(), hard_threshold_(hard_threshold) {}
 
 void StatisticsCollector::Add(const SampleOutcome& sample) {
-  const auto add = [&](Sums& sums) {
-    sums.count += sample.counted ? 1 : 0;
-    sums.correct += sample.correct ? 1 : 0;
-    sums.loss += sample.loss;
-    sums.gradient += sample.gradient_l1;
-    sums.true_probability += sample.counted ? sample.true_probability : 0;
+  const auto add = [&](Tally& tally) {
+    tally.count += sample.counted ? 1 : 0;
+    tally.correct += sample.correct ? 1 : 0;
+    tally.loss += sample.loss;
+    tally.gradient += sample.gradient_l1;
+    tally.true_probability += sample.counted ? sample.true_probability : 0;
   };
   add(classes_[static_cast<size_t>(sample.class_id)]);
   if (sample.predicted >= 0) ++classes_[static_cast<size_t>(sample.predicted)].predicted;
 
-  const auto add_by_difficulty = [&](Sums& sums) {
-    ++sums.count;
-    sums.loss += sample.loss;
-    sums.gradient += sample.gradient_l1;
-    sums.true_probability += sample.true_probability;
+  const auto add_by_difficulty = [&](Tally& tally) {
+    ++tally.count;
+    tally.loss += sample.loss;
+    tally.gradient += sample.gradient_l1;
+    tally.true_probability += sample.true_probability;
   };
   add_by_difficulty(all_);
-  if (sample.true_probability >= 0) add_by_difficulty(bins_[BinOf(sample.true_probability)]);
+  if (sample.true_probability >= 0) add_by_difficulty(bins_[FindBin(sample.true_probability)]);
   if (sample.true_probability < hard_threshold_) add_by_difficulty(hard_);
 }
 
 ClassStatistics StatisticsCollector::MakeClassStatistics(std::vector<double> weights) const {
   int64_t total_count = 0;
-  for (const Sums& sums : classes_) total_count += sums.count;
+  for (const Tally& tally : classes_) total_count += tally.count;
   ClassStatistics result;
   result.weight = std::move(weights);
   for (size_t k = 0; k < classes_.size(); ++k) {
-    const Sums& sums = classes_[k];
-    result.count.push_back(sums.count);
+    const Tally& tally = classes_[k];
+    result.count.push_back(tally.count);
     result.frequency.push_back(
-        Share(static_cast<double>(sums.count), static_cast<double>(total_count)));
-    result.loss_sum.push_back(sums.loss);
-    result.loss_share.push_back(Share(sums.loss, all_.loss));
-    result.gradient_share.push_back(Share(sums.gradient, all_.gradient));
+        Share(static_cast<double>(tally.count), static_cast<double>(total_count)));
+    result.loss_sum.push_back(tally.loss);
+    result.loss_share.push_back(Share(tally.loss, all_.loss));
+    result.gradient_share.push_back(Share(tally.gradient, all_.gradient));
     result.mean_true_probability.push_back(
-        Share(sums.true_probability, static_cast<double>(sums.count)));
-    result.correct_count.push_back(sums.correct);
-    result.predicted_count.push_back(sums.predicted);
-    if (sums.count == 0) result.empty_classes.push_back(static_cast<int64_t>(k));
+        Share(tally.true_probability, static_cast<double>(tally.count)));
+    result.correct_count.push_back(tally.correct);
+    result.predicted_count.push_back(tally.predicted);
+    if (tally.count == 0) result.empty_classes.push_back(static_cast<int64_t>(k));
   }
   return result;
 }

@@ -7,8 +7,9 @@
 
 namespace lossd::loss {
 
-// Columns with one entry per class. A soft-target sample belongs to its largest target's class, the
-// first on ties. Shares of a zero total are 0. Sigmoid: see the fields of the response's message.
+// Columns with one entry per class. A sample of soft targets belongs to its largest target's class,
+// the first on ties. Shares of a zero total are 0. Sigmoid: see the fields of the response's
+// message.
 struct ClassStatistics {
   std::vector<int64_t> count;
   std::vector<double> frequency;
@@ -29,7 +30,7 @@ inline constexpr int kDifficultyBins = 10;
 // correct answers those of both.
 ClassStatistics MergeIntoOneClass(ClassStatistics statistics);
 
-// A histogram of p_t, the probability given to the truth: bin i holds [i/10, (i+1)/10), and the
+// A histogram of p_t, the probability given to the truth. Bin i holds [i/10, (i+1)/10), and the
 // last one 1 as well. A sample whose p_t is NaN is in no bin.
 struct Difficulty {
   std::array<double, kDifficultyBins + 1> bin_edges = {};
@@ -43,9 +44,9 @@ struct Difficulty {
   double mean_true_probability = 0;
 };
 
-// What the aggregates read of one valid sample.
+// The outcome of one valid sample, which the statistics add up.
 struct SampleOutcome {
-  int64_t class_id = 0;    // whose row of the statistics it belongs to
+  int64_t class_id = 0;    // the entry of the statistics that it belongs to
   int64_t predicted = -1;  // -1: no class was predicted
   bool counted = true;     // adds to count and mean_true_probability
   bool correct = false;
@@ -55,19 +56,19 @@ struct SampleOutcome {
   bool vanishing = false;  // confidently wrong and learning nothing
 };
 
-// Adds samples up in the order in which they are given, so that sums do not depend on threads.
+// Adds samples up in the order that they are given in, so that sums do not depend on threads.
 class StatisticsCollector {
  public:
   StatisticsCollector(int64_t class_count, double hard_threshold);
 
   void Add(const SampleOutcome& sample);
 
-  // `weights` [class_count]: the weight column.
+  // Returns the columns; `weights` [class_count] is the weight column.
   ClassStatistics MakeClassStatistics(std::vector<double> weights) const;
   Difficulty MakeDifficulty() const;
 
  private:
-  struct Sums {
+  struct Tally {
     int64_t count = 0;
     int64_t correct = 0;
     int64_t predicted = 0;
@@ -76,10 +77,10 @@ class StatisticsCollector {
     double true_probability = 0;
   };
 
-  std::vector<Sums> classes_;
-  std::array<Sums, kDifficultyBins> bins_;
-  Sums hard_;
-  Sums all_;  // its count is the number of samples
+  std::vector<Tally> classes_;
+  std::array<Tally, kDifficultyBins> bins_;
+  Tally hard_;
+  Tally all_;  // its count is the number of samples
   double hard_threshold_;
 };
 

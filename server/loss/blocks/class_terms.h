@@ -10,13 +10,13 @@
 
 namespace lossd::loss {
 
-// Class weighting resolved for one batch: the factors that a class puts on its terms.
+// Class weighting resolved for one batch: the factors of each class's terms.
 class ClassTerms {
  public:
-  // Counts the batch when a scheme asks for its counts.
+  // Counts the batch's classes when a scheme asks for them.
   ClassTerms(const Batch& batch, const LossSpec& spec);
 
-  // Nothing weighs anything.
+  // Returns true when no class has a weight.
   bool empty() const { return empty_; }
 
   // Returns v of each entry of a class vector as applied (see ClassVectorSize); empty when neither
@@ -27,11 +27,11 @@ class ClassTerms {
     return i < weights_.size() ? weights_[i] : 1.0;
   }
 
-  // Sigmoid: what multiplies the positive and the negative term of column k.
+  // Return the factors of the positive and of the negative term of column k. Sigmoid only.
   double positive(int64_t k) const { return empty_ ? 1.0 : positive_[static_cast<size_t>(k)]; }
   double negative(int64_t k) const { return empty_ ? 1.0 : negative_[static_cast<size_t>(k)]; }
-  // Sigmoid: one weight for a whole element of column k, for forms that are not sums over outcomes:
-  // v (alpha t + (1 - alpha)(1 - t)) (w+ t + 1 - t).
+  // Returns one weight for a whole element of column k, for forms that are not sums over outcomes:
+  // v (α t + (1 - α)(1 - t)) (w₊ t + 1 - t). Sigmoid only.
   double whole(int64_t k, double target) const;
 
  private:
@@ -39,8 +39,8 @@ class ClassTerms {
   std::vector<double> weights_;
   std::vector<double> positive_;
   std::vector<double> negative_;
-  std::vector<double> alpha_positive_;   // positive_ without w+
-  std::vector<double> positive_weight_;  // w+
+  std::vector<double> alpha_positive_;   // positive_ without w₊
+  std::vector<double> positive_weight_;  // w₊
 };
 
 }  // namespace lossd::loss

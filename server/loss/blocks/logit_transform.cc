@@ -57,7 +57,7 @@ LogitTransform::LogitTransform(const LossSpec& spec)
                 std::holds_alternative<std::monostate>(adjustment_)),
       constants_(std::visit([](const auto& a) { return Constants(a); }, adjustment_)) {}
 
-// c tanh(z / c); -inf, a class that cannot be, stays that.
+// Applies c tanh(z / c); -inf, a class that cannot be, stays -inf.
 void LogitTransform::ApplySoftcap(absl::Span<double> logits, absl::Span<double> first,
                                   absl::Span<double> second) const {
   for (size_t k = 0; k < logits.size(); ++k) {
@@ -67,7 +67,7 @@ void LogitTransform::ApplySoftcap(absl::Span<double> logits, absl::Span<double> 
     }
     const double x = logits[k] / softcap_;
     const double tanh = std::tanh(x);
-    // 1 - tanh^2 without cancelling far out.
+    // 1 - tanh² without cancellation where it is small.
     const double slope = 1 / (std::cosh(x) * std::cosh(x));
     logits[k] = softcap_ * tanh;
     first[k] = slope;

@@ -9,19 +9,19 @@
 
 namespace lossd::loss {
 
-// What happens to logits before the form sees them, in this order: softcap, temperature, logit
-// adjustment. Each is applied to one logit at a time once the row's constants are known, so that
-// the chain rule back to the request's logits is two numbers per logit.
+// The way of logits to the form: softcap, temperature, logit adjustment, in this order. Each acts
+// on one logit at a time when the row's constants are known, so that the chain rule back to the
+// request's logits is two numbers per logit.
 class LogitTransform {
  public:
   explicit LogitTransform(const LossSpec& spec);
 
-  // Logits go through unchanged.
+  // Returns true when logits go through unchanged.
   bool identity() const { return identity_; }
 
-  // Replaces `logits` (a row of softmax, or any run of sigmoid elements) by the transformed ones
-  // and writes the first and second derivatives of each with respect to what it was. `true_class`
-  // is read by margin and seesaw alone; -1: none, and they leave the row as it is.
+  // Replaces `logits` (a row of softmax, or any elements of sigmoid) by the transformed ones, and
+  // writes the first and second derivatives of each with respect to the one that it replaces.
+  // `true_class` is read by margin and seesaw alone, which change nothing when it is -1.
   void Apply(int64_t true_class, absl::Span<double> logits, absl::Span<double> first,
              absl::Span<double> second) const;
 
@@ -34,8 +34,8 @@ class LogitTransform {
   double temperature_;
   LogitAdjustment adjustment_;
   bool identity_;
-  // Per class: what prior adds, the margin that LDAM takes off the true class, or ln of seesaw's
-  // counts.
+  // Per class: the term that prior adds, the margin that LDAM takes off the true class, or ln of
+  // seesaw's counts.
   std::vector<double> constants_;
 };
 

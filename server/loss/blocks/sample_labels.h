@@ -12,7 +12,7 @@
 namespace lossd::loss {
 
 // Calls f(i, row, k) for the elements begin, begin + 1, ... of a row-major [rows, classes].
-template <class F>
+template <typename F>
 void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
   int64_t row = begin / classes;
   int64_t k = begin % classes;
@@ -25,11 +25,11 @@ void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
   }
 }
 
-// A batch's labels as one unsmoothed target t per (row, class), whichever way they were given.
+// A batch's labels as one unsmoothed target t per (row, class), in whichever form they are given.
 class ElementLabels {
  public:
-  // `dropped` has an entry per sample, `samples_per_row` to a row, or none at all: samples that
-  // count as ignored beside those that ignore_index marks.
+  // `dropped` has an entry per sample, `samples_per_row` to a row, or none at all: it is 1 for
+  // samples that are ignored beside those that ignore_index marks.
   ElementLabels(const Batch& batch, std::optional<int64_t> ignore_index,
                 absl::Span<const uint8_t> dropped = {}, int64_t samples_per_row = 1)
       : classes_(batch.classes),
@@ -44,22 +44,22 @@ class ElementLabels {
     }
   }
 
-  // Every target is 0 or 1.
+  // Returns true when labels are integers, so that every target is 0 or 1.
   bool hard() const { return f32_.empty() && f64_.empty(); }
 
-  // 0 or 1 for each element; empty when the labels are others.
+  // Returns 0, 1 or ignore_index for each element; empty when labels are of another kind.
   absl::Span<const int64_t> binary() const { return binary_; }
 
-  // Calls f with the span of targets, which the labels must be.
-  template <class F>
+  // Calls f with the span of targets. The labels must be targets.
+  template <typename F>
   auto VisitTargets(F f) const {
     return f32_.empty() ? f(f64_) : f(f32_);
   }
 
-  // No sample is ignored, whatever its label is.
+  // Returns true when no sample can be ignored, whatever its label is.
   bool ignores_none() const { return !ignore_index_ && dropped_.empty(); }
 
-  // How many of the rows [begin, end), labelled by class ids, are ignored.
+  // Returns how many of the rows [begin, end), which must be labelled by class ids, are ignored.
   int64_t CountIgnoredIds(int64_t begin, int64_t end) const {
     if (ignores_none()) return 0;
     int64_t count = 0;
@@ -72,12 +72,12 @@ class ElementLabels {
     return count;
   }
 
-  // The class given for `row`, which must be labelled by class ids.
+  // Returns the class of `row`, which must be labelled by class ids.
   int64_t class_id(int64_t row) const { return ids_[static_cast<size_t>(row)]; }
   bool has_class_ids() const { return !ids_.empty(); }
   absl::Span<const int64_t> class_ids() const { return ids_; }
 
-  // Softmax asks with k = 0.
+  // Returns true when the sample is ignored. Softmax asks with k = 0.
   bool ignored(int64_t row, int64_t k) const {
     if (!dropped_.empty() && dropped_[static_cast<size_t>(row * samples_per_row_ + k)] != 0) {
       return true;
@@ -95,9 +95,9 @@ class ElementLabels {
     return f64_[Index(row, k)];
   }
 
-  // Calls f(i) for each of the elements begin + i, i < size, whose class is the one given for its
-  // row. The rows are labelled by class ids; an ignored one's may be anything.
-  template <class F>
+  // Calls f(i) for each of the elements begin + i, i < size, whose column is the class of its row.
+  // The rows must be labelled by class ids; an ignored one's may be anything.
+  template <typename F>
   void ForEachOfClass(int64_t begin, int64_t size, F f) const {
     for (int64_t row = begin / classes_; row * classes_ < begin + size; ++row) {
       const int64_t id = class_id(row);
@@ -125,7 +125,7 @@ class ElementLabels {
     });
   }
 
-  // Writes the targets of `row`, [classes], whole: for loops over rows of many classes.
+  // Writes the targets of `row`, [classes].
   void CopyRow(int64_t row, double* targets) const {
     if (!ids_.empty()) {
       std::fill(targets, targets + classes_, 0.0);
@@ -137,7 +137,7 @@ class ElementLabels {
   }
 
  private:
-  template <class U>
+  template <typename U>
   static void CopyTargets(absl::Span<const U> from, int64_t begin, int64_t size, double* targets) {
     for (int64_t i = 0; i < size; ++i) {
       targets[i] = static_cast<double>(from[static_cast<size_t>(begin + i)]);

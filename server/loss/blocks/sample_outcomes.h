@@ -9,7 +9,7 @@
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/statistics.h"
 
-// What was computed, sample by sample. `whole` is the window of the whole batch.
+// The outcomes of a batch that was computed, sample by sample. `whole` is its window.
 
 namespace lossd::loss {
 

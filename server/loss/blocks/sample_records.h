@@ -7,11 +7,11 @@
 
 namespace lossd::loss {
 
-// What the statistics need of each sample beside its loss; columns are empty when nothing asked for
-// them. Written block by block from several threads, each entry once.
+// The columns that the statistics read beside the losses, one entry per sample; empty when no
+// statistics are asked for. They are written block by block from several threads, each entry once.
 struct SampleRecords {
   std::vector<double> true_probability;  // p_t
-  std::vector<double> gradient_l1;       // sum_j |g_j| before upstream, scale and reduction
+  std::vector<double> gradient_l1;       // Σ |g_j| before upstream, scale and reduction
   std::vector<uint8_t> vanishing;        // confidently wrong and learning nothing
 
   void Resize(int64_t samples) {
@@ -22,8 +22,9 @@ struct SampleRecords {
   bool wanted() const { return !true_probability.empty(); }
 };
 
-// A sample is confidently wrong when its truth got less than this probability, and learns nothing
-// when the derivative with respect to its true logit, without weights, is smaller than that.
+// A sample is confidently wrong when its true class has less than the first probability, and learns
+// nothing when the derivative with respect to its true logit, without weights, is smaller than the
+// second.
 inline constexpr double kConfidentlyWrong = 0.01;
 inline constexpr double kLearnsNothing = 0.01;
 

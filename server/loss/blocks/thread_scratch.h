@@ -8,10 +8,10 @@
 
 namespace lossd::loss {
 
-// Memory to work in, kept by the thread from one block to the next, so that no block pays for fresh
-// pages; what is larger than a megabyte of elements lives as long as this object. One object of a
-// Purpose at a time in a thread. The elements hold anything.
-template <typename T, class Purpose>
+// Memory to work in, which the thread keeps from one block to the next, so that no block pays for
+// fresh pages. More than 2²⁰ elements live as long as this object only. A thread has one object of
+// a Purpose at a time. The elements hold anything.
+template <typename T, typename Purpose>
 class ThreadScratch {
  public:
   explicit ThreadScratch(size_t size) {
