@@ -17,17 +17,17 @@
 namespace lossd::loss {
 namespace {
 
-template <class T>
+template <typename T>
 constexpr bool kIsFloat = std::is_same_v<T, float>;
 
-// Below this a float result may have lost digits to underflow.
-template <class T>
+// A smaller result may have lost digits to underflow.
+template <typename T>
 constexpr double kTiny = kIsFloat<T> ? 1e-37 : 1e-300;
 
-template <class T>
+template <typename T>
 constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
 
-template <class T>
+template <typename T>
 double Tolerance(double order, double size) {
   if (!kIsFloat<T>) return 1e-12;
   return (size < 1e-3 ? 5e-6 : 1.2e-6) * order;
@@ -42,7 +42,7 @@ class Comparison {
  public:
   explicit Comparison(std::string what) : what_(std::move(what)) {}
 
-  // |actual - expected| <= allowed; non-finite values must be the same ones.
+  // Checks |actual - expected| ≤ allowed; non-finite values must be the same ones.
   void Check(double actual, double expected, double allowed, const char* name, size_t row,
              size_t column) {
     double ratio = std::abs(actual - expected) / allowed;
@@ -76,8 +76,8 @@ class Comparison {
   double said_ = 0;
 };
 
-// Whether nothing cancels in losses and gradients, so that their own size is what errors are
-// relative to.
+// Returns true when nothing cancels in losses and gradients, so that errors are relative to their
+// own size.
 bool IsCancellationFree(const oracle::Problem& problem) {
   if (problem.form == oracle::Form::kAsymmetric && problem.parameters.margin != 0) return false;
   return !problem.targets && problem.label_smoothing == 0;
@@ -92,14 +92,14 @@ double RowMaximum(const oracle::Matrix& matrix, size_t row) {
   return maximum;
 }
 
-// The scale of an entry's error: its row's for softmax, where every entry shares the row's sums,
-// its own for sigmoid.
+// Returns the scale of an entry's error: its row's for softmax, where every entry shares the row's
+// sums, its own for sigmoid.
 double Scale(const oracle::Problem& problem, const oracle::Matrix& matrix, size_t row, size_t k) {
   return problem.activation == oracle::Activation::kSoftmax ? RowMaximum(matrix, row)
                                                             : std::abs(matrix(row, k));
 }
 
-template <class T>
+template <typename T>
 void CheckLosses(const oracle::Problem& problem, const oracle::Answer& expected,
                  const Computed<T>& actual, Comparison* comparison) {
   ASSERT_EQ(actual.losses.size(), expected.losses.size());
@@ -119,15 +119,14 @@ void CheckLosses(const oracle::Problem& problem, const oracle::Answer& expected,
   }
 }
 
-// Entries of 0.001 and less stem from an exp(z_j - z_m) of a large difference, as small losses do.
-// A positive Hessian's floor is rounded to T.
-template <class T>
+// Returns the rounding to T of a positive Hessian's floor.
+template <typename T>
 double FloorTolerance(const oracle::Problem& problem) {
   return problem.hessian_mode == oracle::HessianMode::kPositive ? kEpsilon<T> * 1e-16 : 0;
 }
 
-// What entries may be off by: what `order` allows of the `scales`, `tinies` smallest numbers, and
-// `slack`. `factor` is what the reduction has multiplied entries and their errors by.
+// The error that entries may have: the share of their scales that `order` allows, `tinies` smallest
+// numbers, and `slack`. The reduction has multiplied entries and their errors by `factor`.
 struct Allowance {
   double order = 1;
   double factor = 1;
@@ -135,7 +134,7 @@ struct Allowance {
   double slack = 0;
 };
 
-template <class T>
+template <typename T>
 void CheckMatrix(const oracle::Problem& problem, const Allowance& allowance, const char* name,
                  const oracle::Matrix& expected, const oracle::Matrix& scales,
                  const std::vector<T>& actual, Comparison* comparison) {
@@ -156,7 +155,7 @@ void CheckMatrix(const oracle::Problem& problem, const Allowance& allowance, con
   }
 }
 
-template <class T>
+template <typename T>
 void CheckReduced(const oracle::Answer& expected, const Result& actual, double order,
                   Comparison* comparison) {
   double magnitude = 0;
@@ -198,7 +197,7 @@ double Order(const oracle::Problem& problem) {
   }
 }
 
-template <class T>
+template <typename T>
 void ExpectAgrees(const oracle::Problem& problem, const oracle::Answer& expected,
                   const Computed<T>& actual, Worst* worst) {
   const std::string what = absl::StrCat(kIsFloat<T> ? "float32 " : "float64 ", Describe(problem));
@@ -213,8 +212,8 @@ void ExpectAgrees(const oracle::Problem& problem, const oracle::Answer& expected
   CheckMatrix<T>(problem, {order, factor}, "gradient", expected.gradient,
                  is_free ? expected.gradient : expected.gradient_magnitude, actual.gradient,
                  &comparison);
-  // What a p below the smallest normal number loses comes back times gamma (gamma + 1) log p, with
-  // log p up to 90 there.
+  // The digits that a p below the smallest normal number loses come back times γ (γ + 1) log p,
+  // with log p up to 90 there.
   CheckMatrix<T>(problem, {order + 1, 1, 10 * order * order, FloorTolerance<T>(problem)},
                  "hessian_diagonal", expected.hessian_diagonal, expected.hessian_magnitude,
                  actual.hessian_diagonal, &comparison);
@@ -231,30 +230,30 @@ void ExpectAgrees(const oracle::Problem& problem, const oracle::Answer& expected
   comparison.Finish(worst);
 }
 
-template <class T>
+template <typename T>
 void ExpectAgrees(const oracle::Problem& problem, Worst* worst) {
-  ExpectAgrees<T>(problem, oracle::Evaluate(problem), RunProblem<T>(problem), worst);
+  ExpectAgrees<T>(problem, oracle::Evaluate(problem), ComputeProblem<T>(problem), worst);
 }
 
 void ExpectAgreesInBothTypes(const oracle::Problem& problem, Worst* worst) {
   const oracle::Answer expected = oracle::Evaluate(problem);
-  ExpectAgrees<double>(problem, expected, RunProblem<double>(problem), worst);
+  ExpectAgrees<double>(problem, expected, ComputeProblem<double>(problem), worst);
   const auto is_float = [](const auto& matrix) {
     return std::all_of(matrix.begin(), matrix.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });
   };
   if (is_float(problem.logits) && (!problem.targets || is_float(*problem.targets))) {
-    ExpectAgrees<float>(problem, expected, RunProblem<float>(problem), worst);
+    ExpectAgrees<float>(problem, expected, ComputeProblem<float>(problem), worst);
   }
 }
 
-template <class T>
+template <typename T>
 void ExpectStatisticsAgree(const oracle::Problem& problem) {
   SCOPED_TRACE(absl::StrCat(kIsFloat<T> ? "float32 " : "float64 ", Describe(problem)));
   using ::testing::ContainerEq;
   const oracle::Answer expected = oracle::Evaluate(problem);
-  const Result actual = RunProblem<T>(problem).result;
+  const Result actual = ComputeProblem<T>(problem).result;
   const double tolerance = kIsFloat<T> ? 1e-5 : 1e-12;
   const auto expect_near = [&](const auto& values, const auto& references, double scale,
                                const char* name) {

@@ -13,7 +13,7 @@ namespace {
 using oracle::Activation;
 using oracle::Problem;
 
-template <class T>
+template <typename T>
 ::testing::AssertionResult SameBits(const std::vector<T>& a, size_t a_begin,
                                     const std::vector<T>& b, size_t b_begin, size_t count) {
   if (count == 0 || std::memcmp(&a[a_begin], &b[b_begin], count * sizeof(T)) == 0) {
@@ -27,7 +27,7 @@ template <class T>
          << static_cast<double>(a[a_begin + n]) - static_cast<double>(b[b_begin + n]);
 }
 
-template <class T>
+template <typename T>
 void ExpectSameRows(const Computed<T>& a, size_t a_row, const Computed<T>& b, size_t b_row,
                     size_t rows, size_t classes) {
   const size_t per_row = a.log_sum_exp.empty() ? classes : 1;
@@ -67,14 +67,14 @@ Problem RowsOf(const Problem& whole, const std::vector<size_t>& rows) {
 
 // Every row of a batch of 4096 in other company: alone, and as the last of a batch of 7; with one
 // thread and with several.
-template <class T>
+template <typename T>
 void ExpectInvariance(const Problem& whole) {
   SCOPED_TRACE(Describe(whole));
   const Executor one(1);
   const Executor several(4);
   const size_t classes = whole.classes();
-  const Computed<T> reference = RunProblem<T>(whole, one);
-  const Computed<T> threaded = RunProblem<T>(whole, several);
+  const Computed<T> reference = ComputeProblem<T>(whole, one);
+  const Computed<T> threaded = ComputeProblem<T>(whole, several);
   ExpectSameRows(reference, 0, threaded, 0, whole.rows(), classes);
   EXPECT_EQ(reference.result.loss_sum, threaded.result.loss_sum);
   EXPECT_EQ(reference.result.loss, threaded.result.loss);
@@ -86,13 +86,14 @@ void ExpectInvariance(const Problem& whole) {
   for (const size_t row :
        {size_t{0}, size_t{1}, size_t{15}, size_t{63}, size_t{2049}, whole.rows() - 1}) {
     SCOPED_TRACE(row);
-    ExpectSameRows(reference, row, RunProblem<T>(RowsOf(whole, {row}), one), 0, 1, classes);
-    ExpectSameRows(reference, row, RunProblem<T>(RowsOf(whole, {9, 8, 7, 6, 5, 4, row}), several),
-                   6, 1, classes);
+    ExpectSameRows(reference, row, ComputeProblem<T>(RowsOf(whole, {row}), one), 0, 1, classes);
+    ExpectSameRows(reference, row,
+                   ComputeProblem<T>(RowsOf(whole, {9, 8, 7, 6, 5, 4, row}), several), 6, 1,
+                   classes);
   }
 }
 
-template <class T>
+template <typename T>
 void ExpectInvarianceOfEveryForm(Activation activation, LabelKind labels, double smoothing) {
   Random random(99);
   for (const FormChoice& choice : FormChoices()) {
@@ -147,17 +148,17 @@ TEST(BatchInvarianceTest, VeryLongRows) {
   const Problem whole = Draw(Activation::kSoftmax, LabelKind::kClassIds, {40, 9001}, 5, random);
   const Executor one(1);
   const Executor several(4);
-  const Computed<float> reference = RunProblem<float>(whole, one);
-  const Computed<float> threaded = RunProblem<float>(whole, several);
+  const Computed<float> reference = ComputeProblem<float>(whole, one);
+  const Computed<float> threaded = ComputeProblem<float>(whole, several);
   ExpectSameRows(reference, 0, threaded, 0, whole.rows(), whole.classes());
   EXPECT_EQ(reference.result.loss_sum, threaded.result.loss_sum);
   for (size_t row = 0; row < whole.rows(); row += 3) {
     const Problem alone = RowsOf(whole, {row});
-    ExpectSameRows(reference, row, RunProblem<float>(alone, one), 0, 1, whole.classes());
+    ExpectSameRows(reference, row, ComputeProblem<float>(alone, one), 0, 1, whole.classes());
   }
 }
 
-// The losses do not depend on what else was asked for.
+// The losses do not depend on the other outputs that are asked for.
 TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
   Random random(6);
   for (const FormChoice& choice : FormChoices()) {
@@ -167,7 +168,7 @@ TEST(BatchInvarianceTest, LossesAreTheSameBitsWithoutOtherOutputs) {
           Problem problem = Draw(activation, labels, {50, classes}, 4, random);
           SetForm(choice, &problem);
           SCOPED_TRACE(Describe(problem));
-          const Computed<float> all = RunProblem<float>(problem);
+          const Computed<float> all = ComputeProblem<float>(problem);
           const ProblemBatch<float> batch(problem);
           std::vector<float> losses(all.losses.size());
           Outputs outputs;

@@ -63,7 +63,7 @@ TEST(ClassWeightsTest, InverseSquareRoot) {
 TEST(ClassWeightsTest, EffectiveNumber) {
   SchemeWeights scheme = Scheme(WeightScheme::kEffectiveNumber, Normalization::kNone);
   scheme.beta = 0.5;
-  // 0.5 / (1 - 0.5^n)
+  // 0.5 / (1 - 0.5ⁿ)
   EXPECT_THAT(ComputeClassWeights(std::vector<double>{1, 2, 0, 3}, scheme),
               Are({1, 0.66666666666666667, 0, 0.57142857142857143}));
   // Its own normalization makes the mean over the classes with samples 1: 3 / (1 + 2/3 + 4/7).
@@ -77,7 +77,7 @@ TEST(ClassWeightsTest, EffectiveNumberAtTheEndsOfBeta) {
   SchemeWeights scheme = Scheme(WeightScheme::kEffectiveNumber, Normalization::kNone);
   scheme.beta = 0;
   EXPECT_THAT(ComputeClassWeights(kCounts, scheme), Are({1, 1, 0, 1}));
-  // 1 - beta^n -> n (1 - beta), which 1 - pow(beta, n) has lost half its digits of.
+  // 1 - βⁿ → n (1 - β), of which 1 - pow(β, n) has lost half the digits.
   scheme.beta = 1 - std::ldexp(1.0, -52);
   const std::vector<double> weights = ComputeClassWeights(kCounts, scheme);
   EXPECT_THAT(weights, ElementsAre(DoubleNear(0.25, 1e-14), DoubleNear(0.0625, 1e-14), 0,
@@ -111,7 +111,7 @@ TEST(ClassWeightsTest, EveryNormalization) {
               Are({2.3076923076923077, 0.57692307692307692, 0, 0.11538461538461538}));
   EXPECT_THAT(ComputeClassWeights(kCounts, Scheme(scheme, Normalization::kSumOne)),
               Are({0.76923076923076923, 0.19230769230769231, 0, 0.038461538461538462}));
-  // sum w n = 300, so times 100 / 300
+  // Σ w n = 300, so times 100 / 300
   EXPECT_THAT(ComputeClassWeights(kCounts, Scheme(scheme, Normalization::kExpectedOne)),
               Are({8.3333333333333333, 2.0833333333333333, 0, 0.41666666666666667}));
 }

@@ -98,7 +98,7 @@ TEST(CompareTest, EachLossIsComputedAsItIsAlone) {
   for (size_t n = 0; n < specs.size(); ++n) {
     SCOPED_TRACE(Describe(problems[n]));
     const Comparison& actual = (*comparisons)[n];
-    const Result alone = RunProblem<double>(problems[n]).result;
+    const Result alone = ComputeProblem<double>(problems[n]).result;
     EXPECT_EQ(actual.result.loss, alone.loss);
     EXPECT_EQ(actual.result.loss_sum, alone.loss_sum);
     EXPECT_EQ(actual.result.vanishing_count, alone.vanishing_count);

@@ -72,26 +72,26 @@ TEST(ComputeTest, BlocksOfManyRows) {
     Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, {5003, classes}, 2, random);
     problem.reduction = oracle::Reduction::kMean;
     const oracle::Answer expected = oracle::Evaluate(problem);
-    ExpectAgrees<float>(problem, expected, RunProblem<float>(problem, Executor(3)));
-    ExpectAgrees<double>(problem, expected, RunProblem<double>(problem, Executor(3)));
+    ExpectAgrees<float>(problem, expected, ComputeProblem<float>(problem, Executor(3)));
+    ExpectAgrees<double>(problem, expected, ComputeProblem<double>(problem, Executor(3)));
   }
 }
 
 // Rows that start anywhere: views cut out of a message are aligned to their element and no better.
-template <class T>
+template <typename T>
 void ExpectMisalignedViewsAgree(size_t offset) {
   Random random(4);
   for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
     for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kSoftTargets}) {
       const Problem problem = Draw(activation, labels, {9, 23}, 2, random);
-      const Computed<T> aligned = RunProblem<T>(problem);
+      const Computed<T> aligned = ComputeProblem<T>(problem);
       const ProblemBatch<T> source(problem);
       Batch batch = source.batch();
       std::vector<T> logits(offset, T{1e30F});
       const auto original = std::get<absl::Span<const T>>(batch.logits);
       logits.insert(logits.end(), original.begin(), original.end());
       batch.logits = absl::MakeConstSpan(logits).subspan(offset);
-      // What lies around the outputs must stay as it was.
+      // The elements around the outputs must keep their values.
       constexpr T kGuard = T{-7};
       std::vector<T> gradient(offset + size_t{9} * 23 + 16, kGuard);
       std::vector<T> losses(offset + aligned.losses.size() + 16, kGuard);
@@ -127,18 +127,20 @@ TEST(ComputeTest, TargetsOfTheOtherTypeAreRead) {
     Batch mixed = floats.batch();
     mixed.labels = doubles.batch().labels;
     const oracle::Answer expected = oracle::Evaluate(problem);
-    ExpectAgrees<float>(problem, expected,
-                        RunBatch<float>(mixed, SpecOf(problem), OptionsOf(problem), Executor(1)));
+    ExpectAgrees<float>(
+        problem, expected,
+        ComputeBatch<float>(mixed, SpecOf(problem), OptionsOf(problem), Executor(1)));
     mixed = doubles.batch();
     mixed.labels = floats.batch().labels;
-    ExpectAgrees<double>(problem, expected,
-                         RunBatch<double>(mixed, SpecOf(problem), OptionsOf(problem), Executor(1)));
+    ExpectAgrees<double>(
+        problem, expected,
+        ComputeBatch<double>(mixed, SpecOf(problem), OptionsOf(problem), Executor(1)));
   }
 }
 
-// The entries of a hard row's gradient are phi' (delta - p): each is rounded by half an epsilon of
+// The entries of a hard row's gradient are φ′ (δ - p): each is rounded by half an epsilon of
 // itself, and the sum of the others and 1 - p_t come from the same sum, rounded a few times.
-template <class T>
+template <typename T>
 void ExpectGradientRowsSumToZero() {
   Random random(6);
   for (const FormChoice& choice : FormChoices()) {
@@ -148,7 +150,7 @@ void ExpectGradientRowsSumToZero() {
         Problem problem =
             Draw(Activation::kSoftmax, LabelKind::kClassIds, {10, classes}, scale, random);
         SetForm(choice, &problem);
-        const Computed<T> actual = RunProblem<T>(problem);
+        const Computed<T> actual = ComputeProblem<T>(problem);
         const oracle::Answer expected = oracle::Evaluate(problem);
         for (size_t i = 0; i < 10; ++i) {
           double sum = 0;
@@ -175,9 +177,9 @@ TEST(ComputeTest, KlDivergenceIsCrossEntropyMinusEntropy) {
   Random random(7);
   for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
     Problem problem = Draw(activation, LabelKind::kSoftTargets, {6, 11}, 2, random);
-    const Computed<double> cross_entropy = RunProblem<double>(problem);
+    const Computed<double> cross_entropy = ComputeProblem<double>(problem);
     problem.form = Form::kKlDivergence;
-    const Computed<double> kl = RunProblem<double>(problem);
+    const Computed<double> kl = ComputeProblem<double>(problem);
     const auto x_log_x = [](double x) { return x == 0 ? 0 : x * std::log(x); };
     for (size_t i = 0; i < 6; ++i) {
       double row = 0;
@@ -208,12 +210,12 @@ TEST(ComputeTest, SmoothsAsPyTorchDoes) {
   problem.label_smoothing = 0.1;
   problem.reduction = oracle::Reduction::kMean;
   const double uniform = 0.1 / 3;
-  EXPECT_NEAR(RunProblem<double>(problem).result.loss,
+  EXPECT_NEAR(ComputeProblem<double>(problem).result.loss,
               0.9 * kMinusLog[0] + uniform * (kMinusLog[0] + kMinusLog[1] + kMinusLog[2]), 1e-15);
 
   // Class weights act on the smoothed target; the mean divides by the label's weight alone.
   problem.weights = {4, 2, 3};
-  EXPECT_NEAR(RunProblem<double>(problem).result.loss,
+  EXPECT_NEAR(ComputeProblem<double>(problem).result.loss,
               (4 * (0.9 + uniform) * kMinusLog[0] + 2 * uniform * kMinusLog[1] +
                3 * uniform * kMinusLog[2]) /
                   4,
@@ -227,7 +229,7 @@ TEST(ComputeTest, SmoothsSigmoidTowardsAHalf) {
   problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1}});
   problem.label_smoothing = 0.25;
   // y = 0.75 + 0.125
-  EXPECT_NEAR(RunProblem<double>(problem).losses[0],
+  EXPECT_NEAR(ComputeProblem<double>(problem).losses[0],
               0.875 * std::log1p(std::exp(-1.5)) + 0.125 * std::log1p(std::exp(1.5)), 1e-15);
 }
 
@@ -309,9 +311,9 @@ TEST(ComputeTest, PerRowNumbersServeEverySampleOfTheRow) {
 TEST(ComputeTest, GradientScaleMultipliesTheGradientAlone) {
   Random random(11);
   Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, {5, 7}, 2, random);
-  const Computed<float> plain = RunProblem<float>(problem);
+  const Computed<float> plain = ComputeProblem<float>(problem);
   problem.gradient_scale = 1024;
-  const Computed<float> scaled = RunProblem<float>(problem);
+  const Computed<float> scaled = ComputeProblem<float>(problem);
   EXPECT_EQ(plain.losses, scaled.losses);
   EXPECT_EQ(plain.hessian_diagonal, scaled.hessian_diagonal);
   for (size_t n = 0; n < plain.gradient.size(); ++n) {
@@ -325,7 +327,7 @@ TEST(ComputeTest, MicroBatchesWithANormalizerAddUpToTheWhole) {
   whole.weights = {1, 2, 0.5, 3, 1, 1, 0.25, 4, 1};
   whole.ignore_index = 3;
   whole.reduction = oracle::Reduction::kMean;
-  const Computed<double> expected = RunProblem<double>(whole);
+  const Computed<double> expected = ComputeProblem<double>(whole);
 
   double loss = 0;
   double weight_sum = 0;
@@ -338,7 +340,7 @@ TEST(ComputeTest, MicroBatchesWithANormalizerAddUpToTheWhole) {
       for (size_t k = 0; k < 9; ++k) micro.logits(i, k) = whole.logits(16 * part + i, k);
     }
     micro.normalizer = expected.result.weight_sum;
-    const Computed<double> actual = RunProblem<double>(micro);
+    const Computed<double> actual = ComputeProblem<double>(micro);
     loss += actual.result.loss;
     weight_sum += actual.result.weight_sum;
     for (size_t n = 0; n < actual.gradient.size(); ++n) {
@@ -412,8 +414,8 @@ TEST(ComputeTest, SigmoidClassIdsAreOneHotAndTheClassCountIsNone) {
     binary.binary_labels.emplace(
         xt::xtensor<int64_t, 2>{{0, 1, 0}, {0, 0, 0}, {7, 7, 7}, {1, 0, 0}});
     SCOPED_TRACE(Describe(ids));
-    const Computed<float> a = RunProblem<float>(ids);
-    const Computed<float> b = RunProblem<float>(binary);
+    const Computed<float> a = ComputeProblem<float>(ids);
+    const Computed<float> b = ComputeProblem<float>(binary);
     EXPECT_EQ(a.losses, b.losses);
     EXPECT_EQ(a.gradient, b.gradient);
     EXPECT_EQ(a.result.loss, b.result.loss);
@@ -432,8 +434,8 @@ TEST(ComputeTest, OneLogitRowsTakeTwoEntryClassVectors) {
   problem.alpha = 0.25;
   problem.positive_weights = {2};
   problem.reduction = oracle::Reduction::kMean;
-  const Computed<double> actual = RunProblem<double>(problem);
-  // alpha * weight * positive weight for positives, (1 - alpha) * weight for negatives.
+  const Computed<double> actual = ComputeProblem<double>(problem);
+  // Positives: α · weight · positive weight. Negatives: (1 - α) · weight.
   const double first = 0.25 * 3 * 2 * std::log1p(std::exp(-1.0));
   const double second = 0.75 * 0.5 * std::log1p(std::exp(-2.0));
   const double third = 0.25 * 3 * 2 * std::log1p(std::exp(-0.5));
@@ -472,11 +474,38 @@ TEST(ComputeTest, AZeroTargetRowHasNoLoss) {
     // jensen_shannon takes distributions alone.
     if (!choice.has_softmax || choice.form == Form::kJensenShannon) continue;
     SetForm(choice, &problem);
-    const Computed<double> actual = RunProblem<double>(problem);
+    const Computed<double> actual = ComputeProblem<double>(problem);
     EXPECT_EQ(actual.losses[0], 0) << Describe(problem);
     EXPECT_THAT(actual.gradient, ElementsAre(0, 0, 0)) << Describe(problem);
     EXPECT_EQ(actual.result.loss, 0) << Describe(problem);
   }
+}
+
+// The weights of gradient harmonizing scale the losses and not the divisor.
+TEST(ComputeTest, MinedWeightsAreNotInTheDivisor) {
+  Problem problem;
+  problem.logits = {{3, 0}, {3, 0}, {0, 3}, {0, 0}};
+  problem.class_ids = {0, 0, 0, 1};
+  problem.sample_weights = {1, 2, 3, 4};
+  problem.reduction = oracle::Reduction::kMean;
+  const ProblemBatch<double> batch(problem);
+  LossSpec spec = SpecOf(problem);
+  spec.mining = GradientHarmonizing{10};
+  const Computed<double> actual =
+      ComputeBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1));
+  EXPECT_EQ(actual.result.weight_sum, 10);
+  // Two rows are in the easiest bin, and one in each of two others.
+  const double easy = std::log1p(std::exp(-3.0)) * 4 / 6;
+  const double losses[] = {easy, 2 * easy, 3 * std::log1p(std::exp(3.0)) * 4 / 3,
+                           4 * std::log(2.0) * 4 / 3};
+  double sum = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(actual.losses[i], losses[i], 1e-14);
+    sum += losses[i];
+  }
+  EXPECT_NEAR(actual.result.loss, sum / 10, 1e-14);
+  // The derivatives have the weights too: w s (p - 1) / 10 at the true class.
+  EXPECT_NEAR(actual.gradient[0], -1 / (1 + std::exp(3.0)) * 4 / 6 / 10, 1e-15);
 }
 
 TEST(ComputeTest, StopsWhenItIsCancelled) {
@@ -516,7 +545,7 @@ TEST(ComputeTest, AsksWhetherItIsCancelledAndGoesOn) {
   const auto result = Compute(batch.batch(), SpecOf(problem), options, outputs, Executor(2));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_GT(asked, 0);
-  EXPECT_EQ(losses, RunProblem<float>(problem).losses);
+  EXPECT_EQ(losses, ComputeProblem<float>(problem).losses);
 }
 
 }  // namespace

@@ -19,14 +19,14 @@ struct Shape {
   size_t classes = 2;
 };
 
-// Normal logits times `scale`, and random labels of the kind. Every value is a float's, so that one
-// answer of the oracle serves both element types. Soft targets hold zeros, and rows of softmax ones
-// need not sum to 1.
+// Returns a problem of normal logits times `scale`, and random labels of the kind. Every value is a
+// float's, so that one answer of the oracle serves both element types. Some soft targets are 0, and
+// rows of softmax targets need not sum to 1.
 oracle::Problem Draw(oracle::Activation activation, LabelKind labels, Shape shape, double scale,
                      Random& random);
 
-// Softmax: one row for each wanted p_t: the label's logit is set against normal others.
-// Sigmoid: elements in one row, alternately positive and negative.
+// Returns a problem with these p_t. Softmax: one row for each, whose label's logit is set against
+// normal others. Sigmoid: elements in one row, alternately positive and negative.
 oracle::Problem DrawWithTrueProbabilities(oracle::Activation activation,
                                           const std::vector<double>& probabilities, size_t classes,
                                           Random& random);
@@ -38,13 +38,13 @@ struct FormChoice {
   bool has_softmax = true;
   bool has_smoothing = true;
 };
-// Each form of the catalogue with its default parameters, and focal with gamma 0, 0.5, 1, 2, 5.
+// Returns each form of the catalogue with its default parameters, and focal with γ 0, 0.5, 1, 2, 5.
 std::vector<FormChoice> FormChoices();
 
-// Both activations, or sigmoid alone.
+// Returns both activations, or sigmoid alone.
 std::vector<oracle::Activation> ActivationsOf(const FormChoice& choice);
 
-// Also divides the targets by their sum where the form asks for distributions.
+// Sets the form, and divides the targets by their sum where it asks for distributions.
 void SetForm(const FormChoice& choice, oracle::Problem* problem);
 
 }  // namespace lossd::loss

@@ -41,9 +41,9 @@ TEST(HessianTest, ExactAgreesWithTheOracle) {
   }
 }
 
-template <class T>
+template <typename T>
 void ExpectAtLeastTheFloor(const Problem& problem) {
-  for (const T h : RunProblem<T>(problem).hessian_diagonal) {
+  for (const T h : ComputeProblem<T>(problem).hessian_diagonal) {
     EXPECT_GE(static_cast<double>(h), kFloor) << Describe(problem);
   }
 }
@@ -78,7 +78,7 @@ TEST(HessianTest, PositiveHoldsItsFloorAfterWeightsAndReduction) {
       }
       // Nothing but ignored samples: the divisor is 0.
       problem.class_ids->assign(6, 1);
-      for (const float h : RunProblem<float>(problem).hessian_diagonal) {
+      for (const float h : ComputeProblem<float>(problem).hessian_diagonal) {
         EXPECT_EQ(h, static_cast<float>(kFloor)) << Describe(problem);
       }
       problem.reduction = oracle::Reduction::kNone;
@@ -91,15 +91,15 @@ TEST(HessianTest, PositiveHoldsItsFloorAfterWeightsAndReduction) {
 }
 
 // Focal's curvature is negative for confident mistakes, and boosters divide by it. From 50-digit
-// arithmetic: phi'' q^2 - phi' p q, and -phi' p q alone because phi'' < 0.
+// arithmetic: φ″ q² - φ′ p q, and -φ′ p q alone because φ″ < 0.
 TEST(HessianTest, PositiveDropsWhatMakesFocalConcave) {
   Problem problem;
   problem.form = oracle::Form::kFocal;
   problem.logits = {{-3, 0}};
   problem.class_ids = {0};
-  EXPECT_NEAR(RunProblem<double>(problem).hessian_diagonal[0], -0.020088866690838601, 1e-15);
+  EXPECT_NEAR(ComputeProblem<double>(problem).hessian_diagonal[0], -0.020088866690838601, 1e-15);
   problem.hessian_mode = HessianMode::kPositive;
-  EXPECT_NEAR(RunProblem<double>(problem).hessian_diagonal[0], 0.053437096941828728, 1e-15);
+  EXPECT_NEAR(ComputeProblem<double>(problem).hessian_diagonal[0], 0.053437096941828728, 1e-15);
 }
 
 }  // namespace

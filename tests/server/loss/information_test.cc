@@ -167,7 +167,7 @@ TEST(InformationTest, LogitsGoThroughASoftmax) {
   }
 }
 
-// As weights exp(-800) is 0, and its surprise infinite; as a logit it is 800 nats.
+// A weight of exp(-800) is 0, and its surprise infinite; the logit -800 has 800 nats.
 TEST(InformationTest, LogitsKeepWhatWeightsUnderflow) {
   InformationOptions options = In(InformationBase::kNat);
   options.source = DistributionSource::kLogits;

@@ -177,7 +177,7 @@ ComputeOptions OptionsOf(const oracle::Problem& problem) {
   return options;
 }
 
-template <class T>
+template <typename T>
 ProblemBatch<T>::ProblemBatch(const oracle::Problem& problem)
     : logits_(problem.logits.begin(), problem.logits.end()),
       sample_weights_(problem.sample_weights),
@@ -199,13 +199,13 @@ ProblemBatch<T>::ProblemBatch(const oracle::Problem& problem)
   batch_.upstream_gradient = PerSampleOf(upstream_, problem.samples());
 }
 
-template <class T>
-Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-                     const Executor& executor) {
+template <typename T>
+Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                         const Executor& executor) {
   const auto rows = static_cast<size_t>(batch.rows);
   const size_t elements = rows * static_cast<size_t>(batch.classes);
   const bool is_softmax = spec.activation == Activation::kSoftmax;
-  // What is not written must not look like an answer.
+  // An entry that is not written must not look like an answer.
   constexpr T kUnwritten = std::numeric_limits<T>::quiet_NaN();
   Computed<T> computed;
   computed.losses.assign(is_softmax ? rows : elements, kUnwritten);
@@ -225,27 +225,27 @@ Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOpti
   return computed;
 }
 
-template <class T>
-Computed<T> RunProblem(const oracle::Problem& problem, const Executor& executor) {
+template <typename T>
+Computed<T> ComputeProblem(const oracle::Problem& problem, const Executor& executor) {
   const ProblemBatch<T> batch(problem);
-  return RunBatch<T>(batch.batch(), SpecOf(problem), OptionsOf(problem), executor);
+  return ComputeBatch<T>(batch.batch(), SpecOf(problem), OptionsOf(problem), executor);
 }
 
-template <class T>
-Computed<T> RunProblem(const oracle::Problem& problem) {
-  return RunProblem<T>(problem, Executor(1));
+template <typename T>
+Computed<T> ComputeProblem(const oracle::Problem& problem) {
+  return ComputeProblem<T>(problem, Executor(1));
 }
 
 template class ProblemBatch<float>;
 template class ProblemBatch<double>;
-template Computed<float> RunBatch<float>(const Batch&, const LossSpec&, const ComputeOptions&,
-                                         const Executor&);
-template Computed<double> RunBatch<double>(const Batch&, const LossSpec&, const ComputeOptions&,
-                                           const Executor&);
-template Computed<float> RunProblem<float>(const oracle::Problem&);
-template Computed<double> RunProblem<double>(const oracle::Problem&);
-template Computed<float> RunProblem<float>(const oracle::Problem&, const Executor&);
-template Computed<double> RunProblem<double>(const oracle::Problem&, const Executor&);
+template Computed<float> ComputeBatch<float>(const Batch&, const LossSpec&, const ComputeOptions&,
+                                             const Executor&);
+template Computed<double> ComputeBatch<double>(const Batch&, const LossSpec&, const ComputeOptions&,
+                                               const Executor&);
+template Computed<float> ComputeProblem<float>(const oracle::Problem&);
+template Computed<double> ComputeProblem<double>(const oracle::Problem&);
+template Computed<float> ComputeProblem<float>(const oracle::Problem&, const Executor&);
+template Computed<double> ComputeProblem<double>(const oracle::Problem&, const Executor&);
 
 std::string Describe(const oracle::Problem& problem) {
   std::string text(FormName(problem));

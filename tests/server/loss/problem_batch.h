@@ -12,18 +12,17 @@
 
 namespace lossd::loss {
 
-// The form that the oracle knows under a catalogue name; fails the test for a name it does not
-// know.
+// Returns the oracle's form of a catalogue name; fails the test for a name that it does not know.
 oracle::Form OracleForm(absl::string_view name);
 oracle::SoftTargetRule OracleSoftTargetRule(absl::string_view name);
-// The name of the problem's form in the catalogue.
+// Returns the name of the problem's form in the catalogue.
 absl::string_view FormName(const oracle::Problem& problem);
 
 LossSpec SpecOf(const oracle::Problem& problem);
 ComputeOptions OptionsOf(const oracle::Problem& problem);
 
-// A problem's arrays in the server's own element type, and the batch that looks at them.
-template <class T>
+// A problem's arrays in the server's own element type, and the batch of their views.
+template <typename T>
 class ProblemBatch {
  public:
   explicit ProblemBatch(const oracle::Problem& problem);
@@ -43,7 +42,7 @@ class ProblemBatch {
 };
 
 // Every output of one Compute.
-template <class T>
+template <typename T>
 struct Computed {
   std::vector<T> losses;
   std::vector<T> gradient;
@@ -53,16 +52,16 @@ struct Computed {
   Result result;
 };
 
-// Computes everything there is, statistics included. A failure of Compute fails the test.
-template <class T>
-Computed<T> RunBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-                     const Executor& executor);
-template <class T>
-Computed<T> RunProblem(const oracle::Problem& problem);
-template <class T>
-Computed<T> RunProblem(const oracle::Problem& problem, const Executor& executor);
+// Computes every output and statistic. A failure of Compute fails the test.
+template <typename T>
+Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                         const Executor& executor);
+template <typename T>
+Computed<T> ComputeProblem(const oracle::Problem& problem);
+template <typename T>
+Computed<T> ComputeProblem(const oracle::Problem& problem, const Executor& executor);
 
-// One line that says what a problem is.
+// Returns one line that describes the problem.
 std::string Describe(const oracle::Problem& problem);
 
 }  // namespace lossd::loss

@@ -53,7 +53,7 @@ Problem Focal(const Problem& source, double gamma) {
   return problem;
 }
 
-template <class T>
+template <typename T>
 class SpecialValuesTest : public ::testing::Test {};
 using ElementTypes = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(SpecialValuesTest, ElementTypes);
@@ -70,7 +70,7 @@ TYPED_TEST(SpecialValuesTest, AllIgnoredReducesToZero) {
         problem.ignore_index = -100;
         problem.reduction = reduction;
         SCOPED_TRACE(Describe(problem));
-        const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+        const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
         EXPECT_EQ(actual.result.loss, 0);
         EXPECT_EQ(actual.result.loss_sum, 0);
         EXPECT_EQ(actual.result.weight_sum, 0);
@@ -91,12 +91,12 @@ TYPED_TEST(SpecialValuesTest, WeightsThatSumToZeroReduceToZero) {
     problem.class_ids = {0, 1};
     problem.weights = {0, 0, 1};
     problem.reduction = reduction;
-    const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
     EXPECT_EQ(actual.result.loss, 0);
     EXPECT_THAT(actual.gradient, Each(Eq(TypeParam{0})));
     problem.weights.clear();
     problem.sample_weights = {0, 0};
-    const Computed<TypeParam> unweighted = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> unweighted = ComputeProblem<TypeParam>(problem);
     EXPECT_EQ(unweighted.result.loss, 0);
     EXPECT_EQ(unweighted.result.valid_count, 2);
     EXPECT_THAT(unweighted.gradient, Each(Eq(TypeParam{0})));
@@ -112,7 +112,7 @@ TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroTargetClassIsExact) {
           SoftRow({{-kInfinity, 0.5}}, {{0, 1}})}) {
       SetForm(choice, &problem);
       ExpectAgrees<TypeParam>(problem);
-      const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+      const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
       EXPECT_EQ(actual.result.non_finite_count, 0) << Describe(problem);
       for (size_t k = 0; k < problem.classes(); ++k) {
         if (problem.logits(0, k) != -kInfinity) continue;
@@ -153,12 +153,12 @@ TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroWeightClassIsExact) {
     problem.weights = {1, 0, 2};
     SetForm(choice, &problem);
     ExpectAgrees<TypeParam>(problem);
-    EXPECT_EQ(RunProblem<TypeParam>(problem).result.non_finite_count, 0) << Describe(problem);
+    EXPECT_EQ(ComputeProblem<TypeParam>(problem).result.non_finite_count, 0) << Describe(problem);
 
     Problem label_on_it = SoftmaxRow({{2, -kInfinity, 1}}, 1);
     label_on_it.weights = {1, 0, 2};
     SetForm(choice, &label_on_it);
-    const Computed<TypeParam> actual = RunProblem<TypeParam>(label_on_it);
+    const Computed<TypeParam> actual = ComputeProblem<TypeParam>(label_on_it);
     EXPECT_EQ(actual.losses[0], TypeParam{0}) << Describe(label_on_it);
     EXPECT_THAT(actual.gradient, Each(Eq(TypeParam{0}))) << Describe(label_on_it);
     EXPECT_EQ(actual.result.non_finite_count, 0) << Describe(label_on_it);
@@ -173,7 +173,7 @@ TYPED_TEST(SpecialValuesTest, InfiniteLogitsOfASigmoidAreExact) {
     problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{0, 1, 1}});
     SetForm(choice, &problem);
     ExpectAgrees<TypeParam>(problem);
-    const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
     EXPECT_EQ(actual.losses[0], TypeParam{0}) << Describe(problem);
     EXPECT_EQ(actual.losses[1], TypeParam{0}) << Describe(problem);
     EXPECT_EQ(actual.gradient[0], TypeParam{0}) << Describe(problem);
@@ -181,11 +181,11 @@ TYPED_TEST(SpecialValuesTest, InfiniteLogitsOfASigmoidAreExact) {
   }
 }
 
-// The loss is infinite, the gradient is not: it still points the way out.
+// The loss is infinite; the gradient is finite, and still descends.
 TYPED_TEST(SpecialValuesTest, MinusInfinityOnTheTrueClassHasAFiniteGradient) {
   for (const double gamma : {0.0, 0.5, 1.0, 2.0, 5.0}) {
     const Problem problem = Focal(SoftmaxRow({{1, -kInfinity, 1}}, 1), gamma);
-    const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
     EXPECT_EQ(actual.losses[0], std::numeric_limits<TypeParam>::infinity()) << gamma;
     EXPECT_EQ(actual.result.non_finite_count, 1) << gamma;
     EXPECT_EQ(actual.result.loss, kInfinity) << gamma;
@@ -210,11 +210,11 @@ TYPED_TEST(SpecialValuesTest, NotANumberIsCountedAndStaysInItsRow) {
       Problem problem = Draw(Activation::kSoftmax, labels, {5, 19}, 2, random);
       SetForm(choice, &problem);
       SCOPED_TRACE(Describe(problem));
-      const Computed<TypeParam> clean = RunProblem<TypeParam>(problem);
+      const Computed<TypeParam> clean = ComputeProblem<TypeParam>(problem);
       for (const size_t column : std::vector<size_t>{0, 7, 18}) {
         Problem spoiled = problem;
         spoiled.logits(2, column) = kNan;
-        const Computed<TypeParam> actual = RunProblem<TypeParam>(spoiled);
+        const Computed<TypeParam> actual = ComputeProblem<TypeParam>(spoiled);
         EXPECT_EQ(actual.result.non_finite_count, 1);
         EXPECT_EQ(actual.result.valid_count, 5);
         EXPECT_TRUE(std::isnan(actual.losses[2]));
@@ -236,9 +236,9 @@ TYPED_TEST(SpecialValuesTest, NotANumberBesideSigmoidStaysInItsElement) {
     Problem problem = Draw(Activation::kSigmoid, LabelKind::kBinaryLabels, {2, 21}, 2, random);
     SetForm(choice, &problem);
     SCOPED_TRACE(Describe(problem));
-    const Computed<TypeParam> clean = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> clean = ComputeProblem<TypeParam>(problem);
     problem.logits(1, 3) = kNan;
-    const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
     EXPECT_EQ(actual.result.non_finite_count, 1);
     for (size_t n = 0; n < 42; ++n) {
       if (n == 24) {
@@ -263,7 +263,7 @@ TYPED_TEST(SpecialValuesTest, PlusInfinityAndRowsOfMinusInfinityAreCounted) {
         problem.class_ids.reset();
         problem.targets = Matrix{{0.25, 0.5, 0.25}};
       }
-      const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+      const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
       EXPECT_EQ(actual.result.non_finite_count, 1) << logits(0, 0);
       EXPECT_FALSE(std::isfinite(actual.losses[0])) << logits(0, 0);
     }
@@ -276,7 +276,7 @@ TYPED_TEST(SpecialValuesTest, WhatIsNotFiniteStaysInItsRowHoweverLongThatIs) {
     Random random(11);
     const Problem problem =
         Draw(Activation::kSoftmax, LabelKind::kClassIds, {5, classes}, 2, random);
-    const Computed<TypeParam> clean = RunProblem<TypeParam>(problem);
+    const Computed<TypeParam> clean = ComputeProblem<TypeParam>(problem);
     struct Values {
       double value;
       size_t begin, end;
@@ -294,7 +294,7 @@ TYPED_TEST(SpecialValuesTest, WhatIsNotFiniteStaysInItsRowHoweverLongThatIs) {
                                         << spoil.end << ") of " << classes);
       Problem spoiled = problem;
       for (size_t k = spoil.begin; k < spoil.end; ++k) spoiled.logits(2, k) = spoil.value;
-      const Computed<TypeParam> actual = RunProblem<TypeParam>(spoiled);
+      const Computed<TypeParam> actual = ComputeProblem<TypeParam>(spoiled);
       EXPECT_EQ(actual.result.non_finite_count, 1);
       for (size_t row = 0; row < 5; ++row) {
         if (row == 2) {
@@ -318,7 +318,7 @@ TYPED_TEST(SpecialValuesTest, IgnoredRowsMayHoldAnything) {
   problem.class_ids = {1, 255};
   problem.ignore_index = 255;
   problem.reduction = oracle::Reduction::kMean;
-  const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+  const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
   EXPECT_EQ(actual.result.valid_count, 1);
   EXPECT_EQ(actual.result.non_finite_count, 0);
   EXPECT_NEAR(actual.result.loss, 0.40760596444438, 1e-6);
@@ -326,7 +326,8 @@ TYPED_TEST(SpecialValuesTest, IgnoredRowsMayHoldAnything) {
   for (size_t k = 3; k < 6; ++k) EXPECT_EQ(actual.gradient[k], TypeParam{0});
 }
 
-// What makes the form's logits of the request's has derivatives of its own, NaN where the logit is.
+// The transform from the request's logits to the form's has derivatives, which are NaN where the
+// logit is.
 TYPED_TEST(SpecialValuesTest, IgnoredSamplesMayHoldAnythingUnderASoftcap) {
   for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
     for (const double anything : {kNan, kInfinity, -kInfinity}) {
@@ -343,7 +344,7 @@ TYPED_TEST(SpecialValuesTest, IgnoredSamplesMayHoldAnythingUnderASoftcap) {
       spec.softcap = 5;
       const ProblemBatch<TypeParam> batch(problem);
       const Computed<TypeParam> actual =
-          RunBatch<TypeParam>(batch.batch(), spec, OptionsOf(problem), Executor(1));
+          ComputeBatch<TypeParam>(batch.batch(), spec, OptionsOf(problem), Executor(1));
       EXPECT_EQ(actual.result.non_finite_count, 0) << anything;
       EXPECT_EQ(actual.losses.back(), TypeParam{0}) << anything;
       for (size_t k = 3; k < 6; ++k) {
@@ -364,7 +365,7 @@ TYPED_TEST(SpecialValuesTest, AnEmptyBatchReducesToZero) {
       problem.reduction = reduction;
       problem.top_k =
           activation == Activation::kSoftmax ? std::vector<int32_t>{1} : std::vector<int32_t>{};
-      const Result result = RunProblem<TypeParam>(problem).result;
+      const Result result = ComputeProblem<TypeParam>(problem).result;
       EXPECT_EQ(result.loss, 0);
       EXPECT_EQ(result.loss_sum, 0);
       EXPECT_EQ(result.valid_count, 0);
@@ -384,7 +385,7 @@ TYPED_TEST(SpecialValuesTest, OneClassIsAlwaysRight) {
       Problem problem = SoftmaxRow({{z}}, 0);
       SetForm(choice, &problem);
       SCOPED_TRACE(Describe(problem));
-      const Computed<TypeParam> actual = RunProblem<TypeParam>(problem);
+      const Computed<TypeParam> actual = ComputeProblem<TypeParam>(problem);
       EXPECT_EQ(actual.losses[0], TypeParam{0});
       EXPECT_EQ(actual.gradient[0], TypeParam{0});
       EXPECT_EQ(actual.hessian_diagonal[0], TypeParam{0});
@@ -395,7 +396,7 @@ TYPED_TEST(SpecialValuesTest, OneClassIsAlwaysRight) {
   }
 }
 
-// (1 - p)^(gamma - 1) has a pole at p = 1 for gamma < 1; the derivatives have none.
+// (1 - p)^(γ - 1) has a pole at p = 1 for γ < 1; the derivatives have none.
 TYPED_TEST(SpecialValuesTest, FocalWithGammaBelowOneIsFiniteForCertainAnswers) {
   for (const double gamma : {0.0, 0.01, 0.25, 0.5, 0.99}) {
     for (const double gap : {1.0, 15.0, 17.0, 40.0, 80.0, 104.0, 400.0, 1000.0}) {
@@ -409,7 +410,7 @@ TYPED_TEST(SpecialValuesTest, FocalWithGammaBelowOneIsFiniteForCertainAnswers) {
       sigmoid.logits = {{gap, -gap}};
       sigmoid.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1, 0}});
       ExpectAgrees<TypeParam>(Focal(sigmoid, gamma));
-      const Computed<TypeParam> actual = RunProblem<TypeParam>(Focal(sigmoid, gamma));
+      const Computed<TypeParam> actual = ComputeProblem<TypeParam>(Focal(sigmoid, gamma));
       for (const TypeParam h : actual.hessian_diagonal) EXPECT_TRUE(std::isfinite(h));
     }
   }
@@ -417,16 +418,16 @@ TYPED_TEST(SpecialValuesTest, FocalWithGammaBelowOneIsFiniteForCertainAnswers) {
 
 // From 60-digit arithmetic. 1 - softmax in float32 is 37 % off at 15 and gives 0 at 17.
 TEST(SpecialValueLiteralsTest, EasyFocalSamplesKeepTheirLossInFloat) {
-  const Computed<float> at15 = RunProblem<float>(Focal(SoftmaxRow({{15, 0}}, 0), 2));
+  const Computed<float> at15 = ComputeProblem<float>(Focal(SoftmaxRow({{15, 0}}, 0), 2));
   EXPECT_NEAR(at15.losses[0] / 2.8625163914228637e-20, 1, 3.6e-6);
   EXPECT_NEAR(at15.gradient[0] / -8.5875469851432219e-20, 1, 3.6e-6);
-  const Computed<float> at17 = RunProblem<float>(Focal(SoftmaxRow({{17, 0}}, 0), 2));
+  const Computed<float> at17 = ComputeProblem<float>(Focal(SoftmaxRow({{17, 0}}, 0), 2));
   EXPECT_NEAR(at17.losses[0] / 7.0954734279142289e-23, 1, 3.6e-6);
   EXPECT_NEAR(at17.gradient[0] / -2.1286419549372264e-22, 1, 3.6e-6);
 }
 
 TEST(SpecialValueLiteralsTest, EasyCrossEntropySamplesKeepTheirLossInFloat) {
-  const Computed<float> actual = RunProblem<float>(SoftmaxRow({{80, 0, -1}}, 0));
+  const Computed<float> actual = ComputeProblem<float>(SoftmaxRow({{80, 0, -1}}, 0));
   EXPECT_NEAR(actual.losses[0] / 2.4688191078034886e-35, 1, 5e-6);
   EXPECT_NEAR(actual.gradient[0] / -2.4688191078034886e-35, 1, 5e-6);
 }
@@ -435,10 +436,10 @@ TEST(SpecialValueLiteralsTest, EasyCrossEntropySamplesKeepTheirLossInFloat) {
 TEST(SpecialValueLiteralsTest, SoftFocalHessianDoesNotCancel) {
   const Problem problem = Focal(SoftRow({{40, 0}}, {{0.5, 0.5}}), 0.5);
   constexpr double kExpected = -3.8235188287773225858e-17;
-  const Computed<double> actual = RunProblem<double>(problem);
+  const Computed<double> actual = ComputeProblem<double>(problem);
   EXPECT_NEAR(actual.hessian_diagonal[0] / kExpected, 1, 1e-12);
   EXPECT_NEAR(actual.hessian_diagonal[1] / kExpected, 1, 1e-12);
-  const Computed<float> single = RunProblem<float>(problem);
+  const Computed<float> single = ComputeProblem<float>(problem);
   EXPECT_NEAR(single.hessian_diagonal[0] / kExpected, 1, 1e-5);
   EXPECT_NEAR(single.hessian_diagonal[1] / kExpected, 1, 1e-5);
 }
@@ -447,11 +448,11 @@ TEST(SpecialValueLiteralsTest, SoftFocalHessianDoesNotCancel) {
 TYPED_TEST(SpecialValuesTest, SquaredErrorVanishesWhereCrossEntropyDoesNot) {
   const double tolerance = std::is_same_v<TypeParam, float> ? 2.4e-6 : 1e-12;
   Problem problem = SoftmaxRow({{-20, 0}}, 0);
-  const Computed<TypeParam> cross_entropy = RunProblem<TypeParam>(problem);
+  const Computed<TypeParam> cross_entropy = ComputeProblem<TypeParam>(problem);
   EXPECT_NEAR(static_cast<double>(cross_entropy.gradient[0]), -0.9999999979388463, tolerance);
   EXPECT_EQ(cross_entropy.result.vanishing_count, 0);
   problem.form = Form::kSquaredError;
-  const Computed<TypeParam> squared_error = RunProblem<TypeParam>(problem);
+  const Computed<TypeParam> squared_error = ComputeProblem<TypeParam>(problem);
   EXPECT_NEAR(static_cast<double>(squared_error.gradient[0]) / -8.2446144387739804585e-9, 1,
               tolerance);
   EXPECT_EQ(squared_error.result.vanishing_count, 1);
@@ -470,7 +471,7 @@ TEST(SpecialValueLiteralsTest, ALargeCommonOffsetInDoubleCostsNothing) {
       Problem moved = problem;
       for (double& z : moved.logits) z += 1e6;
       const oracle::Answer expected = oracle::Evaluate(problem);
-      const Computed<double> actual = RunProblem<double>(moved);
+      const Computed<double> actual = ComputeProblem<double>(moved);
       for (size_t i = 0; i < expected.losses.size(); ++i) {
         EXPECT_NEAR(actual.losses[i], static_cast<double>(expected.losses[i]),
                     1e-12 * static_cast<double>(expected.losses_magnitude[i]))
@@ -493,8 +494,8 @@ TEST(SpecialValueLiteralsTest, ShiftingALogitsRowChangesNothing) {
     for (double& z : problem.logits) z = step(random) / 64.0;
     Problem moved = problem;
     for (double& z : moved.logits) z += 4096;
-    const Computed<float> a = RunProblem<float>(problem);
-    const Computed<float> b = RunProblem<float>(moved);
+    const Computed<float> a = ComputeProblem<float>(problem);
+    const Computed<float> b = ComputeProblem<float>(moved);
     for (size_t i = 0; i < a.losses.size(); ++i) {
       EXPECT_FLOAT_EQ(a.losses[i], b.losses[i]) << Describe(problem);
     }

@@ -36,7 +36,7 @@ Problem RoundProbabilities() {
 
 TEST(StatisticsTest, ClassColumnsByHand) {
   const Problem problem = RoundProbabilities();
-  const Result result = RunProblem<double>(problem).result;
+  const Result result = ComputeProblem<double>(problem).result;
   const ClassStatistics& columns = *result.class_statistics;
   EXPECT_THAT(columns.count, ElementsAre(1, 2, 1, 0));
   EXPECT_THAT(columns.frequency, ElementsAre(0.25, 0.5, 0.25, 0));
@@ -62,7 +62,7 @@ TEST(StatisticsTest, ClassColumnsByHand) {
 TEST(StatisticsTest, DifficultyByHand) {
   Problem problem = RoundProbabilities();
   problem.hard_threshold = 0.3;
-  const Difficulty difficulty = *RunProblem<double>(problem).result.difficulty;
+  const Difficulty difficulty = *ComputeProblem<double>(problem).result.difficulty;
   // p_t: 0.25, 0.4, 0.125, 0.625
   EXPECT_THAT(difficulty.bin_edges, ElementsAre(0, Near(0.1), Near(0.2), Near(0.3), Near(0.4), 0.5,
                                                 Near(0.6), Near(0.7), Near(0.8), Near(0.9), 1));
@@ -83,7 +83,7 @@ TEST(StatisticsTest, ABinHoldsItsLowerEdgeAndTheLastOneHoldsOne) {
   // p_t = 1/2 exactly, 1 exactly (in double), and 0 exactly.
   problem.logits = {{0, 0}, {800, 0}, {0, 800}};
   problem.class_ids = {0, 0, 0};
-  const Difficulty difficulty = *RunProblem<double>(problem).result.difficulty;
+  const Difficulty difficulty = *ComputeProblem<double>(problem).result.difficulty;
   EXPECT_THAT(difficulty.count, ElementsAre(1, 0, 0, 0, 0, 1, 0, 0, 0, 1));
   // Hard is below the threshold, not at it.
   EXPECT_EQ(difficulty.hard_count, 1);
@@ -93,7 +93,7 @@ TEST(StatisticsTest, ANotANumberIsInNoBin) {
   Problem problem;
   problem.logits = {{0, 0}, {std::nan(""), 0}};
   problem.class_ids = {0, 0};
-  const Result result = RunProblem<double>(problem).result;
+  const Result result = ComputeProblem<double>(problem).result;
   EXPECT_THAT(result.difficulty->count, ElementsAre(0, 0, 0, 0, 0, 1, 0, 0, 0, 0));
   EXPECT_EQ(result.difficulty->hard_count, 0);
   EXPECT_THAT(result.class_statistics->count, ElementsAre(2, 0));
@@ -103,7 +103,7 @@ TEST(StatisticsTest, SharesOfNothingAreZero) {
   Problem problem;
   problem.logits = {{1e4, 0}};
   problem.class_ids = {0};
-  const Result result = RunProblem<double>(problem).result;
+  const Result result = ComputeProblem<double>(problem).result;
   EXPECT_THAT(result.class_statistics->loss_share, Each(0.0));
   EXPECT_THAT(result.class_statistics->gradient_share, Each(0.0));
   EXPECT_THAT(result.difficulty->loss_share, Each(0.0));
@@ -117,17 +117,17 @@ TEST(StatisticsTest, TopKBreaksTiesByPlace) {
   problem.class_ids = {0, 1, 0, 3};
   problem.top_k = {1, 2, 3, 4, 100};
   // Places: 1st, 2nd, 4th, 4th.
-  EXPECT_THAT(RunProblem<float>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
-  EXPECT_THAT(RunProblem<double>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
+  EXPECT_THAT(ComputeProblem<float>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
+  EXPECT_THAT(ComputeProblem<double>(problem).result.top_k_correct, ElementsAre(1, 2, 2, 4, 4));
   problem.ignore_index = 1;
-  EXPECT_THAT(RunProblem<float>(problem).result.top_k_correct, ElementsAre(1, 1, 1, 3, 3));
+  EXPECT_THAT(ComputeProblem<float>(problem).result.top_k_correct, ElementsAre(1, 1, 1, 3, 3));
 }
 
 TEST(StatisticsTest, ASoftSampleBelongsToItsLargestTargetTheFirstOnTies) {
   Problem problem;
   problem.logits = {{0, 1, 2}, {2, 1, 0}};
   problem.targets = Matrix{{0.25, 0.375, 0.375}, {0.5, 0.25, 0.25}};
-  const Result result = RunProblem<double>(problem).result;
+  const Result result = ComputeProblem<double>(problem).result;
   EXPECT_THAT(result.class_statistics->count, ElementsAre(1, 1, 0));
   EXPECT_THAT(result.class_statistics->correct_count, ElementsAre(1, 0, 0));
   EXPECT_THAT(result.class_statistics->predicted_count, ElementsAre(1, 0, 1));
@@ -139,8 +139,8 @@ TEST(StatisticsTest, SigmoidColumnsCountPositivesAndAgreement) {
   problem.activation = Activation::kSigmoid;
   problem.logits = {{1, -1}, {-2, 3}, {0, 5}};
   problem.targets = Matrix{{1, 0.5}, {0, 1}, {0.75, 0.25}};
-  const ClassStatistics columns = *RunProblem<double>(problem).result.class_statistics;
-  // t >= 1/2 is positive, z > 0 predicts it.
+  const ClassStatistics columns = *ComputeProblem<double>(problem).result.class_statistics;
+  // t ≥ 1/2 is positive, z > 0 predicts it.
   EXPECT_THAT(columns.count, ElementsAre(2, 2));
   EXPECT_THAT(columns.predicted_count, ElementsAre(1, 2));
   EXPECT_THAT(columns.correct_count, ElementsAre(2, 1));
@@ -156,7 +156,7 @@ TEST(StatisticsTest, OneLogitRowsHaveANegativeAndAPositiveClass) {
   problem.activation = Activation::kSigmoid;
   problem.logits = {{1}, {-2}, {-0.5}, {3}};
   problem.binary_labels.emplace(xt::xtensor<int64_t, 2>{{1}, {0}, {1}, {0}});
-  const ClassStatistics columns = *RunProblem<double>(problem).result.class_statistics;
+  const ClassStatistics columns = *ComputeProblem<double>(problem).result.class_statistics;
   EXPECT_THAT(columns.count, ElementsAre(2, 2));
   EXPECT_THAT(columns.predicted_count, ElementsAre(2, 2));
   EXPECT_THAT(columns.correct_count, ElementsAre(1, 1));
@@ -172,10 +172,12 @@ TEST(StatisticsTest, OneLogitRowsMayHaveOneClass) {
   ProblemBatch<double> batch(problem);
   LossSpec spec = SpecOf(problem);
   spec.class_weighting.weights = {3, 3};
-  const Result two = RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+  const Result two =
+      ComputeBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
   batch.batch().one_logit_classes = OneLogitClasses::kOne;
   spec.class_weighting.weights = {3};
-  const Result one = RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+  const Result one =
+      ComputeBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
 
   EXPECT_EQ(one.loss_sum, two.loss_sum);
   EXPECT_THAT(one.class_weights, ElementsAre(3));
@@ -205,12 +207,12 @@ TEST(StatisticsTest, OneClassIsWeighedByThePositives) {
   scheme.scheme = WeightScheme::kLogFrequency;
   spec.class_weighting.scheme = scheme;
   const Result result =
-      RunBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
+      ComputeBatch<double>(batch.batch(), spec, OptionsOf(problem), Executor(1)).result;
   // N = n = 2.
   EXPECT_THAT(result.class_weights, ElementsAre(Near(1 / std::log(2.02))));
 }
 
-// The statistics are of the loss as it is weighed, and before reduction, upstream and scale.
+// The statistics are of the weighted loss, before reduction, upstream and scale.
 TEST(StatisticsTest, AgreesWithTheOracleForEveryFormAndKindOfLabel) {
   Random random(31);
   for (const FormChoice& choice : FormChoices()) {
@@ -255,12 +257,12 @@ TEST(StatisticsTest, IgnoredSamplesDoNotVanish) {
         Problem problem;
         problem.activation = activation;
         SetForm(choice, &problem);
-        // Were it a sample of class 0, it would be as wrong as can be.
+        // A sample of class 0 would be as wrong as can be.
         problem.logits = {{-30, 30}, {0, 0}};
         problem.class_ids = {9, 0};
         problem.ignore_index = 9;
         problem.label_smoothing = smoothing;
-        const Result result = RunProblem<double>(problem).result;
+        const Result result = ComputeProblem<double>(problem).result;
         EXPECT_EQ(result.vanishing_count, 0) << Describe(problem);
         EXPECT_EQ(result.difficulty->hard_count, 0) << Describe(problem);
       }

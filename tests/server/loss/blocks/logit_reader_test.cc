@@ -21,7 +21,7 @@ namespace {
 using oracle::Activation;
 using oracle::Problem;
 
-template <class T>
+template <typename T>
 class ArrayReader final : public LogitReader {
  public:
   explicit ArrayReader(absl::Span<const T> logits) : logits_(logits) {}
@@ -35,7 +35,7 @@ class ArrayReader final : public LogitReader {
     ASSERT_EQ(part.size(), out.size());
     std::copy(part.begin(), part.end(), out.begin());
   }
-  template <class Other>
+  template <typename Other>
   void Copy(int64_t, absl::Span<Other>) const {
     ADD_FAILURE() << "read as another type";
   }
@@ -43,8 +43,8 @@ class ArrayReader final : public LogitReader {
   absl::Span<const T> logits_;
 };
 
-// Bytes that begin at an odd address, cut where no element ends. What was released is NaN.
-template <class T>
+// Bytes that begin at an odd address, cut where no element ends. Released elements become NaN.
+template <typename T>
 class PiecesReader final : public LogitReader {
  public:
   explicit PiecesReader(absl::Span<const T> logits)
@@ -74,7 +74,7 @@ class PiecesReader final : public LogitReader {
   }
 
  private:
-  template <class Out>
+  template <typename Out>
   void Copy(int64_t begin, absl::Span<Out> out) const {
     ASSERT_EQ(sizeof(Out), sizeof(T)) << "read as another type";
     copied_ = true;
@@ -89,7 +89,7 @@ class PiecesReader final : public LogitReader {
 };
 
 // A matrix in parts, each in memory of its own.
-template <class T>
+template <typename T>
 class Parts final : public MatrixParts {
  public:
   explicit Parts(int64_t columns) : columns_(columns) {}
@@ -117,13 +117,13 @@ class Parts final : public MatrixParts {
   std::map<int64_t, Part> parts_;
 };
 
-template <class T>
+template <typename T>
 void ExpectSame(const std::vector<T>& a, const std::vector<T>& b, const char* what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   EXPECT_TRUE(a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0) << what;
 }
 
-template <class T>
+template <typename T>
 void ExpectSameResults(const Computed<T>& actual, const Computed<T>& expected,
                        const ComputeOptions& options) {
   ExpectSame(actual.losses, expected.losses, "losses");
@@ -138,36 +138,36 @@ void ExpectSameResults(const Computed<T>& actual, const Computed<T>& expected,
             expected.result.class_statistics->predicted_count);
 }
 
-// The same bits, wherever the logits come from.
-template <class T>
+// Expects the same bits, wherever the logits come from.
+template <typename T>
 void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
                                 const ComputeOptions& options, bool copies_pieces = true) {
   SCOPED_TRACE(Describe(problem));
   const Executor executor(2);
   ProblemBatch<T> arrays(problem);
-  const Computed<T> expected = RunBatch<T>(arrays.batch(), spec, options, executor);
+  const Computed<T> expected = ComputeBatch<T>(arrays.batch(), spec, options, executor);
   Batch batch = arrays.batch();
   const auto logits = std::get<absl::Span<const T>>(batch.logits);
   batch.logits = absl::Span<const T>();
   const ArrayReader<T> elements(logits);
   batch.logit_reader = &elements;
-  ExpectSameResults(RunBatch<T>(batch, spec, options, executor), expected, options);
+  ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor), expected, options);
   const PiecesReader<T> pieces(logits);
   batch.logit_reader = &pieces;
-  ExpectSameResults(RunBatch<T>(batch, spec, options, executor), expected, options);
+  ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor), expected, options);
   EXPECT_EQ(pieces.copied(), copies_pieces);
   EXPECT_TRUE(pieces.released_all());
 }
 
-// The same bits, whether the gradient is in one piece or made in parts.
-template <class T>
+// Expects the same bits, whether the gradient is in one piece or made in parts.
+template <typename T>
 void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& options,
                               size_t fewest_parts) {
   SCOPED_TRACE(Describe(problem));
   const Executor executor(2);
   const LossSpec spec = SpecOf(problem);
   ProblemBatch<T> arrays(problem);
-  const Computed<T> expected = RunBatch<T>(arrays.batch(), spec, options, executor);
+  const Computed<T> expected = ComputeBatch<T>(arrays.batch(), spec, options, executor);
   for (const bool in_pieces : {false, true}) {
     Batch batch = arrays.batch();
     const PiecesReader<T> pieces(std::get<absl::Span<const T>>(batch.logits));
@@ -200,7 +200,7 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
   }
 }
 
-// Without what has all of the logits read beforehand.
+// Returns the options without those that have all of the logits read beforehand.
 ComputeOptions LookingOnce(ComputeOptions options) {
   options.class_statistics = false;
   options.difficulty = false;
@@ -228,7 +228,7 @@ TEST(LogitReaderTest, GivesTheBitsOfTheSameLogitsInAnArray) {
   }
 }
 
-// Of rows that take the fast path.
+// Rows that take the fast path are not copied.
 TEST(LogitReaderTest, ReadsPiecesInPlace) {
   Random random(9);
   for (const Shape shape : {Shape{9000, 10}, Shape{700, 100}, Shape{100, 3000}, Shape{3, 40000}}) {
@@ -259,7 +259,7 @@ TEST(LogitReaderTest, GivesTheBitsOfAnArrayInParts) {
   }
 }
 
-// A part for which there is no memory.
+// Parts for which there is no memory.
 class NoParts final : public MatrixParts {
  public:
   MutableFloatView Make(int64_t begin, int64_t /*end*/) override {
@@ -315,8 +315,8 @@ TEST(LogitReaderTest, ServesWhatLooksAtLogitsAgain) {
   ExpectReaderChangesNothing<double>(problem, spec, options);
 }
 
-// z is 0 but for one entry of each row, at a place of its own and of its own size: so the loss of
-// the row tells where in the batch it was read from.
+// Logits that are 0 but for one entry of each row, at a place of its own and of its own size. So
+// the loss of the row tells where in the batch it was read from.
 class SpikeReader final : public LogitReader {
  public:
   explicit SpikeReader(int64_t classes) : classes_(classes) {}
@@ -342,7 +342,7 @@ class SpikeReader final : public LogitReader {
   mutable std::atomic<int64_t> read_ = 0;
 };
 
-// No array of 2^31 elements is held for this: they are made when they are read.
+// The logits are made when they are read, so that no array of 2³¹ elements is held.
 TEST(LogitReaderTest, CountsMoreElementsThanAnInt) {
   constexpr int64_t kClasses = int64_t{1} << 15;
   constexpr int64_t kRows = (int64_t{1} << 16) + 3;

@@ -14,8 +14,8 @@ namespace {
 using oracle::Activation;
 using oracle::Problem;
 
-// [outer, a, b] to [outer, b, a].
-template <class T>
+// Transposes [outer, a, b] to [outer, b, a].
+template <typename T>
 std::vector<T> SwapLastAxes(const std::vector<T>& from, size_t a, size_t b) {
   std::vector<T> to(from.size());
   for (size_t n = 0; n < from.size(); ++n) {
@@ -25,12 +25,12 @@ std::vector<T> SwapLastAxes(const std::vector<T>& from, size_t a, size_t b) {
   return to;
 }
 
-template <class T>
+template <typename T>
 std::vector<T> LogitsOf(const Problem& problem) {
   return {problem.logits.begin(), problem.logits.end()};
 }
 
-template <class T>
+template <typename T>
 void ExpectSameBits(const std::vector<T>& a, const std::vector<T>& b, const char* what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   for (size_t n = 0; n < a.size(); ++n) {
@@ -39,18 +39,18 @@ void ExpectSameBits(const std::vector<T>& a, const std::vector<T>& b, const char
   }
 }
 
-// The batch with its classes moved in front of `inner` of its rows, against the batch as it is.
-template <class T>
+// Compares the batch with classes moved in front of `inner` of its rows with the unmoved one.
+template <typename T>
 void ExpectSameAsMoved(const Problem& problem, size_t inner, const Executor& executor) {
   SCOPED_TRACE(Describe(problem) + ", inner " + std::to_string(inner));
   const size_t classes = problem.classes();
-  const Computed<T> expected = RunProblem<T>(problem, executor);
+  const Computed<T> expected = ComputeProblem<T>(problem, executor);
   ProblemBatch<T> views(problem);
   const std::vector<T> logits = SwapLastAxes(LogitsOf<T>(problem), inner, classes);
   views.batch().logits = absl::MakeConstSpan(logits);
   views.batch().inner = static_cast<int64_t>(inner);
   const Computed<T> actual =
-      RunBatch<T>(views.batch(), SpecOf(problem), OptionsOf(problem), executor);
+      ComputeBatch<T>(views.batch(), SpecOf(problem), OptionsOf(problem), executor);
 
   const auto moved = [&](const std::vector<T>& matrix) {
     return SwapLastAxes(matrix, classes, inner);
@@ -130,7 +130,7 @@ TEST_F(StridedClassesTest, IgnoredRowsAndWeights) {
   }
 }
 
-// Compare asks for no gradient, only for its norm. Two whole tiles of rows and a part of one.
+// Compare asks for the gradient's norm only. The rows are two whole tiles and a part of one.
 TEST_F(StridedClassesTest, CompareGivesTheSameNorm) {
   const Problem problem =
       Draw(Activation::kSoftmax, LabelKind::kClassIds, {size_t{2} * 150, 12}, 3, random_);
