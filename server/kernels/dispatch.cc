@@ -1,3 +1,5 @@
+#include "server/kernels/dispatch.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdlib>
@@ -5,7 +7,7 @@
 
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/stores.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -27,7 +29,7 @@ constexpr size_t kSetCount = 3;
 constexpr size_t kSetCount = 1;
 #endif
 
-// From the least to the best.
+// Returns the sets of this architecture, from the least to the best.
 std::array<InstructionSet, kSetCount> InstructionSets() {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -64,7 +66,7 @@ const Selected& Current() {
   return selected;
 }
 
-template <class... Forms>
+template <typename... Forms>
 std::array<const FormInfo*, sizeof...(Forms)> Rows(FormList<Forms...>) {
   return {&Forms::kInfo...};
 }
@@ -87,14 +89,14 @@ void FinishStreaming(Stores stores) {
 #endif
 }
 
-const Sums& CurrentSums() { return Current().table.sums; }
+const SumKernels& CurrentSums() { return Current().table.sums; }
 
 template <>
-const Signs<float>& CurrentSigns() {
+const SignKernels<float>& CurrentSigns() {
   return Current().table.signs_f32;
 }
 template <>
-const Signs<double>& CurrentSigns() {
+const SignKernels<double>& CurrentSigns() {
   return Current().table.signs_f64;
 }
 

@@ -15,10 +15,10 @@ using FormParameters = std::array<double, kMaxFormParameters>;
 
 enum class ActivationSet { kSoftmaxAndSigmoid, kSigmoidOnly };
 
-// Says if a form allows label smoothing.
+// The rule for label smoothing.
 enum class SmoothingRule { kAllowed, kRefused };
 
-// What a form demands of the targets of a softmax row, beyond finite and ≥ 0.
+// The rule for the targets of a softmax row, beyond that they are finite and ≥ 0.
 enum class TargetRule { kAny, kSumToOne };
 
 // A parameter of a form. `name` is its field's name in the request.

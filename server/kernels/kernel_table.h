@@ -4,20 +4,23 @@
 #include <array>
 #include <cstddef>
 
+#include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/signs.h"
+#include "server/kernels/sums.h"
 
 namespace lossd::kernels {
 
 // Everything that is compiled for one instruction set.
 struct KernelTable {
   std::array<FormKernels, static_cast<size_t>(AllForms::kSize)> forms;  // in the order of AllForms
-  Sums sums;
-  Signs<float> signs_f32;
-  Signs<double> signs_f64;
+  SumKernels sums;
+  SignKernels<float> signs_f32;
+  SignKernels<double> signs_f64;
 };
 
-// One file each, compiled with that set's flags. Call none that the CPU lacks.
+// Each is defined in a file of its own, compiled with that set's flags. A caller calls none that
+// the CPU lacks.
 KernelTable Sse2Kernels();
 KernelTable Avx2Kernels();
 KernelTable Avx512Kernels();

@@ -1,7 +1,9 @@
 #ifndef LOSSD_SERVER_KERNELS_TABLE_INL_H_
 #define LOSSD_SERVER_KERNELS_TABLE_INL_H_
 
-#include "server/kernels/elements/elements-inl.h"
+#include "server/kernels/elements/binary_elements-inl.h"
+#include "server/kernels/elements/dense_elements-inl.h"
+#include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/rows/class_id_rows-inl.h"
@@ -11,7 +13,7 @@
 
 namespace lossd::kernels {
 
-template <class Arch, class Form>
+template <typename Arch, typename Form>
 FormKernels MakeKernels() {
   FormKernels kernels;
   constexpr bool kOverLogit = Form::kDomain == Domain::kLogit;
@@ -26,12 +28,12 @@ FormKernels MakeKernels() {
   return kernels;
 }
 
-template <class Arch, typename T>
-Signs<T> MakeSigns() {
+template <typename Arch, typename T>
+SignKernels<T> MakeSigns() {
   return {&SignTargets<Arch, T, float>, &SignTargets<Arch, T, double>, &SignLabels<Arch, T>};
 }
 
-template <class Arch, class... Forms>
+template <typename Arch, typename... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
   return {{MakeKernels<Arch, Forms>()...},
           {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>},

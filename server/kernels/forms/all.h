@@ -16,7 +16,7 @@
 
 namespace lossd::kernels {
 
-template <class... Forms>
+template <typename... Forms>
 struct FormList {
   static constexpr int kSize = static_cast<int>(sizeof...(Forms));
 };

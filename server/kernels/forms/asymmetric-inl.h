@@ -6,11 +6,11 @@
 
 namespace lossd::kernels {
 
-// Positives focal with gamma_positive; negatives p_m^gamma_negative (-log(1 - p_m)) with the
-// shifted p_m = max(p - margin, 0), and the full gradient. With P = p_m, L = -log(1 - P), r = L / P
-// and w = p (1 - p) = dP/dz:
-//   first   = P^g (g r + 1/(1-P)) w
-//   second  = (g (g-1) P^(g-1) r + 2 g P^(g-1)/(1-P) + P^g/(1-P)^2) w^2 + first (1 - 2p)
+// Positives are focal with gamma_positive. Negatives are p_m^γ (−log(1 − p_m)), γ = gamma_negative,
+// with the shifted p_m = max(p − margin, 0), and the full gradient. With P = p_m, L = −log(1 − P),
+// r = L / P and w = p (1 − p) = dP/dz:
+//   first   = P^γ (γ r + 1/(1 − P)) w
+//   second  = (γ (γ−1) P^(γ−1) r + 2 γ P^(γ−1)/(1 − P) + P^γ/(1 − P)²) w² + first (1 − 2p)
 struct Asymmetric : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{
@@ -25,7 +25,7 @@ struct Asymmetric : FormTraits {
                           "probability below which a negative is left alone"));
   static constexpr Domain kDomain = Domain::kLogit;
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     const FormParameters focal = {parameters[0]};
     const V slope = Focal::Slope(x.yes, focal);
@@ -33,7 +33,7 @@ struct Asymmetric : FormTraits {
             x.no.p * (Focal::Curvature(x.yes, focal) - slope * x.yes.p)};
   }
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> No(const LogitPoint<V>& x, const FormParameters& parameters) {
     if (parameters[2] == 0) return UnshiftedNo(x, parameters);
     using T = typename V::value_type;
@@ -44,8 +44,8 @@ struct Asymmetric : FormTraits {
     const V margin(static_cast<T>(parameters[2]));
     const V shifted = x.yes.p - margin;
     const auto active = shifted > zero;
-    const V p_m = xsimd::select(active, shifted, one);  // 1 is a stand-in that divides well
-    const V rest = x.no.p + margin;                     // 1 - p_m
+    const V p_m = xsimd::select(active, shifted, one);  // elsewhere 1, by which one can divide
+    const V rest = x.no.p + margin;                     // 1 − p_m
     const V loss = -xsimd::select(p_m < V(T(0.5)), xsimd::log1p(-p_m), xsimd::log(rest));
     const V r = loss / p_m;
     const V w = x.yes.p * x.no.p;
@@ -60,8 +60,8 @@ struct Asymmetric : FormTraits {
   }
 
  private:
-  // Without a margin the negative is focal on the other outcome.
-  template <class V>
+  // Returns the negative without a margin: focal on the other outcome.
+  template <typename V>
   static LogitTerm<V> UnshiftedNo(const LogitPoint<V>& x, const FormParameters& parameters) {
     const FormParameters focal = {parameters[1]};
     const V slope = Focal::Slope(x.no, focal);

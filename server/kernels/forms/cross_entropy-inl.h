@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// phi(u) = -u, the negative log-likelihood.
+// φ(u) = −u, the negative log-likelihood.
 struct CrossEntropy : FormTraits {
   static constexpr FormInfo kInfo = {
       "cross_entropy",
@@ -13,15 +13,15 @@ struct CrossEntropy : FormTraits {
       "Good 1952, Rational Decisions, J. R. Stat. Soc. B 14(1)",
   };
 
-  template <class V>
+  template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {
     return -x.log_p;
   }
-  template <class V>
+  template <typename V>
   static V Slope(const Point<V>&, const FormParameters&) {
     return V(typename V::value_type(-1));
   }
-  template <class V>
+  template <typename V>
   static V Curvature(const Point<V>&, const FormParameters&) {
     return V(typename V::value_type(0));
   }

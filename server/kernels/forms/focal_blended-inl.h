@@ -5,10 +5,10 @@
 
 namespace lossd::kernels {
 
-// M^gamma BCE with M = y (1 - p) + (1 - y) p: focal with one modulating factor for a soft target.
-// With r = p (1 - p) / M, s = 1 - 2 y and B the cross entropy:
-//   first   = M^gamma (gamma s r B + d),                     d = p - y
-//   second  = M^gamma (gamma (gamma-1) s^2 r^2 B + gamma s r (1-2p) B + 2 gamma s r d + p (1-p))
+// M^γ BCE with M = y (1 − p) + (1 − y) p: focal with one modulating factor for a soft target. With
+// r = p (1 − p) / M, s = 1 − 2 y, d = p − y and B the cross entropy:
+//   first   = M^γ (γ s r B + d)
+//   second  = M^γ (γ (γ−1) s² r² B + γ s r (1 − 2p) B + 2 γ s r d + p (1 − p))
 struct FocalBlended : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"focal_blended",
@@ -22,7 +22,7 @@ struct FocalBlended : FormTraits {
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     using T = typename V::value_type;
     const V one(T(1));
@@ -33,7 +33,7 @@ struct FocalBlended : FormTraits {
     const V c = x.no.p;
     const V blend = y * c + (one - y) * p;
     const V focus = PowUnit(blend, parameters[0]);
-    // The quotient without dividing 0 by 0 at the hard targets.
+    // The quotient r does not divide 0 by 0 at the hard targets.
     const V r = xsimd::select(y == one, p, xsimd::select(y == V(T(0)), c, p * c / blend));
     const V s = one - two * y;
     const V d = ErrorOf(x.yes);

@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// -log sigmoid(gamma s z + beta) / gamma, s = 1 for "yes" and -1 for "no".
+// −log σ(γ s z + β) / γ, s = 1 for "yes" and −1 for "no".
 struct FocalStar : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{
@@ -16,11 +16,11 @@ struct FocalStar : FormTraits {
           .With(Parameter("beta", 0, Range::Any(), "shift"));
   static constexpr Domain kDomain = Domain::kLogit;
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     return Outcome(x.logit, parameters);
   }
-  template <class V>
+  template <typename V>
   static LogitTerm<V> No(const LogitPoint<V>& x, const FormParameters& parameters) {
     LogitTerm<V> term = Outcome(-x.logit, parameters);
     term.first = -term.first;
@@ -28,7 +28,7 @@ struct FocalStar : FormTraits {
   }
 
  private:
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Outcome(const V& z, const FormParameters& parameters) {
     const V gamma(static_cast<typename V::value_type>(parameters[0]));
     const V beta(static_cast<typename V::value_type>(parameters[1]));

@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// phi(u) = (1 - p^q) / q = -expm1(q u) / q: cross entropy as q tends to 0, 1 - p at q = 1.
+// φ(u) = (1 − p^q) / q = −expm1(q u) / q: cross entropy as q tends to 0, 1 − p at q = 1.
 struct GeneralizedCrossEntropy : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{
@@ -15,17 +15,17 @@ struct GeneralizedCrossEntropy : FormTraits {
           .With(Parameter("q", 0.7, Range::AboveUpTo(0, 1),
                           "robustness to wrong labels; 1 is the mean absolute error"));
 
-  template <class V>
+  template <typename V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
     return -ExpMinusOneNonPositive(V(q * x.log_p)) / q;
   }
-  template <class V>
+  template <typename V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
     return -ExpNonPositive(V(q * x.log_p));
   }
-  template <class V>
+  template <typename V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
     return -q * ExpNonPositive(V(q * x.log_p)) * x.one_minus_p;

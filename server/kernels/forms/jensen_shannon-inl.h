@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// psi(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; d psi / d p = log(p / m) / 2.
+// ψ(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; dψ/dp = log(p / m) / 2.
 struct JensenShannon : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"jensen_shannon",
@@ -14,27 +14,27 @@ struct JensenShannon : FormTraits {
                "IEEE Trans. Inf. Theory 37(1)"}
           .WithTargetsThatSumToOne();
   static constexpr Weighting kWeighting = Weighting::kWhole;
-  // Classes with y = 0 all have d psi / d p = log(2) / 2: on a row whose truth has hardly any p,
-  // all that counts is what is left when that is taken off.
+  // All classes with y = 0 have dψ/dp = log(2) / 2. On a row whose truth has hardly any p, only
+  // what remains without that constant counts.
   static constexpr bool kShifts = true;
 
-  template <class V>
+  template <typename V>
   static V Shift(const Point<V>& x, const FormParameters&) {
     return LogProbabilityOverMean(x);
   }
 
-  template <class V>
+  template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {
     const V half(typename V::value_type(0.5));
     return half * (MultiplyZeroWins(x.target, LogTargetOverMean(x)) +
                    MultiplyZeroWins(x.p, LogProbabilityOverMean(x)));
   }
-  template <class V>
+  template <typename V>
   static V Slope(const Point<V>& x, const FormParameters&) {
     const V half(typename V::value_type(0.5));
     return half * MultiplyZeroWins(x.p, LogProbabilityOverMean(x) - x.shift);
   }
-  template <class V>
+  template <typename V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
     const V half(typename V::value_type(0.5));
     const V zero(typename V::value_type(0));
@@ -44,8 +44,9 @@ struct JensenShannon : FormTraits {
   }
 
  private:
-  // Close to the mean by log1p of the relative difference; far below it by logarithms.
-  template <class V>
+  // Returns log(p / m), close to the mean by log1p of the relative difference, far below it by
+  // logarithms.
+  template <typename V>
   static V LogProbabilityOverMean(const Point<V>& x) {
     const V half(typename V::value_type(0.5));
     const V sum = x.p + x.target;
@@ -54,7 +55,7 @@ struct JensenShannon : FormTraits {
     const V log_2(static_cast<typename V::value_type>(0.69314718055994530942));
     return xsimd::select(x.target == V(typename V::value_type(0)), log_2, other);
   }
-  template <class V>
+  template <typename V>
   static V LogTargetOverMean(const Point<V>& x) {
     const V half(typename V::value_type(0.5));
     const V sum = x.p + x.target;

@@ -5,25 +5,25 @@
 
 namespace lossd::kernels {
 
-// What a kLogit form sees of one element. The points' accuracy is that of Point.
-template <class V>
+// An element as a kLogit form sees it.
+template <typename V>
 struct LogitPoint {
   V logit;
-  Point<V> yes;  // log sigmoid(z), sigmoid(z), sigmoid(-z); its target is y
+  Point<V> yes;  // log σ(z), σ(z), σ(−z); its target is y
   Point<V> no;
 };
 
 // A term of the loss and its derivatives with respect to the logit.
-template <class V>
+template <typename V>
 struct LogitTerm {
   V value;
   V first;
   V second;
 };
 
-// What both outcomes of a sigmoid are made of, by exp(-|z|), so that neither 1 - p nor log p ever
+// The parts of both outcomes of a sigmoid, by exp(−|z|), so that neither 1 − p nor log p ever
 // cancels.
-template <class V>
+template <typename V>
 struct SigmoidParts {
   static V ExpOf(const V& z) {
     using T = typename V::value_type;
@@ -43,8 +43,8 @@ struct SigmoidParts {
   V log1p_e;
 };
 
-// The outcome that a larger z makes likelier; its target is left to the caller.
-template <class V>
+// Returns the outcome that a larger z makes likelier; the caller sets its target.
+template <typename V>
 Point<V> LikelierBy(const V& z, const SigmoidParts<V>& parts) {
   Point<V> x;
   x.p = SelectBySign(z, parts.smaller, parts.larger);
@@ -53,7 +53,7 @@ Point<V> LikelierBy(const V& z, const SigmoidParts<V>& parts) {
   return x;
 }
 
-template <class V>
+template <typename V>
 LogitPoint<V> Sigmoid(const V& z) {
   const auto parts = SigmoidParts<V>::Of(z);
   LogitPoint<V> x;
@@ -65,8 +65,8 @@ LogitPoint<V> Sigmoid(const V& z) {
   return x;
 }
 
-// -y log p - (1 - y) log(1 - p), where a target of 0 gives 0 whatever the logarithm is.
-template <class V>
+// Returns −y log p − (1 − y) log(1 − p), where a target of 0 gives 0 whatever the logarithm is.
+template <typename V>
 V BinaryCrossEntropy(const LogitPoint<V>& x) {
   return -(MultiplyZeroWins(x.yes.target, x.yes.log_p) + MultiplyZeroWins(x.no.target, x.no.log_p));
 }

@@ -5,63 +5,66 @@
 
 #include "server/kernels/form_info.h"
 #include "server/kernels/simd/exponential-inl.h"
+#include "server/kernels/simd/inlining.h"
+#include "server/kernels/simd/select-inl.h"
 
 namespace lossd::kernels {
 
-// What a form sees of one class, a SIMD batch of samples or classes at a time. Each of the first
-// three is accurate relative to itself, however close p is to 0 or to 1: a form that needs 1 - p
+// A class as a form sees it, a SIMD register of samples or classes at a time. Each of the first
+// three is accurate relative to itself, however close p is to 0 or to 1: a form that needs 1 − p
 // takes `one_minus_p` and never subtracts.
-template <class V>
+template <typename V>
 struct Point {
   V log_p;
   V p;
   V one_minus_p;
   V target;  // y, smoothed; read by forms that compare p with it
-  // A constant of the row, taken off d psi / d p by forms with kShifts: since the p of a row add up
-  // to 1 it changes no derivative by the logits, but what cancels in them can be taken off here.
+  // A constant of the row, which forms with kShifts take off dψ/dp. Since the p of a row add up to
+  // 1, it changes no derivative by the logits; terms that would cancel in them can be taken off
+  // here.
   V shift = V(typename V::value_type(0));
 };
 
 // How a form's terms are weighted and summed.
-//  kTruth:   loss = sum over classes of a_k phi(log p_k), a_k = class weight times target
-//  kWhole:   loss = w * sum over classes of psi(log p_k; y_k), one weight for the sample
+//  kTruth:   loss = Σ_k a_k φ(log p_k), a_k = class weight · target
+//  kWhole:   loss = w Σ_k ψ(log p_k; y_k), one weight for the sample
 enum class Weighting { kTruth, kWhole };
 
-// What a form is a function of.
-//  kLogProbability:  of each class's log p; softmax and sigmoid follow by the chain rule
-//  kLogit:           of the logit of a sigmoid, whose derivatives the form gives itself
+// The argument of a form.
+//  kLogProbability:  each class's log p; softmax and sigmoid follow by the chain rule
+//  kLogit:           the logit of a sigmoid; the form gives the derivatives by it
 enum class Domain { kLogProbability, kLogit };
 
-// Traits of a form that has nothing special; forms derive from it and override.
+// The default traits; a form derives from them and overrides its own.
 //
 // A form provides three functions of a Point and the form's parameters, as derivatives with respect
 // to u = log p:
-//   Value      phi(u)
-//   Slope      phi'(u)
-//   Curvature  phi''(u) * (1 - p): the factor cancels the pole that (1 - p)^gamma has at p = 1
+//   Value      φ(u)
+//   Slope      φ′(u)
+//   Curvature  φ″(u) (1 − p): the factor cancels the pole that (1 − p)^γ has at p = 1
 // Everything else (the chain rule to the logits, weights, reductions) is shared. A kLogit form
-// gives Yes and No instead, the terms of the two outcomes (see logit_term.h).
+// gives Yes and No instead, the terms of the two outcomes (see logit_term-inl.h).
 struct FormTraits {
   static constexpr Domain kDomain = Domain::kLogProbability;
   static constexpr Weighting kWeighting = Weighting::kTruth;
-  // Adds the constant sum of a_k log y_k to the loss.
+  // The loss has the constant Σ_k a_k log y_k added.
   static constexpr bool kAddsTargetEntropy = false;
-  // Has a function Shift, evaluated at the row's largest class, for Point::shift.
+  // The form has a function Shift, evaluated at the row's largest class, for Point::shift.
   static constexpr bool kShifts = false;
-  // Has a function LogitSlope, phi'(u) * (1 - p) by a shorter way.
+  // The form has a function LogitSlope, φ′(u) (1 − p) by a shorter way.
   static constexpr bool kHasLogitSlope = false;
-  // Calls f with `parameters`; a form may do so with constants for values that are common, from
-  // which the compiler makes a loop of its own.
-  template <class F>
+  // Calls f with `parameters`. A form may pass constants instead where they have common values, so
+  // that the compiler makes a loop of its own for them.
+  template <typename F>
   static void WithUsualParameters(const FormParameters& parameters, F f) {
     f(parameters);
   }
-  // Sigmoid: the terms of "no" (log of 1 - sigmoid) count as well as those of "yes".
+  // Sigmoid: the terms of "no" (log of 1 − sigmoid) count as well as those of "yes".
   static constexpr bool kBothSides = true;
 };
 
-// The derivative of phi(log p) by the logit that raises p.
-template <class Form, class V>
+// Returns the derivative of φ(log p) by the logit that raises p.
+template <typename Form, typename V>
 inline V SlopeByLogit(const Point<V>& x, const FormParameters& parameters) {
   if constexpr (Form::kHasLogitSlope) {
     return Form::LogitSlope(x, parameters);
@@ -70,8 +73,8 @@ inline V SlopeByLogit(const Point<V>& x, const FormParameters& parameters) {
   }
 }
 
-// x^exponent for x in [0, 1] and exponent >= 0; 0^0 = 1.
-template <class V>
+// Returns x^exponent for x in [0, 1] and exponent ≥ 0; 0⁰ = 1.
+template <typename V>
 LOSSD_ALWAYS_INLINE inline V PowUnit(const V& x, double exponent) {
   using T = typename V::value_type;
   if (exponent == 0) return V(T(1));
@@ -82,15 +85,16 @@ LOSSD_ALWAYS_INLINE inline V PowUnit(const V& x, double exponent) {
   return ExpNonPositive(V(V(static_cast<T>(exponent)) * xsimd::log(x)));
 }
 
-// a * b where a is 0 also when b is infinite.
-template <class V>
+// Returns a · b, and 0 where a is 0 even if b is infinite.
+template <typename V>
 inline V MultiplyZeroWins(const V& a, const V& b) {
   const V zero(typename V::value_type(0));
   return xsimd::select(a == zero, zero, a * b);
 }
 
-// p - y, by way of 1 - p where p is the larger, so that an almost right answer keeps its digits.
-template <class V>
+// Returns p − y, by way of 1 − p where p is the larger, so that an almost right answer keeps its
+// digits.
+template <typename V>
 inline V ErrorOf(const Point<V>& x) {
   const V one(typename V::value_type(1));
   return xsimd::select(x.p < x.one_minus_p, x.p - x.target, (one - x.target) - x.one_minus_p);

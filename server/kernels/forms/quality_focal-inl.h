@@ -5,11 +5,10 @@
 
 namespace lossd::kernels {
 
-// |y - p|^beta BCE(p, y). With d = p - y, m = |d|, w = p (1 - p) and B the cross entropy:
-//   first   = beta m^(beta-1) sign(d) w B + m^beta d
-//   second  = beta (beta-1) m^(beta-2) w^2 B + beta m^(beta-1) sign(d) w (1-2p) B
-//             + (2 beta + 1) m^beta w
-// At p = y both are 0, but for the second at beta = 0 (cross entropy) and at beta >= 2.
+// |y − p|^β BCE(p, y). With d = p − y, m = |d|, w = p (1 − p) and B the cross entropy:
+//   first   = β m^(β−1) sign(d) w B + m^β d
+//   second  = β (β−1) m^(β−2) w² B + β m^(β−1) sign(d) w (1 − 2p) B + (2 β + 1) m^β w
+// At p = y both are 0, but for the second at β = 0 (cross entropy) and at β ≥ 2.
 struct QualityFocal : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"quality_focal", "|y - p|^beta BCE(p, y)",
@@ -20,7 +19,7 @@ struct QualityFocal : FormTraits {
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     using T = typename V::value_type;
     const double exponent = parameters[0];

@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// psi(u; y) = (p - y)^2. Both derivatives carry a factor p: that is why the gradient vanishes where
+// ψ(u; y) = (p − y)². Both derivatives carry a factor p: that is why the gradient vanishes where
 // the model is confidently wrong.
 struct SquaredError : FormTraits {
   static constexpr FormInfo kInfo = {
@@ -17,17 +17,17 @@ struct SquaredError : FormTraits {
   static constexpr Weighting kWeighting = Weighting::kWhole;
   static constexpr bool kBothSides = false;
 
-  template <class V>
+  template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {
     const V error = ErrorOf(x);
     return error * error;
   }
-  template <class V>
+  template <typename V>
   static V Slope(const Point<V>& x, const FormParameters&) {
     const V two(typename V::value_type(2));
     return two * x.p * ErrorOf(x);
   }
-  template <class V>
+  template <typename V>
   static V Curvature(const Point<V>& x, const FormParameters&) {
     const V two(typename V::value_type(2));
     return two * x.p * (ErrorOf(x) + x.p) * x.one_minus_p;

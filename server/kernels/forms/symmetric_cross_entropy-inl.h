@@ -5,8 +5,8 @@
 
 namespace lossd::kernels {
 
-// psi(u; y) = -alpha y u - beta p max(log y, log_zero): cross entropy and its reverse, where the
-// logarithm of a zero target is the constant log_zero.
+// ψ(u; y) = −α y u − β p max(log y, log_zero): cross entropy and its reverse, where the logarithm
+// of a zero target is the constant log_zero.
 struct SymmetricCrossEntropy : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"symmetric_cross_entropy",
@@ -18,26 +18,26 @@ struct SymmetricCrossEntropy : FormTraits {
           .With(Parameter("log_zero", -4, Range::Below(0), "the logarithm of a target of 0"));
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
-  template <class V>
+  template <typename V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
     return -(Alpha<V>(parameters) * MultiplyZeroWins(x.target, x.log_p) + Reverse(x, parameters));
   }
-  template <class V>
+  template <typename V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
     return -(Alpha<V>(parameters) * x.target + Reverse(x, parameters));
   }
-  template <class V>
+  template <typename V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
     return -Reverse(x, parameters) * x.one_minus_p;
   }
 
  private:
-  template <class V>
+  template <typename V>
   static V Alpha(const FormParameters& parameters) {
     return V(static_cast<typename V::value_type>(parameters[0]));
   }
-  // beta p max(log y, log_zero)
-  template <class V>
+  // Returns β p max(log y, log_zero).
+  template <typename V>
   static V Reverse(const Point<V>& x, const FormParameters& parameters) {
     const V beta(static_cast<typename V::value_type>(parameters[1]));
     const V log_zero(static_cast<typename V::value_type>(parameters[2]));

@@ -5,8 +5,8 @@
 
 namespace lossd::kernels {
 
-// Positives by their target, y BCE; negatives focal, alpha p^gamma BCE, where the weight p^gamma is
-// differentiated too.
+// Positives are weighted by their target, y BCE; negatives are focal, α p^γ BCE, where the weight
+// p^γ is differentiated too.
 struct Varifocal : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"varifocal", "y BCE(p, y) if t > 0, else alpha p^gamma BCE(p, 0)",
@@ -18,7 +18,7 @@ struct Varifocal : FormTraits {
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
-  template <class V>
+  template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     using T = typename V::value_type;
     const V alpha(static_cast<T>(parameters[0]));

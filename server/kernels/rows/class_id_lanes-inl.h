@@ -6,18 +6,23 @@
 #include <cstdint>
 #include <cstring>
 
+#include "server/kernels/class_id_rows.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/row_group-inl.h"
 #include "server/kernels/rows/tile_fetcher-inl.h"
+#include "server/kernels/rows/tile_hessian-inl.h"
 #include "server/kernels/rows/tile_transpose-inl.h"
 #include "server/kernels/rows/tile_writer-inl.h"
+#include "server/kernels/simd/inlining.h"
+#include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/stores.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// ClassIdKernel where rows are shorter than a few registers, or their classes do not stand
-// together: a tile of rows is brought into columns, one for each class, and a row is a lane of
-// them.
-template <class Form, typename T, class Arch>
+// ClassIdKernel where rows are shorter than a few registers, or their classes are a stride apart: a
+// tile of rows is brought into columns, one for each class, and a row is a lane of them.
+template <typename Form, typename T, typename Arch>
 class ClassIdLanes {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
@@ -41,7 +46,7 @@ class ClassIdLanes {
   }
 
  private:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kTile = kMostTileRows;
   // A few registers of rows go side by side, so that one's arithmetic fills the other's waits.
@@ -61,8 +66,8 @@ class ClassIdLanes {
     return Gradient(group.exp_factor, group.truth_gradient, rows.class_ids + tile.begin, tile.size);
   }
 
-  // As many as there are: while one is reduced, the one before it is written and the one after it
-  // fetched. Returns how many rows they have.
+  // Computes all whole tiles. While one is reduced, the one before it is written and the one after
+  // it fetched. Returns how many rows they have.
   template <Stores kStores>
   static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
                                const FormParameters& parameters) {
@@ -93,9 +98,9 @@ class ClassIdLanes {
     return begin;
   }
 
-  // All but the gradient, whose exponentials are left in `columns`. Calls `meanwhile` after each
-  // step of kStep rows of a class.
-  template <class F>
+  // Computes all of a tile but the gradient, and leaves the gradient's exponentials in `columns`.
+  // Calls `meanwhile` after each step of kStep rows of a class.
+  template <typename F>
   static void ReduceTile(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source, const Tile& tile,
                          const FormParameters& parameters, T* columns, const F& meanwhile,
                          Group& group) {
@@ -122,13 +127,13 @@ class ClassIdLanes {
     if (rows.probabilities != nullptr) WriteProbabilities(rows, begin, size, columns, group);
   }
 
-  // Entry (row, class) of a matrix.
+  // Returns where entry (row, class) of a matrix is.
   static int64_t Offset(const ClassIdRows<T>& rows, int64_t row, int64_t j) {
     return rows.class_stride == 0 ? row * rows.class_count + j : row + j * rows.class_stride;
   }
 
-  static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
-                          const Tile& tile, T* columns) {
+  LOSSD_NOINLINE static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
+                                         const Tile& tile, T* columns) {
     const int64_t classes = rows.class_count;
     const auto [begin, size] = tile;
     if (rows.class_stride != 0) {
@@ -181,8 +186,8 @@ class ClassIdLanes {
     }
   }
 
-  // The largest logit of each row of a whole tile, whose classes are `stride` apart in `from`;
-  // copies the tile to `columns`, which may be `from`.
+  // Finds the largest logit of each row of a whole tile, whose classes are `stride` apart in
+  // `from`. Copies the tile to `columns`, which may be `from`.
   static void FindMaxima(const T* from, int64_t stride, int64_t classes, T* columns, T* max) {
     constexpr int64_t kMany = 64 / static_cast<int64_t>(sizeof(T)) / kWidth * 2;
     for (int64_t k = 0; k < kTile; k += kMany * kWidth) {
@@ -200,14 +205,14 @@ class ClassIdLanes {
   }
 
   // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
-  template <class F>
+  template <typename F>
   static void SumExps(T* columns, int64_t classes, int64_t k, const T* max, Group& group,
                       const F& meanwhile) {
     const V zero(T(0));
     const V one(T(1));
     V largest[static_cast<size_t>(kRegisters)];
     V rest[static_cast<size_t>(kRegisters)];
-    // All that equal the maximum are held out, and all but one of them, 1 each, are added again.
+    // All that equal the maximum are held out; all but one of them are added again, 1 each.
     V equals[static_cast<size_t>(kRegisters)];
     for (int64_t r = 0; r < kRegisters; ++r) {
       largest[r] = V::load_aligned(max + k + r * kWidth);
@@ -266,25 +271,16 @@ class ClassIdLanes {
 
   static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
                             const T* columns, const Group& group) {
-    // What RowHessian says of each row, in columns.
-    alignas(64) T parts[8][kTile] = {};
+    TileHessian<T, Arch, kTile> hessian(rows.curvature);
     for (int64_t i = 0; i < size; ++i) {
-      const RowHessian<T, Arch> h = group.HessianOf(rows, begin + i, i);
-      const T values[] = {h.factor, h.pole, h.sloped, h.scaled, h.unweighted, h.largest, h.truth};
-      for (int64_t n = 0; n < 7; ++n) parts[n][i] = values[n];
-      parts[7][i] = static_cast<T>(rows.class_ids[begin + i]);
+      hessian.SetRow(i, group.HessianOf(rows, begin + i, i), rows.class_ids[begin + i]);
     }
-    const V floor(rows.curvature == Curvature::kPositive ? T(1e-16) : -kInfinity<T>);
     alignas(64) T out[kMaxTile];
     for (int64_t k = 0; k < size; k += kWidth) {
-      V part[8];
-      for (int64_t n = 0; n < 8; ++n) part[n] = V::load_aligned(parts[n] + k);
+      const auto part = hessian.RowsAt(k);
       for (int64_t j = 0; j < rows.class_count; ++j) {
-        const V e = V::load_aligned(columns + j * kTile + k);
-        V h = RowHessian<T, Arch>::OfOthers(e, part[0], part[1], part[2], part[3], floor);
-        h = xsimd::select(e == V(T(1)), part[5], h);
-        h = xsimd::select(part[7] == V(static_cast<T>(j)), part[6], h);
-        xsimd::select(part[3] == V(T(0)), part[4], h).store_aligned(out + j * kTile + k);
+        part.At(V::load_aligned(columns + j * kTile + k), V(static_cast<T>(j)))
+            .store_aligned(out + j * kTile + k);
       }
     }
     StoreColumns(rows, begin, size, out, rows.hessian);

@@ -4,19 +4,24 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "server/kernels/class_id_rows.h"
 #include "server/kernels/rows/class_id_lanes-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/row_group-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
 #include "server/kernels/rows/row_writer-inl.h"
+#include "server/kernels/simd/inlining.h"
+#include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/stores.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// The kernel of kTruth forms for rows with one true class. Rows are reduced to their maximum and
-// the sum of the other exponentials; a few numbers per row follow from those in double; then the
-// exponentials become the results. Short rows go class by class with a row in each lane, longer
-// ones one after the other: which depends on the number of classes alone.
-template <class Form, typename T, class Arch>
+// The kernel of kTruth forms for rows with one true class. It reduces rows to their maximum and the
+// sum of the other exponentials, computes a few numbers per row from those in double, and turns the
+// exponentials into the results. Short rows go class by class with a row in each lane, longer ones
+// one after the other; the number of classes alone decides which.
+template <typename Form, typename T, typename Arch>
 class ClassIdKernel {
  public:
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
@@ -32,9 +37,9 @@ class ClassIdKernel {
  private:
   using Passes = RowPasses<T, Arch>;
   using Softmax = RowSoftmax<T, Arch>;
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   static constexpr int64_t kMaxGroup = kLanes;
-  // The gradients of shorter rows are made first and then written as one long row.
+  // The gradients of shorter rows are computed first and then written as one long row.
   static constexpr int64_t kFewestClassesAlone = 512;
   using Group = RowGroup<Form, T, Arch, kMaxGroup>;
   using Writer = RowWriter<T, Arch, kMaxGroup>;
@@ -46,7 +51,7 @@ class ClassIdKernel {
         classes_(rows.class_count),
         joined_(classes_ < kFewestClassesAlone),
         stride_(joined_ ? classes_ : PaddedSize(classes_)),
-        // As many rows as stay in the caches between the passes over them.
+        // So many rows stay in the caches between the passes over them.
         group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
     SetWorkspace(rows.workspace + ElementsToLine(rows.workspace));
   }
@@ -60,7 +65,7 @@ class ClassIdKernel {
     }
   }
 
-  // While a group of rows is reduced, the gradient of the one before is written.
+  // Writes the gradient of a group of rows while the next group is reduced.
   void RunStreaming() {
     T* const first = exps_;
     T* const second = first + GroupWorkspaceSize(classes_);
@@ -86,14 +91,14 @@ class ClassIdKernel {
     maxima_ = group + GroupWorkspaceSize(classes_) - ChunkNumbersSize(classes_);
   }
 
-  // The exponentials of row i of the group.
+  // Returns the exponentials of row i of the group.
   T* ExpsOf(int64_t i) const { return exps_ + i * stride_; }
-  // The largest logit of each of its chunks. Rows of several chunks are groups of their own.
+  // Returns the largest logit of each of its chunks. A row of several chunks is a group by itself.
   T* MaximaOf(int64_t i) const { return maxima_ + i; }
   int64_t ClassIdOf(int64_t i) const { return rows_.class_ids[begin_ + i]; }
 
-  // The group of rows that begins at `begin`: all but its gradient.
-  template <class SomeWriter>
+  // Computes all but the gradient of the group of rows that begins at `begin`.
+  template <typename SomeWriter>
   void Reduce(int64_t begin, SomeWriter& writer, Group& group) {
     begin_ = begin;
     size_ = std::min(group_size_, rows_.row_count - begin);
@@ -120,9 +125,9 @@ class ClassIdKernel {
     }
   }
 
-  // Calls f(begin, count, ratio) for each chunk of classes, with what makes its exponentials the
+  // Calls f(begin, count, ratio) for each chunk of classes; `ratio` makes its exponentials the
   // row's.
-  template <class F>
+  template <typename F>
   void ForEachChunk(int64_t i, F f) const {
     if (classes_ <= kChunkClasses) {
       f(0, classes_, 1.0);
@@ -161,7 +166,7 @@ class ClassIdKernel {
   void Queue(const Group& group, Writer& writer) const {
     if (joined_) {
       for (int64_t i = 0; i < size_; ++i) WriteGradientTo(group, i, ExpsOf(i));
-      // As it is.
+      // Factor 1: the rows are written unchanged.
       MaximaOf(0)[0] = MaximaOf(0)[1] = T(1);
       writer.Add({exps_, size_ * classes_, MaximaOf(0)});
       return;
@@ -181,12 +186,12 @@ class ClassIdKernel {
       });
       row.own_class = ClassIdOf(i);
       row.own = group.truth_gradient[i];
-      ExpsOf(i)[row.own_class] = T(1);  // as PendingRow wants it
+      ExpsOf(i)[row.own_class] = T(1);  // as PendingRow demands
     }
     writer.Add(row);
   }
 
-  // The first of row i's most probable classes, as far as its exponentials tell them apart.
+  // Returns the first of row i's most probable classes, as far as its exponentials tell them apart.
   int64_t ArgMax(int64_t i) const {
     int64_t arg_max = -1;
     ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
@@ -199,15 +204,15 @@ class ClassIdKernel {
   void WriteHessian(const Group& group, int64_t i) const {
     T* const out = rows_.hessian + (begin_ + i) * classes_;
     const RowHessian<T, Arch> h = group.HessianOf(rows_, begin_ + i, i);
-    if (h.scaled == 0) {
+    if (h.scale == 0) {
       std::fill(out, out + classes_, h.unweighted);
       return;
     }
     ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
       const V factor(static_cast<T>(group.p_max[i] * ratio));
       Passes::Map(ExpsOf(i) + begin, count, out + begin, [&](const V& e) {
-        return RowHessian<T, Arch>::OfOthers(e, factor, V(h.pole), V(h.sloped), V(h.scaled),
-                                             V(h.floor));
+        return RowHessian<T, Arch>::ForOthers(e, factor, V(h.pole), V(h.slope), V(h.scale),
+                                              V(h.floor));
       });
     });
     out[ArgMax(i)] = h.largest;

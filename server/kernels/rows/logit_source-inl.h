@@ -6,23 +6,25 @@
 #include <cstdint>
 #include <cstring>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/class_id_rows.h"
+#include "server/kernels/piece.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// Reads what need not be aligned as its type.
-template <class Arch, typename T>
+// Reads a value that need not be aligned as its type.
+template <typename Arch, typename T>
 inline T Load(const T* at) {
   T value;
   std::memcpy(&value, static_cast<const void*>(at), sizeof(T));
   return value;
 }
 
-// Logits of ClassIdRows, from the first to the last, wherever they lie.
-template <typename T, class Arch>
+// Reads the logits of ClassIdRows, from the first to the last, in one array or in pieces.
+template <typename T, typename Arch>
 class LogitSource {
  public:
-  // What can be asked for at once.
+  // The most elements that a call of At may ask for.
   static constexpr int64_t kMostElements =
       std::max(kChunkClasses, kMostTileRows* kMaxStridedClasses);
 
@@ -34,8 +36,8 @@ class LogitSource {
              1;
   }
 
-  // `count` elements of the matrix from the `first` on, which is no smaller than the one before.
-  // They need not be aligned as their type, and stay until the next call.
+  // Returns `count` elements of the matrix from the `first` on, which is no smaller than that of
+  // the call before. They need not be aligned as their type, and are valid until the next call.
   const T* At(int64_t first, int64_t count) {
     if (logits_ != nullptr) return logits_ + first;
     const int64_t begin = offset_ + first * kSize;

@@ -6,40 +6,48 @@
 #include <cstdint>
 #include <limits>
 
+#include "server/kernels/class_id_rows.h"
 #include "server/kernels/forms/point-inl.h"
+#include "server/kernels/hessian.h"
 #include "server/kernels/simd/exponential-inl.h"
+#include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 
 namespace lossd::kernels {
 
-// The Hessian of one row, piece by piece:
-//   h_j = phi'' (delta_jt - p_j)^2 - phi' p_j (1 - p_j)
-template <typename T, class Arch>
+// The parts of one row's Hessian:
+//   h_j = φ″ (δ_jt − p_j)² − φ′ p_j (1 − p_j)
+template <typename T, typename Arch>
 struct RowHessian {
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
 
-  // `curvature` is phi'' (1 - p_t), `c` is 1 - p_t, `rest` and `p_max` are the row's.
-  RowHessian(Curvature mode, double scale, double slope, double curvature, double c, double p,
-             double rest, double p_max)
-      : floor(mode == Curvature::kPositive ? T(1e-16) : -kInfinity<T>) {
+  // `slope_of_log` is φ′, `curvature` is φ″ (1 − p_t), `c` is 1 − p_t, `rest` and `p_max` are the
+  // row's.
+  RowHessian(Curvature mode, double weight, double slope_of_log, double curvature, double c,
+             double p, double rest, double p_max)
+      : floor(FloorOf(mode)) {
     if (mode == Curvature::kPositive) curvature = std::max(curvature, 0.0);
-    // phi'' itself has a pole where c is 0; there every p_j that it multiplies is 0 as well.
+    // φ″ itself has a pole where c is 0; there every p_j that it multiplies is 0 as well.
     const double exact_pole = c == 0 ? 0 : curvature / c;
     factor = static_cast<T>(p_max);
     pole = static_cast<T>(std::clamp<double>(exact_pole, -kLargest, kLargest));
-    sloped = static_cast<T>(slope);
-    scaled = static_cast<T>(scale);
+    slope = static_cast<T>(slope_of_log);
+    scale = static_cast<T>(weight);
     const auto floored = [&](double h) {
-      return scale == 0 ? std::max(T(0), floor) : std::max(static_cast<T>(scale * h), floor);
+      return weight == 0 ? std::max(T(0), floor) : std::max(static_cast<T>(weight * h), floor);
     };
     unweighted = floored(0);
-    largest = floored(exact_pole * p_max * p_max - slope * p_max * (rest * p_max));
-    truth = floored(curvature * c - slope * p * c);
+    largest = floored(exact_pole * p_max * p_max - slope_of_log * p_max * (rest * p_max));
+    truth = floored(curvature * c - slope_of_log * p * c);
   }
 
-  // Of classes other than the true and the largest one, with probability exp * factor.
-  static V OfOthers(const V& exp, const V& factor, const V& pole, const V& slope, const V& scale,
-                    const V& floor) {
+  static T FloorOf(Curvature mode) {
+    return mode == Curvature::kPositive ? static_cast<T>(kHessianFloor) : -kInfinity<T>;
+  }
+
+  // Returns h of classes other than the true and the largest one, with p = exp · factor.
+  static V ForOthers(const V& exp, const V& factor, const V& pole, const V& slope, const V& scale,
+                     const V& floor) {
     const V p = exp * factor;
     const V h = scale * (pole * p * p - slope * p * (V(T(1)) - p));
     return xsimd::select(h < floor, floor, h);
@@ -50,25 +58,25 @@ struct RowHessian {
   T floor;
   T factor;
   T pole;
-  T sloped;
-  T scaled;
+  T slope;
+  T scale;
   T unweighted;  // every class of a row that weighs nothing
   T largest;     // the largest class, without subtracting
   T truth;       // the true class
 };
 
 // The few numbers that a row with one true class has beside those of its classes, for up to kRows
-// rows: computed in double, a SIMD batch of rows at a time.
-template <class Form, typename T, class Arch, size_t kRows>
+// rows. They are computed in double, a register of rows at a time.
+template <typename Form, typename T, typename Arch, size_t kRows>
 class RowGroup {
  public:
-  // Columns to be filled before Evaluate, for its rows.
+  // Columns that the caller fills before Evaluate, for its rows.
   alignas(64) double max[kRows];
   alignas(64) double rest[kRows];       // as HeldOut
-  alignas(64) double below_max[kRows];  // z_t - z_m
-  alignas(64) double exp_truth[kRows];  // exp(z_t - z_m), 1 for the largest itself
+  alignas(64) double below_max[kRows];  // z_t − z_m
+  alignas(64) double exp_truth[kRows];  // exp(z_t − z_m), 1 for the largest itself
 
-  // What Evaluate makes of them.
+  // Columns that Evaluate fills.
   alignas(64) double p_max[kRows];
   alignas(64) T exp_factor[kRows];      // times an exponential: the gradient of another class
   alignas(64) T truth_gradient[kRows];  // of the true class
@@ -78,64 +86,80 @@ class RowGroup {
   alignas(64) double curvature[kRows];  // where a Hessian is wanted
   alignas(64) double gradient_scale[kRows];
 
-  // Rows [begin, begin + size) of `rows`. Writes their losses and other scalars.
+  // Computes rows [begin, begin + size) of `rows`. Writes their losses and other scalars.
   LOSSD_FLATTEN void Evaluate(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
                               const FormParameters& parameters) {
-    alignas(64) double values[kRows];
-    alignas(64) double log1p_rest[kRows];
-    alignas(64) double factors[kRows];
-    alignas(64) double truths[kRows];
-    // Whole batches are computed.
+    Columns columns;
+    // Whole registers are computed.
     for (double* const column : {max, rest, below_max, exp_truth}) FillPast(size, column);
     LoadFactors(rows, begin, size);
-    // Apart from what follows: a CPU looks ahead by so many operations, and where a batch is a long
-    // chain of them, it would not reach the next one's division.
-    alignas(64) double log_k[kRows];
-    alignas(64) double log_s[kRows];
-    for (int64_t i = 0; i < size; i += kWidth) {
-      const ReducedLog<D> reduced = ReduceLogOnePlus(D::load_aligned(rest + i));
-      reduced.k.store_aligned(log_k + i);
-      reduced.s.store_aligned(log_s + i);
-      reduced.inverse.store_aligned(p_max + i);
-    }
+    ReduceLogs(size, columns);
     Form::WithUsualParameters(parameters, [&](const FormParameters& known) LOSSD_ALWAYS_INLINE {
       for (int64_t i = 0; i < size; i += kWidth) {
-        const LogOnePlus<D> total = {
-            LogOf<T>(D::load_aligned(log_k + i), D::load_aligned(log_s + i)),
-            D::load_aligned(p_max + i)};
-        total.log.store_aligned(log1p_rest + i);
-        const Point<D> x = PointAt(i, total);
-        x.p.store_aligned(p + i);
-        x.one_minus_p.store_aligned(one_minus_p + i);
-        Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, known))
-            .store_aligned(values + i);
-        const D slope_of_log = Form::Slope(x, known);
-        slope_of_log.store_aligned(slope + i);
-        // g_j = phi' (delta_jt - p_j)
-        const D scale = D::load_aligned(gradient_scale + i);
-        Weighted(scale, -(slope_of_log * total.inverse)).store_aligned(factors + i);
-        Weighted(scale, slope_of_log * x.one_minus_p).store_aligned(truths + i);
-        if (rows.hessian != nullptr) Form::Curvature(x, known).store_aligned(curvature + i);
+        EvaluateForm(i, known, rows.hessian != nullptr, columns);
       }
     });
-    if (rows.losses != nullptr) Narrow(values, size, rows.losses + begin);
-    Narrow(factors, size, exp_factor);
-    Narrow(truths, size, truth_gradient);
-    // Whole columns of these are taken, too.
+    if (rows.losses != nullptr) Narrow(columns.values, size, rows.losses + begin);
+    Narrow(columns.factors, size, exp_factor);
+    Narrow(columns.truths, size, truth_gradient);
+    // The whole columns of these are read, too.
     FillPast(size, exp_factor);
     FillPast(size, truth_gradient);
-    WriteOthers(rows, begin, size, log1p_rest);
+    WriteOthers(rows, begin, size, columns.log1p_rest);
   }
 
-  // Of row i, which is `row` of `rows`.
+  // Returns the Hessian of row i, which is `row` of `rows`.
   RowHessian<T, Arch> HessianOf(const ClassIdRows<T>& rows, int64_t row, int64_t i) const {
     return RowHessian<T, Arch>(rows.curvature, HessianScale(rows, row), slope[i], curvature[i],
                                one_minus_p[i], p[i], rest[i], p_max[i]);
   }
 
  private:
-  using D = Batch<double, Arch>;
+  using D = Lanes<double, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(D::size);
+
+  // The columns that Evaluate needs for itself.
+  struct Columns {
+    alignas(64) double log_k[kRows];  // of ReducedLog
+    alignas(64) double log_s[kRows];
+    alignas(64) double log1p_rest[kRows];
+    alignas(64) double values[kRows];
+    alignas(64) double factors[kRows];
+    alignas(64) double truths[kRows];
+  };
+
+  // Prepares the logarithms of all rows before the first is used. A CPU looks ahead by so many
+  // operations, and where a register's are a long chain, it would not reach the next one's
+  // division.
+  void ReduceLogs(int64_t size, Columns& columns) {
+    for (int64_t i = 0; i < size; i += kWidth) {
+      const ReducedLog<D> reduced = ReduceLogOnePlus(D::load_aligned(rest + i));
+      reduced.k.store_aligned(columns.log_k + i);
+      reduced.s.store_aligned(columns.log_s + i);
+      reduced.inverse.store_aligned(p_max + i);
+    }
+  }
+
+  // Computes rows i, i + 1, ... of a register.
+  LOSSD_ALWAYS_INLINE void EvaluateForm(int64_t i, const FormParameters& parameters,
+                                        bool wants_curvature, Columns& columns) {
+    const LogOnePlus<D> total = {
+        LogOf<T>(D::load_aligned(columns.log_k + i), D::load_aligned(columns.log_s + i)),
+        D::load_aligned(p_max + i)};
+    total.log.store_aligned(columns.log1p_rest + i);
+    const Point<D> x = PointAt(i, total);
+    x.p.store_aligned(p + i);
+    x.one_minus_p.store_aligned(one_minus_p + i);
+    Weighted(D::load_aligned(loss_factor_ + i), Form::Value(x, parameters))
+        .store_aligned(columns.values + i);
+    const D slope_of_log = Form::Slope(x, parameters);
+    slope_of_log.store_aligned(slope + i);
+    // g_j = φ′ (δ_jt − p_j)
+    const D scale = D::load_aligned(gradient_scale + i);
+    Weighted(scale, -(slope_of_log * total.inverse)).store_aligned(columns.factors + i);
+    Weighted(scale, slope_of_log * x.one_minus_p).store_aligned(columns.truths + i);
+    if (wants_curvature) Form::Curvature(x, parameters).store_aligned(curvature + i);
+  }
 
   static double HessianScale(const ClassIdRows<T>& rows, int64_t row) {
     if (rows.class_weight == nullptr) {
@@ -150,7 +174,7 @@ class RowGroup {
     Point<D> x;
     x.log_p = below - total.log;
     x.p = D::load_aligned(exp_truth + i) * total.inverse;
-    // The largest class's without subtracting.
+    // The largest class takes its 1 − p without subtracting.
     x.one_minus_p =
         xsimd::select(below == D(0.0), D::load_aligned(rest + i) * total.inverse, one - x.p);
     x.target = one;

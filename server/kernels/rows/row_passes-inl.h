@@ -10,36 +10,39 @@
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/simd/exponential-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/simd/select-inl.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// The softmax of a chunk of classes with its largest logit, class m, held out: then
-// log p_m = -log1p(rest) and 1 - p_m = rest / (1 + rest) keep full relative accuracy where the
-// model is sure, which log_softmax followed by 1 - exp() does not.
+// The softmax of a chunk of classes with its largest logit, class m, held out. log p_m =
+// −log1p(rest) and 1 − p_m = rest / (1 + rest) then keep full relative accuracy where the model is
+// sure; log_softmax followed by 1 − exp() does not.
 template <typename T>
 struct HeldOut {
   T max = 0;
-  double rest = 0;  // sum over j != m of exp(z_j - z_m)
+  double rest = 0;  // Σ over j ≠ m of exp(z_j − z_m)
 };
 
 // Passes over at most kChunkClasses logits of a row, which need not be aligned as their type.
-template <typename T, class Arch>
+template <typename T, typename Arch>
 class RowPasses {
  public:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
-  // Writes exp(z_j - z_m) to `exps`, and what `writer` has waiting meanwhile. A chunk without a
-  // largest (all NaN or -inf) has an infinite `max`, and the exponentials of its logits themselves.
-  template <class Writer>
+  // Writes exp(z_j − z_m) to `exps`, and meanwhile the lines that wait in `writer`. A chunk without
+  // a largest logit (all are NaN or −∞) has an infinite `max`, and the exponentials of its logits
+  // themselves.
+  template <typename Writer>
   static HeldOut<T> Reduce(const T* z, int64_t count, T* exps, Writer& writer) {
     HeldOut<T> held;
     held.max = Max(z, count);
     const bool any = held.max != -kInfinity<T>;
     const V max(any ? held.max : T(0));
     const int64_t whole = count / kLanes * kLanes;
-    Sums sums;
+    ExpSums sums;
     SumWhole(z, 0, whole, max, exps, sums, writer);
     if (whole < count) SumTail(z, count, max, exps, sums);
     // One of the largest is class m; the others belong to the rest. A NaN is in the sum, and so is
@@ -48,7 +51,7 @@ class RowPasses {
     return held;
   }
 
-  // The index of the first element equal to `value`, 0 where there is none.
+  // Returns the index of the first element equal to `value`, 0 where there is none.
   static int64_t FirstEqual(const T* z, int64_t count, T value) {
     const V wanted(value);
     int64_t j = 0;
@@ -65,19 +68,20 @@ class RowPasses {
     return 0;
   }
 
-  // out_j = in_j * factor; `out` may be `in`.
+  // Writes out_j = in_j · factor; `out` may be `in`.
   static void Scale(const T* in, int64_t count, T factor, T* out) {
     Map(in, count, out, [f = V(factor)](const V& v) { return v * f; });
   }
 
-  // out_j = f(in_j), element by element; `out` may be `in`.
-  template <class F>
+  // Writes out_j = f(in_j), element by element; `out` may be `in`.
+  template <typename F>
   static void Map(const T* in, int64_t count, T* out, F f) {
     if (count < kLanes) {
       MapShort(in, count, out, f);
       return;
     }
-    // The last elements again, read before any is overwritten: no partial registers.
+    // The last elements are computed again, so that no register is partial; they are read before
+    // any is overwritten.
     const int64_t last = count - kLanes;
     V tail[static_cast<size_t>(kRegisters)];
     for (int64_t k = 0; k < kRegisters; ++k) tail[k] = V::load_unaligned(in + last + k * kWidth);
@@ -90,28 +94,28 @@ class RowPasses {
   }
 
  private:
-  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart, so that adding
-  // them and taking one away again costs the others no digits; to look for the first of them
-  // instead, and to leave it out, would cost branches that no CPU foresees.
-  struct Sums {
-    // `e` is exp(x) or, not to be counted, 0.
+  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart: adding them and
+  // taking one away again costs the others no digits. Looking for the first of them to leave it out
+  // would cost branches that no CPU foresees.
+  struct ExpSums {
+    // Adds `e`, which is exp(x), or 0 where it does not count.
     void Add(int64_t register_index, const V& x, const V& e) {
       const V other = ZeroWhere(x == V(T(0)), e);
       others.Add(register_index, other);
       largest += e - other;
     }
 
-    // How many of them there are, or NaN.
+    // Returns how many of the largest there are, or NaN.
     double Largest() const { return static_cast<double>(xsimd::hadd(largest)); }
 
     LaneSum<T, Arch> others;
     V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
   };
 
-  // The largest; NaN never is.
+  // Returns the largest; NaN never is.
   static T Max(const T* z, int64_t count) {
     if (count < kLanes) return MaxShort(z, count);
-    // Enough of them that loads are waited for and not the comparisons.
+    // There are enough registers that the loop waits for loads and not for comparisons.
     constexpr int64_t kMany = 64 / kWidth;
     V max[static_cast<size_t>(kMany)];
     for (V& v : max) v = V(-kInfinity<T>);
@@ -133,10 +137,10 @@ class RowPasses {
     return best;
   }
 
-  // Elements [begin, end), a multiple of kLanes of them.
-  template <class Writer>
-  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
-                       Writer& writer) {
+  // Sums elements [begin, end), a multiple of kLanes of them.
+  template <typename Writer>
+  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
+                       ExpSums& total, Writer& writer) {
     while (begin < end) {
       const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
       if (lines == 0) break;
@@ -148,11 +152,11 @@ class RowPasses {
     SumPart(z, begin, end, max, exps, total, [] {});
   }
 
-  // Calls `meanwhile` for each kLanes elements.
-  template <class F>
-  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps, Sums& total,
+  // Sums elements [begin, end) and calls `meanwhile` after each kLanes of them.
+  template <typename F>
+  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps, ExpSums& total,
                       F meanwhile) {
-    Sums sums = total;
+    ExpSums sums = total;
     for (int64_t j = begin; j < end; j += kLanes) {
       Prefetch(z + j + kChunkClasses);
       for (int64_t k = 0; k < kRegisters; ++k) {
@@ -166,7 +170,7 @@ class RowPasses {
     total = sums;
   }
 
-  template <class F>
+  template <typename F>
   static void MapShort(const T* in, int64_t count, T* out, F f) {
     alignas(64) T buffer[kLanes] = {};
     std::copy(in, in + count, buffer);
@@ -176,9 +180,9 @@ class RowPasses {
     std::copy(buffer, buffer + count, out);
   }
 
-  // kLanes elements of which those before `first` are not summed. They are written all the same:
-  // they were before, with the same bits.
-  static void SumFrom(int64_t first, const T* in, const V& max, T* out, Sums& sums) {
+  // Sums kLanes elements but those before `first`. It writes these all the same: they were written
+  // before, with the same bits.
+  static void SumFrom(int64_t first, const T* in, const V& max, T* out, ExpSums& sums) {
     static_assert(kLanes == 16);
     alignas(64) static constexpr T kSummed[2 * kLanes] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
@@ -193,9 +197,9 @@ class RowPasses {
     }
   }
 
-  // The elements past the last whole kLanes: by the last kLanes of the chunk, or, where it has no
-  // more, by a copy.
-  static void SumTail(const T* z, int64_t count, const V& max, T* exps, Sums& sums) {
+  // Sums the elements past the last whole kLanes: by the last kLanes of the chunk, or, where the
+  // chunk is shorter, by a copy.
+  static void SumTail(const T* z, int64_t count, const V& max, T* exps, ExpSums& sums) {
     if (count >= kLanes) {
       const int64_t start = count - kLanes;
       SumFrom(kLanes - count % kLanes, z + start, max, exps + start, sums);
@@ -210,15 +214,15 @@ class RowPasses {
   }
 };
 
-// A whole row, chunk by chunk.
-template <typename T, class Arch>
+// Reduces a whole row, chunk by chunk.
+template <typename T, typename Arch>
 class RowSoftmax {
  public:
-  // `logits_at(begin, count)` is where those of some classes are; it is asked once for each of
-  // them, in order. `exps` [class_count] takes the exponentials relative to the largest logit of
-  // their chunk, and `maxima`, one for each kChunkClasses, those. A row without a largest logit, or
-  // with an infinite one, is NaN.
-  template <class LogitsAt, class Writer>
+  // Asks `logits_at(begin, count)` once for the logits of each chunk, in order. Writes the
+  // exponentials relative to the largest logit of their chunk to `exps` [class_count], and these
+  // largest logits to `maxima`, one for each kChunkClasses. A row without a largest logit, or with
+  // an infinite one, is NaN.
+  template <typename LogitsAt, typename Writer>
   static HeldOut<T> Reduce(LogitsAt logits_at, int64_t class_count, T* exps, T* maxima,
                            Writer& writer) {
     HeldOut<T> row;
@@ -234,15 +238,16 @@ class RowSoftmax {
     return row;
   }
 
-  // exp(chunk_max - row_max), by which the chunk's exponentials become the row's.
+  // Returns exp(chunk_max − row_max), the factor that makes the chunk's exponentials the row's.
   static double Ratio(T chunk_max, T row_max) {
     if (chunk_max == row_max) return 1;
     const double difference = static_cast<double>(chunk_max) - static_cast<double>(row_max);
-    return First(ExpNonPositive(Batch<double, Arch>(difference)));
+    return First(ExpNonPositive(Lanes<double, Arch>(difference)));
   }
 
  private:
-  // Of two parts of a row, the one with the smaller maximum has all of its exponentials in the sum.
+  // Adds a chunk to the row. The part with the smaller maximum has all of its exponentials in the
+  // sum.
   static void Merge(const HeldOut<T>& chunk, HeldOut<T>& row) {
     if (chunk.max > row.max) {
       const double before = (row.rest + 1) * Ratio(row.max, chunk.max);

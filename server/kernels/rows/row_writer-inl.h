@@ -6,28 +6,29 @@
 #include <cstdint>
 
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// A row that waits to be written: out_j = in_j * factor, but for one of its classes. There `in`
+// A row that waits to be written: out_j = in_j · factor, but for one of its classes, where `in`
 // is 1.
 template <typename T>
 struct PendingRow {
   const T* in = nullptr;  // [count], and kLanes elements more that may be read
   int64_t count = 0;
   const T* factors = nullptr;  // one for each kChunkClasses classes
-  int64_t own_class = -1;      // whose value is `own`; -1: none
+  int64_t own_class = -1;      // its value is `own`; -1: none
   T own = 0;
 };
 
-// Writes rows that follow each other in memory past the caches, a line at a time, whenever its user
-// has time for one: while memory takes the lines of one row, the CPU reduces another. A line is
-// kLanes elements, whole lines of the cache; one that two rows share waits for the second, since a
-// part of a cache's line would have to be read first.
-template <typename T, class Arch, int64_t kMaxRows>
+// Writes rows that follow each other in memory past the caches, a line at a time, between steps of
+// its user's other work: while memory takes the lines of one row, the CPU reduces another. A line
+// is kLanes elements, whole lines of the cache. A line that two rows share waits for the second,
+// since a part of a cache line would have to be read first.
+template <typename T, typename Arch, int64_t kMaxRows>
 class RowWriter {
  public:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
@@ -36,7 +37,7 @@ class RowWriter {
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
 
-  // Once the rows before are written.
+  // Starts a list of rows, after all rows before were written.
   void Begin() {
     size_ = 0;
     next_ = 0;
@@ -44,7 +45,7 @@ class RowWriter {
   }
   void Add(const PendingRow<T>& row) { rows_[size_++] = row; }
 
-  // How many lines can be taken at once; 0 when nothing is left.
+  // Returns how many lines can be taken at once; 0 when nothing is left.
   int64_t Ready() {
     while (next_ < size_) {
       const PendingRow<T>& row = rows_[next_];
@@ -63,11 +64,11 @@ class RowWriter {
     return 0;
   }
 
-  // Lines that were ready, to be written in order and before others are taken.
+  // Lines that were ready. The user writes them in order and before it takes others.
   struct Lines {
     const T* in;
     T* out;
-    const T* own_line;  // that of the class with a value of its own
+    const T* own_line;  // the line of the class with a value of its own
     const T* factors;   // [2][kLanes], the second those of own_line
 
     void Write() {
@@ -86,7 +87,7 @@ class RowWriter {
     Lines taken = {row.in + position_, out_, nullptr, factors_};
     const int64_t own = row.own_class - position_;
     if (own >= 0 && own < lines * kLanes) {
-      // 1 times its value: found without a branch, as the lines are without a break.
+      // 1 times its value: a factor needs no branch and no break between the lines.
       taken.own_line = taken.in + own / kLanes * kLanes;
       factors_[kLanes + own % kLanes] = row.own;
     }
@@ -95,7 +96,7 @@ class RowWriter {
     return taken;
   }
 
-  // Writes what is ready.
+  // Writes all lines that are ready.
   void Drain() {
     for (int64_t count = Ready(); count > 0; count = Ready()) {
       Lines lines = Take(count);
@@ -103,7 +104,7 @@ class RowWriter {
     }
   }
 
-  // Writes everything, the last line's part too. Nothing may follow.
+  // Writes everything, a last part of a line too. Nothing may follow.
   void Finish() {
     Drain();
     std::copy(held_line_, held_line_ + held_, out_);
@@ -149,7 +150,7 @@ class RowWriter {
   alignas(64) T held_line_[2 * kLanes];
 };
 
-// Of nothing.
+// The writer of no rows.
 struct NoWriter {
   struct Lines {
     void Write() {}

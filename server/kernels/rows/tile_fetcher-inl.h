@@ -4,26 +4,27 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 
 namespace lossd::kernels {
 
-// Prefetches whole tiles of kRows rows, whose classes are a stride apart: as many streams as
-// classes are too many for the CPU to follow by itself. A piece whenever its user has time for one,
-// for a CPU can wait for no more than some 20 lines at once.
-template <typename T, class Arch, int64_t kRows>
+// Prefetches whole tiles of kRows rows, whose classes are a stride apart: the CPU cannot follow as
+// many streams as there are classes by itself. Its user calls Fetch between steps of other work,
+// since a CPU can wait for no more than some 20 lines at once.
+template <typename T, typename Arch, int64_t kRows>
 class TileFetcher {
  public:
-  // `from` need not be memory of ours.
+  // Starts with the tile at `from`, which need not be memory of this process.
   void Begin(const T* from, int64_t stride) {
     from_ = from;
     stride_ = stride;
     row_ = 0;
   }
 
-  // The next kStep rows of a class, class after class, so that lines which follow each other do so
-  // here, too. Of rows that begin within a line, the lines that they end in: the first was fetched
-  // with the rows before.
+  // Fetches the next kStep rows of a class, class after class, so that lines which follow each
+  // other are fetched in that order. Rows that begin within a line need only the lines that they
+  // end in: the first was fetched with the rows before.
   template <int64_t kStep>
   LOSSD_ALWAYS_INLINE void Fetch() {
     static_assert(kRows % kStep == 0);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "server/kernels/kernels.h"
 #include "server/kernels/rows/logit_source-inl.h"
 
 #if defined(__AVX2__)
@@ -13,10 +12,10 @@
 
 namespace lossd::kernels {
 
-// Between kRows rows of at most kMaxStridedClasses classes, row after row, and columns of kRows
-// entries, class after class. kRows is a multiple of 8, and kSlack elements past the last row may
-// be read and written. Rows that are read need not be aligned as their type.
-template <typename T, class Arch, int64_t kRows>
+// Moves elements between kRows rows of at most kMaxStridedClasses classes, row after row, and
+// columns of kRows entries, class after class. kRows is a multiple of 8, and kSlack elements past
+// the last row may be read and written. Rows that are read need not be aligned as their type.
+template <typename T, typename Arch, int64_t kRows>
 class TileTranspose {
  public:
   static constexpr int64_t kSlack = 0;
@@ -37,8 +36,8 @@ class TileTranspose {
 
 #if defined(__AVX2__)
 
-// Blocks of 8 by 8 in registers.
-template <class Arch, int64_t kRows>
+// Moves blocks of 8 by 8 in registers.
+template <typename Arch, int64_t kRows>
 class TileTranspose<float, Arch, kRows> {
  public:
   static constexpr int64_t kSlack = 8;
@@ -70,9 +69,10 @@ class TileTranspose<float, Arch, kRows> {
     __m256 line[8];
   };
 
-  // Blocks of 8 classes; the last ends with the row, and the one before it may do so too. Of fewer
-  // than 8 classes a block's lines reach into the next row, whose own then go over them.
-  template <class F>
+  // Calls f(j) for each block of 8 classes from j on. The last ends with the row and may overlap
+  // the one before it. Where a row has fewer than 8 classes, a block's lines reach into the next
+  // row, whose own lines then overwrite them.
+  template <typename F>
   static void ForEachBlock(int64_t classes, F f) {
     int64_t j = 0;
     for (; j + kBlock <= classes; j += kBlock) f(j);
@@ -102,7 +102,7 @@ class TileTranspose<float, Arch, kRows> {
     }
   }
 
-  // Three rounds that exchange single elements, pairs and halves.
+  // Exchanges single elements, then pairs, then halves.
   static void Transpose(Block& b) {
     Block singles;
     for (int64_t i = 0; i < kBlock; i += 2) {

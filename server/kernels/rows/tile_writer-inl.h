@@ -5,19 +5,20 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/stores.h"
 
 namespace lossd::kernels {
 
-// What makes the gradient of a tile of rows of its exponentials, which stand in columns of kRows
-// entries, one for each class.
-template <typename T, class Arch, int64_t kRows>
+// Turns the exponentials of a tile of kRows rows, one column for each class, into its gradient.
+template <typename T, typename Arch, int64_t kRows>
 class TileGradient {
  public:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
 
   TileGradient() = default;
-  // Of the tile's first `size` rows, whose classes are `ids`; the other arrays are RowGroup's.
+  // Takes the tile's first `size` rows, whose classes are `ids`; the other arrays are RowGroup's.
   TileGradient(const T* exp_factor, const T* truth_gradient, const int64_t* ids, int64_t size) {
     std::copy(exp_factor, exp_factor + kRows, factor_);
     std::copy(truth_gradient, truth_gradient + kRows, truth_);
@@ -25,7 +26,7 @@ class TileGradient {
     std::fill(id_ + size, id_ + kRows, T(0));
   }
 
-  // In lanes k, k + 1, ... of class `own`, whose column is given.
+  // Returns the gradient of rows k, k + 1, ... by class `own`, whose column is given.
   V At(const T* column, const V& own, int64_t k) const {
     const V zero(T(0));
     const V factor = V::load_aligned(factor_ + k);
@@ -39,15 +40,16 @@ class TileGradient {
   alignas(64) T id_[static_cast<size_t>(kRows)];
 };
 
-// Writes the gradients of whole tiles where they go, classes a stride apart, a piece whenever its
-// user has time for one: while memory takes one tile, the CPU reduces the next.
-template <typename T, class Arch, int64_t kRows, Stores kStores>
+// Writes the gradients of whole tiles, whose classes are a stride apart. Its user calls Write
+// between steps of other work: while memory takes one tile, the CPU reduces the next.
+template <typename T, typename Arch, int64_t kRows, Stores kStores>
 class TileWriter {
  public:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   using Gradient = TileGradient<T, Arch, kRows>;
 
-  // Once the tile before is written. `columns` stay as they are until this one is.
+  // Starts the next tile, after all of the one before was written. Nothing changes `columns` until
+  // this one is.
   void Begin(const Gradient& gradient, const T* columns, int64_t classes, T* out, int64_t stride) {
     gradient_ = gradient;
     columns_ = columns;
@@ -60,7 +62,8 @@ class TileWriter {
 
   bool any() const { return class_ < classes_; }
 
-  // The next kStep rows of a class, class after class, so that whole cache lines follow each other.
+  // Writes the next kStep rows of a class, class after class, so that whole cache lines follow each
+  // other.
   template <int64_t kStep>
   LOSSD_ALWAYS_INLINE void Write() {
     static_assert(kRows % kStep == 0);

@@ -7,28 +7,28 @@
 #include "server/kernels/simd/fma-inl.h"
 #include "server/kernels/simd/select-inl.h"
 
-// The exponential and logarithm of the kernels. They know their argument's range, which saves half
-// of a general function's operations, and go through no integer conversion, which AVX2 has not in
-// double and which would be undefined for infinities.
+// The exponential and logarithm of the kernels. They know the range of their argument, which saves
+// half of a general function's operations. They convert no integers: AVX2 has no such conversion in
+// double, and it would be undefined for infinities.
 namespace lossd::kernels {
 
-template <class V>
+template <typename V>
 inline V Horner(const V&, const V& sum) {
   return sum;
 }
-template <class V, class... Lower>
+template <typename V, typename... Lower>
 inline V Horner(const V& x, const V& sum, typename V::value_type next, Lower... lower) {
   return Horner(x, V(xsimd::fma(sum, x, V(next))), lower...);
 }
 
-// highest x^n + ... + lowest
-template <class V, class... Lower>
+// Returns highest xⁿ + … + lowest.
+template <typename V, typename... Lower>
 inline V Polynomial(const V& x, typename V::value_type highest, Lower... lower) {
   return Horner(x, V(highest), lower...);
 }
 
-// What exp needs of each element type: e^x = 2^k e^r with k = round(x / ln 2), |r| <= ln 2 / 2. The
-// sum of `magic` and k holds k + bias in its lowest bits, so that a shift makes 2^k of it.
+// The constants of exp for each element type: eˣ = 2ᵏ eʳ with k = round(x / ln 2), |r| ≤ ln 2 / 2.
+// The sum of `magic` and k holds k + bias in its lowest bits, so that a shift turns it into 2ᵏ.
 template <typename T>
 struct ExpConstants;
 
@@ -37,14 +37,14 @@ struct ExpConstants<float> {
   using Bits = int32_t;
   static constexpr int kMantissaBits = 23;
   static constexpr float kMagic = 0x1.8p23F + 127;
-  static constexpr float kLn2High = 0x1.63p-1F;  // few bits, so that k ln2 is exact
+  static constexpr float kLn2High = 0x1.63p-1F;  // few bits, so that k ln 2 is exact
   static constexpr float kLn2Low = -0x1.bd0106p-13F;
   static constexpr float kSmallest = -0x1.5d589ep6F;  // ln of the smallest normal number
-  static constexpr float kLowest = -0x1.601e68p6F;    // -127 ln 2, for which 2^k comes out as 0
+  static constexpr float kLowest = -0x1.601e68p6F;    // −127 ln 2, for which 2ᵏ comes out as 0
 
-  // e^r - 1: minimax of relative error 3e-9 of e^r, the slope of 1 kept exact. Its terms are
-  // paired, which halves the time until the result is there.
-  template <class V>
+  // Returns eʳ − 1 by a minimax polynomial of relative error 3e-9 of eʳ, whose slope of 1 is exact.
+  // Its terms are paired, which halves the time until the result is there.
+  template <typename V>
   static V MinusOne(const V& r) {
     const V r2 = r * r;
     const V low = Polynomial(r, 0x1.555492p-3F, 0x1.fffffcp-2F);
@@ -62,10 +62,11 @@ struct ExpConstants<double> {
   static constexpr double kLn2High = 0x1.62e42feep-1;
   static constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr double kSmallest = -0x1.6232bdd7abcd2p9;
-  static constexpr double kLowest = -0x1.628b76e3a7b61p9;  // -1023 ln 2
+  static constexpr double kLowest = -0x1.628b76e3a7b61p9;  // −1023 ln 2
 
-  // e^r - 1, Taylor's: the first term left out is 4e-18. Even and odd terms go side by side.
-  template <class V>
+  // Returns eʳ − 1 by Taylor's series, whose first term left out is 4e-18. Even and odd terms go
+  // side by side.
+  template <typename V>
   static V MinusOne(const V& r) {
     const V r2 = r * r;
     const V even =
@@ -76,8 +77,8 @@ struct ExpConstants<double> {
   }
 };
 
-// e^x = (1 + minus_one) power
-template <class V>
+// eˣ = (1 + minus_one) power
+template <typename V>
 struct ReducedExp {
   using T = typename V::value_type;
   using Constants = ExpConstants<T>;
@@ -97,18 +98,18 @@ struct ReducedExp {
   V minus_one;
 };
 
-// e^x for x <= 0, to about an ulp (1.03 measured); e^0 is 1, e^-inf is 0, NaN stays NaN. What is
-// below the normal numbers is 0 or, within a factor of sqrt(1/2) of them, subnormal.
-template <class V>
+// Returns eˣ for x ≤ 0, to about an ulp (1.03 measured); e⁰ is 1, e^−∞ is 0, NaN stays NaN. Results
+// below the normal numbers are 0 or, within a factor of √½ of them, subnormal.
+template <typename V>
 inline V ExpNonPositive(const V& x) {
-  // In this order NaN stays, too.
+  // This order of arguments keeps NaN, too.
   const ReducedExp<V> e(MaxOf(V(ExpConstants<typename V::value_type>::kLowest), x));
   // (1 + minus_one) power, with one rounding because `power` is a power of two.
   return xsimd::fma(e.minus_one, e.power, e.power);
 }
 
-// e^x - 1 for x <= 0, accurate relative to itself however close x is to 0.
-template <class V>
+// Returns eˣ − 1 for x ≤ 0, accurate relative to itself however close x is to 0.
+template <typename V>
 inline V ExpMinusOneNonPositive(const V& x) {
   using T = typename V::value_type;
   const ReducedExp<V> e(x);
@@ -118,14 +119,15 @@ inline V ExpMinusOneNonPositive(const V& x) {
 }
 
 // log(1 + x) with 1 / (1 + x), which both of its users need.
-template <class V>
+template <typename V>
 struct LogOnePlus {
   V log;
   V inverse;
 };
 
-// For x in [0, 1], in float: minimax of relative error 5e-9, exact as x tends to 0.
-template <class A>
+// Returns LogOnePlus of x in [0, 1], in float, by a minimax polynomial of relative error 5e-9,
+// which is exact as x tends to 0.
+template <typename A>
 inline LogOnePlus<xsimd::batch<float, A>> LogOnePlusUnit(const xsimd::batch<float, A>& x) {
   using V = xsimd::batch<float, A>;
   const V x2 = x * x;
@@ -140,17 +142,17 @@ inline LogOnePlus<xsimd::batch<float, A>> LogOnePlusUnit(const xsimd::batch<floa
   return {xsimd::fma(x2, q, x), V(1.0F) / (V(1.0F) + x)};
 }
 
-// 1 + x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 s + 2 s^3 / 3 +
-// 2 s^5 / 5 + ..., s = f / (2 + f). Where k is 0, f is x itself, and nothing of it is rounded away.
-template <class V>
+// 1 + x = 2ᵏ (1 + f) with 1 + f in [√½, √2), and log(1 + f) = 2 s + 2 s³ / 3 + 2 s⁵ / 5 + …,
+// s = f / (2 + f). Where k is 0, f is x itself, and nothing of it is rounded away.
+template <typename V>
 struct ReducedLog {
   V k;
   V s;
   V inverse;  // 1 / (1 + x)
 };
 
-// For finite x >= 0 or NaN, in double.
-template <class A>
+// Reduces finite x ≥ 0 or NaN, in double.
+template <typename A>
 inline ReducedLog<xsimd::batch<double, A>> ReduceLogOnePlus(const xsimd::batch<double, A>& x) {
   using V = xsimd::batch<double, A>;
   using Integers = xsimd::batch<uint64_t, A>;
@@ -161,19 +163,19 @@ inline ReducedLog<xsimd::batch<double, A>> ReduceLogOnePlus(const xsimd::batch<d
   const V two(2.0);
   const V u = one + x;
   const Integers bits = xsimd::bitwise_cast<Integers>(u) + Integers(kOne - kHalfRoot);
-  // k + 1023 in the mantissa of 2^52.
+  // k + 1023 goes into the mantissa of 2⁵².
   constexpr uint64_t kTwoTo52 = 0x4330000000000000;
   const V k = xsimd::bitwise_cast<V>((bits >> 52) | Integers(kTwoTo52)) - V(0x1p52 + 1023);
   const V reduced =
       xsimd::bitwise_cast<V>((bits & Integers(kMantissa)) + Integers(kHalfRoot)) - one;
   const V f = xsimd::select(k == V(0.0), x, reduced);
-  // One division for 1 / u and 1 / (2 + f).
+  // One division serves 1 / u and 1 / (2 + f).
   const V both = one / (u * (two + f));
   return {k, f * (both * u), both * (two + f)};
 }
 
-// The logarithm, accurate to T.
-template <typename T, class V>
+// Returns the logarithm, accurate to T.
+template <typename T, typename V>
 inline V LogOf(const V& k, const V& s) {
   const V z = s * s;
   V series;
@@ -188,14 +190,14 @@ inline V LogOf(const V& k, const V& s) {
   return xsimd::fma(k, V(Constants::kLn2High), V((s + s) + small));
 }
 
-// For finite x >= 0 or NaN, in double, accurate to float or to double.
-template <typename T, class A>
+// Returns LogOnePlus of finite x ≥ 0 or NaN, in double, accurate to T.
+template <typename T, typename A>
 inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusOf(const xsimd::batch<double, A>& x) {
   const ReducedLog<xsimd::batch<double, A>> reduced = ReduceLogOnePlus(x);
   return {LogOf<T>(reduced.k, reduced.s), reduced.inverse};
 }
 
-template <class A>
+template <typename A>
 inline LogOnePlus<xsimd::batch<double, A>> LogOnePlusUnit(const xsimd::batch<double, A>& x) {
   return LogOnePlusOf<double>(x);
 }

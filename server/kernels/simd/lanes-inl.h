@@ -9,26 +9,27 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
-#include "server/kernels/kernels.h"
-#include "server/kernels/simd/select-inl.h"
+#include "server/kernels/simd/inlining.h"
+#include "server/kernels/workspace.h"
 
-// Included only by the kernels, which are compiled once for each instruction set. Everything here
-// is a template of the architecture, so that each set's code has names of its own and the linker
-// cannot pick AVX-512 code for a CPU that lacks it, or always inline.
+// Only the kernels include this file; they are compiled once for each instruction set. Everything
+// here is always inline, or a template of the architecture: each set's code has names of its own,
+// and the linker cannot pick AVX-512 code for a CPU that lacks it.
 namespace lossd::kernels {
 
-template <typename T, class Arch>
-using Batch = xsimd::batch<T, Arch>;
+// A SIMD register.
+template <typename T, typename Arch>
+using Lanes = xsimd::batch<T, Arch>;
 
 template <typename T>
 inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
 // kLanes partial sums in as many registers as the width needs. The order of additions does not
 // depend on the width: element i goes to lane i % kLanes, and lanes are added pairwise.
-template <typename T, class Arch>
+template <typename T, typename Arch>
 class LaneSum {
  public:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
@@ -38,7 +39,7 @@ class LaneSum {
 
   void Add(int64_t register_index, const V& value) { sums_[register_index] += value; }
 
-  // Adds the lanes to `totals` and starts again from 0.
+  // Adds the lanes to `totals` and sets them to 0.
   void Flush(double* totals) {
     alignas(64) T lanes[kLanes];
     for (int64_t k = 0; k < kRegisters; ++k) {
@@ -48,6 +49,7 @@ class LaneSum {
     for (int64_t i = 0; i < kLanes; ++i) totals[i] += static_cast<double>(lanes[i]);
   }
 
+  // Returns the sum of all lanes and sets them to 0.
   double Total() {
     alignas(64) double totals[kLanes] = {};
     Flush(totals);
@@ -55,14 +57,14 @@ class LaneSum {
   }
 
  private:
-  // `totals` [kLanes] is aligned to 64 bytes, and overwritten.
+  // Returns the sum of `totals` [kLanes], which are aligned to 64 bytes, and overwrites them.
   static double Reduce(double* totals) {
-    using D = Batch<double, Arch>;
+    using D = Lanes<double, Arch>;
     constexpr int64_t kSize = static_cast<int64_t>(D::size);
-    constexpr int64_t kBatches = kLanes / kSize;
-    D sums[static_cast<size_t>(kBatches)];
-    for (int64_t k = 0; k < kBatches; ++k) sums[k] = D::load_aligned(totals + k * kSize);
-    for (int64_t half = kBatches / 2; half >= 1; half /= 2) {
+    constexpr int64_t kParts = kLanes / kSize;
+    D sums[static_cast<size_t>(kParts)];
+    for (int64_t k = 0; k < kParts; ++k) sums[k] = D::load_aligned(totals + k * kSize);
+    for (int64_t half = kParts / 2; half >= 1; half /= 2) {
       for (int64_t k = 0; k < half; ++k) sums[k] += sums[k + half];
     }
     sums[0].store_aligned(totals);
@@ -72,7 +74,7 @@ class LaneSum {
     return totals[0];
   }
 
-  // A loop whose end the compiler knows becomes no loop.
+  // Takes its end as a constant, so that the compiler unrolls the loop.
   template <int64_t kHalf>
   LOSSD_ALWAYS_INLINE static void AddSecondHalf(double* totals) {
     for (int64_t i = 0; i < kHalf; ++i) totals[i] += totals[i + kHalf];
@@ -81,15 +83,16 @@ class LaneSum {
   V sums_[static_cast<size_t>(kRegisters)];
 };
 
-template <class V>
+// Returns the first lane.
+template <typename V>
 inline typename V::value_type First(const V& v) {
   alignas(64) typename V::value_type lanes[V::size];
   v.store_aligned(lanes);
   return lanes[0];
 }
 
-// The largest lane; none is NaN.
-template <class V>
+// Returns the largest lane; none is NaN.
+template <typename V>
 inline typename V::value_type LargestOf(const V& v) {
 #if defined(__AVX512F__)
   if constexpr (std::is_same_v<typename V::value_type, float>) {
@@ -106,9 +109,9 @@ inline typename V::value_type LargestOf(const V& v) {
 #endif
 }
 
-inline constexpr uintptr_t kLineBytes = 64;  // of a cache line
+inline constexpr uintptr_t kLineBytes = 64;  // the bytes of a cache line
 
-// How many elements there are from `at`, aligned as its type, to where a line begins.
+// Returns how many elements there are from `at`, aligned as its type, to where a line begins.
 template <typename T>
 LOSSD_ALWAYS_INLINE inline int64_t ElementsToLine(const T* at) {
   const uintptr_t past_line = reinterpret_cast<uintptr_t>(at) % kLineBytes;
@@ -120,27 +123,27 @@ LOSSD_ALWAYS_INLINE inline bool OnLine(const T* at) {
   return reinterpret_cast<uintptr_t>(at) % kLineBytes == 0;
 }
 
-// Asks for the cache line at `address`, which need not be memory of ours. Always inline, for GCC
-// finds that a function which only does this does nothing, and drops calls of it.
+// Asks for the cache line at `address`, which need not be memory of this process. It is always
+// inline: GCC finds that a function which only prefetches does nothing, and drops calls of it.
 LOSSD_ALWAYS_INLINE inline void Prefetch(const void* address) { __builtin_prefetch(address); }
 
-// Stores whole registers past the caches; `to` is aligned to 64 bytes.
+// Stores a whole register past the caches; `to` is aligned to 64 bytes.
 #if defined(__AVX512F__)
-inline void StoreStreaming(const Batch<float, xsimd::avx512bw>& v, float* to) {
+inline void StoreStreaming(const Lanes<float, xsimd::avx512bw>& v, float* to) {
   _mm512_stream_ps(to, v);
 }
-inline void StoreStreaming(const Batch<double, xsimd::avx512bw>& v, double* to) {
+inline void StoreStreaming(const Lanes<double, xsimd::avx512bw>& v, double* to) {
   _mm512_stream_pd(to, v);
 }
 #elif defined(__AVX2__)
-inline void StoreStreaming(const Batch<float, xsimd::fma3<xsimd::avx2> >& v, float* to) {
+inline void StoreStreaming(const Lanes<float, xsimd::fma3<xsimd::avx2> >& v, float* to) {
   _mm256_stream_ps(to, v);
 }
-inline void StoreStreaming(const Batch<double, xsimd::fma3<xsimd::avx2> >& v, double* to) {
+inline void StoreStreaming(const Lanes<double, xsimd::fma3<xsimd::avx2> >& v, double* to) {
   _mm256_stream_pd(to, v);
 }
 #else
-template <class V>
+template <typename V>
 inline void StoreStreaming(const V& v, typename V::value_type* to) {
   v.store_unaligned(to);
 }

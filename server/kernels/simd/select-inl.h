@@ -3,25 +3,12 @@
 
 #include <xsimd/xsimd.hpp>
 
-// What must be part of the loop that calls it: a call would lose constants that it is called with,
-// or send the loop's registers by way of memory.
-#define LOSSD_ALWAYS_INLINE __attribute__((always_inline))
-
-// A loop that everything it calls is to be part of: in a unit as large as one set's kernels GCC
-// soon stops inlining, and each call sends the registers by way of memory. Not under a sanitizer,
-// whose checks make such a loop take minutes to compile.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LOSSD_FLATTEN
-#else
-#define LOSSD_FLATTEN __attribute__((flatten))
-#endif
-
-// Choices that an instruction set makes in one instruction where xsimd's general select, or the
+// Selections that an instruction set makes in one instruction where xsimd's general select, or the
 // compiler's reading of it, takes two or three.
 namespace lossd::kernels {
 
-// The larger of each pair; where one is NaN, `best`.
-template <class V>
+// Returns the larger of each pair, and `best` where one is NaN.
+template <typename V>
 inline V MaxOf(const V& v, const V& best) {
 #if defined(__x86_64__)
   return xsimd::max(v, best);  // maxps returns its second operand then
@@ -30,22 +17,22 @@ inline V MaxOf(const V& v, const V& best) {
 #endif
 }
 
-// `v`, but 0 where `where` holds.
-template <class V>
+// Returns `v`, but 0 where `where` holds.
+template <typename V>
 inline V ZeroWhere(const typename V::batch_bool_type& where, const V& v) {
   return xsimd::select(where, V(typename V::value_type(0)), v);
 }
 
-// 1 where `where` holds, else 0.
-template <class Bool>
+// Returns 1 where `where` holds, else 0.
+template <typename Bool>
 inline typename Bool::batch_type OneWhere(const Bool& where) {
   using V = typename Bool::batch_type;
   using T = typename V::value_type;
   return xsimd::select(where, V(T(1)), V(T(0)));
 }
 
-// By the sign bit of `sign`, whatever its other bits are.
-template <class V>
+// Selects by the sign bit of `sign`, whatever its other bits are.
+template <typename V>
 inline V SelectBySign(const V& sign, const V& if_negative, const V& otherwise) {
   using T = typename V::value_type;
   const V one_signed = (sign & V(T(-0.0))) | V(T(1));
@@ -89,8 +76,8 @@ inline DoublesOfAvx2 SelectBySign(const DoublesOfAvx2& sign, const DoublesOfAvx2
 
 #endif
 
-// weight * value, where a weight of 0 gives 0 whatever the value is.
-template <class V>
+// Returns weight · value, and 0 where the weight is 0, whatever the value is.
+template <typename V>
 inline V Weighted(const V& weight, const V& value) {
   return ZeroWhere(weight == V(typename V::value_type(0)), V(weight * value));
 }

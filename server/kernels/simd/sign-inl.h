@@ -3,13 +3,12 @@
 
 #include <cstdint>
 
-#include "server/kernels/kernels.h"
-
 namespace lossd::kernels {
 
-// Plain loops, which the compiler makes registers of; Arch only names them.
+// See SignKernels. These are plain loops, which the compiler turns into registers; Arch only gives
+// each instruction set functions of its own.
 
-template <class Arch, typename T, typename Target>
+template <typename Arch, typename T, typename Target>
 int64_t SignTargets(const Target* targets, int64_t count, T* signs) {
   int32_t hard = 0;  // as wide as a float, so that it is counted in as many lanes
   for (int64_t i = 0; i < count; ++i) {
@@ -20,9 +19,9 @@ int64_t SignTargets(const Target* targets, int64_t count, T* signs) {
   return hard;
 }
 
-template <class Arch, typename T>
+template <typename Arch, typename T>
 void SignLabels(const int64_t* labels, int64_t count, T* signs) {
-  // The low halves are all that matters of labels that are 0 or 1; they convert in registers.
+  // Only the low halves of labels that are 0 or 1 matter; they convert in registers.
   for (int64_t i = 0; i < count; ++i) {
     signs[i] = static_cast<int32_t>(labels[i]) == 1 ? T(1) : T(-1);
   }

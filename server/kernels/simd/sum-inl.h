@@ -3,12 +3,13 @@
 
 #include <cstdint>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// Plain loops of a fixed width, which the compiler makes registers of; Arch only names them.
-template <class Arch, typename T>
+// Returns the sum of `values`. These are plain loops of a fixed width, which the compiler turns
+// into registers; Arch only gives each instruction set a function of its own.
+template <typename Arch, typename T>
 double SumInLanes(const T* values, int64_t count) {
   double lanes[kLanes] = {};
   int64_t i = 0;

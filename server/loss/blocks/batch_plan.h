@@ -23,8 +23,7 @@
 
 namespace lossd::loss {
 
-// HessianMode::kPositive: no element is smaller, so that a booster can divide by it.
-inline constexpr double kHessianFloor = 1e-16;
+using kernels::kHessianFloor;
 
 // Counts of the valid samples of a batch.
 struct SampleTotals {

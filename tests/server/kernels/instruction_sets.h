@@ -11,9 +11,8 @@
 #include "gtest/gtest.h"
 #include "server/kernels/kernel_table.h"
 
-// The contract of the kernels themselves: which memory they touch, and that every instruction set
-// of one virtual width gives the same bits. What they compute is held against the oracle through
-// the losses that are built on them.
+// Tests of the kernels themselves: which memory they touch, and that AVX2 and AVX-512 give the same
+// bits. The tests of the losses compare what they compute with the oracle.
 namespace lossd::kernels {
 
 struct InstructionSet {
@@ -21,17 +20,18 @@ struct InstructionSet {
   KernelTable kernels;
 };
 
-// Those that this CPU has, from the least to the best.
+// Returns the sets that this CPU has, from the least to the best.
 std::vector<InstructionSet> SupportedSets();
 
+// Returns the defaults of the form's parameters.
 FormParameters Defaults(const FormInfo& form);
 
-// Begins with a cache line.
-template <class T>
+// An array that begins with a cache line.
+template <typename T>
 using Array = std::vector<T, xsimd::aligned_allocator<T, 64>>;
 
-// Bit for bit, but for the sign of a zero or a NaN, which the sets' negations give differently.
-template <class T>
+// Expects the same bits, but for the sign of a zero or a NaN, which differs by instruction set.
+template <typename T>
 void ExpectSameBits(const Array<T>& a, const Array<T>& b, const std::string& what) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t n = 0; n < a.size(); ++n) {

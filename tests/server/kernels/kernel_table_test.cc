@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/dispatch.h"
+#include "server/kernels/signs.h"
+#include "server/kernels/workspace.h"
 #include "tests/server/kernels/instruction_sets.h"
 
 namespace lossd::kernels {
@@ -86,12 +88,12 @@ void ExpectSignsOfTargets(int64_t (*sign)(const Target*, int64_t, T*), const std
 }
 
 template <typename T>
-void ExpectSigns(const Signs<T>& signs, const std::string& name) {
+void ExpectSigns(const SignKernels<T>& signs, const std::string& name) {
   ExpectSignsOfTargets(signs.of_f32, name);
   ExpectSignsOfTargets(signs.of_f64, name);
   for (const int64_t count : {0, 1, 15, 16, 17, 512, 1003}) {
     std::vector<int64_t> labels;
-    // An ignored element's label may be anything.
+    // The label of an ignored element may be anything.
     const std::vector<int64_t> kinds = {
         0, 1, -100, 1, 0, 255, (int64_t{1} << 32) + 1, std::numeric_limits<int64_t>::min(), 0};
     for (int64_t i = 0; i < count; ++i) {

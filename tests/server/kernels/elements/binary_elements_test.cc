@@ -1,3 +1,5 @@
+#include "server/kernels/binary_elements.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -7,14 +9,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/dispatch.h"
+#include "server/kernels/stores.h"
 #include "tests/server/kernels/instruction_sets.h"
 
 namespace lossd::kernels {
 namespace {
 
-// Elements of hard labels, on an array that starts `offset` elements off.
-template <class T>
+// Elements of hard labels, in arrays that start `offset` elements off.
+template <typename T>
 struct HardElements {
   HardElements(int64_t count, size_t offset, uint64_t seed) : begin(offset) {
     std::mt19937_64 random(seed);
@@ -23,7 +26,8 @@ struct HardElements {
       logits.push_back(static_cast<T>(normal(random)));
       sign.push_back(random() % 3 == 0 ? T(1) : T(-1));
     }
-    // Around where one part of an array ends and the next begins, and in the last, short register.
+    // Special values go where one part of an array ends and the next begins, and into the last,
+    // short register.
     using Limits = std::numeric_limits<T>;
     const std::vector<T> special = {Limits::quiet_NaN(),
                                     Limits::infinity(),
@@ -43,7 +47,7 @@ struct HardElements {
     elements.factors = {T(0.25), T(0.75), T(2), T(0.5), T(0.5)};
   }
 
-  // Losses, gradient and, where it is `wanted`, the probabilities.
+  // Returns the losses, the gradient and, where `wanted` is 3, the probabilities.
   std::vector<Array<T>> Run(const FormKernels& kernels, const FormParameters& parameters,
                             size_t wanted) {
     std::vector<Array<T>> results(wanted, Array<T>(logits.size()));
@@ -64,7 +68,7 @@ struct HardElements {
   BinaryElements<T> elements;
 };
 
-template <class T>
+template <typename T>
 class BinaryElementsTest : public ::testing::Test {};
 using ElementTypes = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(BinaryElementsTest, ElementTypes);

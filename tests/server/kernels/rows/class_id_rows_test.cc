@@ -1,3 +1,5 @@
+#include "server/kernels/class_id_rows.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -10,7 +12,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/dispatch.h"
+#include "server/kernels/piece.h"
+#include "server/kernels/stores.h"
+#include "server/kernels/workspace.h"
 #include "tests/server/kernels/instruction_sets.h"
 
 namespace lossd::kernels {
@@ -18,8 +23,8 @@ namespace {
 
 constexpr float kGuard = -77;
 
-// Arrays whose entries stand at `begin` and are followed by a guard.
-template <class T>
+// Arrays whose entries begin at `begin` and are followed by a guard.
+template <typename T>
 struct RowOutputs {
   size_t begin;
   Array<T> losses;
@@ -31,7 +36,8 @@ struct RowOutputs {
   Array<double> true_gradient;
 };
 
-// A run of bytes cut into pieces of at most `longest`, each in memory of its own that ends with it.
+// Cuts a run of bytes into pieces of at most `longest`, each in memory of its own that ends with
+// it.
 class Pieces {
  public:
   Pieces(const char* bytes, int64_t size, int64_t longest, uint64_t seed) {
@@ -51,9 +57,9 @@ class Pieces {
   std::vector<Piece> list_;
 };
 
-// Rows of hard labels, everything in arrays that start one element off, or, if that is asked for,
-// on a cache line, and end with a guard.
-template <class T>
+// Rows of hard labels. All arrays end with a guard, and start one element off a cache line, or on
+// one after StartOnLines.
+template <typename T>
 class HardRows {
  public:
   HardRows(int64_t rows, int64_t classes, uint64_t seed) : rows_(rows), classes_(classes) {
@@ -72,14 +78,14 @@ class HardRows {
   void SetClass(int64_t i, int64_t id) { ids_[static_cast<size_t>(i)] = id; }
   void Ignore(int64_t i) { weights_[static_cast<size_t>(i)] = 0; }
 
-  // Past the caches, instead of into them.
+  // Writes results past the caches instead of into them.
   void Stream() { stores_ = Stores::kStreaming; }
   void StartOnLines() { begin_ = kLanes; }
-  // All rows' factors as one, instead of columns; every row then weighs 1.
+  // Gives all rows' factors as one instead of in columns; every row then weighs 1.
   void ShareFactors() { shares_factors_ = true; }
-  // The numbers of rows alone, and those of classes no more.
+  // Asks for the outputs by row alone.
   void LeaveOutMatrices() { wants_matrices_ = false; }
-  // Classes `row_count` apart, rows next to each other.
+  // Puts classes `row_count` apart and rows next to each other.
   void StrideClasses() {
     std::vector<T> moved = logits_;
     for (int64_t i = 0; i < rows_; ++i) {
@@ -91,7 +97,7 @@ class HardRows {
     class_stride_ = rows_;
   }
 
-  // The logits in pieces, of which the first rows' are not a multiple of an element away.
+  // Gives the logits in pieces, at an offset in their run that is no multiple of an element.
   void CutLogits(int64_t longest_piece) {
     const char* const logits = reinterpret_cast<const char*>(logits_.data() + 1);
     std::vector<char> run(kBeforeLogits, 'x');
@@ -147,7 +153,7 @@ class HardRows {
  private:
   static constexpr int64_t kBeforeLogits = 13;
 
-  template <class U>
+  template <typename U>
   U* Room(Array<U>* array, size_t size) const {
     array->assign(begin_ + size + 1, U{kGuard});
     return array->data() + begin_;
@@ -176,7 +182,7 @@ class HardRows {
   std::vector<double> scales_;
 };
 
-template <class T>
+template <typename T>
 void ExpectGuardsAndValues(const Array<T>& array, const std::string& what) {
   EXPECT_EQ(array.front(), T{kGuard}) << what << ": written before its begin";
   EXPECT_EQ(array.back(), T{kGuard}) << what << ": written past its end";
@@ -185,7 +191,7 @@ void ExpectGuardsAndValues(const Array<T>& array, const std::string& what) {
   }
 }
 
-template <class T>
+template <typename T>
 void ExpectSameOutputs(const RowOutputs<T>& a, const RowOutputs<T>& b, const std::string& what) {
   ASSERT_EQ(a.begin, b.begin);
   ExpectSameBits(a.losses, b.losses, what + ", losses");
@@ -200,7 +206,7 @@ void ExpectSameOutputs(const RowOutputs<T>& a, const RowOutputs<T>& b, const std
 constexpr int64_t kClassCounts[] = {1,  2,  3,  4,  7,  8,  9,   15,   16,   17,
                                     31, 32, 33, 63, 64, 65, 257, 2048, 2049, 4111};
 
-template <class T>
+template <typename T>
 class ClassIdRowsTest : public ::testing::Test {};
 using ElementTypes = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(ClassIdRowsTest, ElementTypes);
@@ -250,7 +256,7 @@ TYPED_TEST(ClassIdRowsTest, Avx2AndAvx512GiveTheSameBits) {
   }
 }
 
-// Where results go and how factors are given changes no bit.
+// The bits depend neither on how results are written nor on how factors are given.
 TYPED_TEST(ClassIdRowsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
   for (const InstructionSet& set : SupportedSets()) {
     for (const int64_t classes : kClassCounts) {
@@ -270,8 +276,8 @@ TYPED_TEST(ClassIdRowsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
   }
 }
 
-// Rows are written a cache line at a time while others are reduced: lines that two rows share, rows
-// of several chunks, and rows too long to be two in the caches.
+// Rows are written a cache line at a time while others are reduced. The sizes cover lines that two
+// rows share, rows of several chunks, and rows of which no two fit the caches.
 TYPED_TEST(ClassIdRowsTest, RowsStreamedInTurnGiveTheSameBits) {
   for (const InstructionSet& set : SupportedSets()) {
     for (const int64_t classes : {300, 511, 512, 1000, 2047, 5000, 65536, 65537}) {
@@ -301,7 +307,7 @@ TYPED_TEST(ClassIdRowsTest, RowsStreamedInTurnGiveTheSameBits) {
   }
 }
 
-// The true class is written with its row, wherever in a line and in a chunk it stands.
+// The true class is written with its row, at every place in a line and in a chunk.
 TYPED_TEST(ClassIdRowsTest, StreamsEveryTrueClass) {
   for (const InstructionSet& set : SupportedSets()) {
     for (const int64_t classes : {517, 4111}) {
@@ -320,7 +326,7 @@ TYPED_TEST(ClassIdRowsTest, StreamsEveryTrueClass) {
   }
 }
 
-// Pieces shorter than an element, than a register, than a row, and longer than many.
+// The pieces are shorter than an element, a register or a row, or longer than many rows.
 TYPED_TEST(ClassIdRowsTest, LogitsInPiecesGiveTheSameBits) {
   for (const InstructionSet& set : SupportedSets()) {
     for (const int64_t classes : kClassCounts) {
@@ -340,8 +346,8 @@ TYPED_TEST(ClassIdRowsTest, LogitsInPiecesGiveTheSameBits) {
   }
 }
 
-// `actual`, whose classes are `rows` apart, as one whose rows follow each other.
-template <class T>
+// Returns `actual`, whose classes are `rows` apart, with rows that follow each other.
+template <typename T>
 RowOutputs<T> WithRowsTogether(RowOutputs<T> actual, int64_t rows, int64_t classes) {
   for (Array<T>* matrix : {&actual.gradient, &actual.hessian, &actual.probabilities}) {
     Array<T> moved = *matrix;

@@ -1,16 +1,21 @@
-#ifndef LOSSD_SERVER_KERNELS_ELEMENTS_ELEMENTS_INL_H_
-#define LOSSD_SERVER_KERNELS_ELEMENTS_ELEMENTS_INL_H_
+#ifndef LOSSD_SERVER_KERNELS_ELEMENTS_BINARY_ELEMENTS_INL_H_
+#define LOSSD_SERVER_KERNELS_ELEMENTS_BINARY_ELEMENTS_INL_H_
 
 #include <algorithm>
 #include <cstdint>
 
+#include "server/kernels/binary_elements.h"
 #include "server/kernels/forms/logit_term-inl.h"
 #include "server/kernels/forms/point-inl.h"
+#include "server/kernels/hessian.h"
+#include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/stores.h"
 
 namespace lossd::kernels {
 
-template <class Form, typename T, class Arch>
+// The kernel of kTruth forms for sigmoid elements with hard labels.
+template <typename Form, typename T, typename Arch>
 class BinaryKernel {
  public:
   static void Run(const BinaryElements<T>& all, const FormParameters& parameters) {
@@ -20,12 +25,13 @@ class BinaryKernel {
   }
 
  private:
-  using V = Batch<T, Arch>;
+  using V = Lanes<T, Arch>;
   using Parts = SigmoidParts<V>;
   static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
   static constexpr int64_t kExpsAtOnce = 256;
 
-  // By value: what a loop over stores may not have changed stays in registers.
+  // Takes its arguments by value, so that they stay in registers: the stores of a loop could change
+  // what a reference refers to.
   LOSSD_FLATTEN static void RunWhole(const BinaryElements<T> all, int64_t whole,
                                      const FormParameters parameters) {
     const ElementFactors<T>& f = all.factors;
@@ -46,11 +52,12 @@ class BinaryKernel {
       });
       return;
     }
-    for (int64_t i = 0; i < whole; i += kWidth) RunBatch(all, i, parameters);
+    for (int64_t i = 0; i < whole; i += kWidth) RunRegister(all, i, parameters);
   }
 
-  // What training asks for, without a question per batch: no factor is 0. The bits are RunBatch's.
-  template <class Store>
+  // Computes what training asks for. No factor is 0, so that a register needs no branch; the bits
+  // are RunRegister's.
+  template <typename Store>
   LOSSD_ALWAYS_INLINE static void RunLossAndGradient(const BinaryElements<T>& all, int64_t whole,
                                                      const FormParameters& parameters,
                                                      Store store_gradient) {
@@ -63,13 +70,13 @@ class BinaryKernel {
     const T* const logits = all.logits;
     T* const losses = all.losses;
     T* const gradient = all.gradient;
-    // Exponentials first: a CPU looks ahead no further than two or three batches of all of it, too
-    // few to fill the waits of one by the arithmetic of the others.
+    // Exponentials go first. A CPU looks ahead no further than two or three registers of the whole
+    // computation, too few to fill the waits of one by the arithmetic of the others.
     alignas(64) T exps[static_cast<size_t>(kExpsAtOnce)];
     for (int64_t begin = 0; begin < whole; begin += kExpsAtOnce) {
       const int64_t end = std::min(whole, begin + kExpsAtOnce);
       for (int64_t i = begin; i < end; i += kWidth) {
-        // |z| is the logit's, whatever the sign is.
+        // The sign of the label does not change |z|.
         Parts::ExpOf(V::load_unaligned(logits + i)).store_aligned(exps + (i - begin));
       }
       for (int64_t i = begin; i < end; i += kWidth) {
@@ -85,7 +92,8 @@ class BinaryKernel {
     }
   }
 
-  static void RunBatch(const BinaryElements<T>& all, int64_t i, const FormParameters& parameters) {
+  static void RunRegister(const BinaryElements<T>& all, int64_t i,
+                          const FormParameters& parameters) {
     const V zero(T(0));
     const V sign = V::load_unaligned(all.sign + i);
     const Factors factors = FactorsAt(all, i, sign);
@@ -103,7 +111,7 @@ class BinaryKernel {
       if (positive) curvature = xsimd::select(curvature < zero, zero, curvature);
       const V sloped = Form::Slope(x, parameters) * x.p;
       V h = Weighted(factors.hessian, x.one_minus_p * (curvature - sloped));
-      const V floor(T(1e-16));
+      const V floor(static_cast<T>(kHessianFloor));
       if (positive) h = xsimd::select(h < floor, floor, h);
       h.store_unaligned(all.hessian + i);
     }
@@ -114,7 +122,7 @@ class BinaryKernel {
     if (all.true_gradient != nullptr) slope.store_unaligned(all.true_gradient + i);
   }
 
-  // The outcome that the label says.
+  // Returns the point of the outcome that the label names.
   static Point<V> Truth(const V& sign, const V& logit) {
     const V z = sign * logit;
     return LikelierBy(z, Parts::Of(z));
@@ -140,8 +148,8 @@ class BinaryKernel {
             weight * V::load_unaligned(all.hessian_scale + i)};
   }
 
-  // The last elements, through padded copies: the same instructions as everywhere else, so that an
-  // element's bits do not depend on where it stands.
+  // Computes the last elements by padded copies. These take the same instructions as all others, so
+  // that an element's bits do not depend on its position.
   static void RunTail(const BinaryElements<T>& all, int64_t begin,
                       const FormParameters& parameters) {
     const int64_t size = all.count - begin;
@@ -171,7 +179,7 @@ class BinaryKernel {
     tail.probabilities = room(all.probabilities, out[3]);
     tail.true_probability = room(all.true_probability, out[4]);
     tail.true_gradient = room(all.true_gradient, out[5]);
-    RunBatch(tail, 0, parameters);
+    RunRegister(tail, 0, parameters);
     save(out[0], all.losses);
     save(out[1], all.gradient);
     save(out[2], all.hessian);
@@ -181,98 +189,6 @@ class BinaryKernel {
   }
 };
 
-template <class Form, class Arch>
-class DenseElementsKernel {
- public:
-  LOSSD_FLATTEN static void Run(const DenseElements& all, const FormParameters& parameters) {
-    for (int64_t i = 0; i < all.count; i += kWidth) RunBatch(all, i, parameters);
-  }
-
- private:
-  using D = Batch<double, Arch>;
-  static constexpr int64_t kWidth = static_cast<int64_t>(D::size);
-  static constexpr bool kWhole = Form::kWeighting == Weighting::kWhole;
-  static constexpr bool kOverLogit = Form::kDomain == Domain::kLogit;
-  // A kLogit form that weighs its elements whole says all in Yes.
-  static constexpr bool kBothSides = Form::kBothSides && !(kOverLogit && kWhole);
-
-  using Term = LogitTerm<D>;
-
-  static void RunBatch(const DenseElements& all, int64_t i, const FormParameters& parameters) {
-    LogitPoint<D> x = Sigmoid(D::load_unaligned(all.logits + i));
-    x.yes.target = D::load_unaligned(all.targets + i);
-    x.no.target = D(1.0) - x.yes.target;
-    const Term sum = Sum(all, i, x, parameters);
-    sum.value.store_unaligned(all.losses + i);
-    sum.first.store_unaligned(all.gradient + i);
-    if (all.hessian != nullptr) sum.second.store_unaligned(all.hessian + i);
-    x.yes.p.store_unaligned(all.probabilities + i);
-    x.yes.one_minus_p.store_unaligned(all.one_minus_probabilities + i);
-  }
-
-  static Term Sum(const DenseElements& all, int64_t i, const LogitPoint<D>& x,
-                  const FormParameters& parameters) {
-    const D yes_weight = D::load_unaligned((kWhole ? all.whole_weight : all.positive_weight) + i);
-    Term sum = Weigh(yes_weight, Yes(all, x, parameters, yes_weight));
-    if constexpr (kBothSides) {
-      const D no_weight = D::load_unaligned((kWhole ? all.whole_weight : all.negative_weight) + i);
-      const Term no = Weigh(no_weight, No(all, x, parameters, no_weight));
-      sum = {sum.value + no.value, sum.first + no.first, sum.second + no.second};
-    }
-    return sum;
-  }
-
-  static Term Yes(const DenseElements& all, const LogitPoint<D>& x,
-                  const FormParameters& parameters, const D& weight) {
-    if constexpr (kOverLogit) {
-      return Clip(all, Form::Yes(x, parameters), x.yes.p, 1);
-    } else {
-      return Chain(all, x.yes, parameters, weight);
-    }
-  }
-
-  static Term No(const DenseElements& all, const LogitPoint<D>& x, const FormParameters& parameters,
-                 const D& weight) {
-    if constexpr (kOverLogit) {
-      return Clip(all, Form::No(x, parameters), x.no.p, -1);
-    } else {
-      Term term = Chain(all, x.no, parameters, weight);
-      term.first = -term.first;
-      return term;
-    }
-  }
-
-  // From derivatives by log p to derivatives by the logit that raises p.
-  static Term Chain(const DenseElements& all, const Point<D>& x, const FormParameters& parameters,
-                    const D& weight) {
-    D value = Form::Value(x, parameters);
-    if constexpr (Form::kAddsTargetEntropy) {
-      value += xsimd::log(xsimd::select(weight == D(0.0), D(1.0), x.target));
-    }
-    const D slope = Form::Slope(x, parameters);
-    D curvature = Form::Curvature(x, parameters);
-    if (all.curvature == Curvature::kPositive && !kWhole) {
-      curvature = xsimd::select(curvature < D(0.0), D(0.0), curvature);
-    }
-    return {value, slope * x.one_minus_p, x.one_minus_p * (curvature - slope * x.p)};
-  }
-
-  // kPositive's max(phi'', 0) for derivatives given by the logit, which hold phi'' (1 - p)^2 and
-  // -phi' p (1 - p) together.
-  static Term Clip(const DenseElements& all, Term term, const D& p, double sign) {
-    if (all.curvature != Curvature::kPositive || kWhole) return term;
-    const D slope_part = D(sign) * term.first * p;
-    const D curved_part = term.second + slope_part;
-    term.second = xsimd::select(curved_part < D(0.0), -slope_part, term.second);
-    return term;
-  }
-
-  static Term Weigh(const D& weight, const Term& term) {
-    return {Weighted(weight, term.value), Weighted(weight, term.first),
-            Weighted(weight, term.second)};
-  }
-};
-
 }  // namespace lossd::kernels
 
-#endif  // LOSSD_SERVER_KERNELS_ELEMENTS_ELEMENTS_INL_H_
+#endif  // LOSSD_SERVER_KERNELS_ELEMENTS_BINARY_ELEMENTS_INL_H_

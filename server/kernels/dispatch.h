@@ -1,0 +1,34 @@
+#ifndef LOSSD_SERVER_KERNELS_DISPATCH_H_
+#define LOSSD_SERVER_KERNELS_DISPATCH_H_
+
+#include "server/kernels/form_info.h"
+#include "server/kernels/form_kernels.h"
+#include "server/kernels/signs.h"
+#include "server/kernels/sums.h"
+
+// Chooses kernels for the best instruction set that this CPU has, or for the one named by the
+// environment variable LOSSD_SIMD (sse2, avx2, avx512) when the CPU has it.
+namespace lossd::kernels {
+
+// The table's rows, in the order of AllForms.
+int FormCount();
+const FormInfo& FormAt(int index);
+
+// Returns the kernels of row `index`.
+const FormKernels& KernelsAt(int index);
+
+const SumKernels& CurrentSums();
+
+template <typename T>
+const SignKernels<T>& CurrentSigns();
+template <>
+const SignKernels<float>& CurrentSigns();
+template <>
+const SignKernels<double>& CurrentSigns();
+
+// Returns "AVX-512", "AVX2+FMA", "SSE2" or "NEON".
+const char* InstructionSetName();
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_DISPATCH_H_
