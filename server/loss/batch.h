@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "absl/types/span.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/piece.h"
 #include "server/loss/float_view.h"
 
 namespace lossd::loss {

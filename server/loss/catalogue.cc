@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/dispatch.h"
 
 namespace lossd::loss {
 

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/form_kernels.h"
+#include "server/kernels/hessian.h"
+#include "server/kernels/stores.h"
 #include "server/loss/batch.h"
 #include "server/loss/blocks/class_terms.h"
 #include "server/loss/blocks/logit_transform.h"

@@ -8,7 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/binary_elements.h"
+#include "server/kernels/dispatch.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_window.h"

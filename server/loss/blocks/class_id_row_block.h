@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/class_id_rows.h"
+#include "server/kernels/workspace.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/blocks/strided_rows.h"

@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/dense_elements.h"
+#include "server/kernels/hessian.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_window.h"

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <limits>
 
-#include "server/kernels/kernels.h"
+#include "server/kernels/dense_row.h"
+#include "server/kernels/hessian.h"
+#include "server/kernels/workspace.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_window.h"

@@ -8,6 +8,10 @@
 
 #include "absl/status/status.h"
 #include "server/loss/blocks/row_source.h"
+#include "server/kernels/dispatch.h"
+#include "server/kernels/stores.h"
+#include "server/kernels/workspace.h"
+#include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
 
 namespace lossd::loss {

@@ -6,7 +6,8 @@
 #include <variant>
 
 #include "absl/types/span.h"
-#include "server/kernels/kernels.h"
+#include "server/kernels/piece.h"
+#include "server/kernels/stores.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/sample_records.h"
 #include "server/loss/blocks/strided_rows.h"
