@@ -1,16 +1,17 @@
 #include "server/rpc/decode/batch_decoder.h"
 
-#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/rpc/tensor/tensor_values.h"
 
 namespace lossd::rpc {
 namespace {
 
-template <class Request>
-BatchFields FieldsOfBatch(const Request& request, const TensorPayloads& payloads) {
+template <typename Request>
+BatchFields CommonFields(const Request& request, const TensorPayloads& payloads) {
   const auto fields_of = [&](const v1::Tensor& tensor, int number) {
     return FieldsOf(tensor, FindPayload(payloads, number));
   };
@@ -28,25 +29,25 @@ BatchFields FieldsOfBatch(const Request& request, const TensorPayloads& payloads
   return fields;
 }
 
-// Numbers of the losses' shape, or one for each entry of axis 0; none after adding to `violations`.
+// Returns the numbers of the tensor at `field`, which has the losses' shape or one number for each
+// entry of axis 0. Returns none after adding to the violations.
 OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& layout,
-                               loss::Activation activation, Bound bound, absl::string_view path,
-                               FieldViolations& violations) {
-  const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+                               loss::Activation activation, Bound bound, const Field& field) {
+  const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return {};
 
   const Shape sample_shape = layout.SampleShape(activation);
   const Shape first_axis = {layout.shape[0]};
   const bool is_per_sample = tensor->shape == sample_shape;
   if (!is_per_sample && tensor->shape != first_axis) {
-    violations.Add(absl::StrCat(path, ".shape"),
-                   absl::StrCat("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
-                                ShapeText(sample_shape), " or ", ShapeText(first_axis)));
+    const std::string other =
+        sample_shape == first_axis ? "" : absl::StrCat(" or ", ShapeText(first_axis));
+    field["shape"].Refuse("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
+                          ShapeText(sample_shape), other);
     return {};
   }
-  auto numbers = ReadNumbers(*tensor, path, violations);
-  if (!numbers ||
-      !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, path, violations)) {
+  auto numbers = ReadNumbers(*tensor, field);
+  if (!numbers || !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, field)) {
     return {};
   }
 
@@ -63,8 +64,8 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
   return per_sample;
 }
 
-DecodedLogits LogitsInRequest(const TensorView& tensor, LogitsLayout layout) {
-  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, ReaderOf(tensor)};
+DecodedLogits KeepInRequest(const TensorView& tensor, LogitsLayout layout) {
+  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, MakeReader(tensor)};
   // Its alternative tells the computed type.
   if (tensor.type == v1::DATA_TYPE_FLOAT64) logits.values = AlignedArray<double>();
   return logits;
@@ -77,7 +78,7 @@ loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
 }  // namespace
 
 BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads) {
-  BatchFields fields = FieldsOfBatch(request, payloads);
+  BatchFields fields = CommonFields(request, payloads);
   if (request.has_upstream_gradient()) {
     fields.upstream_gradient =
         FieldsOf(request.upstream_gradient(),
@@ -87,23 +88,24 @@ BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& pa
 }
 
 BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads) {
-  return FieldsOfBatch(request, payloads);
+  return CommonFields(request, payloads);
 }
 
 std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
-                                          BufferPool& pool, FieldViolations& violations) {
+                                          BufferPool& pool, const Field& request) {
+  const Field field = request["logits"];
   if (!fields.logits) {
-    violations.Add("logits", "is not set, expected a tensor of floats");
+    field.Refuse("is not set, expected a tensor of floats");
     return std::nullopt;
   }
-  const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, "logits", violations);
+  const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, field);
   if (!tensor) return std::nullopt;
-  auto layout = LayOutLogits(tensor->shape, fields.class_axis, violations);
+  auto layout = LayOutLogits(tensor->shape, fields.class_axis, request);
   if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
       IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
-    return LogitsInRequest(*tensor, *std::move(layout));
+    return KeepInRequest(*tensor, *std::move(layout));
   }
-  auto values = ReadFloats(*tensor, "logits", pool, violations);
+  auto values = ReadFloats(*tensor, field, pool);
   if (!layout || !values) return std::nullopt;
 
   return DecodedLogits{*std::move(layout), tensor->type, tensor->style(), *std::move(values),
@@ -112,37 +114,37 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorag
 
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
                                             loss::Activation activation, BufferPool& pool,
-                                            FieldViolations& violations) {
+                                            const Field& request) {
   if (activation == loss::Activation::kSoftmax && !layout.class_axis) {
-    violations.Add("logits.shape", absl::StrCat("= ", ShapeText(layout.shape),
-                                                ", expected [N, C] or more axes for softmax"));
+    request["logits"]["shape"].Refuse("= ", ShapeText(layout.shape),
+                                      ", expected [N, C] or more axes for softmax");
     return std::nullopt;
   }
-  auto labels = DecodeLabels(fields.labels, layout, activation, pool, violations);
+  auto labels = DecodeLabels(fields.labels, layout, activation, pool, request["labels"]);
   OwnedPerSample sample_weights;
   if (fields.sample_weights) {
     sample_weights = DecodePerSample(*fields.sample_weights, layout, activation,
-                                     Bound::kFiniteAndNotNegative, "sample_weights", violations);
+                                     Bound::kFiniteAndNotNegative, request["sample_weights"]);
   }
   OwnedPerSample upstream;
   if (fields.upstream_gradient) {
     upstream = DecodePerSample(*fields.upstream_gradient, layout, activation, Bound::kFinite,
-                               "upstream_gradient", violations);
+                               request["upstream_gradient"]);
   }
   if (!labels) return std::nullopt;
   return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream)};
 }
 
-void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations) {
-  const auto check = [&](const std::optional<TensorFields>& tensor, absl::string_view path) {
-    if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, path, violations);
+void CheckSampleTensors(const BatchFields& fields, const Field& request) {
+  const auto check = [&](const std::optional<TensorFields>& tensor, absl::string_view name) {
+    if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, request[name]);
   };
   check(fields.labels, "labels");
   check(fields.sample_weights, "sample_weights");
   check(fields.upstream_gradient, "upstream_gradient");
 }
 
-loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples) {
+loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples) {
   loss::Batch batch;
   batch.logits = ViewOf(logits.values);
   batch.logit_reader = logits.reader.get();

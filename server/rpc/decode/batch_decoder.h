@@ -11,7 +11,7 @@
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
 #include "server/rpc/decode/label_decoder.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/logits_layout.h"
 #include "server/rpc/tensor/tensor_view.h"
@@ -19,8 +19,8 @@
 
 namespace lossd::rpc {
 
-// The tensors of a batch as they stand in a request: absent ones were not set. A further parser has
-// to fill in this, and nothing of what follows depends on who did.
+// The tensors of a request's batch, unchecked; absent ones were not set. Decoding sees the batch
+// only through these, so that it does not depend on how the request was parsed.
 struct BatchFields {
   std::optional<TensorFields> logits;
   std::optional<TensorFields> labels;
@@ -29,51 +29,53 @@ struct BatchFields {
   std::optional<int32_t> class_axis;
 };
 
-// Of a ComputeRequest or a CompareRequest. The arguments must outlive it.
+// Return the tensors of a request; `payloads` were taken out of it when it was received. The
+// arguments outlive the fields.
 BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads);
 BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads);
 
 struct DecodedLogits {
   LogitsLayout layout;
-  v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent; never UNSPECIFIED once decoded
+  v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent; not UNSPECIFIED after decoding
   TensorStyle style = TensorStyle::kData;
-  FloatArray values;  // in the layout that they were sent in; empty where there is a reader
-  std::unique_ptr<loss::LogitReader> reader;
+  FloatArray values;  // in the layout in which they were sent; empty when there is a reader
+  std::unique_ptr<loss::LogitReader> reader;  // may be null
 };
 
-// Whether a batch's logits may stay in the request, for whoever computes it once: the memory of
-// those that were read is given up.
+// Where a batch's logits are kept. kInRequest is for a batch that is computed once: the memory of
+// logits that were read is freed.
 enum class LogitStorage { kCopied, kInRequest };
 
-// One number per sample, or per `repeat` consecutive samples; empty when it was not set.
+// One number per sample, or per `repeat` consecutive samples; empty when the tensor was not set.
 struct OwnedPerSample {
   std::vector<double> values;
   int64_t repeat = 1;
 };
 
-// What stands beside the logits, in the core's order, for one activation.
+// The tensors of a batch but for its logits, in the core's order, for one activation.
 struct DecodedSamples {
   OwnedLabels labels;
   OwnedPerSample sample_weights;
   OwnedPerSample upstream_gradient;
 };
 
-// nullopt after adding to `violations`. Here and below large copies are in memory of `pool`.
+// Returns the logits, or nullopt after adding a violation. Large copies are in memory of `pool`,
+// here and below.
 std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorage storage,
-                                          BufferPool& pool, FieldViolations& violations);
+                                          BufferPool& pool, const Field& request);
 
-// nullopt after adding to `violations` what is wrong with the labels. What is wrong with the other
-// tensors is added too, and leaves them empty, so that the labels can still be looked at.
+// Returns the samples, or nullopt after adding what is wrong with the labels to the violations.
+// Other tensors that are at fault are left empty, so that the labels can still be checked.
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
                                             loss::Activation activation, BufferPool& pool,
-                                            FieldViolations& violations);
+                                            const Field& request);
 
-// When the logits are at fault and nothing can be held against their shape: adds to `violations`
-// what is wrong with each of the other tensors by itself.
-void CheckSampleTensors(const BatchFields& fields, FieldViolations& violations);
+// Adds what is wrong with each tensor of the samples by itself. This is for logits that are at
+// fault, so that no shape can be compared with theirs.
+void CheckSampleTensors(const BatchFields& fields, const Field& request);
 
-// Views of both arguments, which must outlive it.
-loss::Batch BatchOf(const DecodedLogits& logits, const DecodedSamples& samples);
+// Returns a view of both arguments, which outlive it.
+loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples);
 
 }  // namespace lossd::rpc
 

@@ -19,31 +19,28 @@
 namespace lossd::rpc {
 namespace {
 
-// The answer holds at least the counts, the frequencies and one weight for each class.
+// Checks the response's size: at least the counts, the frequencies and one weight for each class.
 absl::Status CheckClassesFit(int64_t class_count, int64_t max_message_bytes) {
   ResponseSize size;
   for (int column = 0; column < 3; ++column) size.AddDoubles(class_count);
   return size.Check(max_message_bytes);
 }
 
-// The weights of samples of `shape`, 1 each when they are not set; nullopt after adding to
-// `violations`.
+// Returns the weights of samples of `shape`, none when they are not set, or nullopt after adding a
+// violation.
 std::optional<std::vector<double>> DecodeSampleWeights(
-    const v1::ComputeClassWeightsRequest& request, const Shape& shape,
-    FieldViolations& violations) {
-  constexpr char kPath[] = "sample_weights";
+    const v1::ComputeClassWeightsRequest& request, const Shape& shape, const Field& field) {
   if (!request.has_sample_weights()) return std::vector<double>();
   const auto tensor =
-      CheckTensor(FieldsOf(request.sample_weights()), v1::DATA_TYPE_UNSPECIFIED, kPath, violations);
+      CheckTensor(FieldsOf(request.sample_weights()), v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return std::nullopt;
   if (tensor->shape != shape) {
-    violations.Add("sample_weights.shape",
-                   absl::StrCat("= ", ShapeText(tensor->shape), ", expected ", ShapeText(shape)));
+    field["shape"].Refuse("= ", ShapeText(tensor->shape), ", expected ", ShapeText(shape));
     return std::nullopt;
   }
-  auto weights = ReadNumbers(*tensor, kPath, violations);
-  if (!weights || !CheckBound(absl::MakeConstSpan(*weights), shape, Bound::kFiniteAndNotNegative,
-                              kPath, violations)) {
+  auto weights = ReadNumbers(*tensor, field);
+  if (!weights ||
+      !CheckBound(absl::MakeConstSpan(*weights), shape, Bound::kFiniteAndNotNegative, field)) {
     return std::nullopt;
   }
   return weights;
@@ -53,7 +50,8 @@ double WeightOf(const std::vector<double>& weights, size_t sample) {
   return weights.empty() ? 1.0 : weights[sample];
 }
 
-// The request's class_count, or the number that the labels imply; 0 when there are neither.
+// Returns `class_count` if it is set, else the number of classes that the labels imply; 0 when
+// there are no labels.
 int64_t ResolveClassCount(int64_t class_count, const std::vector<int64_t>& labels) {
   if (class_count != 0 || labels.empty()) return class_count;
   const int64_t largest = *std::max_element(labels.begin(), labels.end());
@@ -61,10 +59,10 @@ int64_t ResolveClassCount(int64_t class_count, const std::vector<int64_t>& label
 }
 
 void CheckLabels(const std::vector<int64_t>& labels, const Shape& shape, int64_t class_count,
-                 FieldViolations& violations) {
+                 const Field& field) {
   const std::string expected = class_count == 0 ? ", expected a class >= 0"
                                                 : absl::StrCat(" is not in [0, ", class_count, ")");
-  ElementViolations elements("labels", shape, violations);
+  ElementViolations elements(field, shape);
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0 && (class_count == 0 || labels[i] < class_count)) continue;
     elements.Add(i, [&] { return absl::StrCat("= ", labels[i], expected); });
@@ -73,14 +71,15 @@ void CheckLabels(const std::vector<int64_t>& labels, const Shape& shape, int64_t
 
 absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsRequest& request,
                                                 const TensorView& tensor, int64_t max_message_bytes,
-                                                FieldViolations& violations) {
-  const auto labels = ReadIntegers(tensor, "labels", violations);
-  const auto weights = DecodeSampleWeights(request, tensor.shape, violations);
-  if (labels) CheckLabels(*labels, tensor.shape, request.class_count(), violations);
+                                                const Field& field) {
+  const auto labels = ReadIntegers(tensor, field["labels"]);
+  const auto weights = DecodeSampleWeights(request, tensor.shape, field["sample_weights"]);
+  if (labels) CheckLabels(*labels, tensor.shape, request.class_count(), field["labels"]);
   if (labels && labels->empty() && request.class_count() == 0) {
-    violations.Add("class_count", "is not set, expected the number of classes beside no labels");
+    field["class_count"].Refuse(
+        "is not set, expected the number of classes, since there are no labels");
   }
-  if (!violations.empty()) return std::vector<double>();
+  if (!field.violations().empty()) return std::vector<double>();
 
   const int64_t class_count = ResolveClassCount(request.class_count(), *labels);
   absl::Status fits = CheckClassesFit(class_count, max_message_bytes);
@@ -92,30 +91,30 @@ absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsReq
   return counts;
 }
 
-void CheckClassCount(int64_t class_count, int64_t actual, absl::string_view of,
-                     FieldViolations& violations) {
+// Adds a violation when class_count is set and is not `actual`, that of the field `source`.
+void CheckClassCount(int64_t class_count, int64_t actual, absl::string_view source,
+                     const Field& field) {
   if (class_count == 0 || class_count == actual) return;
-  violations.Add("class_count",
-                 absl::StrCat("= ", class_count, ", expected ", actual, " as in ", of));
+  field.Refuse("= ", class_count, ", expected ", actual, ", the number of classes in ", source);
 }
 
 absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequest& request,
                                                const TensorView& tensor, int64_t max_message_bytes,
-                                               FieldViolations& violations) {
+                                               const Field& field) {
+  const Field labels = field["labels"];
   if (tensor.shape.size() != 2 || tensor.shape[1] == 0) {
-    violations.Add("labels.shape", absl::StrCat("= ", ShapeText(tensor.shape),
-                                                ", expected [N, C] with C >= 1 for float labels"));
+    labels["shape"].Refuse("= ", ShapeText(tensor.shape),
+                           ", expected [N, C] with C >= 1 for float labels");
     return std::vector<double>();
   }
   const int64_t classes = tensor.shape[1];
-  const auto targets = ReadNumbers(tensor, "labels", violations);
-  const auto weights = DecodeSampleWeights(request, {tensor.shape[0]}, violations);
+  const auto targets = ReadNumbers(tensor, labels);
+  const auto weights = DecodeSampleWeights(request, {tensor.shape[0]}, field["sample_weights"]);
   if (targets) {
-    CheckBound(absl::MakeConstSpan(*targets), tensor.shape, Bound::kFiniteAndNotNegative, "labels",
-               violations);
+    CheckBound(absl::MakeConstSpan(*targets), tensor.shape, Bound::kFiniteAndNotNegative, labels);
   }
-  CheckClassCount(request.class_count(), classes, "labels", violations);
-  if (!violations.empty()) return std::vector<double>();
+  CheckClassCount(request.class_count(), classes, "labels", field["class_count"]);
+  if (!field.violations().empty()) return std::vector<double>();
 
   absl::Status fits = CheckClassesFit(classes, max_message_bytes);
   if (!fits.ok()) return fits;
@@ -128,17 +127,17 @@ absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequ
 }
 
 absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequest& request,
-                                               FieldViolations& violations) {
-  auto counts = DecodeClassVector(request.counts(), std::nullopt, "counts", violations);
+                                               const Field& field) {
+  auto counts = DecodeClassVector(request.counts(), std::nullopt, field["counts"]);
   if (request.has_sample_weights()) {
-    violations.Add("sample_weights", "acts beside labels only, but the source is counts");
+    field["sample_weights"].Refuse("is set, but applies to labels, not to counts");
   }
   if (!counts) return std::vector<double>();
   if (counts->empty()) {
-    violations.Add("counts.shape", "= [0], expected at least one class");
+    field["counts"]["shape"].Refuse("= [0], expected at least one class");
   } else {
     CheckClassCount(request.class_count(), static_cast<int64_t>(counts->size()), "counts",
-                    violations);
+                    field["class_count"]);
   }
   return *std::move(counts);
 }
@@ -147,22 +146,22 @@ absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequ
 
 absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
                                                       int64_t max_message_bytes,
-                                                      FieldViolations& violations) {
+                                                      const Field& field) {
   if (request.class_count() < 0) {
-    violations.Add("class_count", absl::StrCat("= ", request.class_count(),
-                                               ", expected >= 1, or 0 for what the source says"));
+    field["class_count"].Refuse("= ", request.class_count(),
+                                ", expected >= 1, or 0 for the number in labels or counts");
     return std::vector<double>();
   }
-  if (request.has_counts()) return ReadCounts(request, violations);
+  if (request.has_counts()) return ReadCounts(request, field);
   if (!request.has_labels()) {
-    violations.Add("labels", "is not set and neither is counts, expected one of them");
+    field["labels"].Refuse("is not set, expected labels or counts");
     return std::vector<double>();
   }
   const auto tensor =
-      CheckTensor(FieldsOf(request.labels()), v1::DATA_TYPE_UNSPECIFIED, "labels", violations);
+      CheckTensor(FieldsOf(request.labels()), v1::DATA_TYPE_UNSPECIFIED, field["labels"]);
   if (!tensor) return std::vector<double>();
-  return IsFloat(tensor->type) ? SumTargets(request, *tensor, max_message_bytes, violations)
-                               : CountLabels(request, *tensor, max_message_bytes, violations);
+  return IsFloat(tensor->type) ? SumTargets(request, *tensor, max_message_bytes, field)
+                               : CountLabels(request, *tensor, max_message_bytes, field);
 }
 
 }  // namespace lossd::rpc

@@ -6,17 +6,16 @@
 
 #include "absl/status/statusor.h"
 #include "lossd/v1/class_weights.pb.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 
 namespace lossd::rpc {
 
-// The counts [C], C >= 1, that the request's labels or counts come to. Adds to `violations`; the
-// counts are then of no use.
-// Errors: RESOURCE_EXHAUSTED when a response about so many classes would exceed
-// `max_message_bytes`, before anything is allocated for them.
+// Returns the counts [C], C ≥ 1, that the request's labels or counts come to. Adds what is wrong to
+// the violations; the result must not be used then. Errors: RESOURCE_EXHAUSTED, before counts are
+// allocated, when a response about so many classes would exceed `max_message_bytes`.
 absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
                                                       int64_t max_message_bytes,
-                                                      FieldViolations& violations);
+                                                      const Field& field);
 
 }  // namespace lossd::rpc
 

@@ -6,46 +6,38 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/number_text.h"
+#include "server/rpc/errors/unknown_value.h"
 #include "server/rpc/tensor/tensor_values.h"
 #include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
 namespace {
 
-std::optional<int64_t> ClassVectorLength(const LogitsLayout* layout) {
-  if (layout == nullptr) return std::nullopt;
-  return layout->class_vector_length();
-}
-
-// A finite, non-negative vector of any length.
-std::optional<std::vector<double>> DecodeVector(const v1::Tensor& tensor, absl::string_view path,
-                                                FieldViolations& violations) {
-  const auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, path, violations);
+// Returns a finite, non-negative vector of any length, or nullopt after adding a violation.
+std::optional<std::vector<double>> DecodeVector(const v1::Tensor& tensor, const Field& field) {
+  const auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, field);
   if (!view) return std::nullopt;
   if (view->shape.size() != 1) {
-    violations.Add(absl::StrCat(path, ".shape"),
-                   absl::StrCat("= ", ShapeText(view->shape), ", expected one axis"));
+    field["shape"].Refuse("= ", ShapeText(view->shape), ", expected one axis");
     return std::nullopt;
   }
-  auto numbers = ReadNumbers(*view, path, violations);
+  auto numbers = ReadNumbers(*view, field);
   if (!numbers || !CheckBound(absl::MakeConstSpan(*numbers), view->shape,
-                              Bound::kFiniteAndNotNegative, path, violations)) {
+                              Bound::kFiniteAndNotNegative, field)) {
     return std::nullopt;
   }
   return numbers;
 }
 
-void AddLengthViolation(size_t length, absl::string_view expected, absl::string_view path,
-                        FieldViolations& violations) {
-  violations.Add(absl::StrCat(path, ".shape"),
-                 absl::StrCat("= [", length, "], expected ", expected));
+void RefuseLength(size_t length, absl::string_view expected, const Field& field) {
+  field["shape"].Refuse("= [", length, "], expected ", expected);
 }
 
-std::optional<loss::WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme,
-                                                     absl::string_view path,
-                                                     FieldViolations& violations) {
+std::optional<loss::WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme, const Field& field) {
   switch (scheme) {
     case v1::WEIGHT_SCHEME_BALANCED:
       return loss::WeightScheme::kBalanced;
@@ -60,17 +52,16 @@ std::optional<loss::WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme,
     case v1::WEIGHT_SCHEME_LOG_FREQUENCY:
       return loss::WeightScheme::kLogFrequency;
     case v1::WEIGHT_SCHEME_UNSPECIFIED:
-      violations.Add(path, "is not set, expected a weight scheme such as WEIGHT_SCHEME_BALANCED");
+      field.Refuse("is not set, expected a weight scheme such as WEIGHT_SCHEME_BALANCED");
       return std::nullopt;
     default:
-      violations.Add(path, absl::StrCat("= ", static_cast<int>(scheme), " is not a WeightScheme"));
+      RefuseUnknownValue(scheme, field);
       return std::nullopt;
   }
 }
 
 std::optional<loss::Normalization> DecodeNormalization(v1::Normalization normalization,
-                                                       absl::string_view path,
-                                                       FieldViolations& violations) {
+                                                       const Field& field) {
   switch (normalization) {
     case v1::NORMALIZATION_UNSPECIFIED:
       return loss::Normalization::kOwn;
@@ -83,120 +74,106 @@ std::optional<loss::Normalization> DecodeNormalization(v1::Normalization normali
     case v1::NORMALIZATION_EXPECTED_ONE:
       return loss::Normalization::kExpectedOne;
     default:
-      violations.Add(
-          path, absl::StrCat("= ", static_cast<int>(normalization), " is not a Normalization"));
+      RefuseUnknownValue(normalization, field);
       return std::nullopt;
   }
 }
 
-void CheckBeta(const v1::SchemeWeights& scheme, absl::string_view path,
-               FieldViolations& violations) {
-  const std::string beta_path = absl::StrCat(path, ".beta");
-  CheckRange(scheme.beta(), Range::FromBelow(0, 1), beta_path, violations);
+void CheckBeta(const v1::SchemeWeights& scheme, const Field& field) {
+  CheckRange(scheme.beta(), Range::FromBelow(0, 1), field);
   if (scheme.scheme() != v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER) {
-    violations.Add(beta_path, "acts with WEIGHT_SCHEME_EFFECTIVE_NUMBER only");
+    field.Refuse("acts with WEIGHT_SCHEME_EFFECTIVE_NUMBER only");
   }
 }
 
-void DecodeAlpha(const v1::ClassWeighting& weighting, absl::string_view path,
-                 loss::Activation activation, loss::ClassWeighting& decoded,
-                 FieldViolations& violations) {
-  const std::string alpha_path = absl::StrCat(path, ".alpha");
-  CheckRange(weighting.alpha(), Range::Between(0, 1), alpha_path, violations);
-  if (activation != loss::Activation::kSigmoid) {
-    violations.Add(alpha_path, "acts with sigmoid only, but the activation is softmax");
-  }
-  decoded.alpha = weighting.alpha();
+loss::SchemeWeights DecodeSchemeWithCounts(const v1::SchemeWeights& scheme,
+                                           std::optional<int64_t> length, const Field& field) {
+  loss::SchemeWeights decoded = DecodeScheme(scheme, field);
+  if (!scheme.has_counts()) return decoded;
+  const Field counts_field = field["counts"];
+  auto counts = DecodeClassVector(scheme.counts(), length, counts_field);
+  if (!counts) return decoded;
+  CheckSum(*counts, counts_field);
+  decoded.counts = *std::move(counts);
+  return decoded;
 }
 
-void DecodePositiveWeights(const v1::Tensor& tensor, absl::string_view path,
-                           loss::Activation activation, const LogitsLayout* layout,
-                           loss::ClassWeighting& decoded, FieldViolations& violations) {
-  if (activation != loss::Activation::kSigmoid) {
-    violations.Add(path, "acts with sigmoid only, but the activation is softmax");
-    return;
-  }
-  auto weights = DecodeVector(tensor, path, violations);
-  if (!weights) return;
+// Returns positive weights as the core has them; none after adding to the violations.
+std::vector<double> DecodePositiveWeights(const v1::Tensor& tensor, loss::Activation activation,
+                                          const LogitsLayout* layout, const Field& field) {
+  if (!CheckActivation(loss::Activation::kSigmoid, activation, field)) return {};
+  auto weights = DecodeVector(tensor, field);
+  if (!weights) return {};
   const std::optional<int64_t> length = ClassVectorLength(layout);
   if (length && weights->size() != 1 && weights->size() != static_cast<size_t>(*length)) {
-    AddLengthViolation(weights->size(),
-                       absl::StrCat("[", *length, "], a weight per class, or one value"), path,
-                       violations);
-    return;
+    RefuseLength(weights->size(), absl::StrCat("[", *length, "], one weight per class, or [1]"),
+                 field);
+    return {};
   }
-  // Of {negative, positive} the core knows the positives' alone, since there is one logit.
+  // With [N] logits the two are {negative, positive}; the core has the positives' weight alone.
   if (layout != nullptr && !layout->class_axis && weights->size() == 2) {
     weights->erase(weights->begin());
   }
-  decoded.positive_weights = *std::move(weights);
+  return *std::move(weights);
 }
 
 }  // namespace
 
+std::optional<int64_t> ClassVectorLength(const LogitsLayout* layout) {
+  if (layout == nullptr) return std::nullopt;
+  return layout->class_vector_length();
+}
+
 std::optional<std::vector<double>> DecodeClassVector(const v1::Tensor& tensor,
                                                      std::optional<int64_t> length,
-                                                     absl::string_view path,
-                                                     FieldViolations& violations) {
-  auto vector = DecodeVector(tensor, path, violations);
+                                                     const Field& field) {
+  auto vector = DecodeVector(tensor, field);
   if (!vector || !length || vector->size() == static_cast<size_t>(*length)) return vector;
-  AddLengthViolation(vector->size(), absl::StrCat("[", *length, "], one entry per class"), path,
-                     violations);
+  RefuseLength(vector->size(), absl::StrCat("[", *length, "], one entry per class"), field);
   return std::nullopt;
 }
 
-void CheckSum(absl::Span<const double> counts, absl::string_view path,
-              FieldViolations& violations) {
+void CheckSum(absl::Span<const double> counts, const Field& field) {
   const double sum = std::accumulate(counts.begin(), counts.end(), 0.0);
   if (std::isfinite(sum)) return;
-  violations.Add(path, absl::StrCat("sums to ", NumberText(sum), ", expected a finite sum"));
+  field.Refuse("sums to ", NumberText(sum), ", expected a finite sum");
 }
 
-loss::SchemeWeights DecodeScheme(const v1::SchemeWeights& scheme, absl::string_view path,
-                                 FieldViolations& violations) {
+loss::SchemeWeights DecodeScheme(const v1::SchemeWeights& scheme, const Field& field) {
   loss::SchemeWeights decoded;
-  if (const auto known =
-          DecodeWeightScheme(scheme.scheme(), absl::StrCat(path, ".scheme"), violations)) {
+  if (const auto known = DecodeWeightScheme(scheme.scheme(), field["scheme"])) {
     decoded.scheme = *known;
   }
-  if (const auto normalization = DecodeNormalization(
-          scheme.normalization(), absl::StrCat(path, ".normalization"), violations)) {
-    decoded.normalization = *normalization;
+  if (const auto known = DecodeNormalization(scheme.normalization(), field["normalization"])) {
+    decoded.normalization = *known;
   }
   if (scheme.has_beta()) {
-    CheckBeta(scheme, path, violations);
+    CheckBeta(scheme, field["beta"]);
     decoded.beta = scheme.beta();
   }
   return decoded;
 }
 
 loss::ClassWeighting DecodeClassWeighting(const v1::ClassWeighting& weighting,
-                                          absl::string_view path, loss::Activation activation,
-                                          const LogitsLayout* layout, FieldViolations& violations) {
+                                          loss::Activation activation, const LogitsLayout* layout,
+                                          const Field& field) {
   loss::ClassWeighting decoded;
   const std::optional<int64_t> length = ClassVectorLength(layout);
   if (weighting.has_weights()) {
-    if (auto weights = DecodeClassVector(weighting.weights(), length,
-                                         absl::StrCat(path, ".weights"), violations)) {
-      decoded.weights = *std::move(weights);
-    }
+    auto weights = DecodeClassVector(weighting.weights(), length, field["weights"]);
+    if (weights) decoded.weights = *std::move(weights);
   }
   if (weighting.has_scheme()) {
-    const std::string scheme_path = absl::StrCat(path, ".scheme");
-    decoded.scheme = DecodeScheme(weighting.scheme(), scheme_path, violations);
-    if (weighting.scheme().has_counts()) {
-      const std::string counts_path = absl::StrCat(scheme_path, ".counts");
-      if (auto counts =
-              DecodeClassVector(weighting.scheme().counts(), length, counts_path, violations)) {
-        CheckSum(*counts, counts_path, violations);
-        decoded.scheme->counts = *std::move(counts);
-      }
-    }
+    decoded.scheme = DecodeSchemeWithCounts(weighting.scheme(), length, field["scheme"]);
   }
-  if (weighting.has_alpha()) DecodeAlpha(weighting, path, activation, decoded, violations);
+  if (weighting.has_alpha()) {
+    decoded.alpha = weighting.alpha();
+    CheckRange(weighting.alpha(), Range::Between(0, 1), field["alpha"]);
+    CheckActivation(loss::Activation::kSigmoid, activation, field["alpha"]);
+  }
   if (weighting.has_positive_weights()) {
-    DecodePositiveWeights(weighting.positive_weights(), absl::StrCat(path, ".positive_weights"),
-                          activation, layout, decoded, violations);
+    decoded.positive_weights = DecodePositiveWeights(weighting.positive_weights(), activation,
+                                                     layout, field["positive_weights"]);
   }
   return decoded;
 }

@@ -2,10 +2,9 @@
 
 #include <optional>
 #include <set>
-#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
@@ -18,69 +17,66 @@ namespace {
 
 constexpr int kMaxLosses = 32;
 
-std::string PathOfLoss(int i) { return absl::StrCat("losses[", i, "]"); }
-
 absl::Status CheckBuilt(const v1::CompareRequest& request) {
   UnbuiltOptions unbuilt;
   for (int i = 0; i < request.losses_size(); ++i) {
-    unbuilt.AddFrom(request.losses(i), PathOfLoss(i));
+    unbuilt.AddFrom(request.losses(i), FieldPath()["losses"][i]);
   }
   return unbuilt.ToStatus();
 }
 
-void CheckLossCount(const v1::CompareRequest& request, FieldViolations& violations) {
+void CheckLossCount(const v1::CompareRequest& request, const Field& field) {
   if (request.losses_size() >= 1 && request.losses_size() <= kMaxLosses) return;
-  violations.Add("losses", absl::StrCat("has ", request.losses_size(), " entries, expected 1 to ",
-                                        kMaxLosses));
+  field.Refuse("has ", request.losses_size(), " entries, expected 1 to ", kMaxLosses);
 }
 
-// `layout` is null when the logits were at fault.
-void DecodeSpecs(const v1::CompareRequest& request, const LogitsLayout* layout, CompareCall& call,
-                 FieldViolations& violations) {
+// Decodes the losses but for those whose activation is unknown. `layout` is null when the logits
+// are at fault.
+void DecodeSpecs(const v1::CompareRequest& request, const LogitsLayout* layout, const Field& field,
+                 CompareCall& call) {
   for (int i = 0; i < request.losses_size(); ++i) {
-    const auto activation = DecodeActivation(request.losses(i), PathOfLoss(i), violations);
+    const Field loss_field = field[i];
+    const auto activation = DecodeActivation(request.losses(i), loss_field);
     if (!activation) continue;
-    call.specs.push_back(
-        DecodeLossSpec(request.losses(i), PathOfLoss(i), *activation, layout, violations));
+    call.specs.push_back(DecodeLossSpec(request.losses(i), *activation, layout, loss_field));
   }
 }
 
 // Decodes the samples once for every activation that occurs.
 void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout, BufferPool& pool,
-                          CompareCall& call, FieldViolations& violations) {
+                          const Field& request, CompareCall& call) {
   std::set<loss::Activation> seen;
   for (const loss::LossSpec& spec : call.specs) {
     if (!seen.insert(spec.activation).second) continue;
-    auto samples = DecodeSamples(fields, layout, spec.activation, pool, violations);
+    auto samples = DecodeSamples(fields, layout, spec.activation, pool, request);
     if (samples) call.samples.emplace(spec.activation, *std::move(samples));
   }
 }
 
-// Labels are held against each distinct way of reading them once.
-void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call,
-                        FieldViolations& violations) {
+// Checks the labels once for each distinct way of reading them.
+void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call, const Field& request) {
   std::set<std::pair<loss::Activation, std::optional<int64_t>>> checked;
   for (size_t i = 0; i < call.specs.size(); ++i) {
     const loss::LossSpec& spec = call.specs[i];
     const auto samples = call.samples.find(spec.activation);
     if (samples == call.samples.end()) continue;
     const OwnedLabels& labels = samples->second.labels;
-    CheckLabelRules(spec, PathOfLoss(static_cast<int>(i)), labels, layout, violations);
+    CheckLabelRules(spec, labels, layout, request, request["losses"][static_cast<int64_t>(i)]);
     if (checked.emplace(spec.activation, spec.ignore_index).second) {
-      CheckClassRange(labels, layout, spec.activation, spec.ignore_index, violations);
+      CheckClassRange(labels, layout, spec.activation, spec.ignore_index, request["labels"]);
     }
   }
 }
 
-void DecodeOptions(const v1::CompareRequest& request, loss::ComputeOptions& options,
-                   FieldViolations& violations) {
-  options.reduction = DecodeReduction(request.reduction(), violations);
+void DecodeOptions(const v1::CompareRequest& request, const Field& field,
+                   loss::ComputeOptions& options) {
+  options.reduction = DecodeReduction(request.reduction(), field["reduction"]);
   options.class_statistics = !request.omit_class_statistics();
   options.difficulty = !request.omit_difficulty();
   options.vanishing = true;
   if (request.has_hard_threshold()) {
     options.hard_threshold = request.hard_threshold();
-    CheckRange(options.hard_threshold, kHardThresholdRange, "hard_threshold", violations);
+    CheckRange(options.hard_threshold, kHardThresholdRange, field["hard_threshold"]);
   }
 }
 
@@ -92,23 +88,24 @@ absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& reque
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
+  const Field field(violations);
   CompareCall call;
   const BatchFields fields = FieldsOf(request, payloads);
-  CheckLossCount(request, violations);
-  DecodeOptions(request, call.options, violations);
-  auto logits = DecodeLogits(fields, LogitStorage::kCopied, pool, violations);
+  CheckLossCount(request, field["losses"]);
+  DecodeOptions(request, field, call.options);
+  auto logits = DecodeLogits(fields, LogitStorage::kCopied, pool, field);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
   }
-  DecodeSpecs(request, logits ? &logits->layout : nullptr, call, violations);
+  DecodeSpecs(request, logits ? &logits->layout : nullptr, field["losses"], call);
   if (logits) {
-    DecodeSamplesOfSpecs(fields, logits->layout, pool, call, violations);
+    DecodeSamplesOfSpecs(fields, logits->layout, pool, field, call);
     if (static_cast<int>(call.specs.size()) == request.losses_size()) {
-      CheckLabelsOfSpecs(logits->layout, call, violations);
+      CheckLabelsOfSpecs(logits->layout, call, field);
     }
   } else {
-    CheckSampleTensors(fields, violations);
+    CheckSampleTensors(fields, field);
   }
   if (!violations.empty()) return violations.ToStatus();
 

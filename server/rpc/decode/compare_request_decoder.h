@@ -13,16 +13,17 @@
 
 namespace lossd::rpc {
 
-// A valid request, in the core's terms.
+// A valid CompareRequest in the core's terms.
 struct CompareCall {
   DecodedLogits logits;
-  // What stands beside the logits depends on what a sample is.
+  // Decoded once for each activation among `specs`, which says what a sample is.
   std::map<loss::Activation, DecodedSamples> samples;
   std::vector<loss::LossSpec> specs;
   loss::ComputeOptions options;
 };
 
-// As DecodeComputeRequest, with its errors.
+// Checks a request and copies its tensors, as DecodeComputeRequest does, with the same errors. The
+// logits are always copied, since every loss reads them.
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
                                                  const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes);

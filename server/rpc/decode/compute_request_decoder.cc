@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
 #include "server/rpc/decode/range_check.h"
@@ -15,50 +15,49 @@ namespace lossd::rpc {
 namespace {
 
 absl::Status CheckBuilt(const v1::ComputeRequest& request) {
+  const FieldPath root;
   UnbuiltOptions unbuilt;
-  unbuilt.AddFrom(request.loss(), "loss");
-  unbuilt.AddUnknownFields(request.outputs(), "outputs");
-  if (!request.run().empty()) unbuilt.Add("run");
-  if (request.has_sample_ids()) unbuilt.Add("sample_ids");
-  if (!request.request_id().empty()) unbuilt.Add("request_id");
-  if (request.step() != 0) unbuilt.Add("step");
+  unbuilt.AddFrom(request.loss(), root["loss"]);
+  unbuilt.AddUnknownFields(request.outputs(), root["outputs"]);
+  if (!request.run().empty()) unbuilt.Add(root["run"]);
+  if (request.has_sample_ids()) unbuilt.Add(root["sample_ids"]);
+  if (!request.request_id().empty()) unbuilt.Add(root["request_id"]);
+  if (request.step() != 0) unbuilt.Add(root["step"]);
   return unbuilt.ToStatus();
 }
 
-void DecodeNormalizer(const v1::ComputeRequest& request, loss::ComputeOptions& options,
-                      FieldViolations& violations) {
+void DecodeNormalizer(const v1::ComputeRequest& request, const Field& field,
+                      loss::ComputeOptions& options) {
   if (!request.has_normalizer()) return;
   options.normalizer = request.normalizer();
-  CheckRange(request.normalizer(), Range::Above(0), "normalizer", violations);
+  CheckRange(request.normalizer(), Range::Above(0), field);
   if (options.reduction != loss::Reduction::kMean &&
       options.reduction != loss::Reduction::kMeanValid) {
-    violations.Add("normalizer", absl::StrCat("acts with REDUCTION_MEAN and ",
-                                              "REDUCTION_MEAN_VALID only, but the reduction is ",
-                                              v1::Reduction_Name(request.reduction())));
+    field.Refuse("acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is ",
+                 v1::Reduction_Name(request.reduction()));
   }
 }
 
 void CheckUpstreamActs(const v1::ComputeRequest& request, loss::Reduction reduction,
-                       FieldViolations& violations) {
+                       const Field& field) {
   if (!request.has_upstream_gradient() || reduction == loss::Reduction::kNone) return;
-  violations.Add("upstream_gradient",
-                 absl::StrCat("acts with REDUCTION_NONE only, but the reduction is ",
-                              v1::Reduction_Name(request.reduction())));
+  field.Refuse("acts with REDUCTION_NONE only, but the reduction is ",
+               v1::Reduction_Name(request.reduction()));
 }
 
-// What depends on the activation. `logits` is null when they were at fault.
+// Writes what depends on the activation to `call`. `logits` is null when they are at fault.
 void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
                 const DecodedLogits* logits, loss::Activation activation, BufferPool& pool,
-                ComputeCall& call, FieldViolations& violations) {
+                const Field& field, ComputeCall& call) {
   const LogitsLayout* layout = logits == nullptr ? nullptr : &logits->layout;
-  call.spec = DecodeLossSpec(request.loss(), "loss", activation, layout, violations);
-  DecodeOutputOptions(request.outputs(), activation, call.options, violations);
-  if (layout == nullptr) return CheckSampleTensors(fields, violations);
+  call.spec = DecodeLossSpec(request.loss(), activation, layout, field["loss"]);
+  DecodeOutputOptions(request.outputs(), activation, field["outputs"], call.options);
+  if (layout == nullptr) return CheckSampleTensors(fields, field);
 
-  auto samples = DecodeSamples(fields, *layout, activation, pool, violations);
+  auto samples = DecodeSamples(fields, *layout, activation, pool, field);
   if (!samples) return;
-  CheckClassRange(samples->labels, *layout, activation, call.spec.ignore_index, violations);
-  CheckLabelRules(call.spec, "loss", samples->labels, *layout, violations);
+  CheckClassRange(samples->labels, *layout, activation, call.spec.ignore_index, field["labels"]);
+  CheckLabelRules(call.spec, samples->labels, *layout, field, field["loss"]);
   call.samples = *std::move(samples);
 }
 
@@ -70,20 +69,21 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
+  const Field field(violations);
   ComputeCall call;
   const BatchFields fields = FieldsOf(request, payloads);
-  auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, violations);
+  auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, field);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
   }
-  const auto activation = DecodeActivation(request.loss(), "loss", violations);
+  const auto activation = DecodeActivation(request.loss(), field["loss"]);
   if (activation) {
-    DecodeLoss(request, fields, logits ? &*logits : nullptr, *activation, pool, call, violations);
+    DecodeLoss(request, fields, logits ? &*logits : nullptr, *activation, pool, field, call);
   }
-  call.options.reduction = DecodeReduction(request.reduction(), violations);
-  DecodeNormalizer(request, call.options, violations);
-  CheckUpstreamActs(request, call.options.reduction, violations);
+  call.options.reduction = DecodeReduction(request.reduction(), field["reduction"]);
+  DecodeNormalizer(request, field["normalizer"], call.options);
+  CheckUpstreamActs(request, call.options.reduction, field["upstream_gradient"]);
   if (!violations.empty()) return violations.ToStatus();
 
   call.logits = *std::move(logits);

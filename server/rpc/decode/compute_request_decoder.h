@@ -12,7 +12,7 @@
 
 namespace lossd::rpc {
 
-// A valid request, in the core's terms.
+// A valid ComputeRequest in the core's terms.
 struct ComputeCall {
   DecodedLogits logits;
   DecodedSamples samples;
@@ -21,11 +21,11 @@ struct ComputeCall {
   OutputSelection outputs;
 };
 
-// Checks everything about a request and copies its tensors, large ones into memory of `pool`, but
-// for the logits, which stay where they are: the result points into `request` and `payloads`. The
-// latter were taken out of the request when it was received. `max_message_bytes` bounds the classes
-// that a shape may claim where no elements stand behind it. Errors: UNIMPLEMENTED, INVALID_ARGUMENT
-// with every violation found, RESOURCE_EXHAUSTED.
+// Checks a request and copies its tensors, large ones into memory of `pool`. Logits are read where
+// they are when they need no rearranging: the result then points into `request` and `payloads`,
+// which were taken out of the request when it was received. `max_message_bytes` bounds the classes
+// of a batch without samples, whose shape no elements confirm. Errors: UNIMPLEMENTED;
+// INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED.
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
                                                  const TensorPayloads& payloads, BufferPool& pool,
                                                  int64_t max_message_bytes);

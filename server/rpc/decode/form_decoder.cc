@@ -3,10 +3,11 @@
 #include <cassert>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "google/protobuf/message.h"
 #include "server/loss/catalogue.h"
+#include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/range_check.h"
+#include "server/rpc/errors/unknown_value.h"
 
 namespace lossd::rpc {
 namespace {
@@ -14,8 +15,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-void DecodeParameters(const Message& form, absl::string_view path, loss::LossSpec& decoded,
-                      FieldViolations& violations) {
+void DecodeParameters(const Message& form, const Field& form_field, loss::LossSpec& decoded) {
   for (int i = 0; i < decoded.form->parameter_count; ++i) {
     const loss::ParameterInfo& parameter = decoded.form->parameters[static_cast<size_t>(i)];
     const FieldDescriptor* field = form.GetDescriptor()->FindFieldByName(parameter.name);
@@ -23,7 +23,7 @@ void DecodeParameters(const Message& form, absl::string_view path, loss::LossSpe
     if (field == nullptr || !form.GetReflection()->HasField(form, field)) continue;
     const double value = form.GetReflection()->GetDouble(form, field);
     decoded.parameters[static_cast<size_t>(i)] = value;
-    CheckRange(value, parameter.range, absl::StrCat(path, ".", parameter.name), violations);
+    CheckRange(value, parameter.range, form_field[parameter.name]);
   }
 }
 
@@ -38,25 +38,20 @@ const loss::FormInfo* RowOf(const v1::LossSpec& spec, const FieldDescriptor& fie
   return BlendsTargets(spec) ? loss::FindVariant(*form) : form;
 }
 
-void CheckSoftTargetRule(const v1::LossSpec& spec, absl::string_view path,
-                         FieldViolations& violations) {
+void CheckSoftTargetRule(const v1::LossSpec& spec, const Field& field) {
   const v1::SoftTargetRule rule = spec.focal().soft_target_rule();
-  if (v1::SoftTargetRule_IsValid(rule)) return;
-  violations.Add(absl::StrCat(path, ".soft_target_rule"),
-                 absl::StrCat("= ", static_cast<int>(rule), " is not a SoftTargetRule"));
+  if (!v1::SoftTargetRule_IsValid(rule)) RefuseUnknownValue(rule, field);
 }
 
-void CheckActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded,
-                     absl::string_view path, FieldViolations& violations) {
-  if (decoded.form->activations != loss::ActivationSet::kSigmoidOnly ||
-      decoded.activation == loss::Activation::kSigmoid) {
-    return;
-  }
+void CheckFormActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded,
+                         const Field& form_field) {
+  if (decoded.form->activations != loss::ActivationSet::kSigmoidOnly) return;
+  if (decoded.activation == loss::Activation::kSigmoid) return;
+  const std::string text = OtherActivationText(loss::Activation::kSigmoid, decoded.activation);
   if (BlendsTargets(spec)) {
-    violations.Add(absl::StrCat(path, ".soft_target_rule"),
-                   "= BLENDED acts with sigmoid only, but the activation is softmax");
+    form_field["soft_target_rule"].Refuse("= BLENDED ", text);
   } else {
-    violations.Add(path, "is defined for sigmoid only, but the activation is softmax");
+    form_field.Refuse(text);
   }
 }
 
@@ -68,18 +63,17 @@ const FieldDescriptor* FormField(const v1::LossSpec& spec) {
   return spec.GetReflection()->GetOneofFieldDescriptor(spec, form);
 }
 
-void DecodeForm(const v1::LossSpec& spec, absl::string_view path, loss::LossSpec& decoded,
-                FieldViolations& violations) {
-  const FieldDescriptor* field = FormField(spec);
-  if (field == nullptr) return;
-  decoded.form = RowOf(spec, *field);
+void DecodeForm(const v1::LossSpec& spec, const Field& field, loss::LossSpec& decoded) {
+  const FieldDescriptor* form = FormField(spec);
+  if (form == nullptr) return;
+  decoded.form = RowOf(spec, *form);
   assert(decoded.form != nullptr);
   decoded.parameters = loss::DefaultParameters(*decoded.form);
 
-  const std::string form_path = absl::StrCat(path, ".", field->name());
-  DecodeParameters(spec.GetReflection()->GetMessage(spec, field), form_path, decoded, violations);
-  CheckSoftTargetRule(spec, form_path, violations);
-  CheckActivation(spec, decoded, form_path, violations);
+  const Field form_field = field[form->name()];
+  DecodeParameters(spec.GetReflection()->GetMessage(spec, form), form_field, decoded);
+  CheckSoftTargetRule(spec, form_field["soft_target_rule"]);
+  CheckFormActivation(spec, decoded, form_field);
 }
 
 }  // namespace lossd::rpc

@@ -10,28 +10,25 @@
 namespace lossd::rpc {
 namespace {
 
-constexpr char kPath[] = "labels";
-
-void AddShapeViolation(const Shape& shape, absl::string_view expected,
-                       FieldViolations& violations) {
-  violations.Add("labels.shape", absl::StrCat("= ", ShapeText(shape), ", expected ", expected));
+void RefuseShape(const Shape& shape, absl::string_view expected, const Field& field) {
+  field["shape"].Refuse("= ", ShapeText(shape), ", expected ", expected);
 }
 
 std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsLayout& layout,
                                          loss::Activation activation, BufferPool& pool,
-                                         FieldViolations& violations) {
+                                         const Field& field) {
   if (tensor.shape != layout.shape) {
-    AddShapeViolation(tensor.shape,
-                      absl::StrCat("the logits' shape ", ShapeText(layout.shape),
-                                   " for float labels, a target per class"),
-                      violations);
+    RefuseShape(tensor.shape,
+                absl::StrCat("the logits' shape ", ShapeText(layout.shape),
+                             " for float labels, a target per class"),
+                field);
     return std::nullopt;
   }
-  auto targets = ReadFloats(tensor, kPath, pool, violations);
+  auto targets = ReadFloats(tensor, field, pool);
   if (!targets) return std::nullopt;
   const Bound bound = activation == loss::Activation::kSoftmax ? Bound::kFiniteAndNotNegative
                                                                : Bound::kUnitInterval;
-  if (!CheckBound(ViewOf(*targets), tensor.shape, bound, kPath, violations)) return std::nullopt;
+  if (!CheckBound(ViewOf(*targets), tensor.shape, bound, field)) return std::nullopt;
   return std::visit(
       [&](auto array) -> OwnedLabels {
         return OwnedTargets{MoveClassesLast(layout, std::move(array))};
@@ -40,27 +37,26 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
 }
 
 std::optional<OwnedLabels> DecodeIntegers(const TensorView& tensor, const LogitsLayout& layout,
-                                          loss::Activation activation,
-                                          FieldViolations& violations) {
+                                          loss::Activation activation, const Field& field) {
   const bool sigmoid = activation == loss::Activation::kSigmoid;
   const bool per_logit = sigmoid && tensor.shape == layout.shape;
   if (!per_logit && tensor.shape != layout.RowShape()) {
     const std::string rows = ShapeText(layout.RowShape());
-    AddShapeViolation(tensor.shape,
-                      sigmoid ? absl::StrCat("the logits' shape ", ShapeText(layout.shape),
-                                             " for 0/1 labels or ", rows, " for class labels")
-                              : absl::StrCat(rows, " for integer labels, the class of each sample"),
-                      violations);
+    RefuseShape(tensor.shape,
+                sigmoid ? absl::StrCat("the logits' shape ", ShapeText(layout.shape),
+                                       " for 0/1 labels or ", rows, " for class labels")
+                        : absl::StrCat(rows, " for integer labels, the class of each sample"),
+                field);
     return std::nullopt;
   }
-  auto integers = ReadIntegers(tensor, kPath, violations);
+  auto integers = ReadIntegers(tensor, field);
   if (!integers) return std::nullopt;
   if (per_logit) return OwnedBinaryLabels{MoveClassesLast(layout, *std::move(integers))};
   return OwnedClassIds{*std::move(integers)};
 }
 
-// An empty tensor need not name its type: its shape then says which kind of labels it holds none
-// of.
+// Returns true for float targets, false for integer labels. An empty tensor need not name its type;
+// its shape then tells.
 bool HoldsTargets(const TensorView& tensor, const LogitsLayout& layout) {
   if (tensor.type != v1::DATA_TYPE_UNSPECIFIED) return IsFloat(tensor.type);
   return tensor.shape == layout.shape;
@@ -70,15 +66,15 @@ std::string IgnoreHint(std::optional<int64_t> ignore_index) {
   return ignore_index ? absl::StrCat(" and is not ignore_index ", *ignore_index) : "";
 }
 
-// Labels in [0, end) are valid; `text` says so.
+// The valid labels, [0, end), and how an error names them.
 struct LabelRange {
   int64_t end;
   std::string text;
 };
 
 void CheckRange(absl::Span<const int64_t> labels, const Shape& shape, const LabelRange& range,
-                std::optional<int64_t> ignore_index, FieldViolations& violations) {
-  ElementViolations elements(kPath, shape, violations);
+                std::optional<int64_t> ignore_index, const Field& field) {
+  ElementViolations elements(field, shape);
   for (size_t i = 0; i < labels.size(); ++i) {
     const int64_t label = labels[i];
     if ((label >= 0 && label < range.end) || label == ignore_index) continue;
@@ -100,35 +96,33 @@ loss::Labels ViewOf(const OwnedLabels& labels) {
 
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
-                                        BufferPool& pool, FieldViolations& violations) {
+                                        BufferPool& pool, const Field& field) {
   if (!fields) {
-    violations.Add(kPath, "is not set, expected a tensor of classes or targets");
+    field.Refuse("is not set, expected a tensor of classes or targets");
     return std::nullopt;
   }
-  const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, kPath, violations);
+  const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return std::nullopt;
-  return HoldsTargets(*tensor, layout)
-             ? DecodeTargets(*tensor, layout, activation, pool, violations)
-             : DecodeIntegers(*tensor, layout, activation, violations);
+  return HoldsTargets(*tensor, layout) ? DecodeTargets(*tensor, layout, activation, pool, field)
+                                       : DecodeIntegers(*tensor, layout, activation, field);
 }
 
 void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,
                      loss::Activation activation, std::optional<int64_t> ignore_index,
-                     FieldViolations& violations) {
+                     const Field& field) {
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
-    // Beside sigmoid, C itself says that every class is negative.
+    // With sigmoid, label C says that every class is negative.
     const bool sigmoid = activation == loss::Activation::kSigmoid;
     const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes,
                               absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
-    CheckRange(ids->values, layout.RowShape(), range, ignore_index, violations);
+    CheckRange(ids->values, layout.RowShape(), range, ignore_index, field);
   } else if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
     const LabelRange range = {2, "0 or 1"};
     if (layout.moves_classes()) {
-      // Places are named as the request has them.
-      CheckRange(MoveClassesBack(layout, binary->values), layout.shape, range, ignore_index,
-                 violations);
+      // The places named are those of the request.
+      CheckRange(MoveClassesBack(layout, binary->values), layout.shape, range, ignore_index, field);
     } else {
-      CheckRange(binary->values, layout.shape, range, ignore_index, violations);
+      CheckRange(binary->values, layout.shape, range, ignore_index, field);
     }
   }
 }

@@ -8,14 +8,14 @@
 
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/logits_layout.h"
 #include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
 
-// What loss::Labels views, in the core's order.
+// The memory behind a loss::Labels, in the core's order.
 struct OwnedClassIds {
   std::vector<int64_t> values;
 };
@@ -29,18 +29,18 @@ using OwnedLabels = std::variant<OwnedClassIds, OwnedBinaryLabels, OwnedTargets>
 
 loss::Labels ViewOf(const OwnedLabels& labels);
 
-// The labels of a batch (nullopt: not set) for one activation. Floats are checked to be finite and
-// >= 0, or in [0, 1] for sigmoid; integers wait for CheckClassRange, since what is out of range
-// depends on what is ignored. nullopt after adding to `violations`.
+// Returns a batch's labels for one activation, or nullopt after adding a violation. `fields` are
+// those of the tensor at `field`, nullopt when it is not set. Floats are checked to be finite and
+// ≥ 0, and for sigmoid ≤ 1. Integers are checked by CheckClassRange, which knows what is ignored.
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
-                                        BufferPool& pool, FieldViolations& violations);
+                                        BufferPool& pool, const Field& field);
 
-// Adds to `violations` the places of integer labels that no class is at and that are not ignored.
-// Float labels are left as they are.
+// Adds the places of integer labels that are neither a class nor `ignore_index` to the violations.
+// Float labels pass.
 void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,
                      loss::Activation activation, std::optional<int64_t> ignore_index,
-                     FieldViolations& violations);
+                     const Field& field);
 
 }  // namespace lossd::rpc
 

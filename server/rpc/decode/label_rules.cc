@@ -17,22 +17,19 @@ namespace {
 // the coarsest type, can do.
 constexpr double kSumTolerance = 0x1p-8;
 
-void CheckIgnoreIndex(const loss::LossSpec& spec, absl::string_view spec_path,
-                      FieldViolations& violations) {
+void CheckIgnoreIndex(const loss::LossSpec& spec, const Field& loss_field) {
   if (!spec.ignore_index) return;
-  violations.Add(
-      absl::StrCat(spec_path, ".ignore_index"),
-      absl::StrCat("= ", *spec.ignore_index, " beside float labels, expected integer labels"));
+  loss_field["ignore_index"].Refuse("= ", *spec.ignore_index,
+                                    " beside float labels, expected integer labels");
 }
 
-void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, absl::string_view spec_path,
-                                 FieldViolations& violations) {
+void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, const Field& loss_field) {
   absl::string_view name;
   if (std::holds_alternative<loss::MarginAdjustment>(spec.logit_adjustment)) name = "margin";
   if (std::holds_alternative<loss::SeesawAdjustment>(spec.logit_adjustment)) name = "seesaw";
   if (name.empty()) return;
-  violations.Add(absl::StrCat(spec_path, ".logit_adjustment.", name),
-                 "is set beside float labels, expected integer labels");
+  loss_field["logit_adjustment"][name].Refuse(
+      "is set beside float labels, expected integer labels");
 }
 
 // Calls check(row, k, target) for every target.
@@ -54,12 +51,11 @@ std::string EmptyClassText(int64_t k) {
 }
 
 void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
-                const OwnedLabels& labels, const LogitsLayout& layout,
-                FieldViolations& violations) {
+                const OwnedLabels& labels, const LogitsLayout& layout, const Field& labels_field) {
   // Counts that did not decode, and labels that are no classes, are violations already.
   if (prior.counts.size() != static_cast<size_t>(layout.classes)) return;
   const Shape rows = layout.RowShape();
-  ElementViolations elements("labels", rows, violations);
+  ElementViolations elements(labels_field, rows);
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
     for (size_t row = 0; row < ids->values.size(); ++row) {
       const int64_t k = ids->values[row];
@@ -76,13 +72,13 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
 }
 
 void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
-                    const LogitsLayout& layout, FieldViolations& violations) {
+                    const LogitsLayout& layout, const Field& labels_field) {
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
   ForEachTarget(targets, layout, [&](int64_t row, int64_t, double target) {
     sums[static_cast<size_t>(row)] += target;
   });
   const Shape rows = layout.RowShape();
-  ElementViolations elements("labels", rows, violations);
+  ElementViolations elements(labels_field, rows);
   for (size_t row = 0; row < sums.size(); ++row) {
     if (std::abs(sums[row] - 1) <= kSumTolerance) continue;
     elements.Add(row, [&] {
@@ -93,19 +89,19 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
 
 }  // namespace
 
-void CheckLabelRules(const loss::LossSpec& spec, absl::string_view spec_path,
-                     const OwnedLabels& labels, const LogitsLayout& layout,
-                     FieldViolations& violations) {
+void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
+                     const LogitsLayout& layout, const Field& request, const Field& loss_field) {
+  const Field labels_field = request["labels"];
   if (const auto* prior = std::get_if<loss::PriorAdjustment>(&spec.logit_adjustment)) {
-    CheckPrior(*prior, spec, labels, layout, violations);
+    CheckPrior(*prior, spec, labels, layout, labels_field);
   }
   const auto* targets = std::get_if<OwnedTargets>(&labels);
   if (targets == nullptr) return;
-  CheckIgnoreIndex(spec, spec_path, violations);
-  CheckAdjustmentTakesTargets(spec, spec_path, violations);
+  CheckIgnoreIndex(spec, loss_field);
+  CheckAdjustmentTakesTargets(spec, loss_field);
   if (spec.activation == loss::Activation::kSoftmax &&
       spec.form->targets == loss::TargetRule::kSumToOne) {
-    CheckSumsToOne(*targets, *spec.form, layout, violations);
+    CheckSumsToOne(*targets, *spec.form, layout, labels_field);
   }
 }
 

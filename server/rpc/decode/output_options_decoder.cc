@@ -1,25 +1,21 @@
 #include "server/rpc/decode/output_options_decoder.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/rpc/decode/activation_decoder.h"
+#include "server/rpc/errors/unknown_value.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/element_violations.h"
 
 namespace lossd::rpc {
 namespace {
 
-void CheckGradientType(v1::DataType type, FieldViolations& violations) {
+void CheckGradientType(v1::DataType type, const Field& field) {
   if (type == v1::DATA_TYPE_UNSPECIFIED || IsFloat(type)) return;
-  if (!v1::DataType_IsValid(type)) {
-    violations.Add("outputs.gradient_data_type",
-                   absl::StrCat("= ", static_cast<int>(type), " is not a DataType"));
-    return;
-  }
-  violations.Add(
-      "outputs.gradient_data_type",
-      absl::StrCat("= ", NameOf(type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
+  if (!v1::DataType_IsValid(type)) return RefuseUnknownValue(type, field);
+  field.Refuse("= ", NameOf(type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
 }
 
-loss::HessianMode DecodeHessianMode(v1::HessianMode mode, FieldViolations& violations) {
+loss::HessianMode DecodeHessianMode(v1::HessianMode mode, const Field& field) {
   switch (mode) {
     case v1::HESSIAN_MODE_UNSPECIFIED:
     case v1::HESSIAN_MODE_EXACT:
@@ -27,15 +23,14 @@ loss::HessianMode DecodeHessianMode(v1::HessianMode mode, FieldViolations& viola
     case v1::HESSIAN_MODE_POSITIVE:
       return loss::HessianMode::kPositive;
     default:
-      violations.Add("outputs.hessian_mode",
-                     absl::StrCat("= ", static_cast<int>(mode), " is not a HessianMode"));
+      RefuseUnknownValue(mode, field);
       return loss::HessianMode::kExact;
   }
 }
 
-void CheckTopK(const v1::OutputOptions& outputs, FieldViolations& violations) {
+void CheckTopK(const v1::OutputOptions& outputs, const Field& field) {
   const Shape shape = {outputs.top_k_size()};
-  ElementViolations elements("outputs.top_k", shape, violations);
+  ElementViolations elements(field, shape);
   for (int i = 0; i < outputs.top_k_size(); ++i) {
     if (outputs.top_k(i) >= 1) continue;
     elements.Add(static_cast<size_t>(i),
@@ -43,14 +38,11 @@ void CheckTopK(const v1::OutputOptions& outputs, FieldViolations& violations) {
   }
 }
 
-void CheckSoftmaxOnly(const v1::OutputOptions& outputs, FieldViolations& violations) {
-  if (outputs.log_sum_exp()) {
-    violations.Add("outputs.log_sum_exp",
-                   "= true acts with softmax only, but the activation is sigmoid");
-  }
-  if (!outputs.top_k().empty()) {
-    violations.Add("outputs.top_k", "acts with softmax only, but the activation is sigmoid");
-  }
+void CheckSoftmaxOnly(const v1::OutputOptions& outputs, loss::Activation activation,
+                      const Field& field) {
+  constexpr auto kSoftmax = loss::Activation::kSoftmax;
+  if (outputs.log_sum_exp()) CheckActivation(kSoftmax, activation, field["log_sum_exp"]);
+  if (!outputs.top_k().empty()) CheckActivation(kSoftmax, activation, field["top_k"]);
 }
 
 }  // namespace
@@ -69,21 +61,21 @@ OutputSelection SelectOutputs(const v1::OutputOptions& outputs) {
 }
 
 void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation activation,
-                         loss::ComputeOptions& options, FieldViolations& violations) {
+                         const Field& field, loss::ComputeOptions& options) {
   options.class_statistics = outputs.class_statistics();
   options.difficulty = outputs.difficulty();
-  options.hessian_mode = DecodeHessianMode(outputs.hessian_mode(), violations);
+  options.hessian_mode = DecodeHessianMode(outputs.hessian_mode(), field["hessian_mode"]);
   options.top_k.assign(outputs.top_k().begin(), outputs.top_k().end());
-  CheckTopK(outputs, violations);
-  CheckGradientType(outputs.gradient_data_type(), violations);
-  if (activation == loss::Activation::kSigmoid) CheckSoftmaxOnly(outputs, violations);
+  CheckTopK(outputs, field["top_k"]);
+  CheckGradientType(outputs.gradient_data_type(), field["gradient_data_type"]);
+  CheckSoftmaxOnly(outputs, activation, field);
   if (outputs.has_hard_threshold()) {
     options.hard_threshold = outputs.hard_threshold();
-    CheckRange(options.hard_threshold, kHardThresholdRange, "outputs.hard_threshold", violations);
+    CheckRange(options.hard_threshold, kHardThresholdRange, field["hard_threshold"]);
   }
   if (outputs.has_gradient_scale()) {
     options.gradient_scale = outputs.gradient_scale();
-    CheckRange(options.gradient_scale, Range::Any(), "outputs.gradient_scale", violations);
+    CheckRange(options.gradient_scale, Range::Any(), field["gradient_scale"]);
   }
 }
 

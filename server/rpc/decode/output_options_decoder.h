@@ -5,13 +5,13 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
 #include "server/rpc/decode/range_check.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 
 namespace lossd::rpc {
 
 inline constexpr Range kHardThresholdRange = Range::Inside(0, 1);
 
-// What goes into the response beside the scalars.
+// What goes into the response in addition to the scalars.
 struct OutputSelection {
   bool losses = true;
   bool gradient = false;
@@ -23,12 +23,13 @@ struct OutputSelection {
   v1::DataType gradient_type = v1::DATA_TYPE_UNSPECIFIED;  // UNSPECIFIED: the logits'
 };
 
+// Returns what `outputs` asks for.
 OutputSelection SelectOutputs(const v1::OutputOptions& outputs);
 
-// Puts what `outputs` says of the computation itself into `options`, and adds to `violations` what
-// is out of range or cannot act with `activation`.
+// Writes what the options at `field` say about the computation to `options`. Adds what is out of
+// range or does not act with `activation` to the violations.
 void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation activation,
-                         loss::ComputeOptions& options, FieldViolations& violations);
+                         const Field& field, loss::ComputeOptions& options);
 
 }  // namespace lossd::rpc
 

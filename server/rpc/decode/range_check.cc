@@ -38,9 +38,8 @@ std::string OutOfRangeText(double value, const Range& range) {
   return expected;
 }
 
-void CheckRange(double value, const Range& range, absl::string_view path,
-                FieldViolations& violations) {
-  if (!range.Contains(value)) violations.Add(path, OutOfRangeText(value, range));
+void CheckRange(double value, const Range& range, const Field& field) {
+  if (!range.Contains(value)) field.Refuse(OutOfRangeText(value, range));
 }
 
 }  // namespace lossd::rpc

@@ -3,9 +3,8 @@
 
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "server/loss/catalogue.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 
 namespace lossd::rpc {
 
@@ -15,9 +14,8 @@ using loss::Range;
 // "= 1 is not in [0, 1)" or "= -1, expected a finite number >= 0".
 std::string OutOfRangeText(double value, const Range& range);
 
-// Adds to `violations` when the value of the field `path` is not in `range`.
-void CheckRange(double value, const Range& range, absl::string_view path,
-                FieldViolations& violations);
+// Adds a violation when the value of `field` is not in `range`.
+void CheckRange(double value, const Range& range, const Field& field);
 
 }  // namespace lossd::rpc
 

@@ -1,10 +1,10 @@
 #include "server/rpc/decode/reduction_decoder.h"
 
-#include "absl/strings/str_cat.h"
+#include "server/rpc/errors/unknown_value.h"
 
 namespace lossd::rpc {
 
-loss::Reduction DecodeReduction(v1::Reduction reduction, FieldViolations& violations) {
+loss::Reduction DecodeReduction(v1::Reduction reduction, const Field& field) {
   switch (reduction) {
     case v1::REDUCTION_UNSPECIFIED:
     case v1::REDUCTION_NONE:
@@ -16,8 +16,7 @@ loss::Reduction DecodeReduction(v1::Reduction reduction, FieldViolations& violat
     case v1::REDUCTION_MEAN_VALID:
       return loss::Reduction::kMeanValid;
     default:
-      violations.Add("reduction",
-                     absl::StrCat("= ", static_cast<int>(reduction), " is not a Reduction"));
+      RefuseUnknownValue(reduction, field);
       return loss::Reduction::kNone;
   }
 }

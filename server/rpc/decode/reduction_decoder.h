@@ -3,12 +3,12 @@
 
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/options.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 
 namespace lossd::rpc {
 
-// The request's field `reduction`. Adds to `violations` when it is unknown.
-loss::Reduction DecodeReduction(v1::Reduction reduction, FieldViolations& violations);
+// Returns the reduction at `field`; kNone after adding a violation when its number is unknown.
+loss::Reduction DecodeReduction(v1::Reduction reduction, const Field& field);
 
 }  // namespace lossd::rpc
 

@@ -16,43 +16,43 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 using google::protobuf::UnknownFieldSet;
 
-// A status's message travels in a header, so that it cannot be of any length.
+// Options that the status's message lists. It travels in a header, whose length is limited.
 constexpr size_t kListedOptions = 8;
 
 }  // namespace
 
-void UnbuiltOptions::Add(absl::string_view path) {
-  options_.push_back(absl::StrCat(path, " is not implemented"));
+void UnbuiltOptions::Add(const FieldPath& path) {
+  options_.push_back(absl::StrCat(path.ToString(), " is not implemented"));
 }
 
-void UnbuiltOptions::AddUnknownFields(const Message& message, absl::string_view path) {
+void UnbuiltOptions::AddUnknownFields(const Message& message, const FieldPath& path) {
   const Reflection& reflection = *message.GetReflection();
   const UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
   for (int i = 0; i < unknown.field_count(); ++i) {
-    options_.push_back(absl::StrCat(path, " has the unknown field ", unknown.field(i).number()));
+    options_.push_back(
+        absl::StrCat(path.ToString(), " has the unknown field ", unknown.field(i).number()));
   }
 
   std::vector<const FieldDescriptor*> fields;
   reflection.ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string field_path = absl::StrCat(path, ".", field->name());
+    const FieldPath field_path = path[field->name()];
     if (!field->is_repeated()) {
       AddUnknownFields(reflection.GetMessage(message, field), field_path);
       continue;
     }
     for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      AddUnknownFields(reflection.GetRepeatedMessage(message, field, i),
-                       absl::StrCat(field_path, "[", i, "]"));
+      AddUnknownFields(reflection.GetRepeatedMessage(message, field, i), field_path[i]);
     }
   }
 }
 
-void UnbuiltOptions::AddFrom(const v1::LossSpec& spec, absl::string_view path) {
+void UnbuiltOptions::AddFrom(const v1::LossSpec& spec, const FieldPath& path) {
   AddUnknownFields(spec, path);
   const FieldDescriptor* form = FormField(spec);
   if (form != nullptr && loss::FindForm(form->name()) == nullptr) {
-    Add(absl::StrCat(path, ".", form->name()));
+    Add(path[form->name()]);
   }
 }
 

@@ -5,28 +5,27 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
-#include "lossd/v1/compute.pb.h"
 #include "lossd/v1/loss_spec.pb.h"
+#include "server/rpc/errors/field_path.h"
 
 namespace lossd::rpc {
 
-// Collects what a request asks for that this server does not have: options of a newer client, which
-// arrive as unknown fields, and options of the API that are not built yet. Computing without them
-// would answer another question than the one asked.
+// Collects the options of a request that this server does not have: those of a newer client, which
+// arrive as unknown fields, and those of the API that are not built yet. A loss computed without
+// them would not be the loss that was asked for.
 class UnbuiltOptions {
  public:
-  // The option at `path` is not built.
-  void Add(absl::string_view path);
+  // Adds the option at `path`, which is not built.
+  void Add(const FieldPath& path);
 
-  // Every unknown field in `message`, which stands at `path`, and in what it holds.
-  void AddUnknownFields(const google::protobuf::Message& message, absl::string_view path);
+  // Adds every unknown field of the message at `path` and of the messages inside it.
+  void AddUnknownFields(const google::protobuf::Message& message, const FieldPath& path);
 
-  // A loss's form, and its unknown fields.
-  void AddFrom(const v1::LossSpec& spec, absl::string_view path);
+  // Adds the unknown fields of the loss at `path`, and its form when that is not built.
+  void AddFrom(const v1::LossSpec& spec, const FieldPath& path);
 
-  // OK when nothing was added, else UNIMPLEMENTED naming what was.
+  // Returns OK when nothing was added, else UNIMPLEMENTED with the options' paths.
   absl::Status ToStatus() const;
 
  private:

@@ -3,31 +3,28 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "server/loss/class_weights.h"
 #include "server/rpc/decode/class_counts_decoder.h"
 #include "server/rpc/decode/class_weighting_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/tensor/response_size.h"
 
 namespace lossd::rpc {
 namespace {
 
-// A valid request, in the core's terms.
+// A valid ComputeClassWeightsRequest in the core's terms.
 struct ClassWeightsCall {
   std::vector<double> counts;
   double total = 0;
   std::vector<loss::SchemeWeights> schemes;
 };
 
-std::string PathOfScheme(int i) { return absl::StrCat("schemes[", i, "]"); }
-
 absl::Status CheckBuilt(const v1::ComputeClassWeightsRequest& request) {
   UnbuiltOptions unbuilt;
   for (int i = 0; i < request.schemes_size(); ++i) {
-    unbuilt.AddUnknownFields(request.schemes(i), PathOfScheme(i));
+    unbuilt.AddUnknownFields(request.schemes(i), FieldPath()["schemes"][i]);
   }
   return unbuilt.ToStatus();
 }
@@ -46,14 +43,13 @@ std::vector<loss::SchemeWeights> AllSchemes() {
 }
 
 std::vector<loss::SchemeWeights> DecodeSchemes(const v1::ComputeClassWeightsRequest& request,
-                                               FieldViolations& violations) {
+                                               const Field& field) {
   if (request.schemes().empty()) return AllSchemes();
   std::vector<loss::SchemeWeights> schemes;
   for (int i = 0; i < request.schemes_size(); ++i) {
-    schemes.push_back(DecodeScheme(request.schemes(i), PathOfScheme(i), violations));
+    schemes.push_back(DecodeScheme(request.schemes(i), field[i]));
     if (request.schemes(i).has_counts()) {
-      violations.Add(absl::StrCat(PathOfScheme(i), ".counts"),
-                     "is set, expected the request's own labels or counts alone");
+      field[i]["counts"].Refuse("is set, expected none beside the request's labels or counts");
     }
   }
   return schemes;
@@ -64,13 +60,14 @@ absl::StatusOr<ClassWeightsCall> DecodeClassWeightsRequest(
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
+  const Field field(violations);
   ClassWeightsCall call;
-  call.schemes = DecodeSchemes(request, violations);
-  auto counts = DecodeClassCounts(request, max_message_bytes, violations);
+  call.schemes = DecodeSchemes(request, field["schemes"]);
+  auto counts = DecodeClassCounts(request, max_message_bytes, field);
   if (!counts.ok()) return counts.status();
   call.counts = *std::move(counts);
   call.total = std::accumulate(call.counts.begin(), call.counts.end(), 0.0);
-  CheckSum(call.counts, request.has_counts() ? "counts" : "labels", violations);
+  CheckSum(call.counts, field[request.has_counts() ? "counts" : "labels"]);
   if (!violations.empty()) return violations.ToStatus();
   return call;
 }

@@ -22,7 +22,8 @@ absl::Status CheckResponseFits(const v1::CompareRequest& request, const CompareC
   return size.Check(max_message_bytes);
 }
 
-// The losses of one activation, at the places of `comparisons` that they have in the request.
+// Computes the losses of one activation. Writes each result to the place in `comparisons` that its
+// loss has in the request.
 absl::Status CompareActivation(const CompareCall& call, loss::Activation activation,
                                const DecodedSamples& samples, const Executor& executor,
                                std::vector<loss::Comparison>& comparisons) {
@@ -33,7 +34,7 @@ absl::Status CompareActivation(const CompareCall& call, loss::Activation activat
     places.push_back(i);
     specs.push_back(call.specs[i]);
   }
-  const loss::Batch batch = BatchOf(call.logits, samples);
+  const loss::Batch batch = ViewOf(call.logits, samples);
   auto compared = loss::Compare(batch, specs, call.options, executor);
   if (!compared.ok()) return compared.status();
   for (size_t i = 0; i < places.size(); ++i) {

@@ -18,7 +18,7 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
 
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
-  const auto result = loss::Compute(BatchOf(call->logits, call->samples), call->spec, call->options,
+  const auto result = loss::Compute(ViewOf(call->logits, call->samples), call->spec, call->options,
                                     ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
   return EncodeComputeResponse(*call, std::move(arrays), *result, pool);

@@ -6,8 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/loss/information.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/errors/number_text.h"
+#include "server/rpc/errors/unknown_value.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/element_violations.h"
@@ -19,7 +20,7 @@
 namespace lossd::rpc {
 namespace {
 
-// Distributions as they were sent: the outcomes are the last axis.
+// Distributions as they were sent, their outcomes on the last axis.
 struct Distributions {
   Shape shape;
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;
@@ -30,17 +31,18 @@ struct Distributions {
   Shape RowShape() const { return {shape.size() == 1 ? 1 : shape.front()}; }
 };
 
-// A valid request, in the core's terms.
+// A valid MeasureInformationRequest in the core's terms.
 struct InformationCall {
   Distributions p;
   std::optional<Distributions> q;
   loss::InformationOptions options;
 };
 
-bool CheckRows(const Distributions& rows, absl::string_view path, FieldViolations& violations) {
+// Returns true when every row has a finite sum > 0, else adds the rows that have not.
+bool CheckRows(const Distributions& rows, const Field& field) {
   const auto width = static_cast<size_t>(rows.outcomes());
   const Shape row_shape = rows.RowShape();
-  ElementViolations elements(path, row_shape, violations);
+  ElementViolations elements(field, row_shape);
   for (size_t row = 0; row * width < rows.values.size(); ++row) {
     const auto* begin = rows.values.data() + row * width;
     const double sum = std::accumulate(begin, begin + width, 0.0);
@@ -54,35 +56,30 @@ bool CheckRows(const Distributions& rows, absl::string_view path, FieldViolation
 
 std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
                                                  loss::DistributionSource source,
-                                                 absl::string_view path,
-                                                 FieldViolations& violations) {
-  const auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, path, violations);
+                                                 const Field& field) {
+  const auto view = CheckTensor(FieldsOf(tensor), v1::DATA_TYPE_UNSPECIFIED, field);
   if (!view) return std::nullopt;
   if (view->shape.size() > 2 || view->shape.back() == 0) {
-    violations.Add(absl::StrCat(path, ".shape"),
-                   absl::StrCat("= ", ShapeText(view->shape),
-                                ", expected [N, K] or [K] with at least 1 outcome"));
+    field["shape"].Refuse("= ", ShapeText(view->shape),
+                          ", expected [N, K] or [K] with at least 1 outcome");
     return std::nullopt;
   }
   if (IsInteger(view->type)) {
-    violations.Add(
-        absl::StrCat(path, ".data_type"),
-        absl::StrCat("= ", NameOf(view->type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"));
+    field["data_type"].Refuse("= ", NameOf(view->type),
+                              ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
     return std::nullopt;
   }
-  auto values = ReadNumbers(*view, path, violations);
+  auto values = ReadNumbers(*view, field);
   if (!values) return std::nullopt;
   Distributions rows{view->shape, view->type, view->style(), *std::move(values)};
   const bool are_logits = source == loss::DistributionSource::kLogits;
   const Bound bound = are_logits ? Bound::kFinite : Bound::kFiniteAndNotNegative;
-  if (!CheckBound(absl::MakeConstSpan(rows.values), rows.shape, bound, path, violations)) {
-    return std::nullopt;
-  }
-  if (!are_logits && !CheckRows(rows, path, violations)) return std::nullopt;
+  if (!CheckBound(absl::MakeConstSpan(rows.values), rows.shape, bound, field)) return std::nullopt;
+  if (!are_logits && !CheckRows(rows, field)) return std::nullopt;
   return rows;
 }
 
-loss::InformationBase DecodeBase(v1::InformationBase base, FieldViolations& violations) {
+loss::InformationBase DecodeBase(v1::InformationBase base, const Field& field) {
   switch (base) {
     case v1::INFORMATION_BASE_UNSPECIFIED:
     case v1::INFORMATION_BASE_NAT:
@@ -92,8 +89,7 @@ loss::InformationBase DecodeBase(v1::InformationBase base, FieldViolations& viol
     case v1::INFORMATION_BASE_HARTLEY:
       return loss::InformationBase::kHartley;
     default:
-      violations.Add("base",
-                     absl::StrCat("= ", static_cast<int>(base), " is not an InformationBase"));
+      RefuseUnknownValue(base, field);
       return loss::InformationBase::kNat;
   }
 }
@@ -101,23 +97,24 @@ loss::InformationBase DecodeBase(v1::InformationBase base, FieldViolations& viol
 absl::StatusOr<InformationCall> DecodeInformationRequest(
     const v1::MeasureInformationRequest& request) {
   FieldViolations violations;
+  const Field field(violations);
   InformationCall call;
-  call.options.base = DecodeBase(request.base(), violations);
+  call.options.base = DecodeBase(request.base(), field["base"]);
   call.options.source = request.from_logits() ? loss::DistributionSource::kLogits
                                               : loss::DistributionSource::kWeights;
   call.options.self_information = request.self_information();
 
   std::optional<Distributions> p;
   if (request.has_p()) {
-    p = DecodeDistributions(request.p(), call.options.source, "p", violations);
+    p = DecodeDistributions(request.p(), call.options.source, field["p"]);
   } else {
-    violations.Add("p", "is not set, expected a tensor of floats");
+    field["p"].Refuse("is not set, expected a tensor of floats");
   }
   if (request.has_q()) {
-    call.q = DecodeDistributions(request.q(), call.options.source, "q", violations);
+    call.q = DecodeDistributions(request.q(), call.options.source, field["q"]);
     if (p && call.q && p->shape != call.q->shape) {
-      violations.Add("q.shape", absl::StrCat("= ", ShapeText(call.q->shape),
-                                             ", expected p's shape ", ShapeText(p->shape)));
+      field["q"]["shape"].Refuse("= ", ShapeText(call.q->shape), ", expected p's shape ",
+                                 ShapeText(p->shape));
     }
   }
   if (!violations.empty()) return violations.ToStatus();

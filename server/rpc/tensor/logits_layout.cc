@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 namespace lossd::rpc {
 namespace {
 
-// Small enough that a tile of both arrays stays in the first-level cache.
+// Rows and columns of a tile. A tile of both arrays stays in the first-level cache.
 constexpr size_t kTile = 32;
 
-template <class T>
+template <typename T>
 void TransposeTile(const T* from, size_t rows, size_t columns, size_t row, size_t column, T* to) {
   const size_t row_end = std::min(row + kTile, rows);
   const size_t column_end = std::min(column + kTile, columns);
@@ -19,7 +17,7 @@ void TransposeTile(const T* from, size_t rows, size_t columns, size_t row, size_
   }
 }
 
-template <class T>
+template <typename T>
 void Transpose(const T* from, size_t rows, size_t columns, T* to) {
   for (size_t row = 0; row < rows; row += kTile) {
     for (size_t column = 0; column < columns; column += kTile) {
@@ -28,7 +26,7 @@ void Transpose(const T* from, size_t rows, size_t columns, T* to) {
   }
 }
 
-// The axis that `class_axis` names in logits of `rank` axes; nullopt when it names none.
+// Returns the axis that `class_axis` names in logits of `rank` axes, nullopt when it names none.
 std::optional<size_t> ResolveAxis(size_t rank, int32_t class_axis) {
   if (class_axis == -1 || static_cast<int64_t>(class_axis) == static_cast<int64_t>(rank) - 1) {
     return rank - 1;
@@ -48,14 +46,13 @@ Shape LogitsLayout::SampleShape(loss::Activation activation) const {
 }
 
 std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32_t> class_axis,
-                                         FieldViolations& violations) {
+                                         const Field& request) {
   const size_t rank = shape.size();
   const std::optional<size_t> axis = ResolveAxis(rank, class_axis.value_or(-1));
   if (!axis) {
-    violations.Add(
-        "class_axis",
-        absl::StrCat("= ", *class_axis, " for logits of shape ", ShapeText(shape), ", expected ",
-                     rank > 2 ? "1, or " : "", "-1 or ", rank - 1, " (the last axis)"));
+    request["class_axis"].Refuse("= ", *class_axis, " for logits of shape ", ShapeText(shape),
+                                 ", expected ", rank > 2 ? "1, or " : "", "-1 or ", rank - 1,
+                                 " (the last axis)");
     return std::nullopt;
   }
   LogitsLayout layout;
@@ -64,9 +61,8 @@ std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32
     layout.class_axis = axis;
     layout.classes = shape[*axis];
     if (layout.classes == 0) {
-      violations.Add("logits.shape",
-                     absl::StrCat("= ", ShapeText(shape),
-                                  " has no classes, expected at least 1 on axis ", *axis));
+      request["logits"]["shape"].Refuse("= ", ShapeText(shape),
+                                        " has no classes, expected at least 1 on axis ", *axis);
       return std::nullopt;
     }
   }
@@ -75,7 +71,7 @@ std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32
   return layout;
 }
 
-template <class T>
+template <typename T>
 void SwapLastAxes(absl::Span<const T> from, int64_t a, int64_t b, absl::Span<T> to) {
   const auto rows = static_cast<size_t>(a);
   const auto columns = static_cast<size_t>(b);

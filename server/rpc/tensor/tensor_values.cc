@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kStagedElements = 1024;
 
 // Reads unaligned elements of type Stored from the `first` on.
-template <class Stored, class Out, class Convert>
+template <typename Stored, typename Out, typename Convert>
 void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out, Convert convert) {
   Stored staged[kStagedElements];
   for (size_t begin = 0; begin < out.size(); begin += kStagedElements) {
@@ -35,7 +35,7 @@ void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out, Convert co
   }
 }
 
-template <class Stored, class Out>
+template <typename Stored, typename Out>
 void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
   if constexpr (std::is_same_v<Stored, Out>) {
     bytes.CopyTo(first * sizeof(Out),
@@ -46,7 +46,7 @@ void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
 }
 
 // `bytes` hold elements of a float type that Out can hold exactly. Reads them from the `first` on.
-template <class Out>
+template <typename Out>
 void LoadFloats(v1::DataType type, const BytePieces& bytes, size_t first, absl::Span<Out> out) {
   switch (type) {
     case v1::DATA_TYPE_FLOAT16:
@@ -60,7 +60,7 @@ void LoadFloats(v1::DataType type, const BytePieces& bytes, size_t first, absl::
   }
 }
 
-template <class Out>
+template <typename Out>
 void LoadIntegers(v1::DataType type, const BytePieces& bytes, absl::Span<Out> out) {
   switch (type) {
     case v1::DATA_TYPE_INT32:
@@ -72,12 +72,12 @@ void LoadIntegers(v1::DataType type, const BytePieces& bytes, absl::Span<Out> ou
   }
 }
 
-template <class Out>
+template <typename Out>
 void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<Out> out) {
   for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Out>(RoundToType(type, values[i]));
 }
 
-template <class Out>
+template <typename Out>
 void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
   if (const auto* bytes = std::get_if<BytePieces>(&tensor.elements)) {
     LoadFloats(tensor.type, *bytes, 0, out);
@@ -98,10 +98,9 @@ std::pair<int64_t, int64_t> RangeOf(v1::DataType type) {
   }
 }
 
-bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, absl::string_view path,
-               FieldViolations& violations) {
+bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, const Field& field) {
   const auto [smallest, largest] = RangeOf(tensor.type);
-  ElementViolations elements(path, tensor.shape, violations);
+  ElementViolations elements(field, tensor.shape);
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i] >= smallest && values[i] <= largest) continue;
     elements.Add(i, [&, low = smallest, high = largest] {
@@ -113,14 +112,13 @@ bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, absl:
 }
 
 bool CheckFamily(const TensorView& tensor, bool is_of_family, absl::string_view family,
-                 absl::string_view path, FieldViolations& violations) {
+                 const Field& field) {
   if (is_of_family || tensor.type == v1::DATA_TYPE_UNSPECIFIED) return true;
-  violations.Add(absl::StrCat(path, ".data_type"),
-                 absl::StrCat("= ", NameOf(tensor.type), ", expected ", family));
+  field["data_type"].Refuse("= ", NameOf(tensor.type), ", expected ", family);
   return false;
 }
 
-template <class T>
+template <typename T>
 FloatArray CopyOfFloats(const TensorView& tensor, BufferPool& pool) {
   AlignedArray<T> array(static_cast<size_t>(tensor.size), pool);
   CopyFloats(tensor, array.span());
@@ -183,7 +181,7 @@ absl::string_view TextOf(Bound bound) {
   return "";
 }
 
-template <class T, class Check>
+template <typename T, typename Check>
 int64_t CountBroken(absl::Span<const T> values, Check holds) {
   int64_t broken = 0;
   for (const T value : values) broken += holds(value) ? 0 : 1;
@@ -205,27 +203,25 @@ double RoundToType(v1::DataType type, double value) {
   }
 }
 
-std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
-                                     BufferPool& pool, FieldViolations& violations) {
-  if (!CheckFamily(tensor, IsFloat(tensor.type), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64", path,
-                   violations)) {
+std::optional<FloatArray> ReadFloats(const TensorView& tensor, const Field& field,
+                                     BufferPool& pool) {
+  if (!CheckFamily(tensor, IsFloat(tensor.type), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64", field)) {
     return std::nullopt;
   }
   return tensor.type == v1::DATA_TYPE_FLOAT64 ? CopyOfFloats<double>(tensor, pool)
                                               : CopyOfFloats<float>(tensor, pool);
 }
 
-std::unique_ptr<loss::LogitReader> ReaderOf(const TensorView& tensor) {
+std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor) {
   return std::make_unique<PieceReader>(tensor.type, std::get<BytePieces>(tensor.elements));
 }
 
-std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,
-                                                 FieldViolations& violations) {
-  if (!CheckFamily(tensor, IsInteger(tensor.type), "INT32, INT64 or UINT8", path, violations)) {
+std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const Field& field) {
+  if (!CheckFamily(tensor, IsInteger(tensor.type), "INT32, INT64 or UINT8", field)) {
     return std::nullopt;
   }
   if (const auto* values = std::get_if<absl::Span<const int64_t>>(&tensor.elements)) {
-    if (!CheckFits(tensor, *values, path, violations)) return std::nullopt;
+    if (!CheckFits(tensor, *values, field)) return std::nullopt;
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
@@ -233,10 +229,9 @@ std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl:
   return integers;
 }
 
-std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, absl::string_view path,
-                                               FieldViolations& violations) {
+std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, const Field& field) {
   if (IsInteger(tensor.type)) {
-    const auto integers = ReadIntegers(tensor, path, violations);
+    const auto integers = ReadIntegers(tensor, field);
     if (!integers) return std::nullopt;
     return std::vector<double>(integers->begin(), integers->end());
   }
@@ -246,14 +241,14 @@ std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, absl::s
 }
 
 bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound bound,
-                absl::string_view path, FieldViolations& violations) {
+                const Field& tensor) {
   return std::visit(
       [&](auto span) {
         // Nearly always nothing is broken: a pass that only counts finds that out first.
         if (CountBroken(span, [bound](double value) { return Holds(bound, value); }) == 0) {
           return true;
         }
-        ElementViolations elements(path, shape, violations);
+        ElementViolations elements(tensor, shape);
         for (size_t i = 0; i < span.size(); ++i) {
           if (Holds(bound, span[i])) continue;
           elements.Add(i, [&] { return absl::StrCat("= ", NumberText(span[i]), TextOf(bound)); });

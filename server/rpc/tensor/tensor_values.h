@@ -6,50 +6,46 @@
 #include <optional>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "server/loss/batch.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
 
-// Copies of a tensor's elements, rounded to its type and aligned. Each answers nullopt after adding
-// to `violations` when the type is of another family or a value does not fit it; `path` is where
-// the tensor stands.
+// The Read functions copy the elements of the tensor at `field`, rounded to its type and aligned.
+// They return nullopt and add to the violations when the type is of another family or a value does
+// not fit it.
 
-// Of the float family: doubles for FLOAT64, floats for the other types. Large ones are in memory of
-// `pool`.
-std::optional<FloatArray> ReadFloats(const TensorView& tensor, absl::string_view path,
-                                     BufferPool& pool, FieldViolations& violations);
+// Reads a float tensor: doubles for FLOAT64, floats for the other types. Large arrays are in memory
+// of `pool`.
+std::optional<FloatArray> ReadFloats(const TensorView& tensor, const Field& field,
+                                     BufferPool& pool);
 
-// Reads the elements where they are, instead of copying them now. The tensor has `data` of the
-// float family, and what that points to outlives the reader, but for what it is told to release:
-// that it has the pieces' owners give up.
-std::unique_ptr<loss::LogitReader> ReaderOf(const TensorView& tensor);
+// Reads an integer tensor.
+std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const Field& field);
 
-// Of the integer family.
-std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, absl::string_view path,
-                                                 FieldViolations& violations);
+// Reads any tensor as doubles.
+std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, const Field& field);
 
-// Of either family.
-std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, absl::string_view path,
-                                               FieldViolations& violations);
+// Makes a reader of a float tensor with `data`, which it reads in place. The bytes outlive the
+// reader, except those that it is told to release: their owners may free them.
+std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor);
 
-// `value` rounded to a type of the float family, to nearest, ties to even.
+// Returns `value` rounded to a float type, to nearest, ties to even.
 double RoundToType(v1::DataType type, double value);
 
-// What each value of a tensor must be.
+// The values that a tensor may have.
 enum class Bound {
   kFinite,
   kFiniteAndNotNegative,
   kUnitInterval,  // [0, 1]
 };
 
-// Adds to `violations` the places of the tensor at `path` whose values break `bound`; true when
-// there are none. `values` is in the tensor's own layout.
+// Returns true when all `values` are inside `bound`, else adds the places of those that are not.
+// `values` are those of `tensor`, in its own layout.
 bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound bound,
-                absl::string_view path, FieldViolations& violations);
+                const Field& tensor);
 
 }  // namespace lossd::rpc
 

@@ -5,18 +5,17 @@
 #include <optional>
 #include <variant>
 
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "lossd/v1/tensor.pb.h"
-#include "server/rpc/errors/field_violations.h"
+#include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/tensor_shape.h"
 #include "server/rpc/wire/byte_pieces.h"
 
 namespace lossd::rpc {
 
-// A tensor's fields as they stand in a request, whoever parsed it. Nothing about them is checked.
-// This and what follows from it is all that validation sees of a tensor.
+// The fields of a request's tensor, unchecked. Validation sees a tensor only through these, so that
+// it does not depend on how the request was parsed.
 struct TensorFields {
   v1::DataType data_type = v1::DATA_TYPE_UNSPECIFIED;
   absl::Span<const int64_t> shape;
@@ -25,20 +24,20 @@ struct TensorFields {
   absl::Span<const int64_t> int_values;
 };
 
-// Views of `tensor`, which must outlive them. `payload` is what was taken out of its `data` when
-// the message was received; nullptr: nothing was.
+// Returns views of `tensor`, which outlives them. `payload` is what was taken out of its `data`
+// when the message was received; nullptr when nothing was.
 TensorFields FieldsOf(const v1::Tensor& tensor, const BytePieces* payload = nullptr);
 
-// How a tensor's elements were sent, and how those of its answers are sent back.
+// How a tensor's elements are sent. Answers come back the way the logits came.
 enum class TensorStyle { kData, kValues };
 
 // A tensor whose fields agree with each other. It owns nothing.
 struct TensorView {
-  // Resolved; UNSPECIFIED only for a tensor without elements that does not name one.
+  // UNSPECIFIED only for a tensor without elements that names no type.
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;
   Shape shape;
   int64_t size = 0;  // the product of `shape`
-  // Little-endian elements of `type`, unaligned; or values still to be rounded to `type`.
+  // Little-endian elements of `type`, unaligned; or values that are not yet rounded to `type`.
   std::variant<BytePieces, absl::Span<const double>, absl::Span<const int64_t>> elements;
 
   TensorStyle style() const {
@@ -46,12 +45,12 @@ struct TensorView {
   }
 };
 
-// Checks the tensor that stands at `path`: one kind of elements, a known type that fits them, at
-// most kMaxRank axes, as many elements as the shape says. `type_of_data` is what an unset data_type
-// beside `data` reads as; UNSPECIFIED where it must be set. The values are not looked at, and
-// nothing is allocated by what the shape claims. nullopt after adding to `violations`.
+// Returns a view of `fields`, those of `tensor`, when they have one kind of elements, a known type
+// that fits these, at most kMaxRank axes, and as many elements as the shape says. Else returns
+// nullopt and adds a violation. An unset data_type beside `data` reads as `type_of_data`, or is an
+// error when that is UNSPECIFIED. Values are not read, and no memory is allocated for a shape.
 std::optional<TensorView> CheckTensor(const TensorFields& fields, v1::DataType type_of_data,
-                                      absl::string_view path, FieldViolations& violations);
+                                      const Field& tensor);
 
 }  // namespace lossd::rpc
 

@@ -28,9 +28,9 @@ TEST(RangeCheck, SaysWhatIsAllowedAroundAGap) {
 
 TEST(RangeCheck, AddsAViolationForAValueOutsideAlone) {
   FieldViolations violations;
-  CheckRange(0, Range::AtLeast(0), "a.b", violations);
+  CheckRange(0, Range::AtLeast(0), Field(violations)["a"]);
   EXPECT_TRUE(violations.empty());
-  CheckRange(-1, Range::AtLeast(0), "a.b", violations);
+  CheckRange(-1, Range::AtLeast(0), Field(violations)["a"]);
   EXPECT_FALSE(violations.empty());
 }
 

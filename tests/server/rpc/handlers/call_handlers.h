@@ -3,15 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "google/protobuf/text_format.h"
-#include "google/rpc/error_details.pb.h"
-#include "gtest/gtest.h"
+#include "absl/status/statusor.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/wire/outgoing_tensor.h"
@@ -65,33 +59,6 @@ class CallHandlers {
   Executor executor_{1};
   WholeMessageHandlers handlers_;
 };
-
-// The message that `text`, in protobuf's text format, says.
-template <class Message>
-Message FromText(absl::string_view text) {
-  Message message;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(std::string(text), &message)) << text;
-  return message;
-}
-
-// "path description" of every violation that the status lists.
-inline std::vector<std::string> Violations(const absl::Status& status) {
-  const auto payload = status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
-  google::rpc::BadRequest bad_request;
-  if (!payload || !bad_request.ParseFromString(std::string(*payload))) return {};
-  std::vector<std::string> violations;
-  for (const auto& violation : bad_request.field_violations()) {
-    violations.push_back(violation.field() + " " + violation.description());
-  }
-  return violations;
-}
-
-inline google::rpc::ErrorInfo ErrorInfoOf(const absl::Status& status) {
-  const auto payload = status.GetPayload("type.googleapis.com/google.rpc.ErrorInfo");
-  google::rpc::ErrorInfo info;
-  if (payload) info.ParseFromString(std::string(*payload));
-  return info;
-}
 
 }  // namespace lossd::rpc
 

@@ -3,8 +3,11 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "gtest/gtest.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "tests/server/rpc/errors/refusals.h"
+#include "tests/server/rpc/from_text.h"
 #include "tests/server/rpc/handlers/call_handlers.h"
 
 namespace lossd::rpc {
@@ -150,6 +153,60 @@ TEST(ClassWeightsHandler, RefusesMoreClassesThanAResponseCouldHold) {
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << text;
     EXPECT_THAT(std::string(status.message()), HasSubstr("--max-message-bytes")) << text;
   }
+}
+
+TEST(ClassWeightsHandler, RefusesWhatIsWrong) {
+  const CallHandlers handlers;
+  const auto compute = [&](const v1::ComputeClassWeightsRequest& request) {
+    return handlers->ComputeClassWeights(request, {}).status();
+  };
+  ExpectRefusals<v1::ComputeClassWeightsRequest>(
+      {
+          {"", "labels is not set, expected labels or counts"},
+          {"labels { int_values: [0, -1] }", "labels[1] = -1, expected a class >= 0"},
+          {"labels { int_values: [0, 3] } class_count: 3", "labels[1] = 3 is not in [0, 3)"},
+          {"labels { int_values: 0 } class_count: -1",
+           "class_count = -1, expected >= 1, or 0 for the number in labels or counts"},
+          {"labels {}",
+           "class_count is not set, expected the number of classes, since there are no labels"},
+          {"labels { float_values: [0, 1] }",
+           "labels.shape = [2], expected [N, C] with C >= 1 for float labels"},
+          {"labels { shape: [1, 2] float_values: [0, nan] }",
+           "labels[0, 1] = nan, expected a finite number >= 0"},
+          {"labels { shape: [1, 2] float_values: [0, 1] } class_count: 3",
+           "class_count = 3, expected 2, the number of classes in labels"},
+          {"labels { int_values: [0, 1] } sample_weights { float_values: 1 }",
+           "sample_weights.shape = [1], expected [2]"},
+          {"labels { int_values: [0, 1] } sample_weights { float_values: [1, -1] }",
+           "sample_weights[1] = -1, expected a finite number >= 0"},
+          {"counts { int_values: [3, 4] } sample_weights { float_values: [1, 1] }",
+           "sample_weights is set, but applies to labels, not to counts"},
+          {"counts {}", "counts.shape = [0], expected at least one class"},
+          {"counts { shape: [1, 2] int_values: [3, 4] }",
+           "counts.shape = [1, 2], expected one axis"},
+          {"counts { float_values: [3, inf] }", "counts[1] = inf, expected a finite number >= 0"},
+          {"counts { float_values: [1e308, 1e308] }", "counts sums to inf, expected a finite sum"},
+          {"counts { int_values: [3, 4] } class_count: 5",
+           "class_count = 5, expected 2, the number of classes in counts"},
+          {"counts { int_values: 3 } schemes {}",
+           "schemes[0].scheme is not set, expected a weight scheme such as "
+           "WEIGHT_SCHEME_BALANCED"},
+          {"counts { int_values: 3 } schemes { scheme: WEIGHT_SCHEME_BALANCED } "
+           "schemes { scheme: WEIGHT_SCHEME_BALANCED counts { int_values: 3 } }",
+           "schemes[1].counts is set, expected none beside the request's labels or counts"},
+      },
+      compute);
+  EXPECT_TRUE(compute(FromText<v1::ComputeClassWeightsRequest>("counts { int_values: 3 }")).ok());
+}
+
+TEST(ClassWeightsHandler, NamesUnknownFieldsOfAScheme) {
+  auto request = FromText<v1::ComputeClassWeightsRequest>(
+      "counts { int_values: 3 } schemes { scheme: WEIGHT_SCHEME_BALANCED }");
+  v1::SchemeWeights& scheme = *request.mutable_schemes(0);
+  scheme.GetReflection()->MutableUnknownFields(&scheme)->AddVarint(8, 1);
+  const absl::Status status = CallHandlers()->ComputeClassWeights(request, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+  EXPECT_EQ(std::string(status.message()), "schemes[0] has the unknown field 8");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "tests/server/rpc/from_text.h"
 #include "tests/server/rpc/handlers/call_handlers.h"
 
 namespace lossd::rpc {

@@ -9,6 +9,8 @@
 #include "gtest/gtest.h"
 #include "lossd/v1/loss_service.pb.h"
 #include "server/rpc/tensor/half_float.h"
+#include "tests/server/rpc/errors/refusals.h"
+#include "tests/server/rpc/from_text.h"
 #include "tests/server/rpc/handlers/call_handlers.h"
 #include "tests/server/rpc/tensor/tensors.h"
 

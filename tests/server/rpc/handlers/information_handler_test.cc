@@ -6,6 +6,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "tests/server/rpc/errors/refusals.h"
+#include "tests/server/rpc/from_text.h"
 #include "tests/server/rpc/handlers/call_handlers.h"
 #include "tests/server/rpc/tensor/tensors.h"
 
@@ -138,6 +140,34 @@ TEST(InformationHandler, RefusesAResponseOverTheLimit) {
             absl::StatusCode::kResourceExhausted);
   request.set_self_information(false);
   EXPECT_TRUE(CallHandlers(1000)->MeasureInformation(request, {}).ok());
+}
+
+TEST(InformationHandler, RefusesWhatIsWrong) {
+  const CallHandlers handlers;
+  const auto measure = [&](const v1::MeasureInformationRequest& request) {
+    return handlers->MeasureInformation(request, {}).status();
+  };
+  ExpectRefusals<v1::MeasureInformationRequest>(
+      {
+          {"", "p is not set, expected a tensor of floats"},
+          {"p { int_values: [1, 1] }",
+           "p.data_type = INT64, expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64"},
+          {"p { float_values: [0.5, -0.5] }", "p[1] = -0.5, expected a finite number >= 0"},
+          {"p { shape: [2, 2] float_values: [1, 0, 0, 0] }",
+           "p[1] sums to 0, expected a finite sum > 0"},
+          {"p { float_values: [1e308, 1e308] }", "p[0] sums to inf, expected a finite sum > 0"},
+          {"p { shape: [1, 1, 2] float_values: [1, 0] }",
+           "p.shape = [1, 1, 2], expected [N, K] or [K] with at least 1 outcome"},
+          {"p { shape: [2, 0] }",
+           "p.shape = [2, 0], expected [N, K] or [K] with at least 1 outcome"},
+          {"p { float_values: [1, 1] } q { float_values: [1, 1, 1] }",
+           "q.shape = [3], expected p's shape [2]"},
+          {"p { float_values: [1, 1] } q { float_values: [1, inf] } from_logits: true",
+           "q[1] = inf, expected a finite number"},
+          {"p { float_values: [1, 1] } base: 4", "base = 4 is not an InformationBase"},
+      },
+      measure);
+  EXPECT_TRUE(measure(FromText<v1::MeasureInformationRequest>("p { float_values: [1, 1] }")).ok());
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/server/rpc/handlers/call_handlers.h"
+#include "tests/server/rpc/errors/refusals.h"
 
 namespace lossd::rpc {
 namespace {
@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 
 LogitsLayout LayOut(const Shape& shape, std::optional<int32_t> class_axis = std::nullopt) {
   FieldViolations violations;
-  auto layout = LayOutLogits(shape, class_axis, violations);
+  auto layout = LayOutLogits(shape, class_axis, Field(violations));
   EXPECT_TRUE(layout) << violations.ToStatus();
   return *layout;
 }
@@ -44,10 +44,10 @@ TEST(LogitsLayout, TakesTheAxesThatTheApiNames) {
 TEST(LogitsLayout, RejectsOtherAxes) {
   for (const int32_t axis : {-2, 0, 2, 4, 1000000000}) {
     FieldViolations violations;
-    EXPECT_FALSE(LayOutLogits({2, 3, 5, 7}, axis, violations)) << axis;
+    EXPECT_FALSE(LayOutLogits({2, 3, 5, 7}, axis, Field(violations))) << axis;
   }
   FieldViolations violations;
-  EXPECT_FALSE(LayOutLogits({4}, 1, violations));
+  EXPECT_FALSE(LayOutLogits({4}, 1, Field(violations)));
   EXPECT_THAT(
       Violations(violations.ToStatus()),
       ElementsAre("class_axis = 1 for logits of shape [4], expected -1 or 0 (the last axis)"));
@@ -67,7 +67,7 @@ TEST(LogitsLayout, TakesNoSamplesButNotNoClasses) {
   EXPECT_EQ(LayOut({5, 0, 3}).rows, 0);
   EXPECT_EQ(LayOut({0}).rows, 0);
   FieldViolations violations;
-  EXPECT_FALSE(LayOutLogits({5, 0}, std::nullopt, violations));
+  EXPECT_FALSE(LayOutLogits({5, 0}, std::nullopt, Field(violations)));
   EXPECT_THAT(Violations(violations.ToStatus()),
               ElementsAre("logits.shape = [5, 0] has no classes, expected at least 1 on axis 1"));
 }

@@ -6,7 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/server/rpc/handlers/call_handlers.h"
+#include "tests/server/rpc/errors/refusals.h"
+#include "tests/server/rpc/from_text.h"
 
 namespace lossd::rpc {
 namespace {
@@ -14,10 +15,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// What CheckTensor makes of `text`; the logits' default type when `type_of_data` says FLOAT32.
+// Returns what CheckTensor makes of `tensor` at field x.
 std::optional<TensorView> Check(const v1::Tensor& tensor, FieldViolations& violations,
                                 v1::DataType type_of_data = v1::DATA_TYPE_UNSPECIFIED) {
-  return CheckTensor(FieldsOf(tensor), type_of_data, "x", violations);
+  return CheckTensor(FieldsOf(tensor), type_of_data, Field(violations)["x"]);
 }
 
 TEST(TensorView, ResolvesTheDefaultTypes) {

@@ -1,0 +1,50 @@
+#ifndef LOSSD_SERVER_RPC_ERRORS_FIELD_H_
+#define LOSSD_SERVER_RPC_ERRORS_FIELD_H_
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/rpc/errors/field_path.h"
+#include "server/rpc/errors/field_violations.h"
+
+namespace lossd::rpc {
+
+// A field of a request that is being decoded: its path, and the request's violations, to which a
+// decoder adds what is wrong with it. Cheap to make and to copy.
+//
+//   const Field request(violations);
+//   const Field loss = request["loss"];
+//   if (gamma < 0) loss["focal"]["gamma"].Refuse("= ", gamma, ", expected a number >= 0");
+class Field {
+ public:
+  // The request itself. `violations` outlive the field.
+  explicit Field(FieldViolations& violations) : violations_(&violations) {}
+
+  // Returns the field `name` of this message. The name outlives the field.
+  Field operator[](absl::string_view name) const { return {path_[name], *violations_}; }
+
+  // Returns the entry `index` of this repeated field or axis.
+  Field operator[](int64_t index) const { return {path_[index], *violations_}; }
+
+  // Adds a violation of this field: the description that absl::StrCat makes of `parts`.
+  template <typename... Parts>
+  void Refuse(const Parts&... parts) const {
+    violations_->Add(path_.ToString(), absl::StrCat(parts...));
+  }
+
+  const FieldPath& path() const { return path_; }
+  FieldViolations& violations() const { return *violations_; }
+
+ private:
+  Field(FieldPath path, FieldViolations& violations)
+      : path_(std::move(path)), violations_(&violations) {}
+
+  FieldPath path_;
+  FieldViolations* violations_;
+};
+
+}  // namespace lossd::rpc
+
+#endif  // LOSSD_SERVER_RPC_ERRORS_FIELD_H_
