@@ -64,11 +64,10 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
   return per_sample;
 }
 
-DecodedLogits KeepInRequest(const TensorView& tensor, LogitsLayout layout) {
-  DecodedLogits logits = {std::move(layout), tensor.type, tensor.style(), {}, MakeReader(tensor)};
-  // Its alternative tells the computed type.
-  if (tensor.type == v1::DATA_TYPE_FLOAT64) logits.values = AlignedArray<double>();
-  return logits;
+// Returns logits that are read where they are. The empty array tells their computed type.
+DecodedLogits KeepInRequest(const TensorView& tensor, LogitsLayout layout, BufferPool& pool) {
+  return {std::move(layout), tensor.type, tensor.style(), MakeFloatArray(tensor.type, 0, pool),
+          MakeReader(tensor)};
 }
 
 loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
@@ -103,7 +102,7 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorag
   auto layout = LayOutLogits(tensor->shape, fields.class_axis, request);
   if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
       IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
-    return KeepInRequest(*tensor, *std::move(layout));
+    return KeepInRequest(*tensor, *std::move(layout), pool);
   }
   auto values = ReadFloats(*tensor, field, pool);
   if (!layout || !values) return std::nullopt;

@@ -10,9 +10,8 @@ namespace lossd::rpc {
 namespace {
 
 void CheckGradientType(v1::DataType type, const Field& field) {
-  if (type == v1::DATA_TYPE_UNSPECIFIED || IsFloat(type)) return;
   if (!v1::DataType_IsValid(type)) return RefuseUnknownValue(type, field);
-  field.Refuse("= ", NameOf(type), ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
+  CheckFamily(type, TypeFamily::kFloat, field);
 }
 
 loss::HessianMode DecodeHessianMode(v1::HessianMode mode, const Field& field) {

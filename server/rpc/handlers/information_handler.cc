@@ -64,11 +64,7 @@ std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
                           ", expected [N, K] or [K] with at least 1 outcome");
     return std::nullopt;
   }
-  if (IsInteger(view->type)) {
-    field["data_type"].Refuse("= ", NameOf(view->type),
-                              ", expected FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
-    return std::nullopt;
-  }
+  if (!CheckFamily(view->type, TypeFamily::kFloat, field["data_type"])) return std::nullopt;
   auto values = ReadNumbers(*view, field);
   if (!values) return std::nullopt;
   Distributions rows{view->shape, view->type, view->style(), *std::move(values)};

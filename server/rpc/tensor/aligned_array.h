@@ -9,12 +9,13 @@
 #include "absl/types/span.h"
 #include "server/loss/float_view.h"
 #include "server/memory/buffer_pool.h"
+#include "server/rpc/tensor/data_type.h"
 
 namespace lossd::rpc {
 
-// An owned array of numbers, aligned for vector loads. Unlike std::vector it starts uninitialised:
-// whoever makes one writes every element.
-template <class T>
+// An owned array of numbers, aligned for vector loads. Unlike those of a std::vector, its elements
+// start uninitialised: write each before it is read.
+template <typename T>
 class AlignedArray {
   static_assert(std::is_trivial_v<T>);
 
@@ -31,7 +32,7 @@ class AlignedArray {
   absl::Span<T> span() { return {data(), size_}; }
   absl::Span<const T> span() const { return {data(), size_}; }
 
-  // Its memory; the array is empty then.
+  // Returns the array's memory, and leaves it empty.
   Buffer TakeBuffer() && {
     size_ = 0;
     return std::move(buffer_);
@@ -42,8 +43,14 @@ class AlignedArray {
   Buffer buffer_;
 };
 
-// Of either computed type.
+// An array of either computed type.
 using FloatArray = std::variant<AlignedArray<float>, AlignedArray<double>>;
+
+// Returns an array of the type that tensors of `type` are computed in.
+inline FloatArray MakeFloatArray(v1::DataType type, size_t size, BufferPool& pool) {
+  if (ComputedType(type) == v1::DATA_TYPE_FLOAT64) return AlignedArray<double>(size, pool);
+  return AlignedArray<float>(size, pool);
+}
 
 inline loss::FloatView ViewOf(const FloatArray& array) {
   return std::visit([](const auto& a) { return loss::FloatView(a.span()); }, array);

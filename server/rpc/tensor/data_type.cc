@@ -1,53 +1,62 @@
 #include "server/rpc/tensor/data_type.h"
 
+#include <type_traits>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
+#include "server/rpc/tensor/element_types.h"
 
 namespace lossd::rpc {
+namespace {
 
-bool IsFloat(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FLOAT16:
-    case v1::DATA_TYPE_BFLOAT16:
-    case v1::DATA_TYPE_FLOAT32:
-    case v1::DATA_TYPE_FLOAT64:
-      return true;
-    default:
-      return false;
-  }
+bool IsOfFamily(v1::DataType type, TypeFamily family) {
+  bool is_of_family = false;
+  VisitElementType(type, [&](auto row) { is_of_family = decltype(row)::kFamily == family; });
+  return is_of_family;
 }
 
-bool IsInteger(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_INT32:
-    case v1::DATA_TYPE_INT64:
-    case v1::DATA_TYPE_UINT8:
-      return true;
-    default:
-      return false;
-  }
-}
+}  // namespace
+
+bool IsFloat(v1::DataType type) { return IsOfFamily(type, TypeFamily::kFloat); }
+
+bool IsInteger(v1::DataType type) { return IsOfFamily(type, TypeFamily::kInteger); }
 
 int64_t ElementSize(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FLOAT64:
-    case v1::DATA_TYPE_INT64:
-      return 8;
-    case v1::DATA_TYPE_FLOAT16:
-    case v1::DATA_TYPE_BFLOAT16:
-      return 2;
-    case v1::DATA_TYPE_UINT8:
-      return 1;
-    default:
-      return 4;
-  }
+  int64_t size = 0;
+  VisitElementType(type, [&](auto row) { size = sizeof(typename decltype(row)::Stored); });
+  return size;
 }
 
 absl::string_view NameOf(v1::DataType type) {
   return absl::StripPrefix(v1::DataType_Name(type), "DATA_TYPE_");
 }
 
+std::string NamesOf(TypeFamily family) {
+  std::vector<absl::string_view> names;
+  ForEachElementType([&](auto row) {
+    using Row = decltype(row);
+    if (Row::kFamily == family) names.push_back(NameOf(Row::kType));
+  });
+  const auto all_but_last = absl::MakeConstSpan(names).first(names.size() - 1);
+  return absl::StrCat(absl::StrJoin(all_but_last, ", "), " or ", names.back());
+}
+
 v1::DataType ComputedType(v1::DataType type) {
-  return type == v1::DATA_TYPE_FLOAT64 ? v1::DATA_TYPE_FLOAT64 : v1::DATA_TYPE_FLOAT32;
+  v1::DataType computed = v1::DATA_TYPE_FLOAT32;
+  VisitElementType(type, [&](auto row) {
+    const bool in_double = std::is_same_v<typename decltype(row)::Computed, double>;
+    if (in_double) computed = v1::DATA_TYPE_FLOAT64;
+  });
+  return computed;
+}
+
+bool CheckFamily(v1::DataType type, TypeFamily family, const Field& field) {
+  if (type == v1::DATA_TYPE_UNSPECIFIED || IsOfFamily(type, family)) return true;
+  field.Refuse("= ", NameOf(type), ", expected ", NamesOf(family));
+  return false;
 }
 
 }  // namespace lossd::rpc

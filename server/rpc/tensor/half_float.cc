@@ -5,7 +5,7 @@
 namespace lossd::rpc {
 namespace {
 
-template <class To, class From>
+template <typename To, typename From>
 To BitCast(From from) {
   static_assert(sizeof(To) == sizeof(From));
   To to;
@@ -16,7 +16,7 @@ To BitCast(From from) {
 constexpr int kDoubleFractionBits = 52;
 constexpr int kDoubleBias = 1023;
 
-// The upper bits of `fraction` after `dropped` lower ones were rounded away, ties to even.
+// Returns `fraction` without the `dropped` lowest bits, rounded to nearest, ties to even.
 uint64_t RoundShift(uint64_t fraction, int dropped) {
   const uint64_t half = uint64_t{1} << (dropped - 1);
   const uint64_t rest = fraction & (2 * half - 1);
@@ -25,7 +25,7 @@ uint64_t RoundShift(uint64_t fraction, int dropped) {
   return kept + (up ? 1 : 0);
 }
 
-// The 16-bit float of kExponentBits exponent and kFractionBits fraction bits nearest to `value`.
+// Returns the nearest 16-bit float of kExponentBits exponent and kFractionBits fraction bits.
 template <int kExponentBits, int kFractionBits>
 uint16_t Narrow(double value) {
   static_assert(1 + kExponentBits + kFractionBits == 16);
@@ -47,8 +47,8 @@ uint16_t Narrow(double value) {
     if (target_exponent > (1 << kExponentBits) - 2) {
       magnitude = kInfinity;
     } else if (target_exponent >= 1) {
-      // The implicit bit adds one to the exponent field, and a carry out of the fraction another:
-      // both are what the number needs, infinity included.
+      // The implicit bit adds one to the exponent field, and a carry out of the fraction another
+      // one. The field then has the right value, also when that is infinity's.
       magnitude = (static_cast<uint64_t>(target_exponent - 1) << kFractionBits) +
                   RoundShift(significand, dropped);
     } else if (const int subnormal_dropped = dropped + 1 - target_exponent;

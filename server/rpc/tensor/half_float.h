@@ -11,8 +11,8 @@ namespace lossd::rpc {
 // ties to even: beyond the largest finite value to infinity, below the smallest subnormal to zero
 // of the same sign. NaN stays NaN (quiet, with its sign).
 //
-// Those of a float have no branches, so that loops over them become vector instructions; those of a
-// double exist so that a double is not rounded twice.
+// The functions of a float have no branches, so that loops over them become vector instructions.
+// Those of a double exist so that a double is not rounded twice.
 inline float Float16ToFloat(uint16_t bits);
 inline float Bfloat16ToFloat(uint16_t bits);
 inline uint16_t ToFloat16(float value);
@@ -34,7 +34,7 @@ inline uint32_t BitsOf(float value) {
   return bits;
 }
 
-// `bits` without its `dropped` lower ones, rounded to nearest, ties to even.
+// Returns `bits` without the `dropped` lowest, rounded to nearest, ties to even.
 inline uint32_t RoundShift(uint32_t bits, int dropped) {
   const uint32_t below_half = (uint32_t{1} << (dropped - 1)) - 1;
   return (bits + below_half + ((bits >> dropped) & 1)) >> dropped;
@@ -80,7 +80,8 @@ inline uint16_t ToBfloat16(float value) {
   const uint32_t bits = half_float_internal::BitsOf(value);
   const uint32_t sign = (bits >> 16) & 0x8000U;
   const uint32_t magnitude = bits & 0x7fffffffU;
-  // A carry out of the fraction into the exponent is what the number needs, infinity included.
+  // A carry out of the fraction goes into the exponent, which then has the right value, also when
+  // that is infinity's.
   const uint32_t rounded = half_float_internal::RoundShift(magnitude, 16);
   return static_cast<uint16_t>(
       sign | (magnitude > half_float_internal::kFloatInfinity ? 0x7fc0U : rounded));

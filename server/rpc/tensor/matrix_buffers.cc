@@ -5,19 +5,21 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "server/rpc/tensor/data_type.h"
+#include "server/rpc/tensor/element_types.h"
 
 namespace lossd::rpc {
 
 loss::MutableFloatView MatrixBuffers::Make(int64_t begin, int64_t end) {
   const auto size = static_cast<size_t>((end - begin) * columns_);
-  Buffer buffer(size * (element_ == Element::kFloat32 ? sizeof(float) : sizeof(double)));
+  Buffer buffer(size * static_cast<size_t>(ElementSize(type_)));
   void* const data = buffer.data();
   {
     const absl::MutexLock lock(&mutex_);
     parts_.push_back({begin, std::move(buffer)});
   }
-  if (element_ == Element::kFloat32) return absl::MakeSpan(static_cast<float*>(data), size);
-  return absl::MakeSpan(static_cast<double*>(data), size);
+  if (IsStoredAs<double>(type_)) return absl::MakeSpan(static_cast<double*>(data), size);
+  return absl::MakeSpan(static_cast<float*>(data), size);
 }
 
 std::vector<Buffer> MatrixBuffers::Take() && {

@@ -6,22 +6,22 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "lossd/v1/tensor.pb.h"
 #include "server/loss/outputs.h"
 #include "server/memory/buffer_pool.h"
 
 namespace lossd::rpc {
 
-// A matrix whose parts are buffers of their own, to be sent one after the other. They are not a
-// pool's, which would keep them from whoever wants memory meanwhile.
+// A matrix whose parts are buffers of their own, to be sent one after the other. They do not come
+// from a pool, which would keep memory that others need in the meantime.
 class MatrixBuffers final : public loss::MatrixParts {
  public:
-  enum class Element { kFloat32, kFloat64 };
-
-  MatrixBuffers(int64_t columns, Element element) : columns_(columns), element_(element) {}
+  // `type` is FLOAT32 or FLOAT64.
+  MatrixBuffers(int64_t columns, v1::DataType type) : columns_(columns), type_(type) {}
 
   loss::MutableFloatView Make(int64_t begin, int64_t end) override;
 
-  // All that were made, in the order of their rows.
+  // Returns all parts that were made, in the order of their rows.
   std::vector<Buffer> Take() &&;
 
  private:
@@ -31,7 +31,7 @@ class MatrixBuffers final : public loss::MatrixParts {
   };
 
   const int64_t columns_;
-  const Element element_;
+  const v1::DataType type_;
   absl::Mutex mutex_;
   std::vector<Part> parts_ ABSL_GUARDED_BY(mutex_);
 };

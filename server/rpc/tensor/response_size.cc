@@ -10,11 +10,11 @@ namespace {
 
 constexpr int64_t kSmallestLogitBytes = 2;
 
-// A batch without samples has no bytes that stand for its classes, and yet each of them is held in
-// vectors of doubles, and answered for when statistics are asked for.
+// A class of a batch without samples takes this much in vectors of doubles, and in the answer when
+// statistics are asked for.
 constexpr int64_t kBytesOfEmptyClass = 64;
 
-// Of ClassStatistics: doubles take 8 bytes, integers at least one.
+// An entry of ClassStatistics: its doubles take 8 bytes each, its integers at least one.
 constexpr int64_t kBytesOfClass = 6 * 8 + 3 * 1;
 
 }  // namespace

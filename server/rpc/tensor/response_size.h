@@ -10,30 +10,31 @@
 
 namespace lossd::rpc {
 
-// Adds up what a response is going to hold, before it is computed. It never says more than the
-// encoded message will have, so that nothing is refused that would fit.
+// Adds up what a response will hold, before it is computed. The sum is never more than the bytes of
+// the encoded message, so that no response is refused that would fit.
 class ResponseSize {
  public:
   void AddTensor(int64_t elements, v1::DataType type, TensorStyle style);
   void AddDoubles(int64_t count) { Add(count, sizeof(double)); }
-  // Bytes of what is encoded already.
+  // Adds the bytes of a part that is encoded already.
   void AddBytes(int64_t bytes) { Add(bytes, 1); }
-  // Every class of the statistics.
+  // Adds the statistics of every class.
   void AddClassStatistics(int64_t classes);
 
-  // RESOURCE_EXHAUSTED, naming the limit and its flag, when it is more than `max_message_bytes`.
+  // Returns RESOURCE_EXHAUSTED, naming the limit and its flag, when the sum is more than
+  // `max_message_bytes`.
   absl::Status Check(int64_t max_message_bytes) const;
 
  private:
   void Add(int64_t count, int64_t bytes_of_one);
 
-  // A double: counts that stand for no elements may be of any size, and need not be exact.
+  // A double, since the class count of an empty batch can be any int64. It need not be exact.
   double bytes_ = 0;
 };
 
-// A batch without samples has no elements behind the number of its classes, and yet class vectors
-// are made of it: as many classes as one message could have logits are allowed, else
-// RESOURCE_EXHAUSTED.
+// Returns RESOURCE_EXHAUSTED when the logits have more classes than a message has room for. Class
+// vectors are allocated for a batch without samples, too, whose message has no logits: the number
+// of its classes is bounded here alone.
 absl::Status CheckClassesFitMessage(const LogitsLayout& layout, int64_t max_message_bytes);
 
 }  // namespace lossd::rpc

@@ -7,43 +7,33 @@
 #include <variant>
 
 #include "server/rpc/tensor/data_type.h"
-#include "server/rpc/tensor/half_float.h"
-#include "server/rpc/tensor/tensor_values.h"
+#include "server/rpc/tensor/element_types.h"
 
 namespace lossd::rpc {
 namespace {
 
-template <class Stored, class In, class Convert>
-void Store(absl::Span<const In> values, char* bytes, Convert convert) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    const Stored stored = convert(values[i]);
-    std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
-  }
-}
-
-template <class In>
+template <typename In>
 void StoreAs(v1::DataType type, absl::Span<const In> values, char* bytes) {
-  switch (type) {
-    case v1::DATA_TYPE_FLOAT16:
-      return Store<uint16_t>(values, bytes, [](In value) { return ToFloat16(value); });
-    case v1::DATA_TYPE_BFLOAT16:
-      return Store<uint16_t>(values, bytes, [](In value) { return ToBfloat16(value); });
-    case v1::DATA_TYPE_FLOAT64:
-      return Store<double>(values, bytes, [](In value) { return static_cast<double>(value); });
-    default:
-      return Store<float>(values, bytes, [](In value) { return static_cast<float>(value); });
-  }
+  VisitTypeInFamilyOf<In>(type, [&](auto row) {
+    using Stored = typename decltype(row)::Stored;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const Stored stored = row.Store(values[i]);
+      std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
+    }
+  });
 }
 
-size_t BytesOf(v1::DataType type, size_t elements) {
+size_t DataBytes(v1::DataType type, size_t elements) {
   return elements * static_cast<size_t>(ElementSize(type));
 }
 
-template <class In>
+template <typename In>
 void AppendRounded(v1::DataType type, absl::Span<const In> values,
                    google::protobuf::RepeatedField<double>& list) {
   list.Reserve(static_cast<int>(values.size()));
-  for (const In value : values) list.AddAlreadyReserved(RoundToType(type, value));
+  VisitTypeInFamilyOf<In>(type, [&](auto row) {
+    for (const In value : values) list.AddAlreadyReserved(row.Round(value));
+  });
 }
 
 }  // namespace
@@ -56,7 +46,7 @@ void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type,
       [&](auto span) {
         if (style == TensorStyle::kData) {
           std::string& data = *tensor.mutable_data();
-          data.resize(BytesOf(type, span.size()));
+          data.resize(DataBytes(type, span.size()));
           StoreAs(type, span, data.data());
         } else {
           AppendRounded(type, span, *tensor.mutable_float_values());
@@ -69,10 +59,8 @@ Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool) {
   return std::visit(
       [&](auto array) {
         using In = std::remove_pointer_t<decltype(array.data())>;
-        if (type == (std::is_same_v<In, float> ? v1::DATA_TYPE_FLOAT32 : v1::DATA_TYPE_FLOAT64)) {
-          return std::move(array).TakeBuffer();
-        }
-        Buffer bytes = pool.Take(BytesOf(type, array.size()));
+        if (IsStoredAs<In>(type)) return std::move(array).TakeBuffer();
+        Buffer bytes = pool.Take(DataBytes(type, array.size()));
         StoreAs(type, absl::MakeConstSpan(array.data(), array.size()),
                 static_cast<char*>(bytes.data()));
         return bytes;

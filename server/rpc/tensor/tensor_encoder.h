@@ -10,13 +10,13 @@
 
 namespace lossd::rpc {
 
-// Writes `values`, row-major of `shape`, rounded (to nearest, ties to even) to `type`, which is of
-// the float family, as `style` says. `tensor` is empty before.
+// Writes `values`, row-major of `shape`, to the empty `tensor`, in `style`. They are rounded to the
+// float type `type`, to nearest, ties to even.
 void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type, TensorStyle style,
                   v1::Tensor& tensor);
 
-// The bytes of `values` rounded to `type`, as a Tensor's `data`: in their own memory when they are
-// of that type, else in memory of `pool`.
+// Returns the bytes of `values` rounded to `type`, as a Tensor's `data` holds them. They are in the
+// memory of `values` when these are of that type, else in memory of `pool`.
 Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool);
 
 }  // namespace lossd::rpc

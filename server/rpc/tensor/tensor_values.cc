@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rpc/errors/number_text.h"
+#include "server/rpc/tensor/element_types.h"
 #include "server/rpc/tensor/element_violations.h"
-#include "server/rpc/tensor/half_float.h"
 #include "server/rpc/wire/piece_owners.h"
 
 // Elements are read as they stand in memory.
@@ -23,114 +23,79 @@ namespace {
 // Elements on their way from the wire, aligned and in one piece; they stay in the L1 cache.
 constexpr size_t kStagedElements = 1024;
 
-// Reads unaligned elements of type Stored from the `first` on.
-template <typename Stored, typename Out, typename Convert>
-void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out, Convert convert) {
-  Stored staged[kStagedElements];
-  for (size_t begin = 0; begin < out.size(); begin += kStagedElements) {
-    const size_t count = std::min(kStagedElements, out.size() - begin);
-    bytes.CopyTo((first + begin) * sizeof(Stored),
-                 absl::MakeSpan(reinterpret_cast<char*>(staged), count * sizeof(Stored)));
-    for (size_t i = 0; i < count; ++i) out[begin + i] = static_cast<Out>(convert(staged[i]));
-  }
-}
-
-template <typename Stored, typename Out>
+// Reads unaligned elements of type Type from the `first` on.
+template <typename Type, typename Out>
 void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
+  using Stored = typename Type::Stored;
   if constexpr (std::is_same_v<Stored, Out>) {
     bytes.CopyTo(first * sizeof(Out),
                  absl::MakeSpan(reinterpret_cast<char*>(out.data()), out.size() * sizeof(Out)));
   } else {
-    Load<Stored>(bytes, first, out, [](Stored stored) { return stored; });
+    Stored staged[kStagedElements];
+    for (size_t begin = 0; begin < out.size(); begin += kStagedElements) {
+      const size_t count = std::min(kStagedElements, out.size() - begin);
+      bytes.CopyTo((first + begin) * sizeof(Stored),
+                   absl::MakeSpan(reinterpret_cast<char*>(staged), count * sizeof(Stored)));
+      for (size_t i = 0; i < count; ++i) out[begin + i] = static_cast<Out>(Type::Load(staged[i]));
+    }
   }
 }
 
-// `bytes` hold elements of a float type that Out can hold exactly. Reads them from the `first` on.
+// Reads elements of `type`, of the family of Out, from the `first` on. Out holds them exactly.
 template <typename Out>
-void LoadFloats(v1::DataType type, const BytePieces& bytes, size_t first, absl::Span<Out> out) {
-  switch (type) {
-    case v1::DATA_TYPE_FLOAT16:
-      return Load<uint16_t>(bytes, first, out, Float16ToFloat);
-    case v1::DATA_TYPE_BFLOAT16:
-      return Load<uint16_t>(bytes, first, out, Bfloat16ToFloat);
-    case v1::DATA_TYPE_FLOAT64:
-      return Load<double>(bytes, first, out);
-    default:
-      return Load<float>(bytes, first, out);
-  }
-}
-
-template <typename Out>
-void LoadIntegers(v1::DataType type, const BytePieces& bytes, absl::Span<Out> out) {
-  switch (type) {
-    case v1::DATA_TYPE_INT32:
-      return Load<int32_t>(bytes, 0, out);
-    case v1::DATA_TYPE_UINT8:
-      return Load<uint8_t>(bytes, 0, out);
-    default:
-      return Load<int64_t>(bytes, 0, out);
-  }
+void LoadElements(v1::DataType type, const BytePieces& bytes, size_t first, absl::Span<Out> out) {
+  VisitTypeInFamilyOf<Out>(type, [&](auto row) { Load<decltype(row)>(bytes, first, out); });
 }
 
 template <typename Out>
 void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<Out> out) {
-  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Out>(RoundToType(type, values[i]));
+  VisitTypeInFamilyOf<Out>(type, [&](auto row) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Out>(row.Round(values[i]));
+  });
 }
 
 template <typename Out>
 void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
   if (const auto* bytes = std::get_if<BytePieces>(&tensor.elements)) {
-    LoadFloats(tensor.type, *bytes, 0, out);
+    LoadElements(tensor.type, *bytes, 0, out);
   } else {
     RoundValues(tensor.type, std::get<absl::Span<const double>>(tensor.elements), out);
   }
 }
 
-// The smallest and the largest value of an integer type.
-std::pair<int64_t, int64_t> RangeOf(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_INT32:
-      return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
-    case v1::DATA_TYPE_UINT8:
-      return {0, std::numeric_limits<uint8_t>::max()};
-    default:
-      return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
-  }
+struct IntegerRange {
+  int64_t smallest = std::numeric_limits<int64_t>::min();
+  int64_t largest = std::numeric_limits<int64_t>::max();
+};
+
+IntegerRange RangeOf(v1::DataType type) {
+  IntegerRange range;
+  VisitTypeInFamilyOf<int64_t>(type, [&](auto row) {
+    using Limits = std::numeric_limits<typename decltype(row)::Stored>;
+    range = {Limits::min(), Limits::max()};
+  });
+  return range;
 }
 
 bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, const Field& field) {
-  const auto [smallest, largest] = RangeOf(tensor.type);
+  const IntegerRange range = RangeOf(tensor.type);
   ElementViolations elements(field, tensor.shape);
   for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] >= smallest && values[i] <= largest) continue;
-    elements.Add(i, [&, low = smallest, high = largest] {
-      return absl::StrCat("= ", values[i], " is not in [", low, ", ", high, "] of ",
-                          NameOf(tensor.type));
+    if (values[i] >= range.smallest && values[i] <= range.largest) continue;
+    elements.Add(i, [&] {
+      return absl::StrCat("= ", values[i], " is not in [", range.smallest, ", ", range.largest,
+                          "] of ", NameOf(tensor.type));
     });
   }
   return elements.empty();
-}
-
-bool CheckFamily(const TensorView& tensor, bool is_of_family, absl::string_view family,
-                 const Field& field) {
-  if (is_of_family || tensor.type == v1::DATA_TYPE_UNSPECIFIED) return true;
-  field["data_type"].Refuse("= ", NameOf(tensor.type), ", expected ", family);
-  return false;
-}
-
-template <typename T>
-FloatArray CopyOfFloats(const TensorView& tensor, BufferPool& pool) {
-  AlignedArray<T> array(static_cast<size_t>(tensor.size), pool);
-  CopyFloats(tensor, array.span());
-  return array;
 }
 
 class PieceReader final : public loss::LogitReader {
  public:
   PieceReader(v1::DataType type, BytePieces bytes)
       : type_(type), bytes_(std::move(bytes)), owners_(bytes_.pieces()) {
-    // 16-bit types are converted.
-    if (type != v1::DATA_TYPE_FLOAT32 && type != v1::DATA_TYPE_FLOAT64) return;
+    // Elements of other types are converted, so that none can be read in place.
+    if (!IsStoredAs<float>(type) && !IsStoredAs<double>(type)) return;
     pieces_.reserve(bytes_.pieces().size());
     for (const BytePieces::Piece& piece : bytes_.pieces()) {
       pieces_.push_back({piece.bytes.data(), static_cast<int64_t>(piece.begin),
@@ -139,10 +104,10 @@ class PieceReader final : public loss::LogitReader {
   }
 
   void Read(int64_t begin, absl::Span<float> out) const override {
-    LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
+    LoadElements(type_, bytes_, static_cast<size_t>(begin), out);
   }
   void Read(int64_t begin, absl::Span<double> out) const override {
-    LoadFloats(type_, bytes_, static_cast<size_t>(begin), out);
+    LoadElements(type_, bytes_, static_cast<size_t>(begin), out);
   }
   absl::Span<const loss::Piece> pieces() const override { return pieces_; }
   void Release(int64_t begin, int64_t end) const override {
@@ -190,26 +155,12 @@ int64_t CountBroken(absl::Span<const T> values, Check holds) {
 
 }  // namespace
 
-double RoundToType(v1::DataType type, double value) {
-  switch (type) {
-    case v1::DATA_TYPE_FLOAT16:
-      return Float16ToFloat(ToFloat16(value));
-    case v1::DATA_TYPE_BFLOAT16:
-      return Bfloat16ToFloat(ToBfloat16(value));
-    case v1::DATA_TYPE_FLOAT32:
-      return static_cast<float>(value);
-    default:
-      return value;
-  }
-}
-
 std::optional<FloatArray> ReadFloats(const TensorView& tensor, const Field& field,
                                      BufferPool& pool) {
-  if (!CheckFamily(tensor, IsFloat(tensor.type), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64", field)) {
-    return std::nullopt;
-  }
-  return tensor.type == v1::DATA_TYPE_FLOAT64 ? CopyOfFloats<double>(tensor, pool)
-                                              : CopyOfFloats<float>(tensor, pool);
+  if (!CheckFamily(tensor.type, TypeFamily::kFloat, field["data_type"])) return std::nullopt;
+  FloatArray array = MakeFloatArray(tensor.type, static_cast<size_t>(tensor.size), pool);
+  std::visit([&tensor](auto& a) { CopyFloats(tensor, a.span()); }, array);
+  return array;
 }
 
 std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor) {
@@ -217,15 +168,13 @@ std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor) {
 }
 
 std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const Field& field) {
-  if (!CheckFamily(tensor, IsInteger(tensor.type), "INT32, INT64 or UINT8", field)) {
-    return std::nullopt;
-  }
+  if (!CheckFamily(tensor.type, TypeFamily::kInteger, field["data_type"])) return std::nullopt;
   if (const auto* values = std::get_if<absl::Span<const int64_t>>(&tensor.elements)) {
     if (!CheckFits(tensor, *values, field)) return std::nullopt;
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
-  LoadIntegers(tensor.type, std::get<BytePieces>(tensor.elements), absl::MakeSpan(integers));
+  LoadElements(tensor.type, std::get<BytePieces>(tensor.elements), 0, absl::MakeSpan(integers));
   return integers;
 }
 

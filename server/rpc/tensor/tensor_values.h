@@ -32,9 +32,6 @@ std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, const F
 // reader, except those that it is told to release: their owners may free them.
 std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor);
 
-// Returns `value` rounded to a float type, to nearest, ties to even.
-double RoundToType(v1::DataType type, double value);
-
 // The values that a tensor may have.
 enum class Bound {
   kFinite,

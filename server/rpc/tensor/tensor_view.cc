@@ -37,13 +37,14 @@ std::optional<v1::DataType> ResolveType(const TensorFields& fields, v1::DataType
     if (type == v1::DATA_TYPE_UNSPECIFIED) return v1::DATA_TYPE_FLOAT64;
     if (IsFloat(type)) return type;
     type_field.Refuse("= ", NameOf(type), " beside float_values, expected ",
-                      "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
+                      NamesOf(TypeFamily::kFloat));
     return std::nullopt;
   }
   if (!fields.int_values.empty()) {
     if (type == v1::DATA_TYPE_UNSPECIFIED) return v1::DATA_TYPE_INT64;
     if (IsInteger(type)) return type;
-    type_field.Refuse("= ", NameOf(type), " beside int_values, expected INT32, INT64 or UINT8");
+    type_field.Refuse("= ", NameOf(type), " beside int_values, expected ",
+                      NamesOf(TypeFamily::kInteger));
     return std::nullopt;
   }
   if (type != v1::DATA_TYPE_UNSPECIFIED) return type;

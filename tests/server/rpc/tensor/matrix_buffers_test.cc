@@ -12,7 +12,7 @@ namespace lossd::rpc {
 namespace {
 
 TEST(MatrixBuffersTest, AreInTheOrderOfTheirRows) {
-  MatrixBuffers buffers(3, MatrixBuffers::Element::kFloat32);
+  MatrixBuffers buffers(3, v1::DATA_TYPE_FLOAT32);
   for (const int64_t begin : {4, 0, 6}) {
     const int64_t end = begin == 0 ? 4 : begin + 2;
     const auto part = std::get<absl::Span<float>>(buffers.Make(begin, end));
@@ -30,7 +30,7 @@ TEST(MatrixBuffersTest, AreInTheOrderOfTheirRows) {
 }
 
 TEST(MatrixBuffersTest, HoldDoubles) {
-  MatrixBuffers buffers(5, MatrixBuffers::Element::kFloat64);
+  MatrixBuffers buffers(5, v1::DATA_TYPE_FLOAT64);
   EXPECT_EQ(std::get<absl::Span<double>>(buffers.Make(0, 2)).size(), 10U);
   EXPECT_EQ(std::move(buffers).Take().front().size(), 80U);
 }
