@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rpc/decode/activation_decoder.h"
+#include "server/rpc/decode/output_fields.h"
 #include "server/rpc/errors/unknown_value.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/element_violations.h"
@@ -40,7 +41,12 @@ void CheckTopK(const v1::OutputOptions& outputs, const Field& field) {
 void CheckSoftmaxOnly(const v1::OutputOptions& outputs, loss::Activation activation,
                       const Field& field) {
   constexpr auto kSoftmax = loss::Activation::kSoftmax;
-  if (outputs.log_sum_exp()) CheckActivation(kSoftmax, activation, field["log_sum_exp"]);
+  for (const loss::OutputRow& row : loss::kOutputTable) {
+    if (row.activation != loss::OutputActivation::kSoftmaxOnly) continue;
+    if (FieldsOf(row.output).IsWanted(outputs)) {
+      CheckActivation(kSoftmax, activation, field[row.name]);
+    }
+  }
   if (!outputs.top_k().empty()) CheckActivation(kSoftmax, activation, field["top_k"]);
 }
 
@@ -48,11 +54,9 @@ void CheckSoftmaxOnly(const v1::OutputOptions& outputs, loss::Activation activat
 
 OutputSelection SelectOutputs(const v1::OutputOptions& outputs) {
   OutputSelection selection;
-  selection.losses = !outputs.omit_losses();
-  selection.gradient = outputs.gradient();
-  selection.hessian_diagonal = outputs.hessian_diagonal();
-  selection.probabilities = outputs.probabilities();
-  selection.log_sum_exp = outputs.log_sum_exp();
+  for (const OutputFields& fields : kOutputFields) {
+    selection.arrays[fields.output] = fields.IsWanted(outputs);
+  }
   selection.class_weights = !outputs.omit_class_weights();
   selection.present_classes_only = outputs.present_classes_only();
   selection.gradient_type = outputs.gradient_data_type();

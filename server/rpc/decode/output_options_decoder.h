@@ -4,6 +4,7 @@
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
+#include "server/loss/outputs.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/field.h"
 
@@ -11,13 +12,9 @@ namespace lossd::rpc {
 
 inline constexpr Range kHardThresholdRange = Range::Inside(0, 1);
 
-// What goes into the response in addition to the scalars.
+// The parts of the response that are sent in addition to the scalars.
 struct OutputSelection {
-  bool losses = true;
-  bool gradient = false;
-  bool hessian_diagonal = false;
-  bool probabilities = false;
-  bool log_sum_exp = false;
+  loss::PerOutput<bool> arrays;
   bool class_weights = true;
   bool present_classes_only = false;
   v1::DataType gradient_type = v1::DATA_TYPE_UNSPECIFIED;  // UNSPECIFIED: the logits'

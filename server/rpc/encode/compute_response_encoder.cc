@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/rpc/decode/output_fields.h"
 #include "server/rpc/encode/statistics_encoder.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/response_size.h"
@@ -14,50 +15,52 @@ namespace {
 
 int64_t LogitCount(const LogitsLayout& layout) { return layout.rows * layout.classes; }
 
-int64_t SampleCount(const ComputeCall& call) {
-  return call.spec.activation == loss::Activation::kSoftmax ? call.logits.layout.rows
-                                                            : LogitCount(call.logits.layout);
+// Returns the shape in which `row` is answered.
+Shape AnswerShape(const loss::OutputRow& row, const ComputeCall& call) {
+  return row.extent == loss::OutputExtent::kSamples
+             ? call.logits.layout.SampleShape(call.spec.activation)
+             : call.logits.layout.shape;
 }
 
-// Below, a tensor goes into the message: two more slices cost more than copying it.
+// Returns the type in which `row` is answered.
+v1::DataType AnswerType(const loss::OutputRow& row, const ComputeCall& call) {
+  switch (row.type) {
+    case loss::OutputType::kLogits:
+      return call.logits.type;
+    case loss::OutputType::kAskedFor:
+      return call.outputs.gradient_type;
+    case loss::OutputType::kComputed:
+      break;
+  }
+  return ComputedType(call.logits.type);
+}
+
+int64_t OutputSize(const loss::OutputRow& row, const ComputeCall& call) {
+  const LogitsLayout& layout = call.logits.layout;
+  const bool one_per_row = row.extent == loss::OutputExtent::kSamples &&
+                           call.spec.activation == loss::Activation::kSoftmax;
+  return one_per_row ? layout.rows : LogitCount(layout);
+}
+
+// Calls visit(row) for each output that `call` asks for.
+template <typename Visit>
+void ForEachWantedOutput(const ComputeCall& call, Visit visit) {
+  for (const loss::OutputRow& row : loss::kOutputTable) {
+    if (call.outputs.arrays[row.output]) visit(row);
+  }
+}
+
+// A tensor of fewer bytes is copied into the message, which costs less than two more slices.
 constexpr int64_t kSmallestOutgoing = int64_t{4} << 10;
 
-// Writes the response's tensors in the layout and the style of the request's logits: small ones and
-// lists of values into the message, large ones beside it.
+// Writes the response's tensors in the style of the request's logits: small ones and lists of
+// values into the message, large ones beside it.
 class TensorWriter {
  public:
   TensorWriter(const DecodedLogits& logits, BufferPool& pool, ComputeAnswer& answer)
       : logits_(logits), pool_(pool), answer_(answer) {}
 
-  // An array of the logits' shape and in their layout.
-  void WriteLogitsShaped(FloatArray array, v1::DataType type, int field) {
-    Write(std::move(array), logits_.layout.shape, type, field);
-  }
-
-  // The same, of the tensor's type already.
-  void WriteLogitsShaped(std::vector<Buffer> parts, v1::DataType type, int field) {
-    WriteOutgoing(std::move(parts), logits_.layout.shape, type, field);
-  }
-
-  // An array with one element per sample of sigmoid, [rows, classes].
-  void WriteElements(FloatArray array, int field) {
-    FloatArray moved = std::visit(
-        [this](auto a) -> FloatArray { return MoveClassesBack(logits_.layout, std::move(a)); },
-        std::move(array));
-    Write(std::move(moved), logits_.layout.shape, ComputedType(logits_.type), field);
-  }
-
-  // An array with one element per row.
-  void WriteRows(FloatArray array, int field) {
-    Write(std::move(array), logits_.layout.RowShape(), ComputedType(logits_.type), field);
-  }
-
-  void WriteClassVector(absl::Span<const double> values, int field) {
-    EncodeTensor(values, {static_cast<int64_t>(values.size())}, v1::DATA_TYPE_FLOAT64,
-                 logits_.style, MutableTensor(answer_.message, field));
-  }
-
- private:
+  // Writes an array, rounded to `type`.
   void Write(FloatArray array, const Shape& shape, v1::DataType type, int field) {
     const bool is_outgoing = logits_.style == TensorStyle::kData &&
                              SizeOf(array) * ElementSize(type) >= kSmallestOutgoing;
@@ -68,18 +71,25 @@ class TensorWriter {
     }
     std::vector<Buffer> data;
     data.push_back(EncodeElements(std::move(array), type, pool_));
-    WriteOutgoing(std::move(data), shape, type, field);
+    WriteParts(std::move(data), shape, type, field);
   }
 
-  void WriteOutgoing(std::vector<Buffer> data, const Shape& shape, v1::DataType type, int field) {
+  // Writes a tensor whose parts are elements of `type` already.
+  void WriteParts(std::vector<Buffer> parts, const Shape& shape, v1::DataType type, int field) {
     OutgoingTensor outgoing;
     outgoing.field_number = field;
     outgoing.tensor.set_data_type(type);
     outgoing.tensor.mutable_shape()->Assign(shape.begin(), shape.end());
-    outgoing.data = std::move(data);
+    outgoing.data = std::move(parts);
     answer_.tensors.push_back(std::move(outgoing));
   }
 
+  void WriteClassVector(absl::Span<const double> values, int field) {
+    EncodeTensor(values, {static_cast<int64_t>(values.size())}, v1::DATA_TYPE_FLOAT64,
+                 logits_.style, MutableTensor(answer_.message, field));
+  }
+
+ private:
   static int64_t SizeOf(const FloatArray& array) {
     return std::visit([](const auto& a) { return static_cast<int64_t>(a.size()); }, array);
   }
@@ -99,35 +109,28 @@ void EncodeScalars(const loss::Result& result, v1::ComputeResponse& response) {
                                            result.top_k_correct.end());
 }
 
+// Returns sigmoid's [rows, classes] in the layout of the logits.
+FloatArray ToLogitsLayout(const LogitsLayout& layout, FloatArray array) {
+  return std::visit(
+      [&layout](auto a) -> FloatArray { return MoveClassesBack(layout, std::move(a)); },
+      std::move(array));
+}
+
 void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& writer) {
-  using Response = v1::ComputeResponse;
-  const OutputSelection& outputs = call.outputs;
-  const v1::DataType computed = ComputedType(call.logits.type);
-  if (outputs.losses) {
-    if (call.spec.activation == loss::Activation::kSoftmax) {
-      writer.WriteRows(std::move(arrays.losses), Response::kLossesFieldNumber);
-    } else {
-      writer.WriteElements(std::move(arrays.losses), Response::kLossesFieldNumber);
+  ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
+    const Shape shape = AnswerShape(row, call);
+    const v1::DataType type = AnswerType(row, call);
+    const int field = FieldsOf(row.output).response_field;
+    if (row.output == loss::Output::kGradient && arrays.gradient_parts != nullptr) {
+      writer.WriteParts(std::move(*arrays.gradient_parts).Take(), shape, type, field);
+      return;
     }
-  }
-  if (arrays.gradient_parts != nullptr) {
-    writer.WriteLogitsShaped(std::move(*arrays.gradient_parts).Take(), outputs.gradient_type,
-                             Response::kGradientFieldNumber);
-  } else if (outputs.gradient) {
-    writer.WriteLogitsShaped(std::move(arrays.gradient), outputs.gradient_type,
-                             Response::kGradientFieldNumber);
-  }
-  if (outputs.hessian_diagonal) {
-    writer.WriteLogitsShaped(std::move(arrays.hessian_diagonal), computed,
-                             Response::kHessianDiagonalFieldNumber);
-  }
-  if (outputs.probabilities) {
-    writer.WriteLogitsShaped(std::move(arrays.probabilities), call.logits.type,
-                             Response::kProbabilitiesFieldNumber);
-  }
-  if (outputs.log_sum_exp) {
-    writer.WriteRows(std::move(arrays.log_sum_exp), Response::kLogSumExpFieldNumber);
-  }
+    FloatArray& array = arrays[row.output];
+    const bool is_element = row.extent == loss::OutputExtent::kSamples &&
+                            call.spec.activation == loss::Activation::kSigmoid;
+    if (is_element) array = ToLogitsLayout(call.logits.layout, std::move(array));
+    writer.Write(std::move(array), shape, type, field);
+  });
 }
 
 void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWriter& writer,
@@ -144,16 +147,17 @@ void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWr
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *response.mutable_difficulty());
 }
 
-// A gradient of fewer bytes has a buffer of the pool's: many small ones take a little more time,
-// and it is large requests that a server's memory is measured by.
+// A gradient of fewer bytes is written to one buffer of the pool. Many small parts take a little
+// more time, and the memory of the server is decided by large requests.
 constexpr int64_t kSmallestInParts = int64_t{32} << 20;
 
-// A large gradient of the logits' type is made in parts while the slices that these came in are
-// given up: where they are read block by block, both together take little more memory than one.
+// Returns true when the gradient is made in parts, each after the slices of its logits were given
+// up, so that both together take little more memory than one. That needs logits that are read block
+// by block, and a large gradient of their type.
 bool MakesGradientInParts(const ComputeCall& call) {
   const loss::LogitReader* const reader = call.logits.reader.get();
-  return call.outputs.gradient && reader != nullptr && !reader->pieces().empty() &&
-         call.outputs.gradient_type == call.logits.type &&
+  return call.outputs.arrays[loss::Output::kGradient] && reader != nullptr &&
+         !reader->pieces().empty() && call.outputs.gradient_type == call.logits.type &&
          LogitCount(call.logits.layout) * ElementSize(call.logits.type) >= kSmallestInParts;
 }
 
@@ -162,16 +166,10 @@ bool MakesGradientInParts(const ComputeCall& call) {
 absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_bytes) {
   const OutputSelection& outputs = call.outputs;
   const LogitsLayout& layout = call.logits.layout;
-  const TensorStyle style = call.logits.style;
-  const v1::DataType computed = ComputedType(call.logits.type);
-  const int64_t logits = LogitCount(layout);
-
   ResponseSize size;
-  if (outputs.losses) size.AddTensor(SampleCount(call), computed, style);
-  if (outputs.gradient) size.AddTensor(logits, outputs.gradient_type, style);
-  if (outputs.hessian_diagonal) size.AddTensor(logits, computed, style);
-  if (outputs.probabilities) size.AddTensor(logits, call.logits.type, style);
-  if (outputs.log_sum_exp) size.AddTensor(layout.rows, computed, style);
+  ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
+    size.AddTensor(OutputSize(row, call), AnswerType(row, call), call.logits.style);
+  });
   const loss::ClassWeighting& weighting = call.spec.class_weighting;
   if (outputs.class_weights && (!weighting.weights.empty() || weighting.scheme)) {
     size.AddDoubles(layout.class_vector_length());
@@ -183,36 +181,26 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
 }
 
 OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
-  const bool in_double = call.logits.type == v1::DATA_TYPE_FLOAT64;
-  const auto allocate = [&pool, in_double](bool wanted, int64_t size) -> FloatArray {
-    const auto elements = static_cast<size_t>(wanted ? size : 0);
-    if (in_double) return AlignedArray<double>(elements, pool);
-    return AlignedArray<float>(elements, pool);
-  };
-  const OutputSelection& outputs = call.outputs;
-  const int64_t logits = LogitCount(call.logits.layout);
   const bool in_parts = MakesGradientInParts(call);
   OutputArrays arrays;
-  arrays.losses = allocate(outputs.losses, SampleCount(call));
-  arrays.gradient = allocate(outputs.gradient && !in_parts, logits);
-  arrays.hessian_diagonal = allocate(outputs.hessian_diagonal, logits);
-  arrays.probabilities = allocate(outputs.probabilities, logits);
-  arrays.log_sum_exp = allocate(outputs.log_sum_exp, call.logits.layout.rows);
+  for (const loss::OutputRow& row : loss::kOutputTable) {
+    const bool is_array =
+        call.outputs.arrays[row.output] && !(in_parts && row.output == loss::Output::kGradient);
+    const int64_t size = is_array ? OutputSize(row, call) : 0;
+    arrays[row.output] = MakeFloatArray(call.logits.type, static_cast<size_t>(size), pool);
+  }
   if (in_parts) {
-    using Element = MatrixBuffers::Element;
-    arrays.gradient_parts = std::make_unique<MatrixBuffers>(
-        call.logits.layout.classes, in_double ? Element::kFloat64 : Element::kFloat32);
+    arrays.gradient_parts =
+        std::make_unique<MatrixBuffers>(call.logits.layout.classes, ComputedType(call.logits.type));
   }
   return arrays;
 }
 
 loss::Outputs ViewOf(OutputArrays& arrays) {
   loss::Outputs outputs;
-  outputs[loss::Output::kLosses] = MutableViewOf(arrays.losses);
-  outputs[loss::Output::kGradient] = MutableViewOf(arrays.gradient);
-  outputs[loss::Output::kHessianDiagonal] = MutableViewOf(arrays.hessian_diagonal);
-  outputs[loss::Output::kProbabilities] = MutableViewOf(arrays.probabilities);
-  outputs[loss::Output::kLogSumExp] = MutableViewOf(arrays.log_sum_exp);
+  for (const loss::OutputRow& row : loss::kOutputTable) {
+    outputs[row.output] = MutableViewOf(arrays[row.output]);
+  }
   outputs.gradient_parts = arrays.gradient_parts.get();
   return outputs;
 }

@@ -16,24 +16,21 @@
 
 namespace lossd::rpc {
 
-// RESOURCE_EXHAUSTED when the answer to `call` would not fit a message.
+// Returns RESOURCE_EXHAUSTED when the answer to `call` would not fit in a message.
 absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_bytes);
 
-// What the core writes into: arrays of the computed type, without elements where nothing is wanted.
-struct OutputArrays {
-  FloatArray losses;
-  FloatArray gradient;
-  std::unique_ptr<MatrixBuffers> gradient_parts;  // instead of `gradient`, where it is set
-  FloatArray hessian_diagonal;
-  FloatArray probabilities;
-  FloatArray log_sum_exp;
+// The memory that the core writes to: arrays of the computed type, empty where nothing is wanted.
+struct OutputArrays : loss::PerOutput<FloatArray> {
+  std::unique_ptr<MatrixBuffers> gradient_parts;  // replaces the array of kGradient when it is set
 };
 
+// Returns memory of `pool` for the outputs that `call` asks for.
 OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool);
+
 loss::Outputs ViewOf(OutputArrays& arrays);
 
-// Large tensors are given in the memory that they were computed in, or, where they are converted,
-// in memory of `pool`.
+// Returns the answer to `call`. Its large tensors are in the memory in which they were computed or,
+// when they are converted, in memory of `pool`.
 ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
                                     const loss::Result& result, BufferPool& pool);
 

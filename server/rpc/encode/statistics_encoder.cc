@@ -16,20 +16,20 @@ std::vector<int64_t> PresentClasses(const loss::ClassStatistics& statistics) {
   return present;
 }
 
-template <class T>
+template <typename T>
 void CopyEntries(const std::vector<T>& column, const std::vector<int64_t>& classes,
                  RepeatedField<T>& entries) {
   entries.Reserve(static_cast<int>(classes.size()));
   for (const int64_t k : classes) entries.AddAlreadyReserved(column[static_cast<size_t>(k)]);
 }
 
-template <class Column, class T>
+template <typename Column, typename T>
 void CopyAll(const Column& column, RepeatedField<T>& entries) {
   entries.Assign(column.begin(), column.end());
 }
 
 // Calls copy(column, field) for every column.
-template <class Copy>
+template <typename Copy>
 void ForEachColumn(const loss::ClassStatistics& statistics, v1::ClassStatistics& message,
                    Copy copy) {
   copy(statistics.count, *message.mutable_count());

@@ -6,10 +6,10 @@
 
 namespace lossd::rpc {
 
-// Which classes the columns have an entry for.
+// The classes that have an entry in each column.
 enum class ClassColumns { kAll, kPresentOnly };
 
-// Both write into an empty message.
+// Both write to an empty message.
 void EncodeClassStatistics(const loss::ClassStatistics& statistics, ClassColumns columns,
                            v1::ClassStatistics& message);
 void EncodeDifficulty(const loss::Difficulty& difficulty, v1::Difficulty& message);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxPathBytes = 160;
 constexpr size_t kMaxDescriptionBytes = 320;
-// What BadRequest may take of kMaxErrorDetailsBytes; the message and ErrorInfo take the rest.
+// The part of kMaxErrorDetailsBytes for BadRequest. The message and ErrorInfo take the rest.
 constexpr size_t kMaxListedBytes = 1400;
 constexpr size_t kBytesAroundViolation = 12;
 constexpr size_t kViolationsInMessage = 2;
@@ -24,7 +24,7 @@ void FieldViolations::Add(absl::string_view path, absl::string_view description)
   ++count_;
   Violation violation{ShortText(path, kMaxPathBytes), ShortText(description, kMaxDescriptionBytes)};
   const size_t bytes = violation.path.size() + violation.description.size() + kBytesAroundViolation;
-  // Once one is left out the later ones are too: the list is the start of what was found.
+  // After one that does not fit no later one is listed: the list is the start of what was found.
   full_ = full_ || listed_bytes_ + bytes > kMaxListedBytes;
   if (full_) return;
   listed_bytes_ += bytes;

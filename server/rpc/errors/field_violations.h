@@ -20,18 +20,18 @@ namespace lossd::rpc {
 // It keeps as many violations as fit an error's details and counts the rest.
 class FieldViolations {
  public:
-  // `path` is the field's, from the request's top; `description` follows it in the sentence: what
-  // was there and what was expected.
+  // Adds a violation of the field at `path`, which begins at the request. `description` continues
+  // the sentence: it says what was there and what was expected.
   void Add(absl::string_view path, absl::string_view description);
 
-  // Counts a violation that is like one before it.
+  // Counts a violation like an earlier one, without listing it.
   void AddUnlisted() { ++count_; }
 
   bool empty() const { return count_ == 0; }
   int64_t count() const { return count_; }
 
-  // OK when there are none; else INVALID_ARGUMENT with ErrorInfo, reason INVALID_FIELD, and
-  // BadRequest. The message holds the first violations and the number of the others.
+  // Returns OK when there are none; else INVALID_ARGUMENT with ErrorInfo, reason INVALID_FIELD, and
+  // BadRequest. The message has the first violations and the number of the others.
   absl::Status ToStatus() const;
 
  private:

@@ -6,7 +6,7 @@
 namespace lossd::rpc {
 namespace {
 
-template <class T>
+template <typename T>
 std::string ShortestText(T value) {
   std::array<char, 64> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;

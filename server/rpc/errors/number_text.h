@@ -5,11 +5,11 @@
 
 namespace lossd::rpc {
 
-// The shortest decimal text that reads back as `value`, so that a value just outside a range is not
-// printed as the range's end: "0.99999999", "inf", "nan".
+// Returns the shortest decimal text that reads back as `value`: "0.99999999", "inf", "nan". A value
+// just outside a range is so not printed as the range's end.
 std::string NumberText(double value);
 
-// Of a float: "0.1", not "0.10000000149011612".
+// Returns the shortest text of a float: "0.1", not "0.10000000149011612".
 std::string NumberText(float value);
 
 }  // namespace lossd::rpc

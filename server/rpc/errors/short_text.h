@@ -8,8 +8,8 @@
 
 namespace lossd::rpc {
 
-// `text`, or its start and "..." when it has more than `max_bytes` (>= 3) bytes. A character of
-// UTF-8 is never cut in two.
+// Returns `text`, or its start and "..." when it has more than `max_bytes` (≥ 3) bytes. A character
+// of UTF-8 is never cut in two.
 std::string ShortText(absl::string_view text, size_t max_bytes);
 
 }  // namespace lossd::rpc

@@ -14,7 +14,7 @@
 #include "server/rpc/tensor/element_violations.h"
 #include "server/rpc/wire/piece_owners.h"
 
-// Elements are read as they stand in memory.
+// Elements are little-endian on the wire and are copied from it byte by byte.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lossd runs on little-endian machines");
 
 namespace lossd::rpc {

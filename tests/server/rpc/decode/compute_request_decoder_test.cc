@@ -128,7 +128,7 @@ TEST(ComputeRequestDecoder, RefusesSigmoidLabels) {
       {absl::StrCat("logits { float_values: [1, 2] } labels { int_values: [0, 2] } loss {",
                     kSigmoid, " }"),
        "labels[1] = 2 is not 0 or 1"},
-      // The place is the request's, whatever axis the classes stand on.
+      // The place is the request's, also when the classes are not the last axis.
       {absl::StrCat("class_axis: 1 logits { shape: [1, 2, 3] float_values: [1, 2, 3, 4, 5, 6] } "
                     "labels { shape: [1, 2, 3] int_values: [0, 1, 0, 1, 1, 9] } loss {",
                     kSigmoid, " }"),

@@ -141,7 +141,7 @@ TEST(ComputeHandler, SendsOnlyWhatWasAskedFor) {
   EXPECT_EQ(full.difficulty().bin_edges_size(), 11);
   EXPECT_EQ(full.difficulty().count_size(), 10);
   EXPECT_TRUE(full.difficulty().has_hard_loss_share());
-  // Of equal logits the first is taken for the larger.
+  // The first of equal logits counts as the larger.
   EXPECT_THAT(full.top_k_correct(), ElementsAre(1, 0));
 }
 
@@ -288,7 +288,7 @@ class MovedAxis : public ::testing::Test {
   static constexpr int64_t kB = 5;
   static constexpr size_t kSize = kN * kC * kA * kB;
 
-  template <class T>
+  template <typename T>
   static std::vector<T> ToClassesLast(const std::vector<T>& classes_second) {
     std::vector<T> moved(classes_second.size());
     for (int64_t n = 0; n < kN; ++n) {
@@ -305,7 +305,7 @@ class MovedAxis : public ::testing::Test {
   static std::vector<int64_t> Second() { return {kN, kC, kA, kB}; }
   static std::vector<int64_t> Last() { return {kN, kA, kB, kC}; }
 
-  // What both answers must share, `losses` aside.
+  // Both answers are the same but for `losses`, whose shapes differ.
   static void ExpectSame(const v1::ComputeResponse& second, const v1::ComputeResponse& last) {
     EXPECT_EQ(second.loss(), last.loss());
     for (const auto& [moved, plain] :
@@ -583,7 +583,7 @@ TEST(ComputeHandler, RefusesAResponseOverTheLimitBeforeComputing) {
   EXPECT_TRUE(CallHandlers(12000)->Compute(request, {}).ok());
 }
 
-// No elements stand behind the classes of an empty batch: they are not memory yet, and must not be.
+// The classes of an empty batch come with no elements, and must not be allocated.
 TEST(ComputeHandler, RefusesMoreClassesThanAMessageCouldHold) {
   const auto request = FromText<v1::ComputeRequest>(
       "logits { shape: [0, 1000000000000] } labels {} loss { class_weighting { scheme { scheme: "

@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// What is encoded reads back as the same values, in both styles and every type.
+// Encoded values read back as the same values, in both styles and every type.
 TEST(TensorEncoder, RoundTripsEveryFloatType) {
   const std::vector<float> values = {0, -0.0F, 1, -2.5F, 0.0625F, 512};
   for (const v1::DataType type : {v1::DATA_TYPE_FLOAT16, v1::DATA_TYPE_BFLOAT16,

@@ -28,7 +28,7 @@ TensorView View(const v1::Tensor& tensor) {
   return *view;
 }
 
-template <class T>
+template <typename T>
 std::vector<T> Floats(const v1::Tensor& tensor) {
   FieldViolations violations;
   const auto array = ReadFloats(View(tensor), Field(violations)["x"], Pool());

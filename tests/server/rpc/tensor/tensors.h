@@ -11,19 +11,19 @@
 
 namespace lossd::rpc {
 
-template <class T>
+template <typename T>
 std::string Bytes(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-template <class T>
+template <typename T>
 std::vector<T> FromBytes(const std::string& bytes) {
   std::vector<T> values(bytes.size() / sizeof(T));
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
   return values;
 }
 
-template <class T>
+template <typename T>
 v1::Tensor DataTensor(v1::DataType type, const std::vector<int64_t>& shape,
                       const std::vector<T>& elements) {
   v1::Tensor tensor;
