@@ -42,10 +42,10 @@ class DenseRowKernel {
 
   // Class m and its terms.
   struct Largest {
-    int64_t m;
-    double logit;
     D log1p_rest;
     Point<D> point;
+    int64_t m;
+    double logit;
     double weighted_target;  // a_m
     double p;
     double one_minus_p;
