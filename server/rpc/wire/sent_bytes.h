@@ -32,6 +32,12 @@ class SentBytes {
     pieces_.emplace_back(std::move(bytes));
   }
 
+  // Appends the pieces of `bytes`.
+  void Append(SentBytes bytes) {
+    size_ += bytes.size_;
+    for (Piece& piece : bytes.pieces_) pieces_.push_back(std::move(piece));
+  }
+
   size_t size() const { return size_; }
   const Pieces& pieces() const { return pieces_; }
   Pieces TakePieces() && { return std::move(pieces_); }
