@@ -36,7 +36,7 @@ rpc::Limits MakeLimits(int64_t max_message_bytes) {
   return limits;
 }
 
-// What the server is made of, each part for those below it.
+// The parts of the server, each made for those below it.
 class Server::Rooms {
  public:
   explicit Rooms(const ServerOptions& options)

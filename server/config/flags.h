@@ -11,8 +11,9 @@
 
 namespace lossd {
 
-// What the command line and the environment say. Each flag has an environment twin, LOSSD_ and its
-// name in capitals, which the flag on the command line beats; an empty variable is none.
+// The settings that the command line and the environment make. Each flag has an environment twin,
+// LOSSD_ and its name in capitals, which the flag on the command line beats; an empty variable is
+// none.
 struct Flags {
   // --listen, repeatable and split at commas: host:port or unix:path; port 0 takes a free one.
   std::vector<std::string> listen = {"0.0.0.0:50051"};
@@ -37,17 +38,18 @@ struct FlagsOutcome {
   std::optional<Exit> exit;
 };
 
-// The exit status of a command line or an environment that makes no sense.
+// The exit status for a command line or an environment that cannot be read.
 inline constexpr int kUsageExitCode = 2;
 
-// The value of an environment variable; nullopt when it is not set.
+// Returns the value of an environment variable; nullopt when it is not set.
 using Environment = std::function<std::optional<std::string>(absl::string_view name)>;
 
-// Of this process.
+// Reads a variable of this process.
 std::optional<std::string> ProcessEnvironment(absl::string_view name);
 
-// `arguments` without the program's name. --help and --version exit with 0; bad values, unknown
-// flags and positional arguments with kUsageExitCode and a line that names the flag or variable.
+// Reads flags from `arguments`, which come without the program's name. --help and --version exit
+// with 0; bad values, unknown flags and positional arguments exit with kUsageExitCode and a line
+// that names the flag or variable.
 FlagsOutcome ParseFlags(std::vector<std::string> arguments, const Environment& environment);
 
 }  // namespace lossd

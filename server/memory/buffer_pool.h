@@ -11,12 +11,12 @@ inline constexpr size_t kBufferAlignment = 64;
 
 class BufferPool;
 
-// Uninitialised memory, aligned to kBufferAlignment. Goes back to where it came from when it is
-// destroyed, on whichever thread that is.
+// Uninitialised memory, aligned to kBufferAlignment. It goes back to where it came from when it is
+// destroyed, on any thread.
 class Buffer {
  public:
   Buffer() = default;
-  // Not from a pool, and on no pages of its own, whatever its size.
+  // Takes memory from no pool, and on no pages of its own, whatever its size.
   explicit Buffer(size_t size);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
@@ -36,14 +36,14 @@ class Buffer {
 };
 
 // Keeps large buffers for the next request: fresh pages cost as much as filling them. Thread-safe.
-// Buffers may outlive everybody else who holds the pool.
+// The pool lives as long as one of its buffers.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   // Keeps at most `max_idle_bytes` of unused buffers; the longest unused go first.
   static std::shared_ptr<BufferPool> Create(size_t max_idle_bytes);
   ~BufferPool();
 
-  // Of at least 1 byte; one of no bytes holds no memory.
+  // Returns a buffer of `size` bytes. One of no bytes holds no memory.
   Buffer Take(size_t size);
 
   size_t idle_bytes() const;

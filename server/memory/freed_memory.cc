@@ -14,12 +14,12 @@ namespace {
 
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
 
-// Has the heap's first part lie on huge pages, where the system has them for who asks: requests are
-// read into blocks of 64 KiB, and copying those takes fewer entries of the TLB then. What is not
-// touched of it takes no memory, but of a page of 2 MiB all is touched at once.
+// Puts the heap's first part on huge pages where the system gives them on demand: requests are read
+// into blocks of 64 KiB, and copying those then takes fewer entries of the TLB. Memory that is not
+// touched takes no pages, but of a page of 2 MiB all is touched at once.
 void AskForHugePages() {
   constexpr size_t kSize = size_t{384} << 20;  // less than is trimmed
-  mallopt(M_MMAP_MAX, 0);                      // In the heap, and not beside it.
+  mallopt(M_MMAP_MAX, 0);                      // The block lies in the heap, not beside it.
   void* const heap = std::malloc(kSize);
   mallopt(M_MMAP_MAX, 65536);  // glibc's own
   if (heap == nullptr) return;
@@ -40,10 +40,11 @@ void AskForHugePages() {}
 
 void KeepFreedMemory() {
 #ifdef __GLIBC__
-  // A request is read on whichever thread polls its connection. With an arena for each thread every
-  // one of them would come to keep a request's memory, and nobody else could use it.
+  // A request is read on the thread that polls its connection, which may be any. With an arena for
+  // each thread, every one of them would come to keep a request's memory, and no other could use
+  // it.
   mallopt(M_ARENA_MAX, 1);
-  // The most that glibc takes; larger blocks are mapped and unmapped one by one.
+  // The largest value that glibc takes; larger blocks are mapped and unmapped one by one.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
   AskForHugePages();

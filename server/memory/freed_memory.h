@@ -3,9 +3,9 @@
 
 namespace lossd {
 
-// Has the process keep memory that it frees, up to half a gigabyte, for the next call. Given back
-// to the system it would return as fresh pages, and those cost about as much as filling them. Most
-// of it lies on huge pages, where the system gives them to who asks (madvise).
+// Makes malloc keep up to half a gigabyte of freed memory. Pages that go back to the system come
+// back zeroed, which costs as much as filling them. Most of that memory lies on huge pages where
+// the system gives them on demand (madvise).
 void KeepFreedMemory();
 
 }  // namespace lossd

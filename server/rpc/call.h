@@ -14,7 +14,7 @@ namespace lossd::rpc {
 
 // A call as every transport makes it: the bytes of a request in, the bytes of a response out.
 
-// What a method may know about the call that it answers.
+// Tells a method about the call that it answers.
 struct CallContext {
   // Returns true when nobody waits for the answer any more: the client cancelled the call or went
   // away, or its deadline passed. Cheap, callable from any thread while the method runs; never
@@ -43,7 +43,7 @@ struct StreamMethod {
   std::function<SentBytes(const ReceivedBytes& request, const absl::Status& refused)> refuse;
 };
 
-// What the messages of a method are answered by; its alternative is the kind of the method.
+// The kind of a method, and the function or functions that answer its messages.
 using Method = std::variant<UnaryMethod, StreamMethod>;
 
 // A method of the service under the name that the .proto file gives it, such as "Compute".

@@ -11,7 +11,7 @@
 
 namespace lossd::rpc {
 
-// What is known of a call from its arrival on. What costs something to find out is found when it is
+// A call as it is known from its arrival on. What costs something to find out is found when it is
 // asked for. Valid as long as the filter's function runs.
 class CallInfo {
  public:
@@ -27,7 +27,7 @@ class CallInfo {
   ~CallInfo() = default;
 };
 
-// What a call, or a message of a stream, took.
+// The sizes and times of a call, or of a message of a stream.
 struct CallCosts {
   // Serialized messages; 0 for what was never read or never made.
   int64_t request_bytes = 0;

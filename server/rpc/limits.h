@@ -5,7 +5,7 @@
 
 namespace lossd::rpc {
 
-// What the server takes at most. Made once, when it starts; GetServerInfo reports it.
+// The most that the server takes. Made once, when it starts; GetServerInfo reports it.
 struct Limits {
   // The largest request and the largest response, serialized. A handler that can tell the size of
   // its response beforehand refuses before it computes.

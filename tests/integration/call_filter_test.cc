@@ -1,4 +1,4 @@
-// What filters are asked and told of calls that come over gRPC.
+// Filters, as they are asked and told of calls that come over gRPC.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

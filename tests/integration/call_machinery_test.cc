@@ -1,4 +1,4 @@
-// What happens to a call around its handler: limits, malformed bytes, cancellation, exceptions.
+// A call around its handler: limits, malformed bytes, cancellation, exceptions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -213,7 +213,7 @@ TEST_P(ManyCallsTest, AllGetTheirOwnAnswer) {
 }
 
 TEST(OverloadTest, RequestsOverTheBytesInFlightAreAskedToTryAgain) {
-  // 16 of the largest messages may be in flight: 16 KiB * 4.
+  // 16 of the largest messages may be in flight.
   constexpr int64_t kMessageLimit = 64 << 10;
   constexpr int kAdmitted = static_cast<int>(16 * kMessageLimit / (kLargeRequestBytes + 16));
   absl::BlockingCounter entered(kAdmitted);

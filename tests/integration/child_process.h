@@ -30,7 +30,7 @@ class ChildProcess {
   // Waits for the end. The exit status, or minus the signal that ended it.
   int Wait();
 
-  // What it wrote, but for the lines that were read; after Wait().
+  // Returns its output but for the lines that were read. Called after Wait().
   std::string RestOfOutput() const;
   std::string ErrorOutput() const;
 

@@ -1,4 +1,5 @@
-// What clients and tools find beside the answers: health, reflection, the list of methods.
+// The things that clients and tools find beside the answers: health, reflection, the list of
+// methods.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What a server that shuts down does with the calls that it has.
+// A server that shuts down, and the calls that it has.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What the messages of a ComputeStream are answered with, and in which order.
+// The answers to the messages of a ComputeStream, and their order.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What bounds a ComputeStream, and how it ends.
+// The bounds of a ComputeStream, and its end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

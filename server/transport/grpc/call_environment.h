@@ -15,7 +15,7 @@
 
 namespace lossd::transport {
 
-// What all calls share. It outlives them.
+// The things that all calls share. It outlives them.
 struct CallEnvironment {
   CallEnvironment(const rpc::Limits& server_limits, int worker_count,
                   std::vector<rpc::CallFilter*> call_filters)

@@ -100,7 +100,7 @@ bool GrpcServer::Shutdown(absl::Duration grace) {
   const bool finished = service_->Drain(deadline);
   std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
   service_->WaitForCalls(deadline);
-  // What is left are watches of the health service and reflection, which have no end of their own.
+  // Watches of the health service and reflection are left, which have no end of their own.
   grpc_server_cancel_all_calls(server_->c_server());
   closing.join();
   service_->Stop();

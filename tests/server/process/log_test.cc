@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::MatchesRegex;
 
-// What `write` puts on stderr.
+// Returns what `write` puts on stderr.
 template <typename Write>
 std::string Stderr(Write write) {
   ::testing::internal::CaptureStderr();

@@ -23,7 +23,7 @@ TEST(WorkerPoolTest, OneThreadRunsWorkInOrder) {
 
 TEST(WorkerPoolTest, ThreadsRunSideBySide) {
   WorkerPool pool(3);
-  // Deleted by whoever leaves last; with fewer threads than three nobody would leave.
+  // The last to leave deletes it; with fewer threads than three none would leave.
   auto* barrier = new absl::Barrier(4);
   const auto meet = [barrier] {
     if (barrier->Block()) delete barrier;
