@@ -207,7 +207,7 @@ TEST(ParseAroundTensorsTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     logits.shape = {30, 100};
     logits.size = 3000;
     logits.elements = *FindPayload(*payloads, v1::ComputeRequest::kLogitsFieldNumber);
-    const auto reader = ReaderOf(logits);
+    const auto reader = MakeReader(logits);
     const auto released = [&] {
       return std::accumulate(counted.begin(), counted.end(), 0,
                              [](int sum, const auto& piece) { return sum + piece.releases(); });
