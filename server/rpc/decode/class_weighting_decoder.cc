@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/range_check.h"
+#include "server/rpc/decode/weight_schemes.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/errors/unknown_value.h"
 #include "server/rpc/tensor/tensor_values.h"
@@ -38,45 +39,24 @@ void RefuseLength(size_t length, absl::string_view expected, const Field& field)
 }
 
 std::optional<loss::WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme, const Field& field) {
-  switch (scheme) {
-    case v1::WEIGHT_SCHEME_BALANCED:
-      return loss::WeightScheme::kBalanced;
-    case v1::WEIGHT_SCHEME_INVERSE_FREQUENCY:
-      return loss::WeightScheme::kInverseFrequency;
-    case v1::WEIGHT_SCHEME_INVERSE_SQUARE_ROOT:
-      return loss::WeightScheme::kInverseSquareRoot;
-    case v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER:
-      return loss::WeightScheme::kEffectiveNumber;
-    case v1::WEIGHT_SCHEME_MEDIAN_FREQUENCY:
-      return loss::WeightScheme::kMedianFrequency;
-    case v1::WEIGHT_SCHEME_LOG_FREQUENCY:
-      return loss::WeightScheme::kLogFrequency;
-    case v1::WEIGHT_SCHEME_UNSPECIFIED:
-      field.Refuse("is not set, expected a weight scheme such as WEIGHT_SCHEME_BALANCED");
-      return std::nullopt;
-    default:
-      RefuseUnknownValue(scheme, field);
-      return std::nullopt;
+  for (const WeightSchemeRow& row : kWeightSchemes) {
+    if (row.wire == scheme) return row.core;
   }
+  if (scheme == v1::WEIGHT_SCHEME_UNSPECIFIED) {
+    field.Refuse("is not set, expected a weight scheme such as WEIGHT_SCHEME_BALANCED");
+  } else {
+    RefuseUnknownValue(scheme, field);
+  }
+  return std::nullopt;
 }
 
 std::optional<loss::Normalization> DecodeNormalization(v1::Normalization normalization,
                                                        const Field& field) {
-  switch (normalization) {
-    case v1::NORMALIZATION_UNSPECIFIED:
-      return loss::Normalization::kOwn;
-    case v1::NORMALIZATION_NONE:
-      return loss::Normalization::kNone;
-    case v1::NORMALIZATION_MEAN_ONE:
-      return loss::Normalization::kMeanOne;
-    case v1::NORMALIZATION_SUM_ONE:
-      return loss::Normalization::kSumOne;
-    case v1::NORMALIZATION_EXPECTED_ONE:
-      return loss::Normalization::kExpectedOne;
-    default:
-      RefuseUnknownValue(normalization, field);
-      return std::nullopt;
+  for (const NormalizationRow& row : kNormalizations) {
+    if (row.wire == normalization) return row.core;
   }
+  RefuseUnknownValue(normalization, field);
+  return std::nullopt;
 }
 
 void CheckBeta(const v1::SchemeWeights& scheme, const Field& field) {

@@ -7,6 +7,7 @@
 #include "server/rpc/decode/class_counts_decoder.h"
 #include "server/rpc/decode/class_weighting_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
+#include "server/rpc/decode/weight_schemes.h"
 #include "server/rpc/errors/field.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/tensor/response_size.h"
@@ -29,14 +30,12 @@ absl::Status CheckBuilt(const v1::ComputeClassWeightsRequest& request) {
   return unbuilt.ToStatus();
 }
 
+// Returns every scheme with the defaults of its options.
 std::vector<loss::SchemeWeights> AllSchemes() {
   std::vector<loss::SchemeWeights> schemes;
-  for (const loss::WeightScheme scheme :
-       {loss::WeightScheme::kBalanced, loss::WeightScheme::kInverseFrequency,
-        loss::WeightScheme::kInverseSquareRoot, loss::WeightScheme::kEffectiveNumber,
-        loss::WeightScheme::kMedianFrequency, loss::WeightScheme::kLogFrequency}) {
+  for (const WeightSchemeRow& row : kWeightSchemes) {
     loss::SchemeWeights with_defaults;
-    with_defaults.scheme = scheme;
+    with_defaults.scheme = row.core;
     schemes.push_back(std::move(with_defaults));
   }
   return schemes;
@@ -81,35 +80,15 @@ absl::Status CheckResponseFits(const ClassWeightsCall& call, int64_t max_message
 }
 
 v1::WeightScheme EncodeWeightScheme(loss::WeightScheme scheme) {
-  switch (scheme) {
-    case loss::WeightScheme::kBalanced:
-      return v1::WEIGHT_SCHEME_BALANCED;
-    case loss::WeightScheme::kInverseFrequency:
-      return v1::WEIGHT_SCHEME_INVERSE_FREQUENCY;
-    case loss::WeightScheme::kInverseSquareRoot:
-      return v1::WEIGHT_SCHEME_INVERSE_SQUARE_ROOT;
-    case loss::WeightScheme::kEffectiveNumber:
-      return v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER;
-    case loss::WeightScheme::kMedianFrequency:
-      return v1::WEIGHT_SCHEME_MEDIAN_FREQUENCY;
-    case loss::WeightScheme::kLogFrequency:
-      return v1::WEIGHT_SCHEME_LOG_FREQUENCY;
+  for (const WeightSchemeRow& row : kWeightSchemes) {
+    if (row.core == scheme) return row.wire;
   }
   return v1::WEIGHT_SCHEME_UNSPECIFIED;
 }
 
 v1::Normalization EncodeNormalization(loss::Normalization normalization) {
-  switch (normalization) {
-    case loss::Normalization::kOwn:
-      return v1::NORMALIZATION_UNSPECIFIED;
-    case loss::Normalization::kNone:
-      return v1::NORMALIZATION_NONE;
-    case loss::Normalization::kMeanOne:
-      return v1::NORMALIZATION_MEAN_ONE;
-    case loss::Normalization::kSumOne:
-      return v1::NORMALIZATION_SUM_ONE;
-    case loss::Normalization::kExpectedOne:
-      return v1::NORMALIZATION_EXPECTED_ONE;
+  for (const NormalizationRow& row : kNormalizations) {
+    if (row.core == normalization) return row.wire;
   }
   return v1::NORMALIZATION_UNSPECIFIED;
 }
