@@ -46,11 +46,11 @@ std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limit
   };
   const ComputeFunction compute = [&handlers](const v1::ComputeRequest& request,
                                               const CallContext& context,
-                                              const TensorPayloads& payloads) {
+                                              const wire::TensorPayloads& payloads) {
     return handlers.Compute(request, context, payloads);
   };
   const auto compare = [&handlers](const v1::CompareRequest& request, const CallContext& context,
-                                   const TensorPayloads& payloads) {
+                                   const wire::TensorPayloads& payloads) {
     return handlers.Compare(request, context, payloads);
   };
   return {

@@ -54,7 +54,7 @@ StreamMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute
   return method;
 }
 
-uint64_t SequenceOf(const BytePieces& request) {
+uint64_t SequenceOf(const wire::BytePieces& request) {
   PiecesStream stream(request);
   google::protobuf::io::CodedInputStream input(&stream);
   input.SetTotalBytesLimit(std::numeric_limits<int>::max());

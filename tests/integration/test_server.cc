@@ -22,9 +22,9 @@ rpc::UnaryMethod EmptyAnswer(int64_t max_message_bytes) {
 }
 
 // Returns the request with its labels, in which these tests send bytes, put back.
-v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPayloads& payloads) {
-  const rpc::BytePieces* labels =
-      rpc::FindPayload(payloads, v1::ComputeRequest::kLabelsFieldNumber);
+v1::ComputeRequest WithLabels(v1::ComputeRequest request, const wire::TensorPayloads& payloads) {
+  const wire::BytePieces* labels =
+      wire::FindPayload(payloads, v1::ComputeRequest::kLabelsFieldNumber);
   if (labels == nullptr) return request;
   std::string& data = *request.mutable_labels()->mutable_data();
   data.resize(labels->size());
@@ -35,7 +35,7 @@ v1::ComputeRequest WithLabels(v1::ComputeRequest request, const rpc::TensorPaylo
 std::vector<rpc::MethodRow> MakeMethods(int64_t limit, const ComputeAnswer& compute) {
   const auto compute_message =
       [compute](const v1::ComputeRequest& request, const rpc::CallContext& context,
-                const rpc::TensorPayloads& payloads) -> absl::StatusOr<rpc::ComputeAnswer> {
+                const wire::TensorPayloads& payloads) -> absl::StatusOr<rpc::ComputeAnswer> {
     auto response = compute(WithLabels(request, payloads), context);
     if (!response.ok()) return response.status();
     return rpc::ComputeAnswer{*std::move(response), {}};

@@ -11,9 +11,9 @@ namespace lossd::rpc {
 namespace {
 
 template <typename Request>
-BatchFields CommonFields(const Request& request, const TensorPayloads& payloads) {
+BatchFields CommonFields(const Request& request, const wire::TensorPayloads& payloads) {
   const auto fields_of = [&](const v1::Tensor& tensor, int number) {
-    return FieldsOf(tensor, FindPayload(payloads, number));
+    return FieldsOf(tensor, wire::FindPayload(payloads, number));
   };
   BatchFields fields;
   if (request.has_logits()) {
@@ -76,17 +76,17 @@ loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
 
 }  // namespace
 
-BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads) {
+BatchFields FieldsOf(const v1::ComputeRequest& request, const wire::TensorPayloads& payloads) {
   BatchFields fields = CommonFields(request, payloads);
   if (request.has_upstream_gradient()) {
     fields.upstream_gradient =
         FieldsOf(request.upstream_gradient(),
-                 FindPayload(payloads, v1::ComputeRequest::kUpstreamGradientFieldNumber));
+                 wire::FindPayload(payloads, v1::ComputeRequest::kUpstreamGradientFieldNumber));
   }
   return fields;
 }
 
-BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads) {
+BatchFields FieldsOf(const v1::CompareRequest& request, const wire::TensorPayloads& payloads) {
   return CommonFields(request, payloads);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lossd/v1/compare.pb.h"
 #include "lossd/v1/compute.pb.h"
+#include "proto/wire/split_message.h"
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
 #include "server/rpc/decode/label_decoder.h"
@@ -15,7 +16,6 @@
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/logits_layout.h"
 #include "server/rpc/tensor/tensor_view.h"
-#include "server/rpc/wire/split_message.h"
 
 namespace lossd::rpc {
 
@@ -31,8 +31,8 @@ struct BatchFields {
 
 // Return the tensors of a request; `payloads` were taken out of it when it was received. The
 // arguments outlive the fields.
-BatchFields FieldsOf(const v1::ComputeRequest& request, const TensorPayloads& payloads);
-BatchFields FieldsOf(const v1::CompareRequest& request, const TensorPayloads& payloads);
+BatchFields FieldsOf(const v1::ComputeRequest& request, const wire::TensorPayloads& payloads);
+BatchFields FieldsOf(const v1::CompareRequest& request, const wire::TensorPayloads& payloads);
 
 struct DecodedLogits {
   LogitsLayout layout;

@@ -83,8 +83,8 @@ void DecodeOptions(const v1::CompareRequest& request, const Field& field,
 }  // namespace
 
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
-                                                 const TensorPayloads& payloads, BufferPool& pool,
-                                                 int64_t max_message_bytes) {
+                                                 const wire::TensorPayloads& payloads,
+                                                 BufferPool& pool, int64_t max_message_bytes) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;

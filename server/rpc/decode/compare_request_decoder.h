@@ -25,8 +25,8 @@ struct CompareCall {
 // Checks a request and copies its tensors, as DecodeComputeRequest does, with the same errors. The
 // logits are always copied, since every loss reads them.
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
-                                                 const TensorPayloads& payloads, BufferPool& pool,
-                                                 int64_t max_message_bytes);
+                                                 const wire::TensorPayloads& payloads,
+                                                 BufferPool& pool, int64_t max_message_bytes);
 
 }  // namespace lossd::rpc
 

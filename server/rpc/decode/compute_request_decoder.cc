@@ -64,8 +64,8 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
 }  // namespace
 
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
-                                                 const TensorPayloads& payloads, BufferPool& pool,
-                                                 int64_t max_message_bytes) {
+                                                 const wire::TensorPayloads& payloads,
+                                                 BufferPool& pool, int64_t max_message_bytes) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;

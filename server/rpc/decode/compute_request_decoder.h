@@ -27,8 +27,8 @@ struct ComputeCall {
 // of a batch without samples, whose shape no elements confirm. Errors: UNIMPLEMENTED;
 // INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED.
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
-                                                 const TensorPayloads& payloads, BufferPool& pool,
-                                                 int64_t max_message_bytes);
+                                                 const wire::TensorPayloads& payloads,
+                                                 BufferPool& pool, int64_t max_message_bytes);
 
 }  // namespace lossd::rpc
 

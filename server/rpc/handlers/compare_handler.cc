@@ -63,7 +63,7 @@ v1::LossComparison EncodeComparison(const v1::LossSpec& spec, const loss::Compar
 
 absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& request,
                                                       const CallContext& context,
-                                                      const TensorPayloads& payloads) const {
+                                                      const wire::TensorPayloads& payloads) const {
   auto call =
       DecodeCompareRequest(request, payloads, *options_.pool, options_.limits.max_message_bytes);
   if (!call.ok()) return call.status();

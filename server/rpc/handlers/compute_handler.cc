@@ -9,7 +9,7 @@ namespace lossd::rpc {
 
 absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
                                                 const CallContext& context,
-                                                const TensorPayloads& payloads) const {
+                                                const wire::TensorPayloads& payloads) const {
   BufferPool& pool = *options_.pool;
   auto call = DecodeComputeRequest(request, payloads, pool, options_.limits.max_message_bytes);
   if (!call.ok()) return call.status();

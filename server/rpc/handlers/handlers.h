@@ -7,11 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "proto/wire/split_message.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/call.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/wire/outgoing_tensor.h"
-#include "server/rpc/wire/split_message.h"
 
 namespace lossd {
 class Executor;
@@ -41,10 +41,10 @@ class Handlers {
   // `payloads` are the bytes of tensors that were left out of `request` when it was parsed.
   absl::StatusOr<ComputeAnswer> Compute(const v1::ComputeRequest& request,
                                         const CallContext& context,
-                                        const TensorPayloads& payloads) const;
+                                        const wire::TensorPayloads& payloads) const;
   absl::StatusOr<v1::CompareResponse> Compare(const v1::CompareRequest& request,
                                               const CallContext& context,
-                                              const TensorPayloads& payloads) const;
+                                              const wire::TensorPayloads& payloads) const;
   absl::StatusOr<v1::ComputeClassWeightsResponse> ComputeClassWeights(
       const v1::ComputeClassWeightsRequest& request, const CallContext& context) const;
   absl::StatusOr<v1::MeasureInformationResponse> MeasureInformation(

@@ -25,7 +25,7 @@ constexpr size_t kStagedElements = 1024;
 
 // Reads unaligned elements of type Type from the `first` on.
 template <typename Type, typename Out>
-void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
+void Load(const wire::BytePieces& bytes, size_t first, absl::Span<Out> out) {
   using Stored = typename Type::Stored;
   if constexpr (std::is_same_v<Stored, Out>) {
     bytes.CopyTo(first * sizeof(Out),
@@ -43,7 +43,8 @@ void Load(const BytePieces& bytes, size_t first, absl::Span<Out> out) {
 
 // Reads elements of `type`, of the family of Out, from the `first` on. Out holds them exactly.
 template <typename Out>
-void LoadElements(v1::DataType type, const BytePieces& bytes, size_t first, absl::Span<Out> out) {
+void LoadElements(v1::DataType type, const wire::BytePieces& bytes, size_t first,
+                  absl::Span<Out> out) {
   VisitTypeInFamilyOf<Out>(type, [&](auto row) { Load<decltype(row)>(bytes, first, out); });
 }
 
@@ -56,7 +57,7 @@ void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<
 
 template <typename Out>
 void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
-  if (const auto* bytes = std::get_if<BytePieces>(&tensor.elements)) {
+  if (const auto* bytes = std::get_if<wire::BytePieces>(&tensor.elements)) {
     LoadElements(tensor.type, *bytes, 0, out);
   } else {
     RoundValues(tensor.type, std::get<absl::Span<const double>>(tensor.elements), out);
@@ -92,12 +93,12 @@ bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, const
 
 class PieceReader final : public loss::LogitReader {
  public:
-  PieceReader(v1::DataType type, BytePieces bytes)
+  PieceReader(v1::DataType type, wire::BytePieces bytes)
       : type_(type), bytes_(std::move(bytes)), owners_(bytes_.pieces()) {
     // Elements of other types are converted, so that none can be read in place.
     if (!IsStoredAs<float>(type) && !IsStoredAs<double>(type)) return;
     pieces_.reserve(bytes_.pieces().size());
-    for (const BytePieces::Piece& piece : bytes_.pieces()) {
+    for (const wire::BytePieces::Piece& piece : bytes_.pieces()) {
       pieces_.push_back({piece.bytes.data(), static_cast<int64_t>(piece.begin),
                          static_cast<int64_t>(piece.bytes.size())});
     }
@@ -117,7 +118,7 @@ class PieceReader final : public loss::LogitReader {
 
  private:
   const v1::DataType type_;
-  const BytePieces bytes_;
+  const wire::BytePieces bytes_;
   std::vector<loss::Piece> pieces_;
   mutable PieceOwners owners_;
 };
@@ -164,7 +165,7 @@ std::optional<FloatArray> ReadFloats(const TensorView& tensor, const Field& fiel
 }
 
 std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor) {
-  return std::make_unique<PieceReader>(tensor.type, std::get<BytePieces>(tensor.elements));
+  return std::make_unique<PieceReader>(tensor.type, std::get<wire::BytePieces>(tensor.elements));
 }
 
 std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const Field& field) {
@@ -174,7 +175,8 @@ std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
-  LoadElements(tensor.type, std::get<BytePieces>(tensor.elements), 0, absl::MakeSpan(integers));
+  LoadElements(tensor.type, std::get<wire::BytePieces>(tensor.elements), 0,
+               absl::MakeSpan(integers));
   return integers;
 }
 

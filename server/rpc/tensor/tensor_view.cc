@@ -106,9 +106,9 @@ std::optional<int64_t> CheckSize(const TensorFields& fields, const Shape& shape,
 
 }  // namespace
 
-TensorFields FieldsOf(const v1::Tensor& tensor, const BytePieces* payload) {
+TensorFields FieldsOf(const v1::Tensor& tensor, const wire::BytePieces* payload) {
   return {tensor.data_type(), tensor.shape(),
-          payload == nullptr ? BytePieces(tensor.data()) : *payload, tensor.float_values(),
+          payload == nullptr ? wire::BytePieces(tensor.data()) : *payload, tensor.float_values(),
           tensor.int_values()};
 }
 

@@ -7,10 +7,10 @@
 
 #include "absl/types/span.h"
 #include "lossd/v1/tensor.pb.h"
+#include "proto/wire/byte_pieces.h"
 #include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/tensor_shape.h"
-#include "server/rpc/wire/byte_pieces.h"
 
 namespace lossd::rpc {
 
@@ -19,14 +19,14 @@ namespace lossd::rpc {
 struct TensorFields {
   v1::DataType data_type = v1::DATA_TYPE_UNSPECIFIED;
   absl::Span<const int64_t> shape;
-  BytePieces data;
+  wire::BytePieces data;
   absl::Span<const double> float_values;
   absl::Span<const int64_t> int_values;
 };
 
 // Returns views of `tensor`, which outlives them. `payload` is what was taken out of its `data`
 // when the message was received; nullptr when nothing was.
-TensorFields FieldsOf(const v1::Tensor& tensor, const BytePieces* payload = nullptr);
+TensorFields FieldsOf(const v1::Tensor& tensor, const wire::BytePieces* payload = nullptr);
 
 // How a tensor's elements are sent. Answers come back the way the logits came.
 enum class TensorStyle { kData, kValues };
@@ -38,10 +38,11 @@ struct TensorView {
   Shape shape;
   int64_t size = 0;  // the product of `shape`
   // Little-endian elements of `type`, unaligned; or values that are not yet rounded to `type`.
-  std::variant<BytePieces, absl::Span<const double>, absl::Span<const int64_t>> elements;
+  std::variant<wire::BytePieces, absl::Span<const double>, absl::Span<const int64_t>> elements;
 
   TensorStyle style() const {
-    return std::holds_alternative<BytePieces>(elements) ? TensorStyle::kData : TensorStyle::kValues;
+    return std::holds_alternative<wire::BytePieces>(elements) ? TensorStyle::kData
+                                                              : TensorStyle::kValues;
   }
 };
 

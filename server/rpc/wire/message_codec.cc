@@ -43,7 +43,7 @@ absl::StatusOr<SentBytes> WithinLimit(SentBytes bytes, int64_t max_message_bytes
   return bytes;
 }
 
-absl::Status ParseWhole(const BytePieces& bytes, MessageLite& message) {
+absl::Status ParseWhole(const wire::BytePieces& bytes, MessageLite& message) {
   PiecesStream stream(bytes);
   if (!message.ParseFromZeroCopyStream(&stream)) return MalformedRequest(message.GetTypeName());
   return absl::OkStatus();
@@ -51,23 +51,23 @@ absl::Status ParseWhole(const BytePieces& bytes, MessageLite& message) {
 
 }  // namespace
 
-absl::Status ParseMessage(const BytePieces& bytes, int64_t max_message_bytes,
+absl::Status ParseMessage(const wire::BytePieces& bytes, int64_t max_message_bytes,
                           MessageLite& message) {
   absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
   return status.ok() ? ParseWhole(bytes, message) : status;
 }
 
-absl::StatusOr<TensorPayloads> ParseAroundTensors(const BytePieces& bytes,
-                                                  int64_t max_message_bytes,
-                                                  absl::Span<const SplitField> tensors,
-                                                  MessageLite& message) {
+absl::StatusOr<wire::TensorPayloads> ParseAroundTensors(const wire::BytePieces& bytes,
+                                                        int64_t max_message_bytes,
+                                                        absl::Span<const wire::SplitField> tensors,
+                                                        MessageLite& message) {
   absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
   if (!status.ok()) return status;
-  std::optional<SplitMessage> split = TakeOutTensors(bytes, tensors);
+  std::optional<wire::SplitMessage> split = wire::TakeOutTensors(bytes, tensors);
   if (!split) {
     status = ParseWhole(bytes, message);
     if (!status.ok()) return status;
-    return TensorPayloads();
+    return wire::TensorPayloads();
   }
   if (!message.ParseFromString(split->rest)) return MalformedRequest(message.GetTypeName());
   return std::move(split->payloads);

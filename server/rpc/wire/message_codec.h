@@ -7,25 +7,25 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "google/protobuf/message_lite.h"
+#include "proto/wire/split_message.h"
 #include "server/rpc/wire/outgoing_tensor.h"
 #include "server/rpc/wire/received_bytes.h"
 #include "server/rpc/wire/sent_bytes.h"
-#include "server/rpc/wire/split_message.h"
 
 namespace lossd::rpc {
 
 // Parses a request, piece by piece. Returns INVALID_ARGUMENT when the bytes are no such message,
 // and RESOURCE_EXHAUSTED when there are more than `max_message_bytes` of them.
-absl::Status ParseMessage(const BytePieces& bytes, int64_t max_message_bytes,
+absl::Status ParseMessage(const wire::BytePieces& bytes, int64_t max_message_bytes,
                           google::protobuf::MessageLite& message);
 
 // Parses as ParseMessage does, but does not copy large tensors: they are left out of `message` and
 // returned where they lie in `bytes`, which must outlive them. Where nothing is left out it returns
 // no payloads, and `bytes` are read no more.
-absl::StatusOr<TensorPayloads> ParseAroundTensors(const BytePieces& bytes,
-                                                  int64_t max_message_bytes,
-                                                  absl::Span<const SplitField> tensors,
-                                                  google::protobuf::MessageLite& message);
+absl::StatusOr<wire::TensorPayloads> ParseAroundTensors(const wire::BytePieces& bytes,
+                                                        int64_t max_message_bytes,
+                                                        absl::Span<const wire::SplitField> tensors,
+                                                        google::protobuf::MessageLite& message);
 
 // Returns the bytes of a response; RESOURCE_EXHAUSTED when there are more than `max_message_bytes`
 // of them. So do the two below.

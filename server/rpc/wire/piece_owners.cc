@@ -5,7 +5,7 @@
 
 namespace lossd::rpc {
 
-PieceOwners::PieceOwners(absl::Span<const BytePieces::Piece> pieces)
+PieceOwners::PieceOwners(absl::Span<const wire::BytePieces::Piece> pieces)
     : pieces_(pieces), unread_(pieces.size()) {
   for (size_t i = 0; i < pieces.size(); ++i) unread_[i] = pieces[i].bytes.size();
 }
@@ -14,9 +14,9 @@ void PieceOwners::Release(size_t begin, size_t end) {
   if (begin >= end) return;
   const auto after =
       std::upper_bound(pieces_.begin(), pieces_.end(), begin,
-                       [](size_t at, const BytePieces::Piece& p) { return at < p.begin; });
+                       [](size_t at, const wire::BytePieces::Piece& p) { return at < p.begin; });
   for (auto i = static_cast<size_t>(after - pieces_.begin()) - 1; i < pieces_.size(); ++i) {
-    const BytePieces::Piece& piece = pieces_[i];
+    const wire::BytePieces::Piece& piece = pieces_[i];
     if (piece.begin >= end) return;
     const size_t piece_end = piece.begin + piece.bytes.size();
     const size_t released = std::min(end, piece_end) - std::max(begin, piece.begin);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "server/rpc/wire/byte_pieces.h"
+#include "proto/wire/byte_pieces.h"
 
 namespace lossd::rpc {
 
@@ -15,13 +15,13 @@ namespace lossd::rpc {
 class PieceOwners {
  public:
   // `pieces` are a run's, which they begin at 0, and outlive it.
-  explicit PieceOwners(absl::Span<const BytePieces::Piece> pieces);
+  explicit PieceOwners(absl::Span<const wire::BytePieces::Piece> pieces);
 
   // The bytes [begin, end) of the run are read no more. Each byte is released once.
   void Release(size_t begin, size_t end);
 
  private:
-  const absl::Span<const BytePieces::Piece> pieces_;
+  const absl::Span<const wire::BytePieces::Piece> pieces_;
   std::vector<std::atomic<size_t>> unread_;  // bytes of each piece
 };
 

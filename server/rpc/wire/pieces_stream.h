@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "google/protobuf/io/zero_copy_stream.h"
-#include "server/rpc/wire/byte_pieces.h"
+#include "proto/wire/byte_pieces.h"
 
 namespace lossd::rpc {
 
@@ -13,7 +13,7 @@ namespace lossd::rpc {
 class PiecesStream final : public google::protobuf::io::ZeroCopyInputStream {
  public:
   // `bytes` must outlive the stream, and each piece have less than 2 GiB.
-  explicit PiecesStream(const BytePieces& bytes) : bytes_(bytes) {}
+  explicit PiecesStream(const wire::BytePieces& bytes) : bytes_(bytes) {}
 
   bool Next(const void** data, int* size) override;
   void BackUp(int count) override;
@@ -21,7 +21,7 @@ class PiecesStream final : public google::protobuf::io::ZeroCopyInputStream {
   int64_t ByteCount() const override { return static_cast<int64_t>(read_); }
 
  private:
-  const BytePieces& bytes_;
+  const wire::BytePieces& bytes_;
   size_t read_ = 0;
 };
 

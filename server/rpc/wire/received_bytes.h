@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "server/rpc/wire/byte_pieces.h"
+#include "proto/wire/byte_pieces.h"
 
 namespace lossd::rpc {
 
@@ -15,16 +15,16 @@ class ReceivedBytes {
  public:
   ReceivedBytes() = default;
   // `memory` holds the bytes of `pieces` and their owners.
-  ReceivedBytes(BytePieces pieces, std::shared_ptr<void> memory)
+  ReceivedBytes(wire::BytePieces pieces, std::shared_ptr<void> memory)
       : pieces_(std::move(pieces)), memory_(std::move(memory)) {}
   ReceivedBytes(ReceivedBytes&&) = default;
   ReceivedBytes& operator=(ReceivedBytes&&) = default;
 
-  const BytePieces& pieces() const { return pieces_; }
+  const wire::BytePieces& pieces() const { return pieces_; }
   size_t size() const { return pieces_.size(); }
 
  private:
-  BytePieces pieces_;
+  wire::BytePieces pieces_;
   std::shared_ptr<void> memory_;
 };
 

@@ -15,7 +15,7 @@ namespace lossd::transport {
 namespace {
 
 // A slice that gRPC received, until it is released.
-class ReceivedSlice final : public rpc::BytesOwner {
+class ReceivedSlice final : public wire::BytesOwner {
  public:
   explicit ReceivedSlice(grpc::Slice slice) : slice_(std::move(slice)) {}
 
@@ -61,7 +61,7 @@ absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer) {
   // The slices must not move from here on: a short one holds its bytes itself.
   const auto received = std::make_shared<std::vector<ReceivedSlice>>();
   received->reserve(slices.size());
-  rpc::BytePieces pieces;
+  wire::BytePieces pieces;
   for (grpc::Slice& slice : slices) {
     ReceivedSlice& kept = received->emplace_back(std::move(slice));
     pieces.Append(kept.bytes(), &kept);

@@ -80,7 +80,7 @@ StreamMethod MethodThatCounts() {
   return MakeStreamMethod(
       kLimit,
       [](const v1::ComputeRequest& request, const CallContext& context,
-         const TensorPayloads&) -> absl::StatusOr<ComputeAnswer> {
+         const wire::TensorPayloads&) -> absl::StatusOr<ComputeAnswer> {
         if (context.cancelled()) return absl::CancelledError("cancelled");
         if (request.labels().data().empty()) throw std::runtime_error("nothing to count");
         ComputeAnswer answer;

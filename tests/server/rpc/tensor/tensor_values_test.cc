@@ -83,7 +83,7 @@ TEST(TensorValues, ReadsUnalignedBytes) {
 TEST(TensorValues, OffersInPlaceWhatNeedsNoConversion) {
   TensorView view = View(DataTensor<float>(v1::DATA_TYPE_FLOAT32, {2}, {1, 2}));
   const std::string bytes = Bytes<float>({1, 2});
-  BytePieces pieces(absl::string_view(bytes).substr(0, 3));
+  wire::BytePieces pieces(absl::string_view(bytes).substr(0, 3));
   pieces.Append(absl::string_view(bytes).substr(3));
   view.elements = pieces;
   const auto reader = MakeReader(view);

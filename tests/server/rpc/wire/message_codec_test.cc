@@ -44,14 +44,14 @@ TEST(ParseMessageTest, ReadsAcrossSlicesOfAnySize) {
 
 TEST(ParseMessageTest, NoBytesAreAnEmptyMessage) {
   v1::ComputeRequest parsed;
-  EXPECT_TRUE(ParseMessage(BytePieces(), kLimit, parsed).ok());
+  EXPECT_TRUE(ParseMessage(wire::BytePieces(), kLimit, parsed).ok());
 }
 
 TEST(ParseMessageTest, SaysThatBytesAreNoMessage) {
   const std::string cut = SomeRequest().SerializeAsString().substr(0, 5);
   for (const std::string& text : {std::string("\xff\xff\xff"), cut, std::string("\x07", 1)}) {
     v1::ComputeRequest parsed;
-    const absl::Status status = ParseMessage(BytePieces(text), kLimit, parsed);
+    const absl::Status status = ParseMessage(wire::BytePieces(text), kLimit, parsed);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr("lossd.v1.ComputeRequest"));
   }
@@ -63,8 +63,8 @@ TEST(ParseMessageTest, RefusesAMessageOverTheLimitAndNoSmallerOne) {
   request.mutable_labels()->set_data(std::string(990, 'x'));
   const std::string bytes = request.SerializeAsString();
   const auto size = static_cast<int64_t>(bytes.size());
-  EXPECT_TRUE(ParseMessage(BytePieces(bytes), size, parsed).ok());
-  const absl::Status status = ParseMessage(BytePieces(bytes), size - 1, parsed);
+  EXPECT_TRUE(ParseMessage(wire::BytePieces(bytes), size, parsed).ok());
+  const absl::Status status = ParseMessage(wire::BytePieces(bytes), size - 1, parsed);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr(absl::StrCat("the request has ", size, " bytes")),
@@ -152,7 +152,8 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
     const auto payloads = ParseAroundTensors(bytes.pieces(), 2000,
                                              wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
     ASSERT_TRUE(payloads.ok());
-    const BytePieces* labels = FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber);
+    const wire::BytePieces* labels =
+        wire::FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber);
     ASSERT_NE(labels, nullptr);
     std::string text(labels->size(), ' ');
     labels->CopyTo(0, absl::MakeSpan(text.data(), text.size()));
@@ -163,7 +164,7 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
 }
 
 // A piece that counts its releases, and spoils its bytes.
-class CountedPiece final : public BytesOwner {
+class CountedPiece final : public wire::BytesOwner {
  public:
   explicit CountedPiece(std::string bytes) : bytes_(std::move(bytes)) {}
 
@@ -192,7 +193,7 @@ TEST(ParseAroundTensorsTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     const std::string text = request.SerializeAsString();
     // The first piece has the message's head, too, and the last one with logits the labels' begin.
     std::deque<CountedPiece> counted;
-    BytePieces pieces;
+    wire::BytePieces pieces;
     for (size_t i = 0; i < text.size(); i += 1001) {
       CountedPiece& piece = counted.emplace_back(text.substr(i, 1001));
       pieces.Append(piece.bytes(), &piece);
@@ -206,7 +207,7 @@ TEST(ParseAroundTensorsTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     logits.type = type;
     logits.shape = {30, 100};
     logits.size = 3000;
-    logits.elements = *FindPayload(*payloads, v1::ComputeRequest::kLogitsFieldNumber);
+    logits.elements = *wire::FindPayload(*payloads, v1::ComputeRequest::kLogitsFieldNumber);
     const auto reader = MakeReader(logits);
     const auto released = [&] {
       return std::accumulate(counted.begin(), counted.end(), 0,
@@ -221,7 +222,7 @@ TEST(ParseAroundTensorsTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     EXPECT_GE(released(), 2 * half - 2);
     for (const CountedPiece& piece : counted) EXPECT_LE(piece.releases(), 1);
     std::string labels(900, ' ');
-    FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber)
+    wire::FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber)
         ->CopyTo(0, absl::MakeSpan(labels.data(), labels.size()));
     EXPECT_EQ(labels, request.labels().data());
   }

@@ -14,7 +14,7 @@
 namespace lossd::rpc {
 namespace {
 
-class CountingOwner final : public BytesOwner {
+class CountingOwner final : public wire::BytesOwner {
  public:
   void Release() override { ++count_; }
   int count() const { return count_; }
@@ -25,7 +25,7 @@ class CountingOwner final : public BytesOwner {
 
 TEST(PieceOwnersTest, GiveUpAPieceOnceAllOfItWasRead) {
   std::vector<CountingOwner> owners(3);
-  BytePieces bytes;
+  wire::BytePieces bytes;
   bytes.Append("abc", owners.data());
   bytes.Append("d", nullptr);
   bytes.Append("efgh", &owners[1]);
@@ -55,7 +55,7 @@ TEST(PieceOwnersTest, OfNothingHaveNothingToGiveUp) {
 TEST(PieceOwnersTest, GiveUpEachPieceOnceWhoeverReadsIt) {
   const std::string text(20000, 'x');
   std::vector<CountingOwner> owners(text.size() / 16);
-  BytePieces bytes;
+  wire::BytePieces bytes;
   for (size_t i = 0; i < owners.size(); ++i) {
     bytes.Append(absl::string_view(text).substr(16 * i, 16), &owners[i]);
   }

@@ -20,7 +20,7 @@ inline ReceivedBytes Received(const std::string& text, size_t piece_bytes = 1 <<
   for (size_t i = 0; i < text.size(); i += piece_bytes) {
     memory->push_back(text.substr(i, piece_bytes));
   }
-  BytePieces pieces;
+  wire::BytePieces pieces;
   for (const std::string& piece : *memory) pieces.Append(piece);
   return {std::move(pieces), std::move(memory)};
 }

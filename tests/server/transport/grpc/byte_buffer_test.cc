@@ -20,7 +20,7 @@ std::string Text(const grpc::ByteBuffer& bytes) {
   return text;
 }
 
-std::string Text(const rpc::BytePieces& pieces) {
+std::string Text(const wire::BytePieces& pieces) {
   std::string text(pieces.size(), ' ');
   pieces.CopyTo(0, absl::MakeSpan(text.data(), text.size()));
   return text;
