@@ -90,6 +90,7 @@ void FinishStreaming(Stores stores) {
 }
 
 const SumKernels& CurrentSums() { return Current().table.sums; }
+const LargestKernels& CurrentLargest() { return Current().table.largest; }
 
 template <>
 const SignKernels<float>& CurrentSigns() {

@@ -3,6 +3,7 @@
 
 #include "server/kernels/form_info.h"
 #include "server/kernels/form_kernels.h"
+#include "server/kernels/largest.h"
 #include "server/kernels/signs.h"
 #include "server/kernels/sums.h"
 
@@ -18,6 +19,7 @@ const FormInfo& FormAt(int index);
 const FormKernels& KernelsAt(int index);
 
 const SumKernels& CurrentSums();
+const LargestKernels& CurrentLargest();
 
 template <typename T>
 const SignKernels<T>& CurrentSigns();

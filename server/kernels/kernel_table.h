@@ -6,6 +6,7 @@
 
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
+#include "server/kernels/largest.h"
 #include "server/kernels/signs.h"
 #include "server/kernels/sums.h"
 
@@ -15,6 +16,7 @@ namespace lossd::kernels {
 struct KernelTable {
   std::array<FormKernels, static_cast<size_t>(AllForms::kSize)> forms;  // in the order of AllForms
   SumKernels sums;
+  LargestKernels largest;
   SignKernels<float> signs_f32;
   SignKernels<double> signs_f64;
 };

@@ -8,6 +8,7 @@
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/rows/class_id_rows-inl.h"
 #include "server/kernels/rows/dense_row-inl.h"
+#include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
 
@@ -37,6 +38,7 @@ template <typename Arch, typename... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
   return {{MakeKernels<Arch, Forms>()...},
           {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>},
+          {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
           MakeSigns<Arch, float>(),
           MakeSigns<Arch, double>()};
 }

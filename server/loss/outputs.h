@@ -17,6 +17,7 @@ enum class Output {
   kHessianDiagonal,  // the same
   kProbabilities,
   kLogSumExp,
+  kMargin,  // softmax: z_t − max z_j over j ≠ t; sigmoid: z if t ≥ ½, else −z
 };
 
 // How many elements an output has, and how they lie.
@@ -49,6 +50,7 @@ inline constexpr OutputRow kOutputTable[] = {
     {Output::kProbabilities, "probabilities", OutputExtent::kLogits, OutputType::kLogits},
     {Output::kLogSumExp, "log_sum_exp", OutputExtent::kSamples, OutputType::kComputed,
      OutputActivation::kSoftmaxOnly},
+    {Output::kMargin, "margin", OutputExtent::kSamples, OutputType::kComputed},
 };
 
 inline constexpr size_t kOutputCount = sizeof(kOutputTable) / sizeof(OutputRow);

@@ -102,6 +102,7 @@ void ExpectSameArrays(const Result<T>& a, const Result<T>& b) {
   ExpectSameBits(a.hessian_diagonal, b.hessian_diagonal);
   ExpectSameBits(a.probabilities, b.probabilities);
   ExpectSameBits(a.log_sum_exp, b.log_sum_exp);
+  ExpectSameBits(a.margin, b.margin);
 }
 
 // Sums of n positive doubles in different orders: each of n additions rounds by 2^-53 of the sum.
@@ -136,6 +137,7 @@ ComputeOptions Everything(bool softmax) {
   options.outputs.hessian_diagonal = true;
   options.outputs.probabilities = true;
   options.outputs.log_sum_exp = softmax;
+  options.outputs.margin = true;
   if (softmax) options.outputs.top_k = {1, 3};
   return options;
 }

@@ -66,6 +66,15 @@ size_t IndexOfLargest(const std::vector<Real>& values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
+// z_t − max_{j≠t} z_j of finite logits; +∞ with one class.
+Real MarginOf(const std::vector<Real>& logits, size_t truth) {
+  Real others = -std::numeric_limits<Real>::infinity();
+  for (size_t j = 0; j < logits.size(); ++j) {
+    if (j != truth) others = std::max(others, logits[j]);
+  }
+  return logits[truth] - others;
+}
+
 std::vector<Real> RowOf(const Matrix& matrix, size_t row) {
   std::vector<Real> values;
   for (size_t k = 0; k < matrix.shape()[1]; ++k) values.push_back(matrix(row, k));
@@ -338,9 +347,11 @@ class Evaluation {
       answer_.probabilities(i, k) = static_cast<double>(softmax.probabilities[k].value);
     }
     answer_.log_sum_exp.push_back(static_cast<double>(softmax.log_sum_exp));
+    answer_.margin.push_back(0);
     if (!truth_.is_valid(i, 0)) return;
 
     const std::vector<Real> targets = RowOf(truth_.targets, i);
+    answer_.margin.back() = MarginOf(logits, IndexOfLargest(targets));
     const RowLoss row =
         Differentiate(RowTerms(problem_, softmax, targets, weights_), softmax, problem_.form);
     const Real s = PerSample(problem_.sample_weights, i, problem_.rows());
@@ -378,9 +389,11 @@ class Evaluation {
     const Real logit = problem_.logits(i, k);
     const Probability p = SigmoidOf(logit);
     answer_.probabilities(i, k) = static_cast<double>(p.value);
+    answer_.margin.push_back(0);
     if (!truth_.is_valid(i, k)) return;
 
     const Real given = truth_.targets(i, k);
+    answer_.margin.back() = given >= 0.5L ? logit : -logit;
     const Real target =
         (1 - Real{problem_.label_smoothing}) * given + Real{problem_.label_smoothing} / 2;
     const auto element = [&](bool is_weighted) {

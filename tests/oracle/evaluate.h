@@ -49,6 +49,7 @@ struct Answer {
   Matrix hessian_magnitude;
   Matrix probabilities;
   std::vector<double> log_sum_exp;       // [rows], softmax
+  std::vector<long double> margin;       // [samples], 0 where ignored
   std::vector<double> true_probability;  // [samples], p_t; NaN where ignored
   std::vector<double> class_weights;     // [classes], empty when there were none
   std::vector<int64_t> top_k_correct;

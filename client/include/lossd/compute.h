@@ -35,6 +35,7 @@ struct OutputOptions {
   bool class_statistics = false;
   bool difficulty = false;
   bool log_sum_exp = false;  // softmax only
+  bool margin = false;       // z_t − max z_j over j ≠ t; sigmoid: z if t ≥ ½, else −z
   bool class_weights = true;
 
   HessianMode hessian_mode = HessianMode::kExact;
@@ -84,6 +85,7 @@ struct Result {
   std::optional<xt::xarray<T>> hessian_diagonal;  // logits' shape
   std::optional<xt::xarray<T>> probabilities;     // logits' shape
   std::optional<xt::xarray<T>> log_sum_exp;       // losses' shape
+  std::optional<xt::xarray<T>> margin;            // losses' shape
 
   double loss = 0.0;             // the reduced loss; with kNone the sum
   double loss_sum = 0.0;         // Σ s ℓ

@@ -27,6 +27,7 @@ struct ResultMemory {
   OptionalMemory hessian_diagonal = {};
   OptionalMemory probabilities = {};
   OptionalMemory log_sum_exp = {};
+  OptionalMemory margin = {};
 };
 
 }  // namespace lossd

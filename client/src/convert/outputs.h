@@ -67,6 +67,9 @@ inline constexpr Output<T> kOutputs[] = {
      &Result<T>::log_sum_exp, Flag::kSend, &v1::OutputOptions::set_log_sum_exp,
      v1::ComputeResponse::kLogSumExpFieldNumber, &v1::ComputeResponse::has_log_sum_exp,
      &v1::ComputeResponse::log_sum_exp},
+    {"margin", Extent::kSamples, &OutputOptions::margin, &ResultMemory::margin, &Result<T>::margin,
+     Flag::kSend, &v1::OutputOptions::set_margin, v1::ComputeResponse::kMarginFieldNumber,
+     &v1::ComputeResponse::has_margin, &v1::ComputeResponse::margin},
 };
 
 inline constexpr size_t kOutputCount = std::size(kOutputs<float>);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "server/loss/blocks/margins.h"
 #include "server/loss/blocks/sigmoid_elements.h"
 #include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/strided_rows.h"
@@ -21,8 +22,15 @@ constexpr int64_t kAnyRows = std::numeric_limits<int64_t>::max();
 struct CopiedRows {};
 struct GatheredRows {};
 
-// Computes every output of rows [begin, end). The kernels compute all that there are now; the place
-// of one that follows from the logits alone (see FindLogits) is after them.
+// Returns true when an output is wanted that follows from the logits alone, which then have to be
+// in an array.
+template <typename T>
+bool ReadsLogitsAgain(const TypedOutputs<T>& outputs) {
+  return !outputs[Output::kMargin].empty();
+}
+
+// Computes every output of rows [begin, end): those of the kernels, then those that follow from the
+// logits alone.
 template <typename T>
 void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
   if (plan.is_softmax()) {
@@ -30,6 +38,7 @@ void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
   } else {
     ComputeSigmoidElements(plan, window, begin, end);
   }
+  if (!window.outputs[Output::kMargin].empty()) ComputeMargins(plan, window, begin, end);
 }
 
 // Logits that lie in an array, in a layout that the kernels read.
@@ -137,7 +146,7 @@ std::unique_ptr<RowSource<T>> ChooseRowSource(const BatchPlan& plan, const RowWi
     return std::make_unique<GatherSource<T>>(plan);
   }
   if (!whole.logits.empty() || reader == nullptr) return std::make_unique<InPlaceSource<T>>(plan);
-  if (ReadsPieces<T>(plan) && !reader->pieces().empty()) {
+  if (ReadsPieces<T>(plan) && !ReadsLogitsAgain(whole.outputs) && !reader->pieces().empty()) {
     return std::make_unique<PieceSource<T>>(plan);
   }
   return std::make_unique<CopySource<T>>(plan);

@@ -37,6 +37,8 @@ inline constexpr OutputFields kOutputFields[] = {
      v1::ComputeResponse::kProbabilitiesFieldNumber},
     {loss::Output::kLogSumExp, &v1::OutputOptions::log_sum_exp, OutputOption::kAsks,
      v1::ComputeResponse::kLogSumExpFieldNumber},
+    {loss::Output::kMargin, &v1::OutputOptions::margin, OutputOption::kAsks,
+     v1::ComputeResponse::kMarginFieldNumber},
 };
 
 static_assert(sizeof(kOutputFields) / sizeof(OutputFields) == loss::kOutputCount);

@@ -244,6 +244,7 @@ TEST(RequestEncodingTest, SendsEveryOption) {
   options.outputs.class_statistics = true;
   options.outputs.difficulty = true;
   options.outputs.log_sum_exp = true;
+  options.outputs.margin = true;
   options.outputs.class_weights = false;
   options.outputs.hessian_mode = HessianMode::kPositive;
   options.outputs.top_k = {1, 5};
@@ -275,6 +276,7 @@ TEST(RequestEncodingTest, SendsEveryOption) {
                   hard_threshold: 0.25
                   gradient_scale: 1024
                   present_classes_only: true
+                  margin: true
                 })pb"));
 }
 

@@ -40,6 +40,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   asked.hessian_diagonal = true;
   asked.probabilities = true;
   asked.log_sum_exp = true;
+  asked.margin = true;
   asked.class_statistics = true;
   asked.difficulty = true;
   asked.top_k = {1, 2};
@@ -62,6 +63,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
           data: "\000\000\000\077"
         }
         log_sum_exp { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\277" }
+        margin { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\000\300" }
         loss: 1
         loss_sum: 2
         weight_sum: 3
@@ -105,6 +107,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   EXPECT_THAT(*result->hessian_diagonal, ElementsAre(3.0f));
   EXPECT_THAT(*result->probabilities, ElementsAre(0.5f));
   EXPECT_THAT(*result->log_sum_exp, ElementsAre(-1.0f));
+  EXPECT_THAT(*result->margin, ElementsAre(-2.0f));
   EXPECT_EQ(result->loss, 1.0);
   EXPECT_EQ(result->loss_sum, 2.0);
   EXPECT_EQ(result->weight_sum, 3.0);

@@ -33,6 +33,7 @@ v1::ComputeResponse SomeResponse() {
   response.mutable_class_statistics()->add_count(300);
   *response.mutable_class_weights() = TensorOf(800, 'v');
   response.mutable_log_sum_exp();
+  *response.mutable_margin() = TensorOf(600, 'm');
   for (const int64_t count : {0, -1, 70000}) response.add_top_k_correct(count);
   return response;
 }

@@ -57,6 +57,7 @@ class Answer:
     probabilities: np.ndarray = None
     class_weights: np.ndarray = None
     log_sum_exp: np.ndarray = None
+    margin: np.ndarray = None
     loss: float = 0.0
     loss_sum: float = 0.0
     weight_sum: float = 0.0
@@ -147,7 +148,8 @@ class Lossd:
             request.upstream_gradient.CopyFrom(tensor(upstream_gradient))
         response = self._call(self._stub.Compute, request)
         answer = Answer(message=response)
-        for name in ("losses", "gradient", "probabilities", "class_weights", "log_sum_exp"):
+        for name in ("losses", "gradient", "probabilities", "class_weights", "log_sum_exp",
+                     "margin"):
             if response.HasField(name):
                 setattr(answer, name, array(getattr(response, name)))
         if response.HasField("hessian_diagonal"):

@@ -61,6 +61,32 @@ TEST(SumsTest, AreInDoubleAndTheSameBitsInEverySet) {
   }
 }
 
+// Sizes around the width of the registers; the largest, or a NaN, at every place.
+TEST(LargestTest, IsFoundAtEveryPlaceAndTheSameBitsInEverySet) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  for (const InstructionSet& set : SupportedSets()) {
+    const LargestKernels& largest = set.kernels.largest;
+    EXPECT_EQ(largest.of_f32(nullptr, 0), -kInf) << set.name;
+    for (const int64_t count : {1, 7, 8, 15, 16, 17, 31, 33, 64, 65}) {
+      for (int64_t place = 0; place < count; ++place) {
+        std::vector<float> values(static_cast<size_t>(count), -3);
+        values[static_cast<size_t>(place)] = -2;
+        EXPECT_EQ(largest.of_f32(values.data(), count), -2) << set.name << ", " << place;
+        std::vector<double> doubles(values.begin(), values.end());
+        EXPECT_EQ(largest.of_f64(doubles.data(), count), -2) << set.name << ", " << place;
+        values[static_cast<size_t>(place)] = -kInf;
+        EXPECT_EQ(largest.of_f32(values.data(), count), count == 1 ? -kInf : -3) << set.name;
+        values[static_cast<size_t>(place)] = std::numeric_limits<float>::quiet_NaN();
+        doubles.assign(values.begin(), values.end());
+        EXPECT_TRUE(std::isnan(largest.of_f32(values.data(), count))) << set.name << ", " << place;
+        EXPECT_TRUE(std::isnan(largest.of_f64(doubles.data(), count))) << set.name << ", " << place;
+        values.assign(static_cast<size_t>(count), -0.0F);
+        EXPECT_FALSE(std::signbit(largest.of_f32(values.data(), count))) << set.name;
+      }
+    }
+  }
+}
+
 constexpr double kSmall = std::numeric_limits<double>::denorm_min();
 constexpr double kUnderOne = 1 - std::numeric_limits<double>::epsilon();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();

@@ -219,6 +219,9 @@ Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const Compute
   outputs[Output::kProbabilities] = absl::MakeSpan(computed.probabilities);
   if (is_softmax) computed.log_sum_exp.assign(rows, kUnwritten);
   outputs[Output::kLogSumExp] = absl::MakeSpan(computed.log_sum_exp);
+  // Margins need logits in an array: a batch with a reader is computed as without them.
+  if (batch.logit_reader == nullptr) computed.margin.assign(computed.losses.size(), kUnwritten);
+  outputs[Output::kMargin] = absl::MakeSpan(computed.margin);
   absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);
   EXPECT_TRUE(result.ok()) << result.status();
   if (result.ok()) computed.result = *std::move(result);

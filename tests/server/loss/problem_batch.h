@@ -49,6 +49,7 @@ struct Computed {
   std::vector<T> hessian_diagonal;
   std::vector<T> probabilities;
   std::vector<T> log_sum_exp;  // softmax
+  std::vector<T> margin;
   Result result;
 };
 

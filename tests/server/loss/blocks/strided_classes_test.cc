@@ -57,6 +57,7 @@ void ExpectSameAsMoved(const Problem& problem, size_t inner, const Executor& exe
   };
   ExpectSameBits(actual.losses, expected.losses, "losses");
   ExpectSameBits(actual.log_sum_exp, expected.log_sum_exp, "log_sum_exp");
+  ExpectSameBits(actual.margin, expected.margin, "margin");
   ExpectSameBits(moved(actual.gradient), expected.gradient, "gradient");
   ExpectSameBits(moved(actual.hessian_diagonal), expected.hessian_diagonal, "hessian_diagonal");
   ExpectSameBits(moved(actual.probabilities), expected.probabilities, "probabilities");

@@ -126,23 +126,42 @@ TEST(ComputeHandler, SendsOnlyWhatWasAskedFor) {
   EXPECT_FALSE(plain.has_difficulty());
   EXPECT_FALSE(plain.has_class_weights());
   EXPECT_FALSE(plain.has_log_sum_exp());
+  EXPECT_FALSE(plain.has_margin());
   EXPECT_EQ(plain.top_k_correct_size(), 0);
 
   const v1::ComputeResponse full = Compute(
       "logits { shape: [1, 2] float_values: [0, 0] } labels { int_values: 1 } outputs { "
       "omit_losses: true gradient: true hessian_diagonal: true probabilities: true log_sum_exp: "
-      "true class_statistics: true difficulty: true top_k: [2, 1] }");
+      "true margin: true class_statistics: true difficulty: true top_k: [2, 1] }");
   EXPECT_FALSE(full.has_losses());
   EXPECT_THAT(full.gradient().float_values(), ElementsAre(0.5, -0.5));
   EXPECT_THAT(full.hessian_diagonal().float_values(), ElementsAre(0.25, 0.25));
   EXPECT_THAT(full.probabilities().float_values(), ElementsAre(0.5, 0.5));
   EXPECT_THAT(full.log_sum_exp().float_values(), ElementsAre(DoubleNear(std::log(2.0), 1e-15)));
+  EXPECT_THAT(full.margin().float_values(), ElementsAre(0));
   EXPECT_THAT(full.class_statistics().count(), ElementsAre(0, 1));
   EXPECT_EQ(full.difficulty().bin_edges_size(), 11);
   EXPECT_EQ(full.difficulty().count_size(), 10);
   EXPECT_TRUE(full.difficulty().has_hard_loss_share());
   // The first of equal logits counts as the larger.
   EXPECT_THAT(full.top_k_correct(), ElementsAre(1, 0));
+}
+
+// Softmax has a margin for each sample, sigmoid for each element, in the shape of the losses.
+TEST(ComputeHandler, SendsMarginsInTheShapeOfTheLosses) {
+  const v1::ComputeResponse rows = Compute(
+      "logits { shape: [1, 3, 2] float_values: [5, 1, 2, 7, 4, 3] } class_axis: 1 "
+      "labels { shape: [1, 2] int_values: [0, 2] } outputs { margin: true }");
+  EXPECT_THAT(rows.margin().shape(), ElementsAre(1, 2));
+  EXPECT_THAT(rows.margin().float_values(), ElementsAre(1, -4));
+
+  const v1::ComputeResponse elements = Compute(
+      "loss { activation: ACTIVATION_SIGMOID } logits { shape: [1, 3, 2] float_values: [5, 1, 2, "
+      "7, "
+      "4, 3] } class_axis: 1 labels { shape: [1, 3, 2] float_values: [1, 0, 0.5, 0.25, 0, 1] } "
+      "outputs { margin: true }");
+  EXPECT_THAT(elements.margin().shape(), ElementsAre(1, 3, 2));
+  EXPECT_THAT(elements.margin().float_values(), ElementsAre(5, -1, 2, -7, -4, 3));
 }
 
 // A 0 must be told from a field that is not there.
@@ -200,13 +219,14 @@ TEST(ComputeHandler, AnswersInTheTypesOfTheApi) {
     auto request = FromText<v1::ComputeRequest>(
         "logits { shape: [1, 2] float_values: [1, 2] } labels { int_values: 0 } loss { "
         "class_weighting { weights { float_values: [1, 2] } } } outputs { gradient: true "
-        "hessian_diagonal: true probabilities: true log_sum_exp: true }");
+        "hessian_diagonal: true probabilities: true log_sum_exp: true margin: true }");
     request.mutable_logits()->set_data_type(c.logits);
     request.mutable_outputs()->set_gradient_data_type(c.asked);
     const v1::ComputeResponse response = Compute(request);
     EXPECT_EQ(response.losses().data_type(), c.computed);
     EXPECT_EQ(response.hessian_diagonal().data_type(), c.computed);
     EXPECT_EQ(response.log_sum_exp().data_type(), c.computed);
+    EXPECT_EQ(response.margin().data_type(), c.computed);
     EXPECT_EQ(response.probabilities().data_type(), c.logits);
     EXPECT_EQ(response.gradient().data_type(), c.gradient);
     EXPECT_EQ(response.class_weights().data_type(), kF64);
