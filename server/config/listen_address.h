@@ -14,12 +14,12 @@ namespace lossd {
 // OK, or INVALID_ARGUMENT that says what is wrong with `address`.
 absl::Status ValidateListenAddress(absl::string_view address);
 
-// `address` with `port` in place of its own; a unix: address as it is.
+// Returns `address` with `port` in place of its own, and a unix: address unchanged.
 std::string WithPort(absl::string_view address, int port);
 
-// Why nobody could listen at `address` now, found out by trying: "Address already in use". Empty
-// when one could. gRPC says it in a log alone, and takes a unix: address from whoever listens
-// there.
+// Tries to listen at `address` and returns why it fails, such as "Address already in use"; empty
+// when it works. gRPC writes the reason to a log alone, and takes a unix: address away from the
+// process that listens there.
 std::string WhyNotListen(absl::string_view address);
 
 }  // namespace lossd

@@ -11,8 +11,8 @@
 
 namespace lossd::rpc {
 
-// A call as it is known from its arrival on. What costs something to find out is found when it is
-// asked for. Valid as long as the filter's function runs.
+// The facts about a call that are known when it arrives. Those that take time to find are found
+// when they are asked for. Valid as long as the filter's function runs.
 class CallInfo {
  public:
   // Returns the method's full name, such as "lossd.v1.LossService/Compute".

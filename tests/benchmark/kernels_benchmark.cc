@@ -1,4 +1,4 @@
-// What the core costs, without a server around it: loss and gradient of float32 logits, into
+// Measures the core without a server around it: loss and gradient of float32 logits, into
 // buffers that were allocated and touched before, beside a memcpy of the same logits. Names are
 // <activation>/<form>[/<labels>]/<shape>/threads:<n>; --benchmark_format=json is for scripts.
 
@@ -54,7 +54,7 @@ class Noise {
   uint64_t state_ = 42;
 };
 
-// As a server's pool has them and PyTorch its tensors.
+// Aligned as the buffers of a server's pool, and as PyTorch's tensors.
 using Floats = std::vector<float, xsimd::aligned_allocator<float, 64>>;
 
 // One shape's arrays. They are large, so that only one shape is held at a time.
@@ -206,7 +206,7 @@ void RegisterSoftmax(ArraysHolder& holder) {
   }
 }
 
-// What the calls that are measured beside the echo server's compute.
+// Registers the computation of the calls that are measured beside the echo server's.
 void RegisterCalls(ArraysHolder& holder) {
   for (const Shape& shape : {Matrix(1024, 1024), Matrix(4096, 1024), Matrix(16384, 1024)}) {
     RegisterCase({Activation::kSoftmax, "cross_entropy", LabelKind::kClassIds, shape}, holder);

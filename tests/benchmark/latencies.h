@@ -8,7 +8,7 @@
 
 namespace lossd::benchmark {
 
-// What calls took, one after the other or together.
+// The times of calls, one after the other or together.
 struct Latencies {
   std::vector<absl::Duration> calls;  // each call; empty where they overlap
   absl::Duration total;               // from the first call's start to the last one's end

@@ -102,7 +102,7 @@ TEST(ShutdownTest, CancelsWhatIsNotFinishedAfterTheGracePeriod) {
   EXPECT_FALSE(status.ok());
 }
 
-TEST(ShutdownTest, TellsWhoWatchesAndDoesNotWaitForThem) {
+TEST(ShutdownTest, TellsTheWatchesOfHealthAndEndsThem) {
   TestServer server;
   const auto health = Health::NewStub(server.channel());
   grpc::ClientContext context;
@@ -116,6 +116,7 @@ TEST(ShutdownTest, TellsWhoWatchesAndDoesNotWaitForThem) {
   EXPECT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   closer.join();
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
 }

@@ -415,7 +415,7 @@ TEST(OracleTest, AgreesWithLiteralsFrom120DigitArithmetic) {
   }
 }
 
-// What an answer's loss is when one logit is moved by `step`.
+// Returns the loss when one logit is moved by `step`.
 Real LossAt(Problem problem, size_t row, size_t k, double step) {
   problem.logits(row, k) += step;
   const Answer answer = Evaluate(problem);

@@ -139,7 +139,7 @@ OfProbability Evaluate(Form form, const Parameters& parameters, const Probabilit
   }
 }
 
-// What phi(log sigma(sign z)) is as a function of z. `p` is sigma(sign z).
+// Returns φ(log σ(sign·z)) and its derivatives as functions of z. `p` is σ(sign·z).
 Element OfLogit(const Term& t, const Probability& p, Real sign) {
   const Real pq = p.value * p.complement;
   const Real square = p.complement * p.complement;

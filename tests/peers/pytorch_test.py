@@ -139,7 +139,7 @@ def check_gradients(checks, channel):
         for dtype in (torch.float64, torch.float32):
             z = logits.to(dtype)
             if dtype is torch.float32:
-                # Of the rounded logits: their rounding is no error of the loss.
+                # The reference gets the rounded logits: their rounding is no error of the loss.
                 expected = value_and_gradient(reference, z.double())
             actual = value_and_gradient(
                 lambda x: lossd_loss(x, labels, spec, channel=channel, **keywords), z

@@ -20,7 +20,7 @@ void PieceOwners::Release(size_t begin, size_t end) {
     if (piece.begin >= end) return;
     const size_t piece_end = piece.begin + piece.bytes.size();
     const size_t released = std::min(end, piece_end) - std::max(begin, piece.begin);
-    // Whoever releases the last byte has seen all others' reading end.
+    // The thread that releases the last byte has seen the reading of all others end.
     const size_t before = unread_[i].fetch_sub(released, std::memory_order_acq_rel);
     assert(before >= released);
     if (before == released && piece.owner != nullptr) piece.owner->Release();

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/time/clock.h"
 #include "server/transport/grpc/served_call.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -62,6 +63,12 @@ bool AsyncService::Drain(absl::Time deadline) {
   environment_.admission.Drain();
   environment_.streams.Drain();
   return environment_.admission.WaitUntilDrained(deadline);
+}
+
+void AsyncService::EndWatches(absl::Time deadline) {
+  // A client that reads is told within a round trip; one that does not read is not waited for.
+  constexpr absl::Duration kMoment = absl::Seconds(1);
+  health_.EndWatches(std::min(deadline, absl::Now() + kMoment));
 }
 
 bool AsyncService::WaitForCalls(absl::Time deadline) {

@@ -29,6 +29,7 @@ namespace lossd::transport {
 //   ...
 //   service.StopServing();
 //   service.Drain(deadline);
+//   service.EndWatches(deadline);
 //   server->Shutdown(deadline);
 //   service.Stop();
 class AsyncService {
@@ -56,6 +57,10 @@ class AsyncService {
   // them CANCELLED, which nobody tries again. Returns false if calls are in flight still at
   // `deadline`.
   bool Drain(absl::Time deadline);
+
+  // Ends the watches of the server's health, and waits for that for a moment, until `deadline` at
+  // most. The service was drained.
+  void EndWatches(absl::Time deadline);
 
   // Waits until the server has begun to shut down and every call that it took has ended. Returns
   // false if there is one still at `deadline`.

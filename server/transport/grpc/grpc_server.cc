@@ -98,9 +98,10 @@ bool GrpcServer::Shutdown(absl::Duration grace) {
   const absl::Time deadline = absl::Now() + grace;
   service_->StopServing();
   const bool finished = service_->Drain(deadline);
+  service_->EndWatches(deadline);
   std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
   service_->WaitForCalls(deadline);
-  // Watches of the health service and reflection are left, which have no end of their own.
+  // Calls of reflection may be left, and watches that nobody reads.
   grpc_server_cancel_all_calls(server_->c_server());
   closing.join();
   service_->Stop();

@@ -91,16 +91,21 @@ class HealthService::Check final : public Call {
   MemberTag<Check, &Check::OnFinished> finished_tag_{this};
 };
 
-// Sends the status when the call comes, and again when it changes, until the client or the server's
-// shutdown cancels the call.
+// Sends the status when the call comes, and again when it changes, until the client cancels the
+// call or the server ends it.
 class HealthService::Watch final : public Call {
  public:
   static void Await(HealthService& health, EventQueue& queue) { new Watch(health, queue); }
 
-  // Sends the status unless the client knows it or a message is on its way.
+  // Sends the status, or the call's end, unless a message is on its way or there is nothing to
+  // tell.
   void Update() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
     const Status status = health_.StatusOf(request_.service());
-    if (writing_ || told_ == status) return;
+    if (writing_ || finished_) return;
+    if (told_ == status) {
+      if (health_.ends_watches_) Finish();
+      return;
+    }
     told_ = status;
     writing_ = true;
     HealthCheckResponse response;
@@ -116,6 +121,13 @@ class HealthService::Watch final : public Call {
   }
 
   void AwaitNext() override { Await(health_, queue_); }
+
+  // Its event is written_tag_'s, as a message's.
+  void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
+    finished_ = true;
+    writing_ = true;
+    writer_.Finish({grpc::StatusCode::UNAVAILABLE, "the server is shutting down"}, &written_tag_);
+  }
 
   void OnRequest() override {
     const absl::MutexLock lock(&health_.mutex_);
@@ -148,6 +160,7 @@ class HealthService::Watch final : public Call {
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
   std::optional<Status> told_ ABSL_GUARDED_BY(health_.mutex_);
   bool writing_ ABSL_GUARDED_BY(health_.mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(health_.mutex_) = false;
   bool done_ ABSL_GUARDED_BY(health_.mutex_) = false;
   MemberTag<Watch, &Watch::OnWritten> written_tag_{this};
   MemberTag<Watch, &Watch::OnDone> done_tag_{this};
@@ -173,6 +186,14 @@ void HealthService::StopServing() {
   const absl::MutexLock lock(&mutex_);
   serving_ = false;
   for (Watch* watch : watches_) watch->Update();
+}
+
+void HealthService::EndWatches(absl::Time deadline) {
+  const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return watches_.empty(); };
+  const absl::MutexLock lock(&mutex_);
+  ends_watches_ = true;
+  for (Watch* watch : watches_) watch->Update();
+  mutex_.AwaitWithDeadline(absl::Condition(&none), deadline);
 }
 
 HealthService::Status HealthService::StatusOf(absl::string_view service) const {

@@ -33,6 +33,11 @@ class HealthService {
   // Answers NOT_SERVING from here on, also to clients that watch. Any thread, while `queue` runs.
   void StopServing();
 
+  // Ends the watches with UNAVAILABLE, each after what it was told last, and waits for them until
+  // `deadline`. gRPC's own shutdown resets them, and a client then may lose the NOT_SERVING that is
+  // on its way. StopServing() was called.
+  void EndWatches(absl::Time deadline);
+
   // Waits until every call has ended. The server has shut down, or never started.
   void WaitForCalls() { calls_.WaitForNone(absl::InfiniteFuture()); }
 
@@ -52,6 +57,7 @@ class HealthService {
 
   absl::Mutex mutex_;
   bool serving_ ABSL_GUARDED_BY(mutex_) = true;
+  bool ends_watches_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<Watch*> watches_ ABSL_GUARDED_BY(mutex_);
 };
 

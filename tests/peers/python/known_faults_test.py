@@ -231,7 +231,7 @@ def test_micro_batches_and_ranks_add_up(lossd, split, weighted):
     parts = [(logits[a:b], labels[a:b]) for a, b in zip(edges, edges[1:])]
     means = [lossd.compute(*part, loss, reduction="mean") for part in parts]
     assert abs(np.mean([m.loss for m in means]) / whole.loss - 1) > 1e-3
-    # What a first pass over the parts tells; ranks add up as many numbers.
+    # A first pass over the parts tells this; ranks add up as many numbers.
     divisor = sum(m.weight_sum for m in means)
     assert_close(divisor, whole.weight_sum, 64)
     answers = [lossd.compute(*part, loss, reduction="mean", normalizer=whole.weight_sum)

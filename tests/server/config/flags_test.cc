@@ -25,7 +25,7 @@ FlagsOutcome Parse(const std::vector<std::string>& arguments, const Variables& v
   });
 }
 
-// What a refused command line prints.
+// Returns what a refused command line prints.
 std::string Refusal(const std::vector<std::string>& arguments, const Variables& variables = {}) {
   const FlagsOutcome outcome = Parse(arguments, variables);
   if (!outcome.exit) return "accepted";

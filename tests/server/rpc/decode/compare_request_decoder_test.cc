@@ -30,7 +30,7 @@ TEST(CompareRequestDecoder, RefusesWhatIsWrong) {
            "losses[1].ignore_index = 0 beside float labels, expected integer labels"},
           {absl::StrCat(kLogits, kBinaryLabels, "losses {", kSigmoid, " } losses {}"),
            "labels.shape = [2, 3], expected [2] for integer labels, the class of each sample"},
-          // Once, although both losses see it.
+          // It is told once, although both losses see it.
           {absl::StrCat(kLogits, " labels { int_values: [0, 5] } ",
                         "losses {} losses { focal {} }"),
            "labels[1] = 5 is not in [0, 3)"},
