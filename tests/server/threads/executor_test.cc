@@ -216,10 +216,12 @@ TEST(ExecutorOfThisMachineTest, TwoExecutorsDoNotPlaceTheSameThread) {
   if (CPU_COUNT(&all) > 8) GTEST_SKIP() << "of more than 8 CPUs, workers may use any";
   std::optional<Executor> first(2);
   const Executor second(2);
+  WorkerOf(*first);  // oneTBB starts as many threads as the first caller may use CPUs.
   PinTo(0, all);
   WorkerOf(*first);
   PinTo(1, all);
   const pid_t worker = WorkerOf(second);
+  ASSERT_NE(worker, 0);
   const cpu_set_t placed = CpusOf(worker);
   EXPECT_EQ(CPU_COUNT(&placed), CPU_COUNT(&all) - 1);
 
