@@ -36,21 +36,21 @@ enum class OutputType {
 enum class OutputActivation { kAny, kSoftmaxOnly };
 
 struct OutputRow {
-  Output output;
   const char* name;
+  Output output;
   OutputExtent extent;
   OutputType type;
   OutputActivation activation = OutputActivation::kAny;
 };
 
 inline constexpr OutputRow kOutputTable[] = {
-    {Output::kLosses, "losses", OutputExtent::kSamples, OutputType::kComputed},
-    {Output::kGradient, "gradient", OutputExtent::kLogits, OutputType::kAskedFor},
-    {Output::kHessianDiagonal, "hessian_diagonal", OutputExtent::kLogits, OutputType::kComputed},
-    {Output::kProbabilities, "probabilities", OutputExtent::kLogits, OutputType::kLogits},
-    {Output::kLogSumExp, "log_sum_exp", OutputExtent::kSamples, OutputType::kComputed,
+    {"losses", Output::kLosses, OutputExtent::kSamples, OutputType::kComputed},
+    {"gradient", Output::kGradient, OutputExtent::kLogits, OutputType::kAskedFor},
+    {"hessian_diagonal", Output::kHessianDiagonal, OutputExtent::kLogits, OutputType::kComputed},
+    {"probabilities", Output::kProbabilities, OutputExtent::kLogits, OutputType::kLogits},
+    {"log_sum_exp", Output::kLogSumExp, OutputExtent::kSamples, OutputType::kComputed,
      OutputActivation::kSoftmaxOnly},
-    {Output::kMargin, "margin", OutputExtent::kSamples, OutputType::kComputed},
+    {"margin", Output::kMargin, OutputExtent::kSamples, OutputType::kComputed},
 };
 
 inline constexpr size_t kOutputCount = sizeof(kOutputTable) / sizeof(OutputRow);

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <variant>
 #include <vector>
@@ -73,7 +74,7 @@ TEST(MarginsTest, AgreeWithTheOracle) {
   Random random(21);
   for (const LabelKind labels : {LabelKind::kClassIds, LabelKind::kOneHotTargets,
                                  LabelKind::kSoftTargets, LabelKind::kBinaryLabels}) {
-    for (const size_t classes : {1, 2, 3, 15, 16, 17, 33, 100, 5001}) {
+    for (const size_t classes : std::initializer_list<size_t>{1, 2, 3, 15, 16, 17, 33, 100, 5001}) {
       for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
         const bool softmax = activation == Activation::kSoftmax;
         if (softmax && (labels == LabelKind::kBinaryLabels || classes == 1)) continue;
@@ -106,7 +107,7 @@ TEST(MarginsTest, OfSpecialLogits) {
   EXPECT_THAT(RowMargins({2, 2, 1}, {0}), ElementsAre(0));
   EXPECT_THAT(RowMargins({5}, {0}), ElementsAre(kInf));
   EXPECT_THAT(RowMargins({-kInf}, {0}), ElementsAre(IsNan()));
-  EXPECT_THAT(RowMargins({1, -kInf, -kInf, -kInf, 1, -kInf}, {0, 1}), ElementsAre(kInf, -kInf));
+  EXPECT_THAT(RowMargins({1, -kInf, -kInf, -kInf, 1, -kInf}, {0, 0}), ElementsAre(kInf, -kInf));
   EXPECT_THAT(RowMargins({-kInf, -kInf, kInf, kInf, kInf, 0}, {0, 0, 0}),
               ElementsAre(IsNan(), IsNan(), kInf));
   EXPECT_THAT(RowMargins({kNan, 0, 0, kNan, 0, kNan}, {0, 0, 0}),
