@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "server/loss/blocks/row_source.h"
 #include "server/kernels/dispatch.h"
 #include "server/kernels/stores.h"
 #include "server/kernels/workspace.h"
+#include "server/loss/blocks/row_source.h"
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
 
