@@ -23,8 +23,8 @@ constexpr int64_t kMessagesInFlight = 16;
 // Memory of this many of the largest messages is kept for the next requests.
 constexpr int64_t kMessagesKept = 4;
 
-std::shared_ptr<rpc::BufferPool> MakePool(const rpc::Limits& limits) {
-  return rpc::BufferPool::Create(static_cast<size_t>(kMessagesKept * limits.max_message_bytes));
+std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
+  return BufferPool::Create(static_cast<size_t>(kMessagesKept * limits.max_message_bytes));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ struct HostAndPort {
   absl::string_view port;
 };
 
-// nullopt without a colon, or with several and no brackets.
+// Returns nullopt without a colon, or with several and no brackets.
 std::optional<HostAndPort> SplitHostAndPort(absl::string_view address) {
   if (absl::ConsumePrefix(&address, "[")) {
     const size_t end = address.find("]:");
@@ -51,7 +51,7 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // 0, or why not.
+  // Returns 0, or the number of the error.
   int Connect(const sockaddr* address, socklen_t length) const {
     return connect(descriptor_, address, length) == 0 ? 0 : errno;
   }

@@ -11,7 +11,7 @@ namespace lossd {
 // Where a server listens: "HOST:PORT", HOST a name, an IPv4 address or an IPv6 one in brackets,
 // PORT from 0 (any free one) to 65535; or "unix:PATH".
 
-// OK, or INVALID_ARGUMENT that says what is wrong with `address`.
+// Returns OK, or INVALID_ARGUMENT that says what is wrong with `address`.
 absl::Status ValidateListenAddress(absl::string_view address);
 
 // Returns `address` with `port` in place of its own, and a unix: address unchanged.

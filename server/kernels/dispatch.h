@@ -8,10 +8,10 @@
 #include "server/kernels/sums.h"
 
 // Chooses kernels for the best instruction set that this CPU has, or for the one named by the
-// environment variable LOSSD_SIMD (sse2, avx2, avx512) when the CPU has it.
+// environment variable LOSSD_SIMD (sse2, avx2, avx512, neon) when the CPU has it.
 namespace lossd::kernels {
 
-// The table's rows, in the order of AllForms.
+// Return the number of rows in the table, and a row, in the order of AllForms.
 int FormCount();
 const FormInfo& FormAt(int index);
 

@@ -35,7 +35,7 @@ constexpr ParameterInfo Parameter(const char* name, double default_value, const 
 }
 
 // A form's row in the catalogue, the one place for its name, text, defaults, ranges and rules:
-//   FormInfo{"poly1", "Σ_k a_k (...)", "Leng et al. 2022, ..."}.With(Parameter("epsilon", ...))
+//   FormInfo{"poly1", "sum_k a_k (...)", "Leng et al. 2022, ..."}.With(Parameter("epsilon", ...))
 struct FormInfo {
   constexpr FormInfo With(const ParameterInfo& parameter) const {
     FormInfo row = *this;

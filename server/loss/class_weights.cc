@@ -16,7 +16,7 @@ std::vector<double> NonEmpty(absl::Span<const double> counts) {
   return present;
 }
 
-// Mean of the middle two when their number is even. `values` is not empty.
+// Returns the median, the mean of the middle two when their number is even. `values` is not empty.
 double Median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -24,7 +24,7 @@ double Median(std::vector<double> values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
-// (1 - beta) / (1 - beta^n) without cancelling for beta close to 1.
+// Returns (1 − β) / (1 − βⁿ), without cancelling for β close to 1.
 double EffectiveNumberWeight(double beta, double n) {
   if (beta == 0) return 1;
   return (1 - beta) / -std::expm1(n * std::log(beta));

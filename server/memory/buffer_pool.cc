@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace lossd::rpc {
+namespace lossd {
 namespace {
 
 // malloc keeps smaller ones itself.
@@ -83,7 +83,8 @@ class BufferPool::Idle {
     for (const Block& block : blocks_) Free(block.data, block.capacity);
   }
 
-  // The smallest that is large enough and not wasteful; nullptr when there is none.
+  // Takes the smallest buffer that is large enough and not wasteful. Returns nullptr when there is
+  // none.
   void* Take(size_t& capacity) {
     const absl::MutexLock lock(&mutex_);
     auto best = blocks_.end();
@@ -155,4 +156,4 @@ size_t BufferPool::idle_bytes() const { return idle_->bytes(); }
 
 void BufferPool::Return(void* data, size_t capacity) { idle_->Put(data, capacity); }
 
-}  // namespace lossd::rpc
+}  // namespace lossd

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace lossd::rpc {
+namespace lossd {
 
 // A cache line, and the widest vector register.
 inline constexpr size_t kBufferAlignment = 64;
@@ -58,6 +58,6 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   std::unique_ptr<Idle> idle_;
 };
 
-}  // namespace lossd::rpc
+}  // namespace lossd
 
 #endif  // LOSSD_SERVER_MEMORY_BUFFER_POOL_H_

@@ -52,7 +52,7 @@ class Stream {
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
 
-  // How many batches may be on their way at once.
+  // Returns how many batches may be on their way at once.
   int32_t window() const;
 
   // Sends a batch, as Client::Compute does. Waits while the window is full, until another thread

@@ -6,10 +6,10 @@
 
 namespace lossd::rpc {
 
-// The two 16-bit float formats as their bits: IEEE 754 binary16 (5 exponent bits, 10 fraction bits)
-// and bfloat16, the upper half of a binary32. Widening is exact. Narrowing rounds once, to nearest,
-// ties to even: beyond the largest finite value to infinity, below the smallest subnormal to zero
-// of the same sign. NaN stays NaN (quiet, with its sign).
+// These functions convert the two 16-bit float formats, given as their bits: IEEE 754 binary16 (5
+// exponent bits, 10 fraction bits) and bfloat16, the upper half of a binary32. Widening is exact.
+// Narrowing rounds once, to nearest, ties to even: beyond the largest finite value to infinity,
+// below the smallest subnormal to zero of the same sign. NaN stays NaN (quiet, with its sign).
 //
 // The functions of a float have no branches, so that loops over them become vector instructions.
 // Those of a double exist so that a double is not rounded twice.

@@ -21,7 +21,7 @@ struct LogitsLayout {
   int64_t classes = 1;
   int64_t inner = 1;  // rows of one entry of axis 0: d₁ · d₂ · …
 
-  // True when the classes are not the last axis. The core then reads and writes matrices as
+  // Returns true when the classes are not the last axis. The core then reads and writes matrices as
   // [N, classes, inner]; targets and sigmoid's losses, which it has as [rows, classes], are
   // transposed.
   bool moves_classes() const { return class_axis && *class_axis + 1 != shape.size(); }

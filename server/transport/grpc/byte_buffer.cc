@@ -45,7 +45,7 @@ grpc::Slice ToSlice(std::string bytes) {
   return OwningSlice(std::move(bytes));
 }
 
-grpc::Slice ToSlice(rpc::Buffer bytes) { return OwningSlice(std::move(bytes)); }
+grpc::Slice ToSlice(Buffer bytes) { return OwningSlice(std::move(bytes)); }
 
 }  // namespace
 

@@ -73,7 +73,7 @@ TEST_F(StreamTest, AnswersBatchesInTheirOrder) {
   EXPECT_TRUE(stream.status().ok());
 }
 
-// The loop that the README shows.
+// The loop that client/README.md shows.
 TEST_F(StreamTest, OneThreadKeepsTheWindowFull) {
   struct Batch {
     xt::xarray<float> logits;

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 #include "gtest/gtest.h"
 
 namespace lossd::client {
@@ -65,18 +67,15 @@ std::string Text(const wire::BytePieces& bytes) {
 
 // Returns the message with all of its data.
 v1::ComputeResponse Rejoin(const ReceivedResponse& response) {
-  using Response = v1::ComputeResponse;
-  Response message = response.message;
-  const auto put_back = [&](int number, v1::Tensor& tensor) {
-    tensor.set_data(Text(response.DataOf(number, tensor)));
-  };
-  if (message.has_losses()) put_back(Response::kLossesFieldNumber, *message.mutable_losses());
-  if (message.has_gradient()) put_back(Response::kGradientFieldNumber, *message.mutable_gradient());
-  if (message.has_probabilities()) {
-    put_back(Response::kProbabilitiesFieldNumber, *message.mutable_probabilities());
-  }
-  if (message.has_class_weights()) {
-    put_back(Response::kClassWeightsFieldNumber, *message.mutable_class_weights());
+  v1::ComputeResponse message = response.message;
+  const auto* const reflection = v1::ComputeResponse::GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const auto* const field : fields) {
+    if (field->message_type() != v1::Tensor::descriptor()) continue;
+    auto& tensor = *google::protobuf::DynamicCastToGenerated<v1::Tensor>(
+        reflection->MutableMessage(&message, field));
+    tensor.set_data(Text(response.DataOf(field->number(), tensor)));
   }
   return message;
 }

@@ -76,7 +76,7 @@ TEST(TakeReceivedBytesTest, WhatIsNoMessageIsAnError) {
 
 TEST(ToByteBufferTest, HasThePiecesInTheirOrder) {
   rpc::SentBytes bytes(std::string("head"));
-  rpc::Buffer elements(5000);
+  Buffer elements(5000);
   std::memset(elements.data(), 'e', elements.size());
   const void* const address = elements.data();
   bytes.Append(std::move(elements));
