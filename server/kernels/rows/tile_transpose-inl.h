@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "server/kernels/rows/logit_source-inl.h"
+#include "server/kernels/simd/inlining.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -12,9 +13,139 @@
 
 namespace lossd::kernels {
 
+#if defined(__AVX2__)
+
+// The lines of a block of kSize by kSize elements, a line in each register.
+template <typename T, typename Arch>
+struct BlockLines;
+
+template <typename Arch>
+struct BlockLines<float, Arch> {
+  using Line = __m256;
+  static constexpr int64_t kSize = 8;
+
+  static Line Load(const float* at) { return _mm256_loadu_ps(at); }
+  static void Store(float* at, Line of) { _mm256_storeu_ps(at, of); }
+
+  // Exchanges single elements, then pairs, then halves.
+  void Transpose() {
+    Line singles[kSize];
+    for (int64_t i = 0; i < kSize; i += 2) {
+      singles[i] = _mm256_unpacklo_ps(line[i], line[i + 1]);
+      singles[i + 1] = _mm256_unpackhi_ps(line[i], line[i + 1]);
+    }
+    Line pairs[kSize];
+    for (int64_t i = 0; i < kSize; i += 4) {
+      for (int64_t k = 0; k < 2; ++k) {
+        const Line low = singles[i + k];
+        const Line high = singles[i + k + 2];
+        pairs[i + 2 * k] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(1, 0, 1, 0));
+        pairs[i + 2 * k + 1] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 2, 3, 2));
+      }
+    }
+    for (int64_t i = 0; i < kSize / 2; ++i) {
+      line[i] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x20);
+      line[i + 4] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x31);
+    }
+  }
+
+  Line line[kSize];
+};
+
+template <typename Arch>
+struct BlockLines<double, Arch> {
+  using Line = __m256d;
+  static constexpr int64_t kSize = 4;
+
+  static Line Load(const double* at) { return _mm256_loadu_pd(at); }
+  static void Store(double* at, Line of) { _mm256_storeu_pd(at, of); }
+
+  // Exchanges single elements, then halves.
+  void Transpose() {
+    Line singles[kSize];
+    for (int64_t i = 0; i < kSize; i += 2) {
+      singles[i] = _mm256_unpacklo_pd(line[i], line[i + 1]);
+      singles[i + 1] = _mm256_unpackhi_pd(line[i], line[i + 1]);
+    }
+    for (int64_t i = 0; i < kSize / 2; ++i) {
+      line[i] = _mm256_permute2f128_pd(singles[i], singles[i + 2], 0x20);
+      line[i + 2] = _mm256_permute2f128_pd(singles[i], singles[i + 2], 0x31);
+    }
+  }
+
+  Line line[kSize];
+};
+
 // Moves elements between kRows rows of at most kMaxStridedClasses classes, row after row, and
 // columns of kRows entries, class after class. kRows is a multiple of 8, and kSlack elements past
 // the last row may be read and written. Rows that are read need not be aligned as their type.
+// Blocks of elements go through registers: compilers make fast code of plain loops in some
+// surroundings and slow code in others.
+template <typename T, typename Arch, int64_t kRows>
+class TileTranspose {
+ public:
+  static constexpr int64_t kSlack = BlockLines<T, Arch>::kSize;
+
+  LOSSD_NOINLINE LOSSD_FLATTEN static void ToColumns(const T* rows, int64_t classes, T* columns) {
+    ForEachBlock(classes, [&](int64_t i, int64_t j) {
+      Block block = Load(rows + i * classes + j, classes, kBlock);
+      block.Transpose();
+      Store(block, std::min(kBlock, classes), kRows, columns + j * kRows + i);
+    });
+  }
+
+  LOSSD_NOINLINE LOSSD_FLATTEN static void ToRows(const T* columns, int64_t classes, T* rows) {
+    ForEachBlock(classes, [&](int64_t i, int64_t j) {
+      Block block = Load(columns + j * kRows + i, kRows, std::min(kBlock, classes));
+      block.Transpose();
+      Store(block, kBlock, classes, rows + i * classes + j);
+    });
+  }
+
+ private:
+  using Block = BlockLines<T, Arch>;
+  static constexpr int64_t kBlock = Block::kSize;
+
+  // Calls f(row, class) for the first row and class of each block. A row's last block ends with the
+  // row and may overlap the one before it. Where a row has fewer classes than a block, the block's
+  // lines reach into the next row, whose own lines then overwrite them.
+  template <typename F>
+  static void ForEachBlock(int64_t classes, F f) {
+    const int64_t last = std::max<int64_t>(0, classes - kBlock);
+    for (int64_t i = 0; i < kRows; i += kBlock) {
+      for (int64_t j = 0; j < last; j += kBlock) f(i, j);
+      f(i, last);
+    }
+  }
+
+  // Reads the first `count` lines of a block, `stride` elements apart; the others are 0.
+  static Block Load(const T* from, int64_t stride, int64_t count) {
+    Block block = {};
+    if (count == kBlock) {
+      for (int64_t i = 0; i < kBlock; ++i) block.line[i] = Block::Load(from + i * stride);
+      return block;
+    }
+    for (int64_t i = 0; i < kBlock; ++i) {
+      if (i < count) block.line[i] = Block::Load(from + i * stride);
+    }
+    return block;
+  }
+
+  // Writes the first `count` lines of a block, `stride` elements apart.
+  static void Store(const Block& block, int64_t count, int64_t stride, T* to) {
+    if (count == kBlock) {
+      for (int64_t i = 0; i < kBlock; ++i) Block::Store(to + i * stride, block.line[i]);
+      return;
+    }
+    for (int64_t i = 0; i < kBlock; ++i) {
+      if (i < count) Block::Store(to + i * stride, block.line[i]);
+    }
+  }
+};
+
+#else
+
+// Does the same element by element, for any instruction set.
 template <typename T, typename Arch, int64_t kRows>
 class TileTranspose {
  public:
@@ -30,97 +161,6 @@ class TileTranspose {
   static void ToRows(const T* columns, int64_t classes, T* rows) {
     for (int64_t i = 0; i < kRows; ++i) {
       for (int64_t j = 0; j < classes; ++j) rows[i * classes + j] = columns[j * kRows + i];
-    }
-  }
-};
-
-#if defined(__AVX2__)
-
-// Moves blocks of 8 by 8 in registers.
-template <typename Arch, int64_t kRows>
-class TileTranspose<float, Arch, kRows> {
- public:
-  static constexpr int64_t kSlack = 8;
-
-  static void ToColumns(const float* rows, int64_t classes, float* columns) {
-    for (int64_t i = 0; i < kRows; i += kBlock) {
-      ForEachBlock(classes, [&](int64_t j) {
-        Block block = LoadRows(rows + i * classes + j, classes);
-        Transpose(block);
-        StoreColumns(block, std::min(kBlock, classes - j), columns + j * kRows + i);
-      });
-    }
-  }
-
-  static void ToRows(const float* columns, int64_t classes, float* rows) {
-    for (int64_t i = 0; i < kRows; i += kBlock) {
-      ForEachBlock(classes, [&](int64_t j) {
-        Block block = LoadColumns(columns + j * kRows + i, std::min(kBlock, classes - j));
-        Transpose(block);
-        StoreRows(block, classes, rows + i * classes + j);
-      });
-    }
-  }
-
- private:
-  static constexpr int64_t kBlock = 8;
-
-  struct Block {
-    __m256 line[8];
-  };
-
-  // Calls f(j) for each block of 8 classes from j on. The last ends with the row and may overlap
-  // the one before it. Where a row has fewer than 8 classes, a block's lines reach into the next
-  // row, whose own lines then overwrite them.
-  template <typename F>
-  static void ForEachBlock(int64_t classes, F f) {
-    int64_t j = 0;
-    for (; j + kBlock <= classes; j += kBlock) f(j);
-    if (j < classes) f(std::max<int64_t>(0, classes - kBlock));
-  }
-
-  static Block LoadRows(const float* rows, int64_t classes) {
-    Block block;
-    for (int64_t i = 0; i < kBlock; ++i) block.line[i] = _mm256_loadu_ps(rows + i * classes);
-    return block;
-  }
-  static void StoreRows(const Block& block, int64_t classes, float* rows) {
-    for (int64_t i = 0; i < kBlock; ++i) _mm256_storeu_ps(rows + i * classes, block.line[i]);
-  }
-  static Block LoadColumns(const float* columns, int64_t count) {
-    Block block;
-    for (int64_t j = 0; j < kBlock; ++j) {
-      block.line[j] = j < count ? _mm256_load_ps(columns + j * kRows) : _mm256_setzero_ps();
-    }
-    return block;
-  }
-  static void StoreColumns(const Block& block, int64_t count, float* columns) {
-    if (count == kBlock) {
-      for (int64_t j = 0; j < kBlock; ++j) _mm256_store_ps(columns + j * kRows, block.line[j]);
-    } else {
-      for (int64_t j = 0; j < count; ++j) _mm256_store_ps(columns + j * kRows, block.line[j]);
-    }
-  }
-
-  // Exchanges single elements, then pairs, then halves.
-  static void Transpose(Block& b) {
-    Block singles;
-    for (int64_t i = 0; i < kBlock; i += 2) {
-      singles.line[i] = _mm256_unpacklo_ps(b.line[i], b.line[i + 1]);
-      singles.line[i + 1] = _mm256_unpackhi_ps(b.line[i], b.line[i + 1]);
-    }
-    Block pairs;
-    for (int64_t i = 0; i < kBlock; i += 4) {
-      for (int64_t k = 0; k < 2; ++k) {
-        const __m256 low = singles.line[i + k];
-        const __m256 high = singles.line[i + k + 2];
-        pairs.line[i + 2 * k] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(1, 0, 1, 0));
-        pairs.line[i + 2 * k + 1] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 2, 3, 2));
-      }
-    }
-    for (int64_t i = 0; i < kBlock / 2; ++i) {
-      b.line[i] = _mm256_permute2f128_ps(pairs.line[i], pairs.line[i + 4], 0x20);
-      b.line[i + 4] = _mm256_permute2f128_ps(pairs.line[i], pairs.line[i + 4], 0x31);
     }
   }
 };
