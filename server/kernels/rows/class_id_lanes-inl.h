@@ -269,9 +269,9 @@ class ClassIdLanes {
     StoreColumns(rows, begin, size, probabilities, rows.probabilities);
   }
 
-  static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                            const T* columns, const Group& group) {
-    TileHessian<T, Arch, kTile> hessian(rows.curvature);
+  LOSSD_NOINLINE static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                                           const T* columns, const Group& group) {
+    TileHessian<T, Arch, kTile> hessian(rows.curvature, size);
     for (int64_t i = 0; i < size; ++i) {
       hessian.SetRow(i, group.HessianOf(rows, begin + i, i), rows.class_ids[begin + i]);
     }

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_ROWS_TILE_HESSIAN_INL_H_
 #define LOSSD_SERVER_KERNELS_ROWS_TILE_HESSIAN_INL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,7 +20,13 @@ class TileHessian {
   using V = Lanes<T, Arch>;
   using OfRow = RowHessian<T, Arch>;
 
-  explicit TileHessian(Curvature mode) : floor_(OfRow::FloorOf(mode)) {}
+  // Takes the tile's first `size` rows; the caller sets each of them.
+  TileHessian(Curvature mode, int64_t size) : floor_(OfRow::FloorOf(mode)) {
+    // Whole registers are read, which reach past the last row.
+    for (T* const column : {factor_, pole_, slope_, scale_, unweighted_, largest_, truth_, id_}) {
+      std::fill(column + size, column + kRows, T(0));
+    }
+  }
 
   LOSSD_ALWAYS_INLINE void SetRow(int64_t i, const OfRow& row, int64_t class_id) {
     factor_[i] = row.factor;
@@ -70,14 +77,14 @@ class TileHessian {
   using Column = T[static_cast<size_t>(kRows)];
 
   T floor_;
-  alignas(64) Column factor_ = {};
-  alignas(64) Column pole_ = {};
-  alignas(64) Column slope_ = {};
-  alignas(64) Column scale_ = {};
-  alignas(64) Column unweighted_ = {};
-  alignas(64) Column largest_ = {};
-  alignas(64) Column truth_ = {};
-  alignas(64) Column id_ = {};
+  alignas(64) Column factor_;
+  alignas(64) Column pole_;
+  alignas(64) Column slope_;
+  alignas(64) Column scale_;
+  alignas(64) Column unweighted_;
+  alignas(64) Column largest_;
+  alignas(64) Column truth_;
+  alignas(64) Column id_;
 };
 
 }  // namespace lossd::kernels
