@@ -4,77 +4,13 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "server/kernels/rows/block_lines-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/simd/inlining.h"
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 namespace lossd::kernels {
 
-#if defined(__AVX2__)
-
-// The lines of a block of kSize by kSize elements, a line in each register.
-template <typename T, typename Arch>
-struct BlockLines;
-
-template <typename Arch>
-struct BlockLines<float, Arch> {
-  using Line = __m256;
-  static constexpr int64_t kSize = 8;
-
-  static Line Load(const float* at) { return _mm256_loadu_ps(at); }
-  static void Store(float* at, Line of) { _mm256_storeu_ps(at, of); }
-
-  // Exchanges single elements, then pairs, then halves.
-  void Transpose() {
-    Line singles[kSize];
-    for (int64_t i = 0; i < kSize; i += 2) {
-      singles[i] = _mm256_unpacklo_ps(line[i], line[i + 1]);
-      singles[i + 1] = _mm256_unpackhi_ps(line[i], line[i + 1]);
-    }
-    Line pairs[kSize];
-    for (int64_t i = 0; i < kSize; i += 4) {
-      for (int64_t k = 0; k < 2; ++k) {
-        const Line low = singles[i + k];
-        const Line high = singles[i + k + 2];
-        pairs[i + 2 * k] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(1, 0, 1, 0));
-        pairs[i + 2 * k + 1] = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 2, 3, 2));
-      }
-    }
-    for (int64_t i = 0; i < kSize / 2; ++i) {
-      line[i] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x20);
-      line[i + 4] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x31);
-    }
-  }
-
-  Line line[kSize];
-};
-
-template <typename Arch>
-struct BlockLines<double, Arch> {
-  using Line = __m256d;
-  static constexpr int64_t kSize = 4;
-
-  static Line Load(const double* at) { return _mm256_loadu_pd(at); }
-  static void Store(double* at, Line of) { _mm256_storeu_pd(at, of); }
-
-  // Exchanges single elements, then halves.
-  void Transpose() {
-    Line singles[kSize];
-    for (int64_t i = 0; i < kSize; i += 2) {
-      singles[i] = _mm256_unpacklo_pd(line[i], line[i + 1]);
-      singles[i + 1] = _mm256_unpackhi_pd(line[i], line[i + 1]);
-    }
-    for (int64_t i = 0; i < kSize / 2; ++i) {
-      line[i] = _mm256_permute2f128_pd(singles[i], singles[i + 2], 0x20);
-      line[i + 2] = _mm256_permute2f128_pd(singles[i], singles[i + 2], 0x31);
-    }
-  }
-
-  Line line[kSize];
-};
+#if defined(__SSE2__)
 
 // Moves elements between kRows rows of at most kMaxStridedClasses classes, row after row, and
 // columns of kRows entries, class after class. kRows is a multiple of 8, and kSlack elements past
