@@ -31,45 +31,43 @@ template <typename T>
 struct Output {
   absl::string_view name;
   Extent extent;
+  Flag flag;
 
   bool OutputOptions::*asked;
   OptionalMemory ResultMemory::*memory;
   std::optional<xt::xarray<T>> Result<T>::*array;
 
-  Flag flag;
   void (v1::OutputOptions::*set_flag)(bool);
-
-  int field_number;  // of the tensor in a ComputeResponse
   bool (v1::ComputeResponse::*has)() const;
   const v1::Tensor& (v1::ComputeResponse::*get)() const;
+  int field_number;  // of the tensor in a ComputeResponse
 };
 
 // Every such array. Requests, destinations, decoding and chunks loop over this table, so that a new
 // output is a row here and its fields in lossd/compute.h and lossd/result_memory.h.
 template <typename T>
 inline constexpr Output<T> kOutputs[] = {
-    {"losses", Extent::kSamples, &OutputOptions::losses, &ResultMemory::losses, &Result<T>::losses,
-     Flag::kOmit, &v1::OutputOptions::set_omit_losses, v1::ComputeResponse::kLossesFieldNumber,
-     &v1::ComputeResponse::has_losses, &v1::ComputeResponse::losses},
-    {"gradient", Extent::kLogits, &OutputOptions::gradient, &ResultMemory::gradient,
-     &Result<T>::gradient, Flag::kSend, &v1::OutputOptions::set_gradient,
-     v1::ComputeResponse::kGradientFieldNumber, &v1::ComputeResponse::has_gradient,
-     &v1::ComputeResponse::gradient},
-    {"hessian_diagonal", Extent::kLogits, &OutputOptions::hessian_diagonal,
-     &ResultMemory::hessian_diagonal, &Result<T>::hessian_diagonal, Flag::kSend,
-     &v1::OutputOptions::set_hessian_diagonal, v1::ComputeResponse::kHessianDiagonalFieldNumber,
-     &v1::ComputeResponse::has_hessian_diagonal, &v1::ComputeResponse::hessian_diagonal},
-    {"probabilities", Extent::kLogits, &OutputOptions::probabilities, &ResultMemory::probabilities,
-     &Result<T>::probabilities, Flag::kSend, &v1::OutputOptions::set_probabilities,
-     v1::ComputeResponse::kProbabilitiesFieldNumber, &v1::ComputeResponse::has_probabilities,
-     &v1::ComputeResponse::probabilities},
-    {"log_sum_exp", Extent::kSamples, &OutputOptions::log_sum_exp, &ResultMemory::log_sum_exp,
-     &Result<T>::log_sum_exp, Flag::kSend, &v1::OutputOptions::set_log_sum_exp,
-     v1::ComputeResponse::kLogSumExpFieldNumber, &v1::ComputeResponse::has_log_sum_exp,
-     &v1::ComputeResponse::log_sum_exp},
-    {"margin", Extent::kSamples, &OutputOptions::margin, &ResultMemory::margin, &Result<T>::margin,
-     Flag::kSend, &v1::OutputOptions::set_margin, v1::ComputeResponse::kMarginFieldNumber,
-     &v1::ComputeResponse::has_margin, &v1::ComputeResponse::margin},
+    {"losses", Extent::kSamples, Flag::kOmit, &OutputOptions::losses, &ResultMemory::losses,
+     &Result<T>::losses, &v1::OutputOptions::set_omit_losses, &v1::ComputeResponse::has_losses,
+     &v1::ComputeResponse::losses, v1::ComputeResponse::kLossesFieldNumber},
+    {"gradient", Extent::kLogits, Flag::kSend, &OutputOptions::gradient, &ResultMemory::gradient,
+     &Result<T>::gradient, &v1::OutputOptions::set_gradient, &v1::ComputeResponse::has_gradient,
+     &v1::ComputeResponse::gradient, v1::ComputeResponse::kGradientFieldNumber},
+    {"hessian_diagonal", Extent::kLogits, Flag::kSend, &OutputOptions::hessian_diagonal,
+     &ResultMemory::hessian_diagonal, &Result<T>::hessian_diagonal,
+     &v1::OutputOptions::set_hessian_diagonal, &v1::ComputeResponse::has_hessian_diagonal,
+     &v1::ComputeResponse::hessian_diagonal, v1::ComputeResponse::kHessianDiagonalFieldNumber},
+    {"probabilities", Extent::kLogits, Flag::kSend, &OutputOptions::probabilities,
+     &ResultMemory::probabilities, &Result<T>::probabilities, &v1::OutputOptions::set_probabilities,
+     &v1::ComputeResponse::has_probabilities, &v1::ComputeResponse::probabilities,
+     v1::ComputeResponse::kProbabilitiesFieldNumber},
+    {"log_sum_exp", Extent::kSamples, Flag::kSend, &OutputOptions::log_sum_exp,
+     &ResultMemory::log_sum_exp, &Result<T>::log_sum_exp, &v1::OutputOptions::set_log_sum_exp,
+     &v1::ComputeResponse::has_log_sum_exp, &v1::ComputeResponse::log_sum_exp,
+     v1::ComputeResponse::kLogSumExpFieldNumber},
+    {"margin", Extent::kSamples, Flag::kSend, &OutputOptions::margin, &ResultMemory::margin,
+     &Result<T>::margin, &v1::OutputOptions::set_margin, &v1::ComputeResponse::has_margin,
+     &v1::ComputeResponse::margin, v1::ComputeResponse::kMarginFieldNumber},
 };
 
 inline constexpr size_t kOutputCount = std::size(kOutputs<float>);

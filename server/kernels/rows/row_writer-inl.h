@@ -144,9 +144,9 @@ class RowWriter {
   int64_t size_ = 0;
   int64_t next_ = 0;      // the row that is being written
   int64_t position_ = 0;  // in it
+  int64_t held_ = 0;
   T factor_ = 0;
   alignas(64) T factors_[2 * kLanes];
-  int64_t held_ = 0;
   alignas(64) T held_line_[2 * kLanes];
 };
 

@@ -60,7 +60,7 @@ class LaneSum {
   // Returns the sum of `totals` [kLanes], which are aligned to 64 bytes, and overwrites them.
   static double Reduce(double* totals) {
     using D = Lanes<double, Arch>;
-    constexpr int64_t kSize = static_cast<int64_t>(D::size);
+    constexpr auto kSize = static_cast<int64_t>(D::size);
     constexpr int64_t kParts = kLanes / kSize;
     D sums[static_cast<size_t>(kParts)];
     for (int64_t k = 0; k < kParts; ++k) sums[k] = D::load_aligned(totals + k * kSize);
