@@ -18,7 +18,6 @@
 namespace lossd {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class StreamTest : public ::testing::Test {

@@ -17,10 +17,8 @@
 namespace lossd {
 namespace {
 
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::SizeIs;
 
 class ChunksTest : public ::testing::Test {
  protected:
