@@ -1,40 +1,54 @@
 #ifndef LOSSD_SERVER_KERNELS_SIMD_LARGEST_INL_H_
 #define LOSSD_SERVER_KERNELS_SIMD_LARGEST_INL_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
-#include "server/kernels/workspace.h"
+#include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/simd/select-inl.h"
 
 namespace lossd::kernels {
 
-// Returns the largest of `values`, as LargestKernels says. These are plain loops of a fixed width,
-// which the compiler turns into registers; Arch only gives each instruction set a function of its
-// own.
+// The largest numbers of some registers, lane by lane, and the lanes that met a NaN.
+template <typename T, typename Arch>
+struct LargestLanes {
+  using V = Lanes<T, Arch>;
+
+  LOSSD_ALWAYS_INLINE void Take(const V& v) {
+    largest = MaxOf(v, largest);
+    is_nan = is_nan | xsimd::isnan(v);
+  }
+
+  V largest = V(-kInfinity<T>);  // never NaN
+  typename V::batch_bool_type is_nan = typename V::batch_bool_type(false);
+};
+
+// Returns the largest of `values`, as LargestKernels says.
 template <typename Arch, typename T>
 T LargestInLanes(const T* values, int64_t count) {
-  T largest[kLanes];
-  T nan[kLanes];  // stays 0 until a NaN is met
-  for (int64_t k = 0; k < kLanes; ++k) {
-    largest[k] = -std::numeric_limits<T>::infinity();
-    nan[k] = T(0);
-  }
-  const auto take = [&](int64_t k, T value) {
-    largest[k] = value > largest[k] ? value : largest[k];
-    nan[k] = value == value ? nan[k] : value;  // NOLINT(misc-redundant-expression): false for NaN
-  };
+  using V = Lanes<T, Arch>;
+  constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  constexpr int64_t kRegisters = 4;  // a maximum takes as long as four of them take to begin
+  LargestLanes<T, Arch> lanes[static_cast<size_t>(kRegisters)];
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t k = 0; k < kLanes; ++k) take(k, values[i + k]);
-  }
-  for (int64_t k = 0; i < count; ++i, ++k) take(k, values[i]);
-  for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
-    for (int64_t k = 0; k < half; ++k) {
-      largest[k] = largest[k + half] > largest[k] ? largest[k + half] : largest[k];
-      nan[k] += nan[k + half];
+  for (; i + kRegisters * kWidth <= count; i += kRegisters * kWidth) {
+    for (int64_t r = 0; r < kRegisters; ++r) {
+      lanes[r].Take(V::load_unaligned(values + i + r * kWidth));
     }
   }
-  return nan[0] == T(0) ? largest[0] + T(0) : std::numeric_limits<T>::quiet_NaN();
+  for (; i + kWidth <= count; i += kWidth) lanes[0].Take(V::load_unaligned(values + i));
+  alignas(64) T padded[V::size];
+  std::fill(padded, padded + kWidth, -kInfinity<T>);
+  std::copy(values + i, values + count, padded);
+  lanes[0].Take(V::load_aligned(padded));
+  for (int64_t r = 1; r < kRegisters; ++r) {
+    lanes[0].largest = MaxOf(lanes[r].largest, lanes[0].largest);
+    lanes[0].is_nan = lanes[0].is_nan | lanes[r].is_nan;
+  }
+  if (xsimd::any(lanes[0].is_nan)) return std::numeric_limits<T>::quiet_NaN();
+  return LargestOf(lanes[0].largest) + T(0);
 }
 
 }  // namespace lossd::kernels

@@ -67,7 +67,7 @@ TEST(LargestTest, IsFoundAtEveryPlaceAndTheSameBitsInEverySet) {
   for (const InstructionSet& set : SupportedSets()) {
     const LargestKernels& largest = set.kernels.largest;
     EXPECT_EQ(largest.of_f32(nullptr, 0), -kInf) << set.name;
-    for (const int64_t count : {1, 7, 8, 15, 16, 17, 31, 33, 64, 65}) {
+    for (const int64_t count : {1, 7, 8, 15, 16, 17, 31, 33, 64, 65, 131}) {
       for (int64_t place = 0; place < count; ++place) {
         std::vector<float> values(static_cast<size_t>(count), -3);
         values[static_cast<size_t>(place)] = -2;
@@ -83,6 +83,18 @@ TEST(LargestTest, IsFoundAtEveryPlaceAndTheSameBitsInEverySet) {
         values.assign(static_cast<size_t>(count), -0.0F);
         EXPECT_FALSE(std::signbit(largest.of_f32(values.data(), count))) << set.name;
       }
+    }
+  }
+}
+
+TEST(LargestTest, IsFoundInUnalignedMemory) {
+  for (const InstructionSet& set : SupportedSets()) {
+    for (size_t first = 0; first < 17; ++first) {
+      std::vector<float> values(first + 131, -3);
+      values[first] = -1;
+      EXPECT_EQ(set.kernels.largest.of_f32(&values[first], 131), -1) << set.name << ", " << first;
+      const std::vector<double> doubles(values.begin(), values.end());
+      EXPECT_EQ(set.kernels.largest.of_f64(&doubles[first], 131), -1) << set.name << ", " << first;
     }
   }
 }
