@@ -35,12 +35,19 @@ enum class OutputType {
 
 enum class OutputActivation { kAny, kSoftmaxOnly };
 
+// What computes an output.
+enum class OutputSource {
+  kKernels,  // the loss's kernel, which reads each logit once, wherever it is
+  kLogits,   // the logits alone, which are read again after the kernel, from an array
+};
+
 struct OutputRow {
   const char* name;
   Output output;
   OutputExtent extent;
   OutputType type;
   OutputActivation activation = OutputActivation::kAny;
+  OutputSource source = OutputSource::kKernels;
 };
 
 inline constexpr OutputRow kOutputTable[] = {
@@ -50,7 +57,8 @@ inline constexpr OutputRow kOutputTable[] = {
     {"probabilities", Output::kProbabilities, OutputExtent::kLogits, OutputType::kLogits},
     {"log_sum_exp", Output::kLogSumExp, OutputExtent::kSamples, OutputType::kComputed,
      OutputActivation::kSoftmaxOnly},
-    {"margin", Output::kMargin, OutputExtent::kSamples, OutputType::kComputed},
+    {"margin", Output::kMargin, OutputExtent::kSamples, OutputType::kComputed,
+     OutputActivation::kAny, OutputSource::kLogits},
 };
 
 inline constexpr size_t kOutputCount = sizeof(kOutputTable) / sizeof(OutputRow);

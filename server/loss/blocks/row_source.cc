@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <iterator>
 #include <limits>
 
 #include "server/loss/blocks/margins.h"
@@ -22,11 +23,13 @@ constexpr int64_t kAnyRows = std::numeric_limits<int64_t>::max();
 struct CopiedRows {};
 struct GatheredRows {};
 
-// Returns true when an output is wanted that follows from the logits alone, which then have to be
-// in an array.
+// Returns true when an output of OutputSource::kLogits is wanted: the logits have to be in an
+// array.
 template <typename T>
 bool ReadsLogitsAgain(const TypedOutputs<T>& outputs) {
-  return !outputs[Output::kMargin].empty();
+  return std::any_of(std::begin(kOutputTable), std::end(kOutputTable), [&](const OutputRow& row) {
+    return row.source == OutputSource::kLogits && !outputs[row.output].empty();
+  });
 }
 
 // Computes every output of rows [begin, end): those of the kernels, then those that follow from the
