@@ -1,14 +1,19 @@
 #include "server/loss/blocks/margins.h"
 
-#include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
 #include "server/kernels/dispatch.h"
+#include "server/kernels/workspace.h"
 #include "server/loss/blocks/sample_outcomes.h"
+#include "server/loss/blocks/strided_rows.h"
 
 namespace lossd::loss {
 namespace {
+
+template <typename T>
+constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
 float Largest(const float* values, int64_t count) {
   return kernels::CurrentLargest().of_f32(values, count);
@@ -17,48 +22,91 @@ double Largest(const double* values, int64_t count) {
   return kernels::CurrentLargest().of_f64(values, count);
 }
 
-// Returns the largest of the logits of classes [begin, end), as LargestKernels says.
+// Returns the larger of the two, and NaN when one of them is.
 template <typename T>
-T LargestLogit(const LogitRow<T>& z, int64_t begin, int64_t end) {
-  if (z.stride == 1) return Largest(z.first + begin, end - begin);
-  T largest = -std::numeric_limits<T>::infinity();
-  for (int64_t k = begin; k < end; ++k) {
-    if (std::isnan(z[k])) return z[k];
-    largest = std::max(largest, z[k]);
+T Larger(T value, T largest) {
+  const T larger = value > largest ? value : largest;
+  return std::isnan(value) ? value : larger;
+}
+
+// Returns the largest logit of the other classes: NaN when one of them is, −∞ when there are none.
+template <typename T>
+T LargestOther(const T* z, int64_t classes, int64_t truth) {
+  if (classes > kernels::kMaxStridedClasses) {
+    return Larger(Largest(z, truth), Largest(z + truth + 1, classes - truth - 1));
   }
-  return largest + T(0);  // −0 counts as +0.
+  // A few logits are compared in less time than a kernel is called.
+  T largest = -kInfinity<T>;
+  for (int64_t k = 0; k < truth; ++k) largest = Larger(z[k], largest);
+  for (int64_t k = truth + 1; k < classes; ++k) largest = Larger(z[k], largest);
+  return largest;
+}
+
+// Returns a softmax sample's margin. Its bits do not depend on the sign of a zero that is the
+// largest of the others.
+template <typename T>
+T Subtract(T truth, T largest_other) {
+  return truth - (largest_other + T(0));
+}
+
+// Returns the margin, with the same NaN on every machine: instructions' own differ in the sign.
+template <typename T>
+T WithOneNan(T margin) {
+  return std::isnan(margin) ? std::numeric_limits<T>::quiet_NaN() : margin;
 }
 
 template <typename T>
-T RowMargin(const LogitRow<T>& z, int64_t classes, int64_t truth) {
-  const T before = LargestLogit(z, 0, truth);
-  const T after = LargestLogit(z, truth + 1, classes);
-  // A NaN makes the sum one, whichever of the two it is.
-  const T others =
-      std::isnan(before) || std::isnan(after) ? before + after : std::max(before, after);
-  return z[truth] - others;
-}
-
-template <typename T>
-T SampleMargin(const BatchPlan& plan, const LogitRow<T>& z, int64_t row, int64_t k) {
+T SampleMargin(const BatchPlan& plan, const T* z, int64_t row, int64_t k) {
   if (plan.labels.ignored(row, k)) return T(0);
-  if (plan.is_softmax()) return RowMargin(z, plan.batch.classes, FindTrueClass(plan, row));
-  return plan.labels.target(row, k) >= 0.5 ? z[k] : -z[k];
+  if (!plan.is_softmax()) return plan.labels.target(row, k) >= 0.5 ? z[k] : -z[k];
+  const int64_t truth = FindTrueClass(plan, row);
+  return Subtract(z[truth], LargestOther(z, plan.batch.classes, truth));
+}
+
+// Writes the margins of `count` softmax rows from `row` on that lie side by side, with few classes.
+// `z` is where the first one's logits begin. All rows are compared class by class, in the order of
+// memory.
+template <typename T>
+void ComputeGroup(const BatchPlan& plan, const T* z, int64_t row, int64_t count, T* margins) {
+  const int64_t inner = plan.batch.inner;
+  T truth[kMostGroupRows];  // as wide as what it is compared beside
+  T largest[kMostGroupRows];
+  for (int64_t i = 0; i < count; ++i) {
+    truth[i] = static_cast<T>(FindTrueClass(plan, row + i));
+    largest[i] = -kInfinity<T>;
+  }
+  for (int64_t k = 0; k < plan.batch.classes; ++k) {
+    const auto own = static_cast<T>(k);
+    for (int64_t i = 0; i < count; ++i) {
+      const T value = z[k * inner + i];
+      largest[i] = Larger(truth[i] == own ? -kInfinity<T> : value, largest[i]);
+    }
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const bool ignored = plan.labels.ignored(row + i, 0);
+    const int64_t own = ignored ? 0 : FindTrueClass(plan, row + i);
+    margins[i] = ignored ? T(0) : WithOneNan(Subtract(z[own * inner + i], largest[i]));
+  }
 }
 
 }  // namespace
 
 template <typename T>
 void ComputeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
+  if (window.layout == MatrixLayout::kStrided) {
+    assert(plan.is_softmax() && plan.batch.classes <= kernels::kMaxStridedClasses);
+    const StridedMatrix matrix = {plan.batch.classes, plan.batch.inner};
+    ForEachGroup(matrix, begin, end, [&](int64_t row, int64_t offset, int64_t count) {
+      T* const out = window.SampleAt(Output::kMargin, row);
+      ComputeGroup(plan, window.logits.data() + offset, row, count, out);
+    });
+    return;
+  }
   const int64_t per_row = plan.samples_per_row();
   for (int64_t row = begin; row < end; ++row) {
-    const LogitRow<T> z = FindLogits(window, plan.batch, row);
+    const T* const z = window.RowAt(window.logits, row);
     T* const out = window.SampleAt(Output::kMargin, row * per_row);
-    for (int64_t k = 0; k < per_row; ++k) {
-      const T margin = SampleMargin(plan, z, row, k);
-      // All instruction sets give this NaN; those of their own differ in the sign.
-      out[k] = std::isnan(margin) ? std::numeric_limits<T>::quiet_NaN() : margin;
-    }
+    for (int64_t k = 0; k < per_row; ++k) out[k] = WithOneNan(SampleMargin(plan, z, row, k));
   }
 }
 

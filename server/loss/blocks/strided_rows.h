@@ -15,14 +15,15 @@ struct StridedMatrix {
   int64_t Offset(int64_t row) const { return row / inner * inner * classes + row % inner; }
 };
 
-// Calls f(row, offset, count) for groups of at most a cache line's rows in [begin, end) that lie
+inline constexpr int64_t kMostGroupRows = 16;  // a cache line's
+
+// Calls f(row, offset, count) for groups of at most kMostGroupRows rows in [begin, end) that lie
 // side by side.
 template <typename F>
 void ForEachGroup(const StridedMatrix& matrix, int64_t begin, int64_t end, F f) {
-  constexpr int64_t kMostRows = 16;
   for (int64_t row = begin; row < end;) {
     const int64_t left = matrix.inner - row % matrix.inner;
-    const int64_t count = std::min({kMostRows, left, end - row});
+    const int64_t count = std::min({kMostGroupRows, left, end - row});
     f(row, matrix.Offset(row), count);
     row += count;
   }

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
-#include <variant>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -114,17 +113,23 @@ TEST(MarginsTest, OfSpecialLogits) {
               ElementsAre(IsNan(), IsNan(), IsNan()));
 }
 
-// A NaN or the largest logit at any place of a row of several registers.
+void ExpectSeesEveryPlace(size_t classes, size_t truth) {
+  SCOPED_TRACE(classes);
+  for (size_t place = 0; place < classes; ++place) {
+    std::vector<double> logits(classes, 1);
+    logits[place] = 4;
+    const double expected = place == truth ? 3 : -3;
+    EXPECT_THAT(RowMargins(logits, {static_cast<int64_t>(truth)}), ElementsAre(expected));
+    logits[place] = kNan;
+    EXPECT_THAT(RowMargins(logits, {static_cast<int64_t>(truth)}), ElementsAre(IsNan()));
+  }
+}
+
+// A NaN or the largest logit at any place of rows of few classes and of several registers.
 TEST(MarginsTest, SeeEveryPlace) {
-  constexpr size_t kClasses = 67;
-  for (size_t truth : {size_t{0}, size_t{20}, kClasses - 1}) {
-    for (size_t place = 0; place < kClasses; ++place) {
-      std::vector<double> logits(kClasses, 1);
-      logits[place] = 4;
-      const double expected = place == truth ? 3 : -3;
-      EXPECT_THAT(RowMargins(logits, {static_cast<int64_t>(truth)}), ElementsAre(expected));
-      logits[place] = kNan;
-      EXPECT_THAT(RowMargins(logits, {static_cast<int64_t>(truth)}), ElementsAre(IsNan()));
+  for (const size_t classes : std::initializer_list<size_t>{2, 7, 32, 33, 67}) {
+    for (const size_t truth : {size_t{0}, classes / 3, classes - 1}) {
+      ExpectSeesEveryPlace(classes, truth);
     }
   }
 }
@@ -153,45 +158,68 @@ TEST(MarginsTest, OfIgnoredSamplesAreZero) {
   EXPECT_THAT(Margins<double>(batch, spec), ElementsAre(-3, 0, 2));
 }
 
-// Logits in one piece of bytes, which Release makes NaN.
-class PieceReader final : public LogitReader {
- public:
-  explicit PieceReader(absl::Span<const float> logits)
-      : logits_(logits.begin(), logits.end()),
-        piece_{reinterpret_cast<const char*>(logits_.data()), 0,
-               static_cast<int64_t>(logits_.size() * sizeof(float))} {}
+// The first sample has the largest loss.
+TEST(MarginsTest, OfSamplesThatMiningDropsAreZero) {
+  const std::vector<double> logits = {1, 5, 3, 1, 2, 1};
+  const std::vector<int64_t> ids = {0, 0, 0};
+  Batch batch;
+  batch.logits = absl::MakeConstSpan(logits);
+  batch.rows = 3;
+  batch.classes = 2;
+  batch.labels = ClassIds{ids};
+  LossSpec spec;
+  HardestMining mining;
+  mining.keep_count = 1;
+  spec.mining = mining;
+  EXPECT_THAT(Margins<double>(batch, spec), ElementsAre(-4, 0, 0));
+  spec.mining = GradientHarmonizing();
+  EXPECT_THAT(Margins<double>(batch, spec), ElementsAre(-4, 2, 1));
+}
 
-  void Read(int64_t begin, absl::Span<float> out) const override {
-    std::memcpy(out.data(), &logits_[static_cast<size_t>(begin)], out.size() * sizeof(float));
+// Returns [rows, classes] as [rows / inner, classes, inner].
+template <typename T>
+std::vector<T> MoveClasses(const std::vector<T>& logits, size_t classes, size_t inner) {
+  std::vector<T> moved(logits.size());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const size_t row = i / classes;
+    moved[(row / inner * classes + i % classes) * inner + row % inner] = logits[i];
   }
-  void Read(int64_t, absl::Span<double>) const override { ADD_FAILURE() << "read as doubles"; }
-  absl::Span<const Piece> pieces() const override { return {&piece_, 1}; }
-  void Release(int64_t begin, int64_t end) const override {
-    for (int64_t i = begin; i < end; ++i) {
-      logits_[static_cast<size_t>(i)] = std::numeric_limits<float>::quiet_NaN();
-    }
+  return moved;
+}
+
+// Rows of logits of every special kind, of which a few lie at the end of a group of rows.
+template <typename T>
+void ExpectAnyClassAxis(size_t classes) {
+  constexpr size_t kInner = 70;
+  constexpr size_t kRows = 3 * kInner;
+  const std::vector<double> kinds = {kNan, kInf, -kInf, 0.0, -0.0, 1, 1, 2, -3, 1e-30};
+  std::vector<T> logits;
+  std::vector<int64_t> ids;
+  for (size_t i = 0; i < kRows * classes; ++i) {
+    // Most rows have no NaN.
+    const size_t kind = i * 7919 / 3 % 127 % (i / classes % 5 == 0 ? kinds.size() : 9);
+    logits.push_back(static_cast<T>(kinds[i / classes % 5 == 0 ? kind : kind + 1]));
   }
+  for (size_t row = 0; row < kRows; ++row) ids.push_back(static_cast<int64_t>(row % classes));
+  ids[5] = 255;
+  Batch batch;
+  batch.logits = absl::MakeConstSpan(logits);
+  batch.rows = kRows;
+  batch.classes = static_cast<int64_t>(classes);
+  batch.labels = ClassIds{ids};
+  LossSpec spec;
+  spec.ignore_index = 255;
+  const std::vector<T> expected = Margins<T>(batch, spec);
+  const std::vector<T> moved = MoveClasses(logits, classes, kInner);
+  batch.logits = absl::MakeConstSpan(moved);
+  batch.inner = kInner;
+  ExpectSameBits(Margins<T>(batch, spec), expected);
+}
 
- private:
-  mutable std::vector<float> logits_;
-  Piece piece_;
-};
-
-// The fast path reads such logits where they are; margins do not change what it gives.
-TEST(MarginsTest, OfLogitsInPieces) {
-  Random random(22);
-  for (const Shape shape : {Shape{9000, 10}, Shape{100, 3000}, Shape{3, 40000}}) {
-    Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds, shape, 3, random);
-    problem.label_smoothing = 0;
-    const ProblemBatch<float> arrays(problem);
-    ComputeOptions options;
-    const LossSpec spec = SpecOf(problem);
-    const std::vector<float> expected = Margins<float>(arrays.batch(), spec, options);
-    Batch batch = arrays.batch();
-    const PieceReader reader(std::get<absl::Span<const float>>(batch.logits));
-    batch.logits = absl::Span<const float>();
-    batch.logit_reader = &reader;
-    ExpectSameBits(Margins<float>(batch, spec, options), expected);
+TEST(MarginsTest, AreTheSameBitsForAnyClassAxis) {
+  for (const size_t classes : std::initializer_list<size_t>{1, 2, 5, 21, 32, 33}) {
+    ExpectAnyClassAxis<float>(classes);
+    ExpectAnyClassAxis<double>(classes);
   }
 }
 
