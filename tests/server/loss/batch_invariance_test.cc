@@ -33,6 +33,8 @@ void ExpectSameRows(const Computed<T>& a, size_t a_row, const Computed<T>& b, si
   const size_t per_row = a.log_sum_exp.empty() ? classes : 1;
   EXPECT_TRUE(SameBits(a.losses, a_row * per_row, b.losses, b_row * per_row, rows * per_row))
       << "losses";
+  EXPECT_TRUE(SameBits(a.margin, a_row * per_row, b.margin, b_row * per_row, rows * per_row))
+      << "margin";
   const size_t a_begin = a_row * classes;
   const size_t b_begin = b_row * classes;
   const size_t count = rows * classes;

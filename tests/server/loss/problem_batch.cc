@@ -201,7 +201,7 @@ ProblemBatch<T>::ProblemBatch(const oracle::Problem& problem)
 
 template <typename T>
 Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-                         const Executor& executor) {
+                         const Executor& executor, Wanted wanted) {
   const auto rows = static_cast<size_t>(batch.rows);
   const size_t elements = rows * static_cast<size_t>(batch.classes);
   const bool is_softmax = spec.activation == Activation::kSoftmax;
@@ -219,8 +219,7 @@ Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const Compute
   outputs[Output::kProbabilities] = absl::MakeSpan(computed.probabilities);
   if (is_softmax) computed.log_sum_exp.assign(rows, kUnwritten);
   outputs[Output::kLogSumExp] = absl::MakeSpan(computed.log_sum_exp);
-  // Margins need logits in an array: a batch with a reader is computed as without them.
-  if (batch.logit_reader == nullptr) computed.margin.assign(computed.losses.size(), kUnwritten);
+  if (wanted == Wanted::kEveryOutput) computed.margin.assign(computed.losses.size(), kUnwritten);
   outputs[Output::kMargin] = absl::MakeSpan(computed.margin);
   absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);
   EXPECT_TRUE(result.ok()) << result.status();
@@ -242,9 +241,9 @@ Computed<T> ComputeProblem(const oracle::Problem& problem) {
 template class ProblemBatch<float>;
 template class ProblemBatch<double>;
 template Computed<float> ComputeBatch<float>(const Batch&, const LossSpec&, const ComputeOptions&,
-                                             const Executor&);
+                                             const Executor&, Wanted);
 template Computed<double> ComputeBatch<double>(const Batch&, const LossSpec&, const ComputeOptions&,
-                                               const Executor&);
+                                               const Executor&, Wanted);
 template Computed<float> ComputeProblem<float>(const oracle::Problem&);
 template Computed<double> ComputeProblem<double>(const oracle::Problem&);
 template Computed<float> ComputeProblem<float>(const oracle::Problem&, const Executor&);

@@ -53,10 +53,15 @@ struct Computed {
   Result result;
 };
 
-// Computes every output and statistic. A failure of Compute fails the test.
+enum class Wanted {
+  kEveryOutput,
+  kKernelOutputs,  // those of OutputSource::kKernels
+};
+
+// Computes the outputs that are wanted, and every statistic. A failure of Compute fails the test.
 template <typename T>
 Computed<T> ComputeBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-                         const Executor& executor);
+                         const Executor& executor, Wanted wanted = Wanted::kEveryOutput);
 template <typename T>
 Computed<T> ComputeProblem(const oracle::Problem& problem);
 template <typename T>

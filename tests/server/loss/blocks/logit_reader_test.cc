@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <variant>
 #include <vector>
 #include <xsimd/xsimd.hpp>
@@ -131,6 +132,7 @@ void ExpectSameResults(const Computed<T>& actual, const Computed<T>& expected,
   ExpectSame(actual.hessian_diagonal, expected.hessian_diagonal, "hessian_diagonal");
   ExpectSame(actual.probabilities, expected.probabilities, "probabilities");
   ExpectSame(actual.log_sum_exp, expected.log_sum_exp, "log_sum_exp");
+  if (!actual.margin.empty()) ExpectSame(actual.margin, expected.margin, "margin");
   EXPECT_EQ(actual.result.loss, expected.result.loss);
   EXPECT_EQ(actual.result.top_k_correct, expected.result.top_k_correct);
   if (!options.class_statistics) return;
@@ -138,7 +140,7 @@ void ExpectSameResults(const Computed<T>& actual, const Computed<T>& expected,
             expected.result.class_statistics->predicted_count);
 }
 
-// Expects the same bits, wherever the logits come from.
+// Expects the same bits, wherever the logits come from and whether margins are wanted or not.
 template <typename T>
 void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
                                 const ComputeOptions& options, bool copies_pieces = true) {
@@ -149,17 +151,20 @@ void ExpectReaderChangesNothing(const Problem& problem, const LossSpec& spec,
   Batch batch = arrays.batch();
   const auto logits = std::get<absl::Span<const T>>(batch.logits);
   batch.logits = absl::Span<const T>();
-  const ArrayReader<T> elements(logits);
-  batch.logit_reader = &elements;
-  ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor), expected, options);
-  const PiecesReader<T> pieces(logits);
-  batch.logit_reader = &pieces;
-  ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor), expected, options);
-  EXPECT_EQ(pieces.copied(), copies_pieces);
-  EXPECT_TRUE(pieces.released_all());
+  for (const Wanted wanted : {Wanted::kEveryOutput, Wanted::kKernelOutputs}) {
+    const ArrayReader<T> elements(logits);
+    batch.logit_reader = &elements;
+    ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor, wanted), expected, options);
+    const PiecesReader<T> pieces(logits);
+    batch.logit_reader = &pieces;
+    ExpectSameResults(ComputeBatch<T>(batch, spec, options, executor, wanted), expected, options);
+    EXPECT_EQ(pieces.copied(), copies_pieces || wanted == Wanted::kEveryOutput);
+    EXPECT_TRUE(pieces.released_all());
+  }
 }
 
-// Expects the same bits, whether the gradient is in one piece or made in parts.
+// Expects the same bits, whether the gradient is in one piece or made in parts, and whether margins
+// are wanted or not.
 template <typename T>
 void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& options,
                               size_t fewest_parts) {
@@ -168,7 +173,8 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
   const LossSpec spec = SpecOf(problem);
   ProblemBatch<T> arrays(problem);
   const Computed<T> expected = ComputeBatch<T>(arrays.batch(), spec, options, executor);
-  for (const bool in_pieces : {false, true}) {
+  for (const auto& [in_pieces, with_margin] :
+       {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
     Batch batch = arrays.batch();
     const PiecesReader<T> pieces(std::get<absl::Span<const T>>(batch.logits));
     if (in_pieces) {
@@ -181,11 +187,13 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
     std::vector<T> hessian(expected.hessian_diagonal.size());
     std::vector<T> probabilities(expected.probabilities.size());
     std::vector<T> log_sum_exp(expected.log_sum_exp.size());
+    std::vector<T> margin(with_margin ? expected.margin.size() : 0);
     Outputs outputs;
     outputs[Output::kLosses] = absl::MakeSpan(losses);
     outputs[Output::kHessianDiagonal] = absl::MakeSpan(hessian);
     outputs[Output::kProbabilities] = absl::MakeSpan(probabilities);
     outputs[Output::kLogSumExp] = absl::MakeSpan(log_sum_exp);
+    outputs[Output::kMargin] = absl::MakeSpan(margin);
     outputs.gradient_parts = &gradient;
     const auto result = Compute(batch, spec, options, outputs, executor);
     ASSERT_TRUE(result.ok()) << result.status();
@@ -195,6 +203,7 @@ void ExpectPartsChangeNothing(const Problem& problem, const ComputeOptions& opti
     ExpectSame(hessian, expected.hessian_diagonal, "hessian_diagonal");
     ExpectSame(probabilities, expected.probabilities, "probabilities");
     ExpectSame(log_sum_exp, expected.log_sum_exp, "log_sum_exp");
+    if (with_margin) ExpectSame(margin, expected.margin, "margin");
     EXPECT_GE(gradient.count(), fewest_parts);
     EXPECT_EQ(pieces.released_all(), in_pieces);
   }
