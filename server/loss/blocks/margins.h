@@ -10,7 +10,8 @@ namespace lossd::loss {
 
 // Writes the margins of the samples of rows [begin, end): how far the logits are from another
 // decision. Softmax: z_t − max_{j≠t} z_j (Pleiss et al. 2020, arXiv:2001.10528); sigmoid: z if the
-// target is ≥ ½, else −z. An ignored sample's is 0. `window` must have logits and Output::kMargin.
+// target is ≥ ½, else −z. It is 0 for samples that are ignored, or that mining drops. `window` must
+// have logits and Output::kMargin.
 template <typename T>
 void ComputeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end);
 
