@@ -18,12 +18,12 @@ class BytesOwner {
   virtual void Release() = 0;
 };
 
-// A run of bytes that lies in one or more places, such as a tensor in the slices of a connection.
-// It owns nothing but the list of the places.
+// A sequence of bytes that lies in one or more places, such as a tensor in the slices of a
+// connection. It owns nothing but the list of the places.
 class BytePieces {
  public:
   struct Piece {
-    size_t begin;  // the position of its first byte in the run
+    size_t begin;  // the position of its first byte in the sequence
     absl::string_view bytes;
     BytesOwner* owner;  // of these bytes and no others; may be null
   };

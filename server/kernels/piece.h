@@ -5,10 +5,10 @@
 
 namespace lossd::kernels {
 
-// A part of a run of bytes that lies in several places.
+// A part of a sequence of bytes that lies in several places.
 struct Piece {
   const char* data = nullptr;
-  int64_t begin = 0;  // the place of its first byte in the run
+  int64_t begin = 0;  // the place of its first byte in the sequence
   int64_t size = 0;
 };
 

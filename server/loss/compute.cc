@@ -68,8 +68,8 @@ bool WantsRecords(const ComputeOptions& options) {
   return options.class_statistics || options.difficulty || options.vanishing;
 }
 
-// Returns the logits of a reader, where they have to be read beforehand; none where they are read
-// block by block, because each is looked at once and rows fit a cache.
+// Returns the logits of a reader where they are needed once more after the batch is computed, or
+// where a row does not fit a cache. Returns none where they are read block by block.
 template <typename T>
 std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
                               const ComputeOptions& options) {

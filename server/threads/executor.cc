@@ -60,7 +60,7 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
   assert(block >= 1);
   const int64_t blocks = (count + block - 1) / block;
   std::atomic<bool> stopped = false;
-  const auto run_block = [&](int64_t index) {
+  const auto compute_block = [&](int64_t index) {
     if (stopped.load(std::memory_order_relaxed)) return;
     if (cancelled && cancelled()) {
       stopped.store(true, std::memory_order_relaxed);
@@ -69,7 +69,7 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     body(index * block, std::min(count, (index + 1) * block));
   };
   if (blocks <= 1 || arena_->thread_count == 1) {
-    for (int64_t index = 0; index < blocks; ++index) run_block(index);
+    for (int64_t index = 0; index < blocks; ++index) compute_block(index);
     return !stopped;
   }
   const Caller caller(*arena_);
@@ -77,7 +77,7 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, blocks),
                       [&](const tbb::blocked_range<int64_t>& range) {
                         if (!Caller::calls()) arena_->workers.Add();
-                        for (int64_t i = range.begin(); i != range.end(); ++i) run_block(i);
+                        for (int64_t i = range.begin(); i != range.end(); ++i) compute_block(i);
                       });
   });
   return !stopped;

@@ -18,9 +18,9 @@ struct BlockSum {
 };
 
 // Computes the outputs and records of every row, block by block on the executor's threads, and
-// returns the sum of each block's losses. Blocks depend on the shape of the batch and the
-// activation alone, and so do the bits of the sums. Losses that are not wanted are forgotten when
-// they are summed. `whole` is the window of the whole batch. Errors: CANCELLED when
+// returns the sum of each block's losses. Blocks depend on the shape of the batch, its element type
+// and the activation alone, and so do the bits of the sums. Losses that are not wanted are
+// forgotten when they are summed. `whole` is the window of the whole batch. Errors: CANCELLED when
 // `plan.options.cancelled` says so.
 template <typename T>
 absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const RowWindow<T>& whole,

@@ -10,14 +10,15 @@
 
 namespace lossd::rpc {
 
-// Has the owners of a run's pieces give them up as soon as all of their bytes were read.
+// Tells the owners of a sequence's pieces to release each as soon as all of its bytes were read.
 // Thread-safe.
 class PieceOwners {
  public:
-  // `pieces` are a run's, which they begin at 0, and outlive it.
+  // Takes the pieces of a sequence from its byte 0 on. They must outlive this.
   explicit PieceOwners(absl::Span<const wire::BytePieces::Piece> pieces);
 
-  // The bytes [begin, end) of the run are read no more. Each byte is released once.
+  // Releases the bytes [begin, end) of the sequence, which are read no more. Each byte is released
+  // once.
   void Release(size_t begin, size_t end);
 
  private:

@@ -36,8 +36,8 @@ struct RowOutputs {
   Array<double> true_gradient;
 };
 
-// Cuts a run of bytes into pieces of at most `longest`, each in memory of its own that ends with
-// it.
+// Cuts a sequence of bytes into pieces of at most `longest`, each in memory of its own that ends
+// with it.
 class Pieces {
  public:
   Pieces(const char* bytes, int64_t size, int64_t longest, uint64_t seed) {
