@@ -99,6 +99,22 @@ TEST_F(ClientTest, WritesToTheCallersMemory) {
   EXPECT_THAT(*result->probabilities, ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
 }
 
+TEST_F(ClientTest, WritesMarginsToTheCallersMemory) {
+  const xt::xarray<double> logits = {{1.0, 4.0, 2.0}, {1.0, 4.0, 2.0}};
+  const xt::xarray<int64_t> labels = {1, 0};
+  std::vector<double> margin(2, 9.0);
+  ComputeOptions options;
+  options.outputs.margin = true;
+  options.memory.margin = absl::MakeSpan(margin);
+
+  const auto result = MakeClient().Compute(logits, labels, {}, options);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(margin, ElementsAre(2.0, -3.0));
+  EXPECT_FALSE(result->margin);
+  EXPECT_TRUE(result->losses);
+}
+
 TEST_F(ClientTest, WritesTheGradientOverTheLogits) {
   constexpr size_t kRows = 50'000;
   std::vector<float> logits(2 * kRows, 1.0f);

@@ -1,5 +1,6 @@
 #include "tests/client/fake_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -8,6 +9,7 @@
 #include <cstring>
 #include <deque>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <thread>
 #include <vector>
@@ -35,6 +37,20 @@ void SetElements(const std::vector<T>& values, const std::vector<int64_t>& shape
   tensor->set_data_type(data_type);
   tensor->mutable_shape()->Add(shape.begin(), shape.end());
   tensor->set_data(values.data(), values.size() * sizeof(T));
+}
+
+// Returns z_t − max z_j, over j ≠ t, of each row.
+template <typename T>
+std::vector<T> Margins(const std::vector<T>& logits, const std::vector<int64_t>& labels) {
+  const size_t classes = labels.empty() ? 0 : logits.size() / labels.size();
+  std::vector<T> margins(labels.size(), std::numeric_limits<T>::infinity());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const size_t row = i / classes;
+    const auto label = static_cast<size_t>(labels[row]);
+    if (i % classes == label) continue;
+    margins[row] = std::min(margins[row], logits[row * classes + label] - logits[i]);
+  }
+  return margins;
 }
 
 // Softmax cross entropy by its definition.
@@ -78,6 +94,9 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
   const v1::OutputOptions& outputs = request.outputs();
   if (!outputs.omit_losses()) {
     SetElements(losses, {shape[0]}, data_type, response->mutable_losses());
+  }
+  if (outputs.margin()) {
+    SetElements(Margins(logits, labels), {shape[0]}, data_type, response->mutable_margin());
   }
   if (outputs.gradient()) SetElements(gradient, shape, data_type, response->mutable_gradient());
   if (outputs.probabilities()) {
