@@ -383,3 +383,29 @@ def test_16_bit_logits_are_rounded_once(lossd, name):
     same = answer.gradient.astype(np.float64) == rounded
     # Only where the exact value lies within float32's error of the middle of two may they differ.
     assert same.mean() > 0.99, same.mean()
+
+
+# --- Margins -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", (2, CLASSES, 100))
+def test_margins_of_class_ids(lossd, classes, dtype):
+    generator, logits = draw(61, (SAMPLES, classes))
+    logits = logits.astype(dtype)
+    labels = generator.integers(classes, size=SAMPLES)
+    z, y = torch.from_numpy(logits), torch.from_numpy(labels)[:, None]
+    others = z.scatter(1, y, -torch.inf).amax(1)
+    answer = lossd.compute(logits, labels, margin=True)
+    np.testing.assert_array_equal(answer.margin, (z.gather(1, y)[:, 0] - others).numpy())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_margins_of_binary_labels(lossd, dtype):
+    generator, logits = draw(62)
+    logits = logits.astype(dtype)
+    labels = generator.integers(2, size=logits.shape)
+    z = torch.from_numpy(logits)
+    expected = torch.where(torch.from_numpy(labels) == 1, z, -z)
+    answer = lossd.compute(logits, labels, {"activation": "ACTIVATION_SIGMOID"}, margin=True)
+    np.testing.assert_array_equal(answer.margin, expected.numpy())
