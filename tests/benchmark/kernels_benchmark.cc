@@ -1,6 +1,7 @@
 // Measures the core without a server around it: loss and gradient of float32 logits, into
 // buffers that were allocated and touched before, beside a memcpy of the same logits. Names are
-// <activation>/<form>[/<labels>]/<shape>/threads:<n>; --benchmark_format=json is for scripts.
+// <activation>/<form>[/<labels>][/margin]/<shape>/threads:<n>; --benchmark_format=json is for
+// scripts.
 
 #include <benchmark/benchmark.h>
 
@@ -21,6 +22,7 @@ namespace lossd::loss {
 namespace {
 
 enum class LabelKind { kClassIds, kBinaryLabels, kTargets };
+enum class Wanted { kGradient, kGradientAndMargin };  // beside the losses
 
 struct Shape {
   int64_t rows;
@@ -63,7 +65,8 @@ struct Arrays {
       : name(shape.name),
         logits(static_cast<size_t>(shape.size())),
         gradient(logits.size(), 1.0F),
-        losses(logits.size(), 1.0F) {
+        losses(logits.size(), 1.0F),
+        margin(static_cast<size_t>(shape.rows), 1.0F) {
     Noise noise;
     for (float& z : logits) z = noise.Logit();
     for (int64_t i = 0; i < shape.rows; ++i) {
@@ -75,6 +78,7 @@ struct Arrays {
   Floats logits;
   Floats gradient;
   Floats losses;
+  Floats margin;  // softmax's
   std::vector<int64_t> ids;
   std::vector<int64_t> binary;  // made when asked for
   Floats targets;
@@ -109,6 +113,7 @@ struct Case {
   std::string form;
   LabelKind labels = LabelKind::kClassIds;
   Shape shape;
+  Wanted wanted = Wanted::kGradient;
 };
 
 LossSpec SpecOf(const Case& measured) {
@@ -151,6 +156,8 @@ void MeasureCompute(benchmark::State& state, const Case& measured, int threads,
   Outputs outputs;
   outputs[Output::kLosses] = absl::MakeSpan(arrays.losses.data(), static_cast<size_t>(samples));
   outputs[Output::kGradient] = absl::MakeSpan(arrays.gradient);
+  const bool with_margin = measured.wanted == Wanted::kGradientAndMargin;
+  if (with_margin) outputs[Output::kMargin] = absl::MakeSpan(arrays.margin);
   const Executor executor(threads);
   while (state.KeepRunning()) {
     auto result = Compute(batch, spec, options, outputs, executor);
@@ -176,6 +183,7 @@ std::string NameOf(const Case& measured) {
   absl::StrAppend(&name, measured.form);
   if (measured.labels == LabelKind::kBinaryLabels) absl::StrAppend(&name, "/binary_labels");
   if (measured.labels == LabelKind::kTargets) absl::StrAppend(&name, "/targets");
+  if (measured.wanted == Wanted::kGradientAndMargin) absl::StrAppend(&name, "/margin");
   return absl::StrCat(name, "/", measured.shape.name);
 }
 
@@ -196,6 +204,12 @@ void RegisterCase(const Case& measured, ArraysHolder& holder) {
   }
 }
 
+void RegisterMargin(const Shape& shape, ArraysHolder& holder) {
+  RegisterCase({Activation::kSoftmax, "cross_entropy", LabelKind::kClassIds, shape,
+                Wanted::kGradientAndMargin},
+               holder);
+}
+
 void RegisterSoftmax(ArraysHolder& holder) {
   for (const Shape& shape :
        {Matrix(65536, 10), Matrix(8192, 1000), Matrix(2048, 32000), Matrix(256, 128256)}) {
@@ -203,6 +217,7 @@ void RegisterSoftmax(ArraysHolder& holder) {
     for (const char* form : {"cross_entropy", "focal"}) {
       RegisterCase({Activation::kSoftmax, form, LabelKind::kClassIds, shape}, holder);
     }
+    if (shape.classes <= 1000) RegisterMargin(shape, holder);
   }
 }
 
@@ -221,6 +236,7 @@ void RegisterStrided(ArraysHolder& holder) {
   for (const char* form : {"cross_entropy", "focal"}) {
     RegisterCase({Activation::kSoftmax, form, LabelKind::kClassIds, shape}, holder);
   }
+  RegisterMargin(shape, holder);
 }
 
 void RegisterSigmoid(ArraysHolder& holder) {
