@@ -183,21 +183,21 @@ TEST(CallFilterTest, IsToldOfEachMessageOfAStreamAndOnceOfTheStream) {
 
 TEST(CallFilterTest, ARefusalEndsTheCallAndEveryFilterIsAskedAndTold) {
   Notes first;
-  Notes refusing(absl::ResourceExhaustedError("not now"));
+  Notes refusing(absl::UnauthenticatedError("a token is missing"));
   Notes last(absl::UnavailableError("too late"));
   TestServer server(Answer, {}, {&first, &refusing, &last});
   const grpc::Status status = Compute(server.stub(), RequestOfBytes(10));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(status.error_message(), "not now");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(status.error_message(), "a token is missing");
   OpenStream stream(server.stub());
   EXPECT_TRUE(stream.Ends());
-  EXPECT_EQ(stream.Finish().error_message(), "not now");
+  EXPECT_EQ(stream.Finish().error_message(), "a token is missing");
   for (const Notes* notes : {&first, &refusing, &last}) {
     EXPECT_THAT(notes->arrived(), ElementsAre(kCompute, kComputeStream));
     const std::vector<Notes::Told> ended = notes->ended(2);
     ASSERT_EQ(ended.size(), 2);
     for (const Notes::Told& told : ended) {
-      EXPECT_EQ(told.status, absl::ResourceExhaustedError("not now"));
+      EXPECT_EQ(told.status, absl::UnauthenticatedError("a token is missing"));
       EXPECT_EQ(told.costs.request_bytes, 0);
     }
   }

@@ -29,6 +29,8 @@ bool IsPublic(absl::StatusCode code) {
     case absl::StatusCode::kUnimplemented:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kCancelled:
       return true;

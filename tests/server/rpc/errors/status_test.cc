@@ -98,6 +98,16 @@ TEST(ToRpcStatusTest, EveryErrorHasErrorInfo) {
             "MALFORMED_REQUEST");
 }
 
+TEST(ToRpcStatusTest, ARefusedCallerIsToldSo) {
+  const google::rpc::Status unknown = ToRpcStatus(absl::UnauthenticatedError("a token is missing"));
+  EXPECT_EQ(unknown.code(), Number(absl::StatusCode::kUnauthenticated));
+  EXPECT_EQ(unknown.message(), "a token is missing");
+  EXPECT_EQ(Info(unknown).reason(), "UNAUTHENTICATED");
+  const google::rpc::Status denied = ToRpcStatus(absl::PermissionDeniedError("not for this token"));
+  EXPECT_EQ(denied.code(), Number(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(denied.message(), "not for this token");
+}
+
 TEST(ToRpcStatusTest, MetadataArrives) {
   const google::rpc::Status status = ToRpcStatus(
       WithErrorInfo(absl::UnimplementedError("no"), "UNIMPLEMENTED_OPTION", {{"field", "step"}}));
