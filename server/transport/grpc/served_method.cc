@@ -24,7 +24,7 @@ absl::Status CheckRow(const rpc::MethodRow& row, const MethodDescriptor* method)
                                                       ", which the .proto file does not have"));
   }
   const bool is_stream = std::holds_alternative<rpc::StreamMethod>(row.method);
-  if (is_stream == (method->client_streaming() && method->server_streaming())) {
+  if (is_stream == method->client_streaming() && is_stream == method->server_streaming()) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(absl::StrCat(
