@@ -23,24 +23,30 @@ absl::Status CheckSize(absl::string_view what, size_t bytes, int64_t max_message
                                     " bytes for a message (--max-message-bytes)"));
 }
 
-// Returns the bytes of a response, and takes its tensors' buffers. The fields may come in any
-// order: protobuf reads them all the same.
-SentBytes AssembleAnswer(ComputeAnswer answer) {
-  SentBytes bytes(answer.message.SerializeAsString());
-  for (OutgoingTensor& outgoing : answer.tensors) {
-    std::string head;
-    wire::AppendTensorHead(outgoing.field_number, outgoing.tensor, outgoing.data_size(), head);
-    bytes.Append(std::move(head));
-    for (Buffer& buffer : outgoing.data) bytes.Append(std::move(buffer));
+std::string TensorHead(const OutgoingTensor& outgoing) {
+  std::string head;
+  wire::AppendTensorHead(outgoing.field_number, outgoing.tensor, outgoing.data_size(), head);
+  return head;
+}
+
+// Returns the size of what AppendAnswer() appends. Protobuf cannot serialize what is far too large,
+// so that the limit is checked before.
+size_t AnswerSize(const ComputeAnswer& answer) {
+  size_t bytes = answer.message.ByteSizeLong();
+  for (const OutgoingTensor& outgoing : answer.tensors) {
+    bytes += TensorHead(outgoing).size() + outgoing.data_size();
   }
   return bytes;
 }
 
-// Returns `bytes` unless there are too many.
-absl::StatusOr<SentBytes> WithinLimit(SentBytes bytes, int64_t max_message_bytes) {
-  absl::Status status = CheckSize("response", bytes.size(), max_message_bytes);
-  if (!status.ok()) return status;
-  return bytes;
+// Appends a response, and takes its tensors' buffers. The fields may come in any order: protobuf
+// reads them all the same.
+void AppendAnswer(ComputeAnswer answer, SentBytes& bytes) {
+  bytes.Append(answer.message.SerializeAsString());
+  for (OutgoingTensor& outgoing : answer.tensors) {
+    bytes.Append(TensorHead(outgoing));
+    for (Buffer& buffer : outgoing.data) bytes.Append(std::move(buffer));
+  }
 }
 
 absl::Status ParseWhole(const wire::BytePieces& bytes, MessageLite& message) {
@@ -81,19 +87,25 @@ absl::StatusOr<SentBytes> SerializeMessage(const MessageLite& message, int64_t m
 }
 
 absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes) {
-  return WithinLimit(AssembleAnswer(std::move(answer)), max_message_bytes);
+  absl::Status status = CheckSize("response", AnswerSize(answer), max_message_bytes);
+  if (!status.ok()) return status;
+  SentBytes bytes;
+  AppendAnswer(std::move(answer), bytes);
+  return bytes;
 }
 
 absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
                                                 int64_t max_message_bytes) {
-  SentBytes response = AssembleAnswer(std::move(answer));
+  const size_t size = AnswerSize(answer);
   v1::ComputeStreamResponse envelope;
   envelope.set_sequence(sequence);
   std::string head = envelope.SerializeAsString();
-  wire::AppendLengthPrefix(v1::ComputeStreamResponse::kResponseFieldNumber, response.size(), head);
+  wire::AppendLengthPrefix(v1::ComputeStreamResponse::kResponseFieldNumber, size, head);
+  absl::Status status = CheckSize("response", head.size() + size, max_message_bytes);
+  if (!status.ok()) return status;
   SentBytes bytes(std::move(head));
-  bytes.Append(std::move(response));
-  return WithinLimit(std::move(bytes), max_message_bytes);
+  AppendAnswer(std::move(answer), bytes);
+  return bytes;
 }
 
 }  // namespace lossd::rpc
