@@ -55,7 +55,8 @@ struct CallCosts {
 //   Ended(), once.
 //
 // A transport may call a filter from several threads at once. What a filter does in its functions,
-// the calls wait for.
+// the calls wait for. An exception of Arrived() refuses the call with INTERNAL; those of the other
+// functions are dropped.
 class CallFilter {
  public:
   virtual ~CallFilter() = default;
@@ -66,7 +67,8 @@ class CallFilter {
 
   // Is told of a message of a stream whose answer is made and about to be sent. `status` is what
   // the handler or the transport said, which may hold more than the client sees. Is not told of
-  // messages whose stream was cancelled meanwhile: they end with the call.
+  // messages whose stream was cancelled meanwhile: they end with the call. Nor of a message that is
+  // read after the server has begun to drain, which is dropped.
   virtual void MessageAnswered(const CallInfo& /*call*/, const absl::Status& /*status*/,
                                const CallCosts& /*costs*/) {}
 

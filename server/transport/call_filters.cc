@@ -3,7 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/rpc/catch_exceptions.h"
+
 namespace lossd::transport {
+namespace {
+
+// Calls `tell` and drops its exceptions: the call that it is about goes on all the same.
+template <typename Tell>
+void CallAndDropExceptions(const Tell& tell) {
+  static_cast<void>(rpc::CatchExceptions([&] {
+    tell();
+    return absl::OkStatus();
+  }));
+}
+
+}  // namespace
 
 CallFilters::CallFilters(std::vector<rpc::CallFilter*> filters)
     : filters_(std::move(filters)),
@@ -12,18 +26,24 @@ CallFilters::CallFilters(std::vector<rpc::CallFilter*> filters)
 
 absl::Status CallFilters::Arrived(const rpc::CallInfo& call) const {
   absl::Status first;
-  for (rpc::CallFilter* filter : filters_) first.Update(filter->Arrived(call));
+  for (rpc::CallFilter* filter : filters_) {
+    first.Update(rpc::CatchExceptions([&] { return filter->Arrived(call); }));
+  }
   return first;
 }
 
 void CallFilters::MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
                                   const rpc::CallCosts& costs) const {
-  for (rpc::CallFilter* filter : filters_) filter->MessageAnswered(call, status, costs);
+  for (rpc::CallFilter* filter : filters_) {
+    CallAndDropExceptions([&] { filter->MessageAnswered(call, status, costs); });
+  }
 }
 
 void CallFilters::Ended(const rpc::CallInfo& call, const absl::Status& status,
                         const rpc::CallCosts& costs) const {
-  for (rpc::CallFilter* filter : filters_) filter->Ended(call, status, costs);
+  for (rpc::CallFilter* filter : filters_) {
+    CallAndDropExceptions([&] { filter->Ended(call, status, costs); });
+  }
 }
 
 }  // namespace lossd::transport

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,17 @@ class NamedFilter final : public rpc::CallFilter {
   std::vector<std::string>& list_;
 };
 
+class ThrowingFilter final : public rpc::CallFilter {
+ public:
+  absl::Status Arrived(const rpc::CallInfo&) override { throw std::runtime_error("no room"); }
+  void MessageAnswered(const rpc::CallInfo&, const absl::Status&, const rpc::CallCosts&) override {
+    throw std::runtime_error("no room");
+  }
+  void Ended(const rpc::CallInfo&, const absl::Status&, const rpc::CallCosts&) override {
+    throw std::runtime_error("no room");
+  }
+};
+
 class FilterOfTimes final : public rpc::CallFilter {
  public:
   bool WantsTimes() const override { return true; }
@@ -60,6 +72,18 @@ TEST(CallFiltersTest, AsksAndTellsAllInTheirOrderAndTakesTheFirstError) {
   EXPECT_EQ(list, (std::vector<std::string>{"a arrived", "b arrived", "c arrived", "a message x",
                                             "b message x", "c message x", "a ended y", "b ended y",
                                             "c ended y"}));
+}
+
+TEST(CallFiltersTest, AFilterThatThrowsRefusesTheCallAndKeepsNothingFromOthers) {
+  std::vector<std::string> list;
+  ThrowingFilter throwing;
+  NamedFilter other("a", absl::OkStatus(), list);
+  const CallFilters filters({&throwing, &other});
+  const SomeCall call;
+  EXPECT_EQ(filters.Arrived(call), absl::InternalError("no room"));
+  filters.MessageAnswered(call, absl::OkStatus(), {});
+  filters.Ended(call, absl::OkStatus(), {});
+  EXPECT_EQ(list, (std::vector<std::string>{"a arrived", "a message ", "a ended "}));
 }
 
 TEST(CallFiltersTest, WithoutFiltersEveryCallIsTaken) {
