@@ -50,7 +50,13 @@ bool Admission::ReserveBytes(int64_t bytes) {
   return true;
 }
 
+void Admission::ReserveInMemory(int64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  reserved_ += bytes;
+}
+
 void Admission::CancelReservation(int64_t bytes) {
+  if (bytes == 0) return;
   const absl::MutexLock lock(&mutex_);
   reserved_ -= bytes;
 }
@@ -76,6 +82,7 @@ absl::Status Admission::Add(int64_t bytes) {
 }
 
 void Admission::ReturnBytes(int64_t bytes) {
+  if (bytes == 0) return;
   const absl::MutexLock lock(&mutex_);
   bytes_ -= bytes;
 }

@@ -13,13 +13,17 @@ namespace lossd::transport {
 // Returns the status of a call that comes to a server that drains: UNAVAILABLE, with RetryInfo.
 absl::Status ShuttingDown();
 
-// Decides which calls are taken: while the bytes of the requests in flight are within a limit, and
+// Decides which calls are taken: while the bytes of the admitted requests are within a limit, and
 // until the server drains. A refused call gets UNAVAILABLE with RetryInfo. Thread-safe.
 //
 // A stream reads a message while others of its own are in flight only after it has reserved bytes
-// for it, within half of the limit. So no message waits in memory for room, however much one stream
-// sends ahead, calls and other streams find room, and all requests together never hold more than
-// one and a half of the limit, or one request that is larger.
+// for it, within half of the limit. So calls and other streams find room however much one stream
+// sends ahead, and admitted and reserved requests together hold at most one and a half of the
+// limit. Two kinds of requests may exceed that: one that is larger than the limit, and for each
+// stream one message that is larger than its reservation.
+//
+// Counts no request before its last byte has come, unless bytes were reserved for it: neither a
+// unary request while gRPC assembles it, nor the first message of a stream that is idle.
 class Admission {
  public:
   explicit Admission(int64_t max_bytes) : max_bytes_(max_bytes) {}
@@ -38,8 +42,11 @@ class Admission {
   // the limit. Bytes that are reserved keep no request from being admitted.
   bool ReserveBytes(int64_t bytes);
   void CancelReservation(int64_t bytes);
+  // Reserves the bytes of a message that has been read and will be admitted later. It is in memory
+  // already, so there is no limit.
+  void ReserveInMemory(int64_t bytes);
   // Admits a message that was read under a reservation, in the place of that. Refuses only what is
-  // larger than was reserved, as AdmitBytes does.
+  // larger than was reserved, as AdmitBytes does; the reservation ends in any case.
   absl::Status AdmitReserved(int64_t reserved_bytes, int64_t bytes);
 
   // Admits no call from here on.

@@ -1,61 +1,17 @@
-// The bounds of a ComputeStream, and its end.
-#include <gmock/gmock.h>
+// The window of a ComputeStream, and its end.
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <memory>
 #include <thread>
-#include <vector>
 
 #include "grpcpp/client_context.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
+#include "tests/integration/stream_batches.h"
 #include "tests/integration/test_server.h"
 
 namespace lossd {
 namespace {
-
-constexpr int kWindow = 16;
-// In-flight bytes are 16 times this: 17 requests of kLargeRequestBytes.
-constexpr int64_t kMessageLimit = 64 << 10;
-
-ServerOptions WithThreads(int threads, int64_t max_message_bytes = int64_t{64} << 20) {
-  ServerOptions options;
-  options.threads = threads;
-  options.max_message_bytes = max_message_bytes;
-  return options;
-}
-
-// Sends batches of kLargeRequestBytes, numbered from 0, and closes the stream.
-std::thread Writer(OpenStream& stream, uint64_t batches) {
-  return std::thread([&stream, batches] {
-    for (uint64_t i = 0; i < batches; ++i) stream.Write(i, RequestOfBytes(kLargeRequestBytes));
-    stream.Close();
-  });
-}
-
-void ExpectAnswers(OpenStream& stream, uint64_t batches) {
-  for (uint64_t i = 0; i < batches; ++i) {
-    const v1::ComputeStreamResponse answer = stream.Read();
-    ASSERT_EQ(answer.sequence(), i);
-    ASSERT_TRUE(answer.has_response()) << answer.error().message();
-  }
-}
-
-void ExpectEndsOk(OpenStream& stream) {
-  EXPECT_TRUE(stream.Ends());
-  const grpc::Status status = stream.Finish();
-  EXPECT_TRUE(status.ok()) << status.error_message();
-}
-
-// Calls that the server answers after what it has to do for streams at that time.
-void MakeSomeCalls(v1::LossService::Stub& stub) {
-  for (int i = 0; i < 100; ++i) {
-    grpc::ClientContext context;
-    v1::GetServerInfoResponse info;
-    EXPECT_TRUE(stub.GetServerInfo(&context, {}, &info).ok());
-  }
-}
 
 TEST(StreamWindowTest, TheServerReadsNoFurtherThanTheWindow) {
   WaitingRoom room;
@@ -78,102 +34,6 @@ TEST(StreamWindowTest, IsWhatServerInfoSays) {
   v1::GetServerInfoResponse info;
   ASSERT_TRUE(server.stub().GetServerInfo(&context, {}, &info).ok());
   EXPECT_EQ(info.max_stream_window(), kWindow);
-}
-
-TEST(StreamOverloadTest, AStreamSendsAheadInHalfOfTheBytesAndLosesNoBatch) {
-  WaitingRoom room;
-  TestServer server(room.answer(), WithThreads(2 * kWindow, kMessageLimit));
-  constexpr int kHalf = static_cast<int>(8 * kMessageLimit / (kLargeRequestBytes + 16));
-  OpenStream stream(server.stub());
-  std::thread writer = Writer(stream, 50);
-  EXPECT_TRUE(room.WaitUntilEntered(kHalf));
-  MakeSomeCalls(server.stub());
-  EXPECT_EQ(room.entered(), kHalf);
-  // Others find room beside it.
-  OpenStream other(server.stub());
-  std::thread other_writer = Writer(other, 50);
-  EXPECT_TRUE(room.WaitUntilEntered(kHalf + 1));
-  room.Open();
-  ExpectAnswers(stream, 50);
-  ExpectAnswers(other, 50);
-  writer.join();
-  other_writer.join();
-}
-
-TEST(StreamOverloadTest, ABatchWithNothingToWaitForIsAskedToTryAgain) {
-  WaitingRoom room;
-  constexpr int kAll = static_cast<int>(16 * kMessageLimit / (kLargeRequestBytes + 16));
-  TestServer server(room.answer(), WithThreads(kAll, kMessageLimit));
-  std::vector<std::unique_ptr<OpenStream>> others;
-  for (int i = 0; i < kAll; ++i) {
-    others.push_back(std::make_unique<OpenStream>(server.stub()));
-    others.back()->Write(0, RequestOfBytes(kLargeRequestBytes));
-  }
-  EXPECT_TRUE(room.WaitUntilEntered(kAll));
-
-  OpenStream stream(server.stub());
-  stream.Write(1, RequestOfBytes(kLargeRequestBytes));
-  const grpc::Status refused = ErrorOf(stream.Read());
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(ErrorInfoOf(refused).reason(), "OVERLOADED");
-  EXPECT_TRUE(HasRetryInfo(refused));
-
-  room.Open();
-  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
-  // Its bytes return once the server has written it.
-  v1::ComputeStreamResponse answer;
-  do {
-    stream.Write(2, RequestOfBytes(kLargeRequestBytes));
-    answer = stream.Read();
-  } while (ErrorOf(answer).error_code() == grpc::StatusCode::UNAVAILABLE);
-  EXPECT_TRUE(answer.has_response());
-}
-
-TEST(StreamOverloadTest, ABatchLargerThanAllBeforeItIsAskedToTryAgainWhereThereIsNoRoom) {
-  WaitingRoom room;
-  constexpr int kOthers = 16;
-  TestServer server(room.answer(), WithThreads(kOthers + 1, kMessageLimit));
-  OpenStream stream(server.stub());
-  stream.Write(1, RequestOfBytes(kLargeRequestBytes / 3));
-  std::vector<std::unique_ptr<OpenStream>> others;
-  for (int i = 0; i < kOthers; ++i) {
-    others.push_back(std::make_unique<OpenStream>(server.stub()));
-    others.back()->Write(0, RequestOfBytes(kLargeRequestBytes));
-  }
-  EXPECT_TRUE(room.WaitUntilEntered(kOthers + 1));
-  stream.Write(2, RequestOfBytes(kLargeRequestBytes));
-  MakeSomeCalls(server.stub());  // The batch has been read by then.
-  room.Open();
-  EXPECT_TRUE(stream.Read().has_response());
-  EXPECT_EQ(ErrorInfoOf(ErrorOf(stream.Read())).reason(), "OVERLOADED");
-  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
-}
-
-TEST(StreamOverloadTest, StreamsThatAreIdleKeepNoStreamFromSendingAhead) {
-  WaitingRoom room;
-  TestServer server(
-      [&](const v1::ComputeRequest& request,
-          const rpc::CallContext& context) -> absl::StatusOr<v1::ComputeResponse> {
-        if (request.labels().data().size() == kLargeRequestBytes) {
-          return room.Answer(request, context);
-        }
-        return v1::ComputeResponse();
-      },
-      WithThreads(2 * kWindow, kMessageLimit));
-  // Each has had a batch answered and waits for another.
-  std::vector<std::unique_ptr<OpenStream>> idle;
-  for (int i = 0; i < kWindow; ++i) {
-    idle.push_back(std::make_unique<OpenStream>(server.stub()));
-    idle.back()->Write(0, RequestOfBytes(kLargeRequestBytes + 1));
-    EXPECT_TRUE(idle.back()->Read().has_response());
-  }
-  constexpr int kHalf = static_cast<int>(8 * kMessageLimit / (kLargeRequestBytes + 16));
-  OpenStream stream(server.stub());
-  std::thread writer = Writer(stream, kHalf);
-  EXPECT_TRUE(room.WaitUntilEntered(kHalf));
-  room.Open();
-  ExpectAnswers(stream, kHalf);
-  writer.join();
 }
 
 TEST(StreamEndTest, AStreamWithoutMessagesEndsOk) {
@@ -246,17 +106,6 @@ TEST(StreamShutdownTest, AnIdleStreamEndsAtOnce) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ErrorInfoOf(status).reason(), "SHUTTING_DOWN");
   EXPECT_TRUE(HasRetryInfo(status));
-}
-
-// Waits until calls on new connections are refused: until the server drains.
-grpc::Status WaitUntilRefused(const TestServer& server) {
-  while (true) {
-    const auto stub = v1::LossService::NewStub(Connect(server.address()));
-    OpenStream stream(*stub);
-    stream.Close();
-    EXPECT_TRUE(stream.Ends());
-    if (grpc::Status status = stream.Finish(); !status.ok()) return status;
-  }
 }
 
 TEST(StreamShutdownTest, WhatIsInFlightIsAnsweredAndNoFurtherBatchTaken) {

@@ -47,12 +47,20 @@ rpc::CallContext AwaitedCall::Context() const {
   return {[this] { return Cancelled(); }};
 }
 
-absl::Status AwaitedCall::EndWith(absl::Status status) {
+void AwaitedCall::NoteEnd(absl::Status status) {
   if (absl::IsCancelled(status) && DeadlinePassed()) {
     status = absl::DeadlineExceededError("the call's deadline passed");
   }
   status_ = std::move(status);
+}
+
+absl::Status AwaitedCall::EndWith(absl::Status status) {
+  NoteEnd(std::move(status));
   return status_;
+}
+
+void AwaitedCall::NoteUndelivered() {
+  if (status_.ok()) NoteEnd(absl::CancelledError("the call was cancelled"));
 }
 
 bool AwaitedCall::Cancelled() const {

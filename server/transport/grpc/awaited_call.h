@@ -38,7 +38,8 @@ class AwaitedCall : private rpc::CallInfo {
 
   // Makes another call wait in the place of this one, which has arrived.
   virtual void AwaitNext() = 0;
-  // One of these begins a call that arrived; it must end with an event of the derived class's own.
+  // One of these begins a call that arrived. Each must start an operation whose event comes to the
+  // derived class, which calls DeleteThis() after the last one.
   virtual void OnAdmitted() = 0;
   virtual void OnRefused(absl::Status refused) = 0;
   // gRPC is done with the call, which may still wait for the events of its operations.
@@ -47,9 +48,13 @@ class AwaitedCall : private rpc::CallInfo {
   // Returns what the method may know of the call, while the call lives. Any thread.
   rpc::CallContext Context() const;
 
-  // Notes the status that the call ends with and returns the one for the client: a call that was
-  // cancelled by its deadline is DEADLINE_EXCEEDED.
+  // Notes the status that the call ends with. A call that was cancelled by its deadline is
+  // DEADLINE_EXCEEDED.
+  void NoteEnd(absl::Status status);
+  // Does the same and returns the status for the client.
   absl::Status EndWith(absl::Status status);
+  // Notes that the client did not get the end of the call: CANCELLED, unless that end is an error.
+  void NoteUndelivered();
 
   // Adds the costs of a message to the call's. The derived class sees to it that no two threads do.
   void AddCosts(const rpc::CallCosts& costs) { costs_ += costs; }

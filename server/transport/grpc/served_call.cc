@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "server/rpc/catch_exceptions.h"
 #include "server/rpc/errors/status.h"
 #include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/grpc_status.h"
@@ -21,11 +22,12 @@ void ServedCall::AwaitNext() { Await(served_method(), queue(), environment()); }
 
 void ServedCall::OnAdmitted() { stream().Read(&request_, &request_tag_); }
 
-void ServedCall::OnRefused(absl::Status refused) { Finish(std::move(refused)); }
+void ServedCall::OnRefused(absl::Status refused) { Refuse(std::move(refused)); }
 
 void ServedCall::OnRequest(bool ok) {
   if (!ok) {  // Cancelled, over gRPC's own limit, or a client that closed without a message.
-    Finish(rpc::WithErrorInfo(
+    misses_request_ = true;
+    Refuse(rpc::WithErrorInfo(
         absl::InvalidArgumentError("the request message is missing or incomplete"),
         "MALFORMED_REQUEST"));
     return;
@@ -36,7 +38,7 @@ void ServedCall::OnRequest(bool ok) {
   costs.request_bytes = bytes;
   AddCosts(costs);
   if (absl::Status refused = environment().admission.AdmitBytes(bytes); !refused.ok()) {
-    Finish(std::move(refused));
+    Refuse(std::move(refused));
     return;
   }
   admitted_bytes_ = bytes;
@@ -50,34 +52,48 @@ void ServedCall::OnRequest(bool ok) {
 void ServedCall::Respond() {
   const CallFilters& filters = environment().filters;
   const CallFilters::Moment begin = filters.Now();
-  auto answer = Answer();
+  grpc::ByteBuffer response;
+  absl::Status status = Answer(response);
   rpc::CallCosts costs;
   costs.queued = absl::FromChrono(begin - request_arrival_);
   costs.computing = absl::FromChrono(filters.Now() - begin);
-  if (answer.ok()) costs.response_bytes = static_cast<int64_t>(answer->size());
+  if (status.ok()) costs.response_bytes = static_cast<int64_t>(response.Length());
   AddCosts(costs);
-  Finish(std::move(answer));
+  if (!status.ok()) {
+    Refuse(std::move(status));
+    return;
+  }
+  request_.Clear();
+  stream().WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
 }
 
-absl::StatusOr<rpc::SentBytes> ServedCall::Answer() {
+absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
   // It may have waited for a worker.
   if (Cancelled()) return absl::CancelledError("the call was cancelled");
-  auto request = TakeReceivedBytes(request_);
-  if (!request.ok()) return request.status();
-  return std::get<rpc::UnaryMethod>(served_method().method)(*std::move(request), Context());
+  const auto& method = std::get<rpc::UnaryMethod>(served_method().method);
+  return rpc::CatchExceptions([&]() -> absl::Status {
+    auto request = TakeReceivedBytes(request_);
+    if (!request.ok()) return request.status();
+    auto answer = method(*std::move(request), Context());
+    if (!answer.ok()) return answer.status();
+    response = ToByteBuffer(*std::move(answer));
+    return absl::OkStatus();
+  });
 }
 
-void ServedCall::Finish(absl::StatusOr<rpc::SentBytes> answer) {
+void ServedCall::Refuse(absl::Status error) {
   request_.Clear();
-  if (answer.ok()) {
-    stream().WriteAndFinish(ToByteBuffer(*std::move(answer)), grpc::WriteOptions(),
-                            grpc::Status::OK, &finished_tag_);
-  } else {
-    stream().Finish(ToGrpcStatus(EndWith(answer.status())), &finished_tag_);
-  }
+  stream().Finish(ToGrpcStatus(EndWith(std::move(error))), &finished_tag_);
 }
 
-void ServedCall::OnFinished(bool) { DeleteAfterLastEvent(); }
+void ServedCall::OnFinished(bool ok) {
+  if (!ok && misses_request_) {  // It did not come because the call was cancelled.
+    NoteEnd(absl::CancelledError("the call was cancelled"));
+  } else if (!ok) {
+    NoteUndelivered();
+  }
+  DeleteAfterLastEvent();
+}
 
 void ServedCall::OnDone() { DeleteAfterLastEvent(); }
 

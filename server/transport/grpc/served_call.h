@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/transport/call_filters.h"
 #include "server/transport/grpc/awaited_call.h"
@@ -35,13 +34,16 @@ class ServedCall final : public AwaitedCall {
 
   // Computes the answer and sends it.
   void Respond();
-  absl::StatusOr<rpc::SentBytes> Answer();
-  void Finish(absl::StatusOr<rpc::SentBytes> answer);
+  // Makes `response` the method's answer to the request. An exception is an INTERNAL error.
+  absl::Status Answer(grpc::ByteBuffer& response);
+  // Ends the call with an error.
+  void Refuse(absl::Status error);
   void DeleteAfterLastEvent();
 
   grpc::ByteBuffer request_;
   CallFilters::Moment request_arrival_;
   int64_t admitted_bytes_ = 0;
+  bool misses_request_ = false;
   int last_events_ = 2;
 
   MemberTag<ServedCall, &ServedCall::OnRequest> request_tag_{this};

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "absl/time/time.h"
+#include "server/rpc/catch_exceptions.h"
 #include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/grpc_status.h"
 
@@ -30,15 +30,9 @@ void ServedStream::OnAdmitted() {
   Advance();
 }
 
-void ServedStream::OnRefused(absl::Status refused) {
-  StopTaking(std::move(refused));
-  Advance();
-}
+void ServedStream::OnRefused(absl::Status refused) { StopTaking(std::move(refused)); }
 
-void ServedStream::OnDrain() {
-  StopTaking(ShuttingDown());
-  Advance();
-}
+void ServedStream::OnDrain() { StopTaking(ShuttingDown()); }
 
 void ServedStream::OnRead(bool ok) {
   {
@@ -80,7 +74,13 @@ void ServedStream::OnQueueIdle(bool) {
   LetGo();
 }
 
-void ServedStream::OnFinished(bool) { LetGo(); }
+void ServedStream::OnFinished(bool ok) {
+  if (!ok) {
+    const absl::MutexLock lock(&mutex_);
+    NoteUndelivered();
+  }
+  LetGo();
+}
 
 // If the call was cancelled, its operations fail, and with those events the stream comes to its
 // end.
@@ -91,6 +91,7 @@ void ServedStream::StopTaking(absl::Status end) {
   if (!takes_requests_) return;
   takes_requests_ = false;
   end_ = std::move(end);
+  FinishIfDone();
 }
 
 void ServedStream::Advance() {
@@ -102,9 +103,9 @@ ServedStream::Batch* ServedStream::StartWhatCanBe() {
   if (finishing_) return nullptr;
   if (Cancelled()) Abandon();
   if (CanWrite()) Write();
-  Batch* small = has_request_ ? TakeRequest() : nullptr;
+  Batch* small = has_request_ && !request_waits_ ? TakeRequest() : nullptr;
   if (MayRead()) Read();
-  if (!takes_requests_ && !has_request_ && batches_.empty()) Finish();
+  FinishIfDone();
   return small;
 }
 
@@ -120,10 +121,17 @@ bool ServedStream::CanWrite() const {
 bool ServedStream::MayRead() {
   if (!takes_requests_ || reading_ || has_request_ || WindowIsFull()) return false;
   if (batches_.empty()) return true;
-  const int64_t bytes = largest_bytes_ + kSequenceGrowth;
+  const int64_t bytes = std::min(std::max(LargestInFlight(), last_bytes_) + kSequenceGrowth,
+                                 environment().limits.max_message_bytes);
   if (!environment().admission.ReserveBytes(bytes)) return false;
   reserved_bytes_ = bytes;
   return true;
+}
+
+int64_t ServedStream::LargestInFlight() const {
+  int64_t largest = 0;
+  for (const Batch& batch : batches_) largest = std::max(largest, batch.admitted_bytes);
+  return largest;
 }
 
 void ServedStream::CancelReservation() {
@@ -131,10 +139,12 @@ void ServedStream::CancelReservation() {
 }
 
 void ServedStream::RemoveOldest() {
-  environment().admission.ReturnBytes(batches_.front().admitted_bytes);
+  const int64_t bytes = batches_.front().admitted_bytes;
+  environment().admission.ReturnBytes(bytes);
   batches_.pop_front();
+  if (bytes > 0) request_waits_ = false;
   // An idle stream, which may wait for long for the next message, keeps nothing from others.
-  if (batches_.empty()) CancelReservation();
+  if (batches_.empty() && !has_request_) CancelReservation();
 }
 
 void ServedStream::Abandon() {
@@ -145,6 +155,7 @@ void ServedStream::Abandon() {
     CancelReservation();
   }
   has_request_ = false;
+  request_waits_ = false;
   while (!writing_ && !batches_.empty() && batches_.front().answered) RemoveOldest();
 }
 
@@ -156,18 +167,24 @@ void ServedStream::HoldAnswers() {
 }
 
 ServedStream::Batch* ServedStream::TakeRequest() {
+  Admission& admission = environment().admission;
+  const auto bytes = static_cast<int64_t>(request_.Length());
+  absl::Status refused = admission.AdmitReserved(std::exchange(reserved_bytes_, 0), bytes);
+  if (!refused.ok() && LargestInFlight() > 0) {
+    admission.ReserveInMemory(bytes);
+    reserved_bytes_ = bytes;
+    request_waits_ = true;
+    return nullptr;
+  }
   has_request_ = false;
-  const size_t bytes = request_.Length();
-  const auto admitted_bytes = static_cast<int64_t>(bytes);
   Batch& batch = batches_.emplace_back();
   batch.bytes.Swap(&request_);
   batch.arrival = request_arrival_;
-  batch.refused =
-      environment().admission.AdmitReserved(std::exchange(reserved_bytes_, 0), admitted_bytes);
-  largest_bytes_ = std::max(largest_bytes_, admitted_bytes);
+  batch.refused = std::move(refused);
   if (!batch.refused.ok()) return &batch;
-  batch.admitted_bytes = admitted_bytes;
-  if (bytes <= kSmallRequestBytes) return &batch;
+  batch.admitted_bytes = bytes;
+  last_bytes_ = bytes;
+  if (batch.bytes.Length() <= kSmallRequestBytes) return &batch;
   Hold();
   environment().workers.Schedule([this, &batch] {
     Compute(batch);
@@ -194,7 +211,8 @@ void ServedStream::Write() {
   stream().Write(batches_.front().bytes, options, &written_tag_);
 }
 
-void ServedStream::Finish() {
+void ServedStream::FinishIfDone() {
+  if (finishing_ || takes_requests_ || has_request_ || !batches_.empty()) return;
   finishing_ = true;
   Hold();
   stream().Finish(ToGrpcStatus(EndWith(end_)), &finished_tag_);
@@ -205,26 +223,37 @@ void ServedStream::Compute(Batch& batch) {
   rpc::CallCosts costs;
   costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
   const CallFilters::Moment begin = filters.Now();
-  rpc::StreamAnswer answer = Answer(batch);
+  const absl::Status status = Answer(batch);
   costs.queued = absl::FromChrono(begin - batch.arrival);
   costs.computing = absl::FromChrono(filters.Now() - begin);
-  costs.response_bytes = static_cast<int64_t>(answer.message.size());
-  if (!Cancelled()) filters.MessageAnswered(info(), answer.status, costs);
-  batch.bytes = ToByteBuffer(std::move(answer.message));
+  costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
+  if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
   const absl::MutexLock lock(&mutex_);
   AddCosts(costs);
   batch.answered = true;
 }
 
-rpc::StreamAnswer ServedStream::Answer(Batch& batch) {
-  const auto& method = std::get<rpc::StreamMethod>(served_method().method);
+absl::Status ServedStream::Answer(Batch& batch) {
+  absl::Status status;
+  const absl::Status thrown = rpc::CatchExceptions([&] {
+    rpc::StreamAnswer answer = MakeAnswer(batch);
+    status = std::move(answer.status);
+    batch.bytes = ToByteBuffer(std::move(answer.message));
+    return absl::OkStatus();
+  });
+  if (thrown.ok()) return status;
+  batch.bytes = ToByteBuffer(stream_method().refuse({}, thrown));
+  return thrown;
+}
+
+rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
   auto request = TakeReceivedBytes(batch.bytes);
-  if (!request.ok()) return {method.refuse({}, request.status()), request.status()};
+  if (!request.ok()) return {stream_method().refuse({}, request.status()), request.status()};
   absl::Status refused = std::move(batch.refused);
   // It may have waited for a worker.
   if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
-  if (!refused.ok()) return {method.refuse(*request, refused), refused};
-  return method.answer(*std::move(request), Context());
+  if (!refused.ok()) return {stream_method().refuse(*request, refused), refused};
+  return stream_method().answer(*std::move(request), Context());
 }
 
 void ServedStream::LetGo() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <variant>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -25,18 +26,21 @@ namespace lossd::transport {
 // more than the window for a client that does not read its answers.
 //
 // The bytes in flight are bounded over all calls (see Admission). With others of its batches in
-// flight, the stream reads another only when there is room for it: a training job gets slower under
-// load and loses no batch. How large the next batch is, it cannot know, and takes it to be as large
-// as the largest before it. With nothing in flight it reads always, so that it cannot wait for
-// others that wait for it; what does not find room then is answered with UNAVAILABLE, as a unary
-// call is. So is a batch that is larger than all before it and finds no room.
+// flight, the stream reads another only after it has reserved bytes for it: a training job gets
+// slower under load and loses no batch. It reserves as many bytes as the last batch has or the
+// largest in flight, and the next batch may have more. If that one finds no room, it waits until a
+// batch of its stream has been answered, and the stream reads no further meanwhile.
+//
+// With nothing in flight the stream reads always, so that it cannot wait for others that wait for
+// it. A batch that finds no room then is answered with UNAVAILABLE, as a unary call is.
 //
 // Small batches are computed on the queue's thread, at once; large ones on the workers, side by
 // side. Small answers that follow each other closely go out together: a system call and a packet
 // for each would cost about as much as it takes to compute it.
 //
-// A server that drains lets the stream answer what it has read, then ends it with UNAVAILABLE. The
-// client sees by the answers which batches to send to another server.
+// A server that drains lets the stream answer what it has read, then ends it with UNAVAILABLE. A
+// message whose read ends after the drain began is dropped. The client sees by the answers which
+// batches to send to another server.
 class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
  public:
   static void Await(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
@@ -46,8 +50,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   struct Batch {
     grpc::ByteBuffer bytes;  // the request, then the answer
     CallFilters::Moment arrival;
-    absl::Status refused;  // by the admission of its bytes
-    int64_t admitted_bytes = 0;
+    absl::Status refused;        // by the admission of its bytes
+    int64_t admitted_bytes = 0;  // 0 if it was refused
     bool answered = false;
   };
 
@@ -74,7 +78,10 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   Batch* StartWhatCanBe() ABSL_LOCKS_EXCLUDED(mutex_);
   bool WindowIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts what was read in flight. Returns it if it is small or refused, and schedules it if not.
+  // Returns null and lets it wait if it is to wait for a batch in flight.
   Batch* TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns the bytes of the largest batch in flight; 0 if none is but those that were refused.
+  int64_t LargestInFlight() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes no requests and drops the answers, for which nobody waits.
   void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -87,14 +94,21 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void CancelReservation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes no requests from here on. The stream ends with `end` unless it took none before.
+  // Ends the stream if it takes no requests and has answered all that it took.
+  void FinishIfDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes no requests from here on. The stream ends with `end` unless it took none before. Computes
+  // nothing: if something is in flight, a thread that holds the stream advances it.
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Answers a batch and tells the filters.
   void Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Returns the answer to a batch, whose bytes it takes.
-  rpc::StreamAnswer Answer(Batch& batch);
+  // Makes the batch's bytes those of its answer, and returns how the request was answered. An
+  // exception is an INTERNAL error.
+  absl::Status Answer(Batch& batch);
+  rpc::StreamAnswer MakeAnswer(Batch& batch);
+  const rpc::StreamMethod& stream_method() const {
+    return std::get<rpc::StreamMethod>(served_method().method);
+  }
 
   // Operations and workers hold the stream as long as they may touch it. The last one deletes it.
   void Hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
@@ -105,9 +119,10 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or just read
   CallFilters::Moment request_arrival_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t reserved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // for what is being read
-  int64_t largest_bytes_ ABSL_GUARDED_BY(mutex_) = 0;   // of the requests so far
+  int64_t reserved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // for what is being read, or just read
+  int64_t last_bytes_ ABSL_GUARDED_BY(mutex_) = 0;      // of the last batch that was admitted
   bool has_request_ ABSL_GUARDED_BY(mutex_) = false;
+  bool request_waits_ ABSL_GUARDED_BY(mutex_) = false;  // until a batch in flight is answered
   bool takes_requests_ ABSL_GUARDED_BY(mutex_) = true;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);  // in flight, the oldest first
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;       // the oldest's answer

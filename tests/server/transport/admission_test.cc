@@ -74,6 +74,18 @@ TEST(AdmissionTest, WhatIsLargerThanItsReservationIsAdmittedAsOthersAre) {
   EXPECT_TRUE(admission.AdmitReserved(0, 40).ok());
 }
 
+TEST(AdmissionTest, WhatIsInMemoryIsReservedPastTheLimitAndThenAdmitted) {
+  Admission admission(100);
+  EXPECT_TRUE(admission.AdmitBytes(90).ok());
+  admission.ReserveInMemory(60);
+  EXPECT_TRUE(admission.AdmitBytes(10).ok());
+  EXPECT_TRUE(admission.AdmitReserved(60, 60).ok());
+  admission.ReturnBytes(100);
+  EXPECT_EQ(admission.AdmitBytes(41).code(), absl::StatusCode::kUnavailable);
+  admission.ReturnBytes(60);
+  EXPECT_TRUE(admission.ReserveBytes(50));
+}
+
 TEST(AdmissionTest, DrainingRefusesNewCallsAndWaitsForTheOthers) {
   Admission admission(100);
   EXPECT_TRUE(admission.AdmitCall().ok());
