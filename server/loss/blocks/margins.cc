@@ -37,9 +37,13 @@ T LargestOther(const T* z, int64_t classes, int64_t truth) {
   }
   // A few logits are compared in less time than a kernel is called.
   T largest = -kInfinity<T>;
-  for (int64_t k = 0; k < truth; ++k) largest = Larger(z[k], largest);
-  for (int64_t k = truth + 1; k < classes; ++k) largest = Larger(z[k], largest);
-  return largest;
+  bool has_nan = false;
+  for (int64_t k = 0; k < classes; ++k) {
+    const T other = k == truth ? -kInfinity<T> : z[k];
+    largest = other > largest ? other : largest;
+    has_nan |= std::isnan(other);
+  }
+  return has_nan ? std::numeric_limits<T>::quiet_NaN() : largest;
 }
 
 // Returns a softmax sample's margin. Its bits do not depend on the sign of a zero that is the
@@ -69,23 +73,29 @@ T SampleMargin(const BatchPlan& plan, const T* z, int64_t row, int64_t k) {
 template <typename T>
 void ComputeGroup(const BatchPlan& plan, const T* z, int64_t row, int64_t count, T* margins) {
   const int64_t inner = plan.batch.inner;
-  T truth[kMostGroupRows];  // as wide as what it is compared beside
+  T truth[kMostGroupRows];  // as wide as the logits, beside which it is compared
+  T own[kMostGroupRows];    // the logit of the truth
   T largest[kMostGroupRows];
   for (int64_t i = 0; i < count; ++i) {
     truth[i] = static_cast<T>(FindTrueClass(plan, row + i));
+    own[i] = T(0);
     largest[i] = -kInfinity<T>;
   }
   for (int64_t k = 0; k < plan.batch.classes; ++k) {
-    const auto own = static_cast<T>(k);
+    const T* const column = z + k * inner;
+    const auto id = static_cast<T>(k);
     for (int64_t i = 0; i < count; ++i) {
-      const T value = z[k * inner + i];
-      largest[i] = Larger(truth[i] == own ? -kInfinity<T> : value, largest[i]);
+      const T value = column[i];
+      own[i] = truth[i] == id ? value : own[i];
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      const T value = column[i];
+      largest[i] = Larger(truth[i] == id ? -kInfinity<T> : value, largest[i]);
     }
   }
   for (int64_t i = 0; i < count; ++i) {
     const bool ignored = plan.labels.ignored(row + i, 0);
-    const int64_t own = ignored ? 0 : FindTrueClass(plan, row + i);
-    margins[i] = ignored ? T(0) : WithOneNan(Subtract(z[own * inner + i], largest[i]));
+    margins[i] = ignored ? T(0) : WithOneNan(Subtract(own[i], largest[i]));
   }
 }
 
