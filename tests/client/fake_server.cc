@@ -41,14 +41,15 @@ void SetElements(const std::vector<T>& values, const std::vector<int64_t>& shape
 
 // Returns z_t − max z_j, over j ≠ t, of each row.
 template <typename T>
-std::vector<T> Margins(const std::vector<T>& logits, const std::vector<int64_t>& labels) {
-  const size_t classes = labels.empty() ? 0 : logits.size() / labels.size();
+std::vector<T> Margins(const std::vector<T>& logits, const std::vector<int64_t>& labels,
+                       size_t classes) {
   std::vector<T> margins(labels.size(), std::numeric_limits<T>::infinity());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const size_t row = i / classes;
-    const auto label = static_cast<size_t>(labels[row]);
-    if (i % classes == label) continue;
-    margins[row] = std::min(margins[row], logits[row * classes + label] - logits[i]);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto label = static_cast<size_t>(labels[i]);
+    for (size_t j = 0; j < classes; ++j) {
+      const T lead = logits[i * classes + label] - logits[i * classes + j];
+      if (j != label) margins[i] = std::min(margins[i], lead);
+    }
   }
   return margins;
 }
@@ -96,7 +97,8 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
     SetElements(losses, {shape[0]}, data_type, response->mutable_losses());
   }
   if (outputs.margin()) {
-    SetElements(Margins(logits, labels), {shape[0]}, data_type, response->mutable_margin());
+    SetElements(Margins(logits, labels, classes), {shape[0]}, data_type,
+                response->mutable_margin());
   }
   if (outputs.gradient()) SetElements(gradient, shape, data_type, response->mutable_gradient());
   if (outputs.probabilities()) {
@@ -153,7 +155,7 @@ class FakeServer::Service : public v1::LossService::Service {
   grpc::Status ComputeStream(grpc::ServerContext* context,
                              grpc::ServerReaderWriter<v1::ComputeStreamResponse,
                                                       v1::ComputeStreamRequest>* stream) override {
-    const grpc::Status status = AnswerBatches(context, stream);
+    grpc::Status status = AnswerBatches(context, stream);
     const absl::MutexLock lock(&mutex_);
     ++ended_streams_;
     return status;
