@@ -1,6 +1,7 @@
 #ifndef LOSSD_TESTS_INTEGRATION_RAW_CLIENT_H_
 #define LOSSD_TESTS_INTEGRATION_RAW_CLIENT_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::stri
 // The same with no message at all.
 RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& method);
+
+// Starts a call that sends no message, and cancels it after `arrived` has returned.
+void CancelWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                          const std::function<void()>& arrived);
 
 struct RawStreamAnswer {
   grpc::Status status;

@@ -116,7 +116,10 @@ TEST(ShutdownTest, TellsTheWatchesOfHealthAndEndsThem) {
   EXPECT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   EXPECT_FALSE(watch->Read(&response));
-  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  const grpc::Status end = watch->Finish();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ErrorInfoOf(end).reason(), "SHUTTING_DOWN");
+  EXPECT_TRUE(HasRetryInfo(end));
   closer.join();
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
 }

@@ -7,7 +7,9 @@
 #include "grpcpp/support/async_stream.h"
 #include "grpcpp/support/async_unary_call.h"
 #include "server/rpc/errors/short_text.h"
+#include "server/transport/admission.h"
 #include "server/transport/grpc/completion_tag.h"
+#include "server/transport/grpc/grpc_status.h"
 #include "server/transport/grpc/raw_service.h"
 
 namespace lossd::transport {
@@ -126,7 +128,7 @@ class HealthService::Watch final : public Call {
   void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
     finished_ = true;
     writing_ = true;
-    writer_.Finish({grpc::StatusCode::UNAVAILABLE, "the server is shutting down"}, &written_tag_);
+    writer_.Finish(ToGrpcStatus(ShuttingDown()), &written_tag_);
   }
 
   void OnRequest() override {
