@@ -1,6 +1,7 @@
 #include "proto/wire/split_message.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -114,7 +115,8 @@ class Splitter {
 
   // Splits the message from here to `end`, which is the value of a field `number`.
   bool Split(int number, size_t end, absl::Span<const SplitField> fields, std::string& rest) {
-    uint64_t seen = 0;
+    assert(fields.size() <= 64);
+    uint64_t seen = 0;  // a bit for each of `fields`
     while (reader_.position() < end) {
       const auto field = reader_.ReadField(end);
       if (!field) return false;
@@ -125,7 +127,7 @@ class Splitter {
         continue;
       }
       const uint64_t bit = uint64_t{1} << (split - fields.data());
-      if ((seen & bit) != 0) return false;
+      if ((seen & bit) != 0 || HasSeenRival(fields, seen, field->number)) return false;
       seen |= bit;
       if (!(split->inside.empty() ? TakeOut(number, *field, rest)
                                   : SplitInside(*field, split->inside, rest))) {
@@ -146,10 +148,21 @@ class Splitter {
     return nullptr;
   }
 
+  static bool HasRival(const SplitField& field, int number) {
+    return std::find(field.rivals.begin(), field.rivals.end(), number) != field.rivals.end();
+  }
+
   static bool IsRival(absl::Span<const SplitField> fields, int number) {
-    return std::any_of(fields.begin(), fields.end(), [number](const SplitField& field) {
-      return std::find(field.rivals.begin(), field.rivals.end(), number) != field.rivals.end();
-    });
+    return std::any_of(fields.begin(), fields.end(),
+                       [number](const SplitField& field) { return HasRival(field, number); });
+  }
+
+  // Returns true if field `number` is of one oneof with one of those that were seen.
+  static bool HasSeenRival(absl::Span<const SplitField> fields, uint64_t seen, int number) {
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if ((seen >> i & 1) != 0 && HasRival(fields[i], number)) return true;
+    }
+    return false;
   }
 
   bool TakeOut(int number, const WireField& field, std::string& rest) {

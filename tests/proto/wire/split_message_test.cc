@@ -139,6 +139,17 @@ TEST(TakeOutTensorsTest, LeavesAnErrorBesideAResponseToProtobuf) {
   EXPECT_FALSE(TakeOut(error.SerializeAsString() + response.SerializeAsString(), fields));
 }
 
+// The fields are given as if logits and labels were of one oneof.
+TEST(TakeOutTensorsTest, LeavesTwoTensorsOfOneOneofToProtobuf) {
+  const std::vector<SplitField> fields = {{2, {{v1::Tensor::kDataFieldNumber, {}, {}}}, {3}},
+                                          {3, {{v1::Tensor::kDataFieldNumber, {}, {}}}, {2}}};
+  const std::string tensor = TensorOf(600, 'a').SerializeAsString();
+  EXPECT_TRUE(TakeOut(Wrapped(2, tensor), fields));
+  EXPECT_TRUE(TakeOut(Wrapped(3, tensor), fields));
+  EXPECT_FALSE(TakeOut(Wrapped(2, tensor) + Wrapped(3, tensor), fields));
+  EXPECT_FALSE(TakeOut(Wrapped(3, tensor) + Wrapped(2, tensor), fields));
+}
+
 TEST(TakeOutTensorsTest, LeavesWhatIsNoMessageToProtobuf) {
   const std::string request = SomeRequest().SerializeAsString();
   EXPECT_FALSE(TakeOut("", TensorFieldsOf<v1::ComputeRequest>()));
