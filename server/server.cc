@@ -10,6 +10,7 @@
 #include "server/process/log.h"
 #include "server/process/version.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/method_table.h"
 #include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
@@ -18,8 +19,6 @@
 namespace lossd {
 namespace {
 
-// Requests of this many of the largest messages may be in flight.
-constexpr int64_t kMessagesInFlight = 16;
 // Memory of this many of the largest messages is kept for the next requests.
 constexpr int64_t kMessagesKept = 4;
 
@@ -29,18 +28,11 @@ std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
 
 }  // namespace
 
-rpc::Limits MakeLimits(int64_t max_message_bytes) {
-  rpc::Limits limits;
-  limits.max_message_bytes = max_message_bytes;
-  limits.max_in_flight_bytes = kMessagesInFlight * max_message_bytes;
-  return limits;
-}
-
 // The parts of the server, each made for those below it.
 class Server::Rooms {
  public:
   explicit Rooms(const ServerOptions& options)
-      : limits_(MakeLimits(options.max_message_bytes)),
+      : limits_(rpc::MakeLimits(options.max_message_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
         handlers_({limits_, executor_, MakePool(limits_), std::string(Version())}) {
     if (options.log != nullptr) error_log_.emplace(*options.log);

@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/rpc/limits.h"
 
 namespace lossd {
 
@@ -24,9 +23,6 @@ struct ServerOptions {
   // Gets an entry for each call that ends in an error. Not owned; null logs nothing.
   const Log* log = nullptr;
 };
-
-// Returns the limits of a server whose largest message has `max_message_bytes`.
-rpc::Limits MakeLimits(int64_t max_message_bytes);
 
 // A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which
 // answers SERVING for "" and for each of the three.

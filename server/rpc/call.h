@@ -14,7 +14,7 @@ namespace lossd::rpc {
 
 // A call as every transport makes it: the bytes of a request in, the bytes of a response out.
 
-// Tells a method about the call that it answers.
+// The facts about a call that its method may ask for while it runs.
 struct CallContext {
   // Returns true when nobody waits for the answer any more: the client cancelled the call or went
   // away, or its deadline passed. Cheap, callable from any thread while the method runs; never

@@ -17,6 +17,15 @@ struct Limits {
   int max_stream_window = 16;
 };
 
+// Returns the limits of a server whose largest message has `max_message_bytes`.
+inline Limits MakeLimits(int64_t max_message_bytes) {
+  constexpr int64_t kMessagesInFlight = 16;
+  Limits limits;
+  limits.max_message_bytes = max_message_bytes;
+  limits.max_in_flight_bytes = kMessagesInFlight * max_message_bytes;
+  return limits;
+}
+
 }  // namespace lossd::rpc
 
 #endif  // LOSSD_SERVER_RPC_LIMITS_H_

@@ -3,22 +3,21 @@
 #include <cstdlib>
 #include <utility>
 
+#include "google/protobuf/descriptor.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "gtest/gtest.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/stream_method.h"
 #include "server/threads/cpu_count.h"
+#include "server/transport/grpc/raw_service.h"
 
 namespace lossd {
 namespace {
 
-template <typename Request, typename Response>
-rpc::UnaryMethod EmptyAnswer(int64_t max_message_bytes) {
-  return rpc::MakeMethod<Request>(
-      max_message_bytes, [](const Request&, const rpc::CallContext&) -> absl::StatusOr<Response> {
-        return Response();
-      });
+// Answers with a message that has no field set, which takes no bytes.
+absl::StatusOr<rpc::SentBytes> AnswerEmpty(rpc::ReceivedBytes, const rpc::CallContext&) {
+  return rpc::SentBytes();
 }
 
 // Returns the request with its labels, in which these tests send bytes, put back.
@@ -40,17 +39,17 @@ std::vector<rpc::MethodRow> MakeMethods(int64_t limit, const ComputeAnswer& comp
     if (!response.ok()) return response.status();
     return rpc::ComputeAnswer{*std::move(response), {}};
   };
-  return {
-      {"Compute", rpc::MakeMethod<v1::ComputeRequest>(limit, compute)},
-      {"ComputeStream", rpc::MakeStreamMethod(limit, compute_message)},
-      {"Compare", EmptyAnswer<v1::CompareRequest, v1::CompareResponse>(limit)},
-      {"ComputeClassWeights",
-       EmptyAnswer<v1::ComputeClassWeightsRequest, v1::ComputeClassWeightsResponse>(limit)},
-      {"MeasureInformation",
-       EmptyAnswer<v1::MeasureInformationRequest, v1::MeasureInformationResponse>(limit)},
-      {"ListLosses", EmptyAnswer<v1::ListLossesRequest, v1::ListLossesResponse>(limit)},
-      {"GetServerInfo", EmptyAnswer<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(limit)},
-  };
+  std::vector<rpc::MethodRow> rows;
+  const auto& service = transport::LossServiceDescriptor();
+  for (int i = 0; i < service.method_count(); ++i) {
+    rows.push_back({service.method(i)->name(), AnswerEmpty});
+    if (rows.back().name == "Compute") {
+      rows.back().method = rpc::MakeMethod<v1::ComputeRequest>(limit, compute);
+    } else if (rows.back().name == "ComputeStream") {
+      rows.back().method = rpc::MakeStreamMethod(limit, compute_message);
+    }
+  }
+  return rows;
 }
 
 // Returns the server; ends the program when there is none.
@@ -88,7 +87,7 @@ TestServer::TestServer(ServerOptions options) {
 
 TestServer::TestServer(ComputeAnswer compute, const ServerOptions& options,
                        std::vector<rpc::CallFilter*> filters)
-    : limits_(MakeLimits(options.max_message_bytes)) {
+    : limits_(rpc::MakeLimits(options.max_message_bytes)) {
   transport::GrpcServerOptions grpc_options;
   grpc_options.listen = {"127.0.0.1:0"};
   grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();

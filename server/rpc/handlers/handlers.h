@@ -19,7 +19,7 @@ class Executor;
 
 namespace lossd::rpc {
 
-// The things that handlers work with. Nothing is owned but the pool.
+// The things that handlers work with. Limits and executor must outlive the handlers.
 struct HandlerOptions {
   const Limits& limits;
   // Where rows are computed.

@@ -24,7 +24,8 @@ namespace lossd::transport {
 inline constexpr size_t kSmallRequestBytes = 16 << 10;
 
 // A call from waiting for it to its end, when it deletes itself: what calls with one message and
-// streams have in common. The one place where gRPC's calls meet the filters.
+// streams have in common. Asks the filters when the call has arrived and tells them when it has
+// ended; a stream itself tells them of its messages.
 class AwaitedCall : private rpc::CallInfo {
  public:
   AwaitedCall(const AwaitedCall&) = delete;
