@@ -37,7 +37,7 @@ absl::StatusOr<Result<T>> ComputeOn(const Connection& connection, const ArrayVie
   if (!destinations.ok()) return destinations.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = connection.Call("Compute", *request, call);
   if (!bytes.ok()) return bytes.status();
-  const auto response = client::ReadComputeResponse(*std::move(bytes));
+  const auto response = client::ReadComputeResponse(*bytes);
   if (!response.ok()) return response.status();
   return client::DecodeCompute<T>(*response, options.outputs, *destinations);
 }

@@ -74,7 +74,7 @@ absl::StatusOr<typename StreamSession<T>::AnsweredBatch> StreamSession<T>::TakeA
   if (!batch.ok()) return batch.status();
   absl::StatusOr<grpc::ByteBuffer> bytes = NextBytes();
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<ReceivedStreamResponse> answer = ReadStreamResponse(*std::move(bytes));
+  absl::StatusOr<ReceivedStreamResponse> answer = ReadStreamResponse(*bytes);
   if (!answer.ok()) return Break(answer.status());
   if (answer->sequence != batch->sequence) {
     return Break(absl::InternalError(absl::StrCat("the server answered batch ", answer->sequence,

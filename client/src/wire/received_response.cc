@@ -33,7 +33,7 @@ absl::StatusOr<std::vector<grpc::Slice>> SlicesOf(const grpc::ByteBuffer& bytes)
 
 // Parses the message but for its large tensors.
 template <typename T>
-absl::StatusOr<ReceivedTensors> ParseAroundTensors(grpc::ByteBuffer bytes, T& message) {
+absl::StatusOr<ReceivedTensors> ParseAroundTensors(const grpc::ByteBuffer& bytes, T& message) {
   absl::StatusOr<std::vector<grpc::Slice>> slices = SlicesOf(bytes);
   if (!slices.ok()) return slices.status();
   wire::BytePieces pieces;
@@ -44,7 +44,7 @@ absl::StatusOr<ReceivedTensors> ParseAroundTensors(grpc::ByteBuffer bytes, T& me
     if (!message.ParseFromString(split->rest)) return NotA(message);
     return ReceivedTensors{*std::move(slices), std::move(split->payloads)};
   }
-  if (absl::Status status = ParseResponse(std::move(bytes), message); !status.ok()) return status;
+  if (absl::Status status = ParseResponse(bytes, message); !status.ok()) return status;
   return ReceivedTensors();
 }
 
@@ -68,16 +68,16 @@ absl::Status ParseResponse(grpc::ByteBuffer bytes, Message& message) {
   return parsed ? absl::OkStatus() : NotA(message);
 }
 
-absl::StatusOr<ReceivedResponse> ReadComputeResponse(grpc::ByteBuffer bytes) {
+absl::StatusOr<ReceivedResponse> ReadComputeResponse(const grpc::ByteBuffer& bytes) {
   v1::ComputeResponse message;
-  absl::StatusOr<ReceivedTensors> tensors = ParseAroundTensors(std::move(bytes), message);
+  absl::StatusOr<ReceivedTensors> tensors = ParseAroundTensors(bytes, message);
   if (!tensors.ok()) return tensors.status();
   return Join(std::move(message), *std::move(tensors));
 }
 
-absl::StatusOr<ReceivedStreamResponse> ReadStreamResponse(grpc::ByteBuffer bytes) {
+absl::StatusOr<ReceivedStreamResponse> ReadStreamResponse(const grpc::ByteBuffer& bytes) {
   StreamResponse message;
-  absl::StatusOr<ReceivedTensors> tensors = ParseAroundTensors(std::move(bytes), message);
+  absl::StatusOr<ReceivedTensors> tensors = ParseAroundTensors(bytes, message);
   if (!tensors.ok()) return tensors.status();
   switch (message.result_case()) {
     case StreamResponse::kResponse:

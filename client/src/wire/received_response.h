@@ -43,8 +43,8 @@ struct ReceivedStreamResponse {
 };
 
 // Read the bytes of a response. Return INTERNAL when protobuf does not take them for one.
-absl::StatusOr<ReceivedResponse> ReadComputeResponse(grpc::ByteBuffer bytes);
-absl::StatusOr<ReceivedStreamResponse> ReadStreamResponse(grpc::ByteBuffer bytes);
+absl::StatusOr<ReceivedResponse> ReadComputeResponse(const grpc::ByteBuffer& bytes);
+absl::StatusOr<ReceivedStreamResponse> ReadStreamResponse(const grpc::ByteBuffer& bytes);
 
 // Parses any other message, by protobuf alone. Returns INTERNAL when the bytes are none.
 absl::Status ParseResponse(grpc::ByteBuffer bytes, google::protobuf::Message& message);

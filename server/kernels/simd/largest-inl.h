@@ -29,7 +29,7 @@ struct LargestLanes {
 template <typename Arch, typename T>
 T LargestInLanes(const T* values, int64_t count) {
   using V = Lanes<T, Arch>;
-  constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+  constexpr auto kWidth = static_cast<int64_t>(V::size);
   constexpr int64_t kRegisters = 4;  // a maximum takes as long as four of them take to begin
   LargestLanes<T, Arch> lanes[static_cast<size_t>(kRegisters)];
   int64_t i = 0;
