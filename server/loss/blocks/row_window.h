@@ -132,7 +132,9 @@ struct LogitRow {
 // Returns the logits of `row`. The window must have logits, not pieces.
 template <typename T>
 LogitRow<T> FindLogits(const RowWindow<T>& window, const Batch& batch, int64_t row) {
-  if (window.layout == MatrixLayout::kRows) return {window.RowAt(window.logits, row), 1};
+  if (window.layout == MatrixLayout::kRows) {
+    return {window.logits.data() + (row - window.first_row) * window.classes, 1};
+  }
   const StridedMatrix matrix = {batch.classes, batch.inner};
   return {window.logits.data() + matrix.Offset(row), batch.inner};
 }

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_TENSOR_ELEMENT_VIOLATIONS_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -16,8 +17,8 @@ namespace lossd::rpc {
 class ElementViolations {
  public:
   // `shape`, that of `tensor`, outlives this object.
-  ElementViolations(const Field& tensor, absl::Span<const int64_t> shape)
-      : tensor_(tensor), shape_(shape) {}
+  ElementViolations(Field tensor, absl::Span<const int64_t> shape)
+      : tensor_(std::move(tensor)), shape_(shape) {}
 
   // Adds the element at the row-major position `index`; describe() returns what is wrong with it.
   template <typename Describe>

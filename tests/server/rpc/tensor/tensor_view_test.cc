@@ -132,7 +132,7 @@ TEST(TensorView, SaysWhatIsWrong) {
 }
 
 TEST(TensorView, RejectsAnUnknownType) {
-  v1::Tensor tensor = FromText<v1::Tensor>("float_values: 1");
+  auto tensor = FromText<v1::Tensor>("float_values: 1");
   tensor.set_data_type(static_cast<v1::DataType>(99));
   FieldViolations violations;
   EXPECT_FALSE(Check(tensor, violations));
