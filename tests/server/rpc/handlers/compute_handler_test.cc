@@ -188,7 +188,7 @@ TEST(ComputeHandler, TakesABatchOfNoSamples) {
         "logits { shape: [0, 3, 5] } class_axis: 1 labels { shape: [0, 5] data_type: "
         "DATA_TYPE_INT64 }",
         "logits {} labels {} loss { activation: ACTIVATION_SIGMOID }"}) {
-    v1::ComputeRequest with_outputs = FromText<v1::ComputeRequest>(request);
+    auto with_outputs = FromText<v1::ComputeRequest>(request);
     AskForEverything(*with_outputs.mutable_outputs());
     const v1::ComputeResponse response = Compute(with_outputs);
     EXPECT_EQ(response.loss(), 0) << request;
