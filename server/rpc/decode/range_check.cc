@@ -26,7 +26,7 @@ std::string OutOfRangeText(double value, const Range& range) {
   if (range.HasMinimum() && range.HasMaximum()) {
     return absl::StrCat(actual, " is not in ", IntervalText(range));
   }
-  const std::string expected = absl::StrCat(actual, ", expected a finite number");
+  std::string expected = absl::StrCat(actual, ", expected a finite number");
   if (range.HasMinimum()) {
     return absl::StrCat(expected,
                         range.minimum_exclusive ? " > " : " >= ", NumberText(range.minimum));
