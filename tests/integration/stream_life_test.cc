@@ -71,8 +71,9 @@ TEST(StreamEndTest, CancellationStopsTheWorkAndLeavesNothingInFlight) {
   }
   room.Open();
   OpenStream stream(server.stub());
-  std::thread writer = Writer(stream, 2 * kWindow);
-  ExpectAnswers(stream, 2 * kWindow);
+  constexpr uint64_t kTwoWindows = 2ULL * kWindow;
+  std::thread writer = Writer(stream, kTwoWindows);
+  ExpectAnswers(stream, kTwoWindows);
   ExpectEndsOk(stream);
   writer.join();
   EXPECT_TRUE(server.Shutdown(absl::Seconds(30)));

@@ -85,7 +85,7 @@ TestServer::TestServer(ServerOptions options) {
   stub_ = v1::LossService::NewStub(channel_);
 }
 
-TestServer::TestServer(ComputeAnswer compute, const ServerOptions& options,
+TestServer::TestServer(const ComputeAnswer& compute, const ServerOptions& options,
                        std::vector<rpc::CallFilter*> filters)
     : limits_(rpc::MakeLimits(options.max_message_bytes)) {
   transport::GrpcServerOptions grpc_options;
@@ -93,7 +93,7 @@ TestServer::TestServer(ComputeAnswer compute, const ServerOptions& options,
   grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
   grpc_options.filters = std::move(filters);
   grpc_server_ = OrAbort(transport::GrpcServer::Start(
-      MakeMethods(options.max_message_bytes, std::move(compute)), limits_, grpc_options));
+      MakeMethods(options.max_message_bytes, compute), limits_, grpc_options));
   channel_ = Connect(address());
   stub_ = v1::LossService::NewStub(channel_);
 }

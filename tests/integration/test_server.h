@@ -29,7 +29,7 @@ class TestServer {
   explicit TestServer(ServerOptions options = {});
   // `compute` in place of the Compute handler, over gRPC; the other methods answer with empty
   // messages. `filters` are asked and told of the calls.
-  explicit TestServer(ComputeAnswer compute, const ServerOptions& options = {},
+  explicit TestServer(const ComputeAnswer& compute, const ServerOptions& options = {},
                       std::vector<rpc::CallFilter*> filters = {});
 
   bool Shutdown(absl::Duration grace) {

@@ -235,7 +235,7 @@ void ServedStream::Compute(Batch& batch) {
 
 absl::Status ServedStream::Answer(Batch& batch) {
   absl::Status status;
-  const absl::Status thrown = rpc::CatchExceptions([&] {
+  absl::Status thrown = rpc::CatchExceptions([&] {
     rpc::StreamAnswer answer = MakeAnswer(batch);
     status = std::move(answer.status);
     batch.bytes = ToByteBuffer(std::move(answer.message));
