@@ -23,8 +23,8 @@ struct RowFactors {
 template <typename T>
 struct ClassIdRows {
   const T* logits = nullptr;  // a matrix; null: in pieces
-  // One after the other; they hold the matrix from byte `piece_offset` of their sequence on. Nothing
-  // in them is aligned, and an element may lie in two. Without class_stride only.
+  // One after the other; they hold the matrix from byte `piece_offset` of their sequence on.
+  // Nothing in them is aligned, and an element may lie in two. Without class_stride only.
   const Piece* pieces = nullptr;
   int64_t piece_count = 0;
   int64_t piece_offset = 0;

@@ -8,7 +8,8 @@
 
 namespace lossd::rpc {
 
-// Returns what `function` does, a Status or StatusOr; an exception is an INTERNAL error with its text.
+// Returns what `function` does, a Status or StatusOr; an exception is an INTERNAL error with its
+// text.
 template <typename Function>
 std::invoke_result_t<Function> CatchExceptions(const Function& function) {
   try {

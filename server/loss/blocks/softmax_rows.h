@@ -18,7 +18,8 @@ void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64
 template <typename T>
 bool ReadsStridedRows(const BatchPlan& plan);
 
-// Returns true when ComputeSoftmaxRows takes windows in MatrixLayout::kRows whose logits are pieces.
+// Returns true when ComputeSoftmaxRows takes windows in MatrixLayout::kRows whose logits are
+// pieces.
 template <typename T>
 bool ReadsPieces(const BatchPlan& plan);
 
