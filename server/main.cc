@@ -23,6 +23,12 @@ lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::L
   lossd::ServerOptions options;
   options.listen = flags.listen;
   options.max_message_bytes = flags.max_message_bytes;
+  options.max_in_flight_bytes = flags.max_in_flight_bytes;
+  options.bounds.max_connections = flags.max_connections;
+  options.bounds.max_streams_per_connection = flags.max_streams_per_connection;
+  options.bounds.max_connection_age = flags.max_connection_age;
+  options.bounds.stall_timeout = flags.stall_timeout;
+  options.bounds.min_ping_interval = flags.min_ping_interval;
   options.threads = flags.threads;
   options.log = &log;
   return options;

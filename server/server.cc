@@ -32,7 +32,7 @@ std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
 class Server::Rooms {
  public:
   explicit Rooms(const ServerOptions& options)
-      : limits_(rpc::MakeLimits(options.max_message_bytes)),
+      : limits_(rpc::MakeLimits(options.max_message_bytes, options.max_in_flight_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
         handlers_({limits_, executor_, MakePool(limits_), std::string(Version())}) {
     if (options.log != nullptr) error_log_.emplace(*options.log);
@@ -41,6 +41,7 @@ class Server::Rooms {
   absl::Status Start(const ServerOptions& options) {
     transport::GrpcServerOptions grpc_options;
     grpc_options.listen = options.listen;
+    grpc_options.bounds = options.bounds;
     grpc_options.worker_count = executor_.thread_count();
     if (error_log_) grpc_options.filters.push_back(&*error_log_);
     auto server =

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/transport/bounds.h"
 
 namespace lossd {
 
@@ -18,6 +19,9 @@ struct ServerOptions {
   std::vector<std::string> listen = {"0.0.0.0:50051"};
   // The largest request and response, serialized.
   int64_t max_message_bytes = int64_t{64} << 20;
+  // Requests that arrive or wait, and their answers; 0: as rpc::MakeLimits() says.
+  int64_t max_in_flight_bytes = 0;
+  transport::Bounds bounds;
   // Threads that compute; 0: as many as there are CPUs for this process.
   int threads = 0;
   // Gets an entry for each call that ends in an error. Not owned; null logs nothing.

@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "server/config/byte_size.h"
+#include "server/config/duration.h"
 #include "server/config/listen_address.h"
 #include "server/process/version.h"
 
@@ -21,7 +22,12 @@ namespace {
 
 constexpr int64_t kMinMessageBytes = 1 << 10;
 constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - 1;
+constexpr int64_t kMaxInFlightBytes = int64_t{1} << 50;
+constexpr int kMaxConnections = 1'000'000;
+constexpr int kMaxStreamsPerConnection = 100'000;
 constexpr int kMaxThreads = 1024;
+// gRPC takes its times as milliseconds in an int.
+constexpr absl::Duration kMaxTime = absl::Hours(24 * 20);
 
 absl::Status Expected(absl::string_view value, absl::string_view expected) {
   return absl::InvalidArgumentError(absl::StrCat("'", value, "' is not ", expected));
@@ -47,12 +53,36 @@ absl::Status ReadMaxMessageBytes(absl::string_view value, Flags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status ReadThreads(absl::string_view value, Flags& flags) {
-  int threads = 0;
-  if (!absl::SimpleAtoi(value, &threads) || threads < 0 || threads > kMaxThreads) {
-    return Expected(value, absl::StrCat("a whole number from 0 to ", kMaxThreads));
+absl::Status ReadMaxInFlightBytes(absl::string_view value, Flags& flags) {
+  const std::optional<int64_t> bytes = ParseByteSize(value);
+  if (!bytes || *bytes < kMinMessageBytes || *bytes > kMaxInFlightBytes) {
+    return Expected(value, "a size from 1KiB to 1PiB, in bytes or as 1GiB");
   }
-  flags.threads = threads;
+  flags.max_in_flight_bytes = *bytes;
+  return absl::OkStatus();
+}
+
+// Reads a whole number from kLeast to kMost.
+template <auto kField, int kLeast, int kMost>
+absl::Status ReadCount(absl::string_view value, Flags& flags) {
+  int count = 0;
+  if (!absl::SimpleAtoi(value, &count) || count < kLeast || count > kMost) {
+    return Expected(value, absl::StrCat("a whole number from ", kLeast, " to ", kMost));
+  }
+  flags.*kField = count;
+  return absl::OkStatus();
+}
+
+// Reads a time of at least kLeastMilliseconds.
+template <auto kField, int kLeastMilliseconds>
+absl::Status ReadTime(absl::string_view value, Flags& flags) {
+  const std::optional<absl::Duration> time = ParseTime(value);
+  constexpr absl::Duration kLeast = absl::Milliseconds(kLeastMilliseconds);
+  if (!time || *time < kLeast || *time > kMaxTime) {
+    return Expected(value, absl::StrCat("a time from ", absl::FormatDuration(kLeast),
+                                        " to 20 days, with a unit: 500ms, 30s, 5m or 1h"));
+  }
+  flags.*kField = *time;
   return absl::OkStatus();
 }
 
@@ -64,6 +94,25 @@ absl::Status ReadLogFormat(absl::string_view value, Flags& flags) {
   } else {
     return Expected(value, "text or json");
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadLogLevel(absl::string_view value, Flags& flags) {
+  if (value == "info") {
+    flags.log_level = LogLevel::kInfo;
+  } else if (value == "warning") {
+    flags.log_level = LogLevel::kWarning;
+  } else if (value == "error") {
+    flags.log_level = LogLevel::kError;
+  } else {
+    return Expected(value, "info, warning or error");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadAccessLog(absl::string_view value, Flags& flags) {
+  if (value != "on" && value != "off") return Expected(value, "on or off");
+  flags.access_log = value == "on";
   return absl::OkStatus();
 }
 
@@ -83,16 +132,57 @@ constexpr FlagDefinition kFlags[] = {
     {"--max-message-bytes", "SIZE", "64MiB",
      "the largest request and response, in bytes or with a unit such as 64MiB",
      CLI::MultiOptionPolicy::TakeLast, ReadMaxMessageBytes},
+    {"--max-in-flight-bytes", "SIZE", "the larger of 1GiB and 16 x max-message-bytes",
+     "requests that arrive or wait, and their answers, over all calls",
+     CLI::MultiOptionPolicy::TakeLast, ReadMaxInFlightBytes},
+    {"--max-connections", "COUNT", "10000", "connections at once", CLI::MultiOptionPolicy::TakeLast,
+     ReadCount<&Flags::max_connections, 1, kMaxConnections>},
+    {"--max-streams-per-connection", "COUNT", "100", "calls of one connection at once",
+     CLI::MultiOptionPolicy::TakeLast,
+     ReadCount<&Flags::max_streams_per_connection, 1, kMaxStreamsPerConnection>},
+    {"--max-connection-age", "TIME", "15s",
+     "when a client is asked to connect anew, within 10 %; its calls go on",
+     CLI::MultiOptionPolicy::TakeLast, ReadTime<&Flags::max_connection_age, 100>},
+    {"--stall-timeout", "TIME", "60s",
+     "ends a request that does not finish arriving, an answer that is not read, and the connection "
+     "of a silent client",
+     CLI::MultiOptionPolicy::TakeLast, ReadTime<&Flags::stall_timeout, 100>},
+    {"--min-ping-interval", "TIME", "1s", "the shortest time between a client's pings",
+     CLI::MultiOptionPolicy::TakeLast, ReadTime<&Flags::min_ping_interval, 1>},
+    {"--drain-delay", "TIME", "5s",
+     "how long a server that was told to stop answers as before, while health says NOT_SERVING",
+     CLI::MultiOptionPolicy::TakeLast, ReadTime<&Flags::drain_delay, 0>},
+    {"--drain-timeout", "TIME", "25s",
+     "when a server that was told to stop cancels the calls that are left; the delay counts",
+     CLI::MultiOptionPolicy::TakeLast, ReadTime<&Flags::drain_timeout, 0>},
     {"--threads", "COUNT", "0", "threads that compute; 0 is one for each CPU there is",
-     CLI::MultiOptionPolicy::TakeLast, ReadThreads},
+     CLI::MultiOptionPolicy::TakeLast, ReadCount<&Flags::threads, 0, kMaxThreads>},
     {"--log-format", "FORMAT", "text", "text or json, one line an entry, on stderr",
      CLI::MultiOptionPolicy::TakeLast, ReadLogFormat},
+    {"--log-level", "LEVEL", "info", "info, warning or error: the least that is logged",
+     CLI::MultiOptionPolicy::TakeLast, ReadLogLevel},
+    {"--access-log", "SWITCH", "off", "on or off: an entry at level info for each call",
+     CLI::MultiOptionPolicy::TakeLast, ReadAccessLog},
 };
 
 // "--log-format" is LOSSD_LOG_FORMAT.
 std::string VariableName(absl::string_view flag) {
   return absl::StrCat("LOSSD_",
                       absl::StrReplaceAll(absl::AsciiStrToUpper(flag.substr(2)), {{"-", "_"}}));
+}
+
+// Returns what is wrong with flags that are right each by itself; "" when nothing is.
+std::string WhyNotTogether(const Flags& flags) {
+  if (flags.max_in_flight_bytes != 0 && flags.max_in_flight_bytes < flags.max_message_bytes) {
+    return absl::StrCat("--max-in-flight-bytes: ", flags.max_in_flight_bytes,
+                        " bytes are less than --max-message-bytes, ", flags.max_message_bytes);
+  }
+  if (flags.drain_delay > flags.drain_timeout) {
+    return absl::StrCat("--drain-delay: ", absl::FormatDuration(flags.drain_delay),
+                        " is longer than --drain-timeout, ",
+                        absl::FormatDuration(flags.drain_timeout), ", of which it is a part");
+  }
+  return "";
 }
 
 FlagsOutcome Refuse(absl::string_view message) {
@@ -151,6 +241,8 @@ FlagsOutcome ParseFlags(std::vector<std::string> arguments, const Environment& e
     const absl::Status status = kFlags[i].read(value, outcome.flags);
     if (!status.ok()) return Refuse(absl::StrCat(source, ": ", status.message()));
   }
+  const std::string problem = WhyNotTogether(outcome.flags);
+  if (!problem.empty()) return Refuse(problem);
   return outcome;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/process/log.h"
 
 namespace lossd {
@@ -20,10 +21,31 @@ struct Flags {
   // --max-message-bytes: the largest request and response. From 1 KiB to 2 GiB - 1, which is gRPC's
   // own limit.
   int64_t max_message_bytes = int64_t{64} << 20;
+  // --max-in-flight-bytes: requests that arrive or wait, and their answers. 0: the larger of 1 GiB
+  // and 16 of the largest messages.
+  int64_t max_in_flight_bytes = 0;
+  // --max-connections, and --max-streams-per-connection: calls of one connection at once.
+  int max_connections = 10000;
+  int max_streams_per_connection = 100;
+  // --max-connection-age: the time after which a client is asked to connect anew.
+  absl::Duration max_connection_age = absl::Seconds(15);
+  // --stall-timeout: for a request that does not finish arriving, an answer that makes no progress
+  // and a client that is silent.
+  absl::Duration stall_timeout = absl::Seconds(60);
+  // --min-ping-interval: the shortest time between a client's pings.
+  absl::Duration min_ping_interval = absl::Seconds(1);
+  // --drain-delay: from the signal to stop until new connections are refused.
+  absl::Duration drain_delay = absl::Seconds(5);
+  // --drain-timeout: from the signal to stop until calls are cancelled.
+  absl::Duration drain_timeout = absl::Seconds(25);
   // --threads: threads that compute. 0: as many as there are CPUs for this process.
   int threads = 0;
   // --log-format: text or json.
   LogFormat log_format = LogFormat::kText;
+  // --log-level: entries below it are not written.
+  LogLevel log_level = LogLevel::kInfo;
+  // --access-log: an entry for each call.
+  bool access_log = false;
 };
 
 // Flags to run with, or what to print and to exit with.

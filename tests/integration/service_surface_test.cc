@@ -155,7 +155,7 @@ TEST(MethodsTest, ServerInfoSaysTheOptions) {
   ASSERT_TRUE(server.stub().GetServerInfo(&context, {}, &response).ok());
   EXPECT_EQ(response.thread_count(), 3);
   EXPECT_EQ(response.max_message_bytes(), 12345678);
-  EXPECT_EQ(response.max_in_flight_bytes(), 16 * 12345678);
+  EXPECT_EQ(response.max_in_flight_bytes(), int64_t{1} << 30);
   EXPECT_THAT(response.version(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_FALSE(response.simd_instruction_set().empty());
 }

@@ -62,6 +62,12 @@ Started OrAbort(absl::StatusOr<Started> started) {
   return *std::move(started);
 }
 
+// Returns what may be in flight. Unless the test says it, that is little enough for tests to fill.
+int64_t InFlightBytes(const ServerOptions& options) {
+  if (options.max_in_flight_bytes > 0) return options.max_in_flight_bytes;
+  return 16 * options.max_message_bytes;
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
@@ -87,9 +93,10 @@ TestServer::TestServer(ServerOptions options) {
 
 TestServer::TestServer(const ComputeAnswer& compute, const ServerOptions& options,
                        std::vector<rpc::CallFilter*> filters)
-    : limits_(rpc::MakeLimits(options.max_message_bytes)) {
+    : limits_(rpc::MakeLimits(options.max_message_bytes, InFlightBytes(options))) {
   transport::GrpcServerOptions grpc_options;
   grpc_options.listen = {"127.0.0.1:0"};
+  grpc_options.bounds = options.bounds;
   grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
   grpc_options.filters = std::move(filters);
   grpc_server_ = OrAbort(transport::GrpcServer::Start(

@@ -11,6 +11,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
+#include "server/transport/bounds.h"
 
 namespace grpc {
 class Server;
@@ -23,6 +24,7 @@ class AsyncService;
 struct GrpcServerOptions {
   // Addresses as --listen has them.
   std::vector<std::string> listen;
+  Bounds bounds;
   // Threads that answer large requests.
   int worker_count = 1;
   // Asked and told of every call of LossService, in this order. Not owned.

@@ -41,6 +41,71 @@ TEST(ParseFlagsTest, HasDefaults) {
   EXPECT_EQ(outcome.flags.max_message_bytes, 67108864);
   EXPECT_EQ(outcome.flags.threads, 0);
   EXPECT_EQ(outcome.flags.log_format, LogFormat::kText);
+  EXPECT_EQ(outcome.flags.max_in_flight_bytes, 0);
+  EXPECT_EQ(outcome.flags.max_connections, 10000);
+  EXPECT_EQ(outcome.flags.max_streams_per_connection, 100);
+  EXPECT_EQ(outcome.flags.max_connection_age, absl::Seconds(15));
+  EXPECT_EQ(outcome.flags.stall_timeout, absl::Seconds(60));
+  EXPECT_EQ(outcome.flags.min_ping_interval, absl::Seconds(1));
+  EXPECT_EQ(outcome.flags.drain_delay, absl::Seconds(5));
+  EXPECT_EQ(outcome.flags.drain_timeout, absl::Seconds(25));
+  EXPECT_EQ(outcome.flags.log_level, LogLevel::kInfo);
+  EXPECT_FALSE(outcome.flags.access_log);
+}
+
+TEST(ParseFlagsTest, ReadsWhatBoundsTheService) {
+  const FlagsOutcome outcome = Parse({"--max-in-flight-bytes",
+                                      "512MiB",
+                                      "--max-connections",
+                                      "7",
+                                      "--max-streams-per-connection",
+                                      "8",
+                                      "--max-connection-age",
+                                      "1m30s",
+                                      "--stall-timeout",
+                                      "9s",
+                                      "--min-ping-interval",
+                                      "250ms",
+                                      "--drain-delay",
+                                      "0s",
+                                      "--drain-timeout",
+                                      "10s",
+                                      "--log-level",
+                                      "warning",
+                                      "--access-log",
+                                      "on"});
+  ASSERT_FALSE(outcome.exit) << outcome.exit->standard_error;
+  EXPECT_EQ(outcome.flags.max_in_flight_bytes, 512 << 20);
+  EXPECT_EQ(outcome.flags.max_connections, 7);
+  EXPECT_EQ(outcome.flags.max_streams_per_connection, 8);
+  EXPECT_EQ(outcome.flags.max_connection_age, absl::Seconds(90));
+  EXPECT_EQ(outcome.flags.stall_timeout, absl::Seconds(9));
+  EXPECT_EQ(outcome.flags.min_ping_interval, absl::Milliseconds(250));
+  EXPECT_EQ(outcome.flags.drain_delay, absl::ZeroDuration());
+  EXPECT_EQ(outcome.flags.drain_timeout, absl::Seconds(10));
+  EXPECT_EQ(outcome.flags.log_level, LogLevel::kWarning);
+  EXPECT_TRUE(outcome.flags.access_log);
+}
+
+TEST(ParseFlagsTest, RefusesBadBoundsOfTheService) {
+  EXPECT_THAT(Refusal({"--max-in-flight-bytes", "0"}), HasSubstr("'0' is not a size from 1KiB"));
+  EXPECT_THAT(Refusal({"--max-connections", "0"}),
+              HasSubstr("'0' is not a whole number from 1 to 1000000"));
+  EXPECT_THAT(Refusal({"--stall-timeout", "60"}),
+              HasSubstr("'60' is not a time from 100ms to 20 days, with a unit"));
+  EXPECT_THAT(Refusal({"--max-connection-age", "21d"}), HasSubstr("'21d' is not a time"));
+  EXPECT_THAT(Refusal({"--min-ping-interval", "0s"}), HasSubstr("'0s' is not a time"));
+  EXPECT_THAT(Refusal({"--log-level", "debug"}),
+              HasSubstr("'debug' is not info, warning or error"));
+  EXPECT_THAT(Refusal({"--access-log", "yes"}), HasSubstr("'yes' is not on or off"));
+}
+
+TEST(ParseFlagsTest, RefusesFlagsThatContradictEachOther) {
+  EXPECT_THAT(Refusal({"--max-in-flight-bytes", "32MiB"}),
+              StartsWith("lossd: --max-in-flight-bytes: 33554432 bytes are less than "
+                         "--max-message-bytes, 67108864"));
+  EXPECT_THAT(Refusal({"--drain-delay", "30s"}),
+              StartsWith("lossd: --drain-delay: 30s is longer than --drain-timeout, 25s"));
 }
 
 TEST(ParseFlagsTest, ReadsEveryFlag) {
@@ -136,9 +201,9 @@ TEST(ParseFlagsTest, VersionAndHelpExitWithSuccess) {
   const FlagsOutcome help = Parse({"--help"});
   ASSERT_TRUE(help.exit);
   EXPECT_EQ(help.exit->code, 0);
-  for (const char* name :
-       {"--listen", "LOSSD_LISTEN", "--max-message-bytes", "LOSSD_MAX_MESSAGE_BYTES", "--threads",
-        "LOSSD_THREADS", "--log-format", "LOSSD_LOG_FORMAT", "--version"}) {
+  for (const char* name : {"--drain-delay", "LOSSD_DRAIN_DELAY", "--listen", "LOSSD_LISTEN",
+                           "--max-message-bytes", "LOSSD_MAX_MESSAGE_BYTES", "--threads",
+                           "LOSSD_THREADS", "--log-format", "LOSSD_LOG_FORMAT", "--version"}) {
     EXPECT_THAT(help.exit->standard_output, HasSubstr(name));
   }
 }
