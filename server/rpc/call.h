@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/rpc/call_work.h"
 #include "server/rpc/wire/received_bytes.h"
 #include "server/rpc/wire/sent_bytes.h"
 
@@ -20,6 +21,15 @@ struct CallContext {
   // away, or its deadline passed. Cheap, callable from any thread while the method runs; never
   // empty when a transport makes the call.
   std::function<bool()> cancelled = [] { return false; };
+
+  // Asks the transport whether the call may take `work` beside what it was given before, which adds
+  // up to the end of the call. A method asks at the latest when it has decoded a message, before it
+  // computes or takes memory for the answer; before that where decoding itself takes memory. On an
+  // error it takes nothing, and answers with that error: the call does not fit now, or not on this
+  // thread, and may be run again. Never empty. Called on the thread that runs the method.
+  std::function<absl::Status(const CallWork& work)> admit = [](const CallWork&) {
+    return absl::OkStatus();
+  };
 };
 
 // Answers a call with one message each way. Gives up the request's memory as soon as it was read.
