@@ -25,7 +25,7 @@ ArenaWorkers::ArenaWorkers() : number_(NextNumber()), threads_(std::make_shared<
 }
 
 ArenaWorkers::~ArenaWorkers() {
-  const absl::MutexLock lock(&threads_->mutex);
+  const MutexLock lock(&threads_->mutex);
   threads_->Allow(cpus_);
 }
 
@@ -38,7 +38,7 @@ void ArenaWorkers::Add() {
   const pid_t thread = gettid();
   if (belongs_to) belongs_to->Remove(thread);
   belongs_to = threads_;
-  const absl::MutexLock lock(&threads_->mutex);
+  const MutexLock lock(&threads_->mutex);
   threads_->ids.push_back(thread);
   threads_->left_cpu = -1;
 }
@@ -46,7 +46,7 @@ void ArenaWorkers::Add() {
 void ArenaWorkers::LeaveCpuOfCaller() {
   if (CPU_COUNT(&cpus_) > kMostCpus) return;
   const int cpu = sched_getcpu();
-  const absl::MutexLock lock(&threads_->mutex);
+  const MutexLock lock(&threads_->mutex);
   if (cpu < 0 || cpu == threads_->left_cpu) return;
   threads_->left_cpu = cpu;
   cpu_set_t others = cpus_;
@@ -56,7 +56,7 @@ void ArenaWorkers::LeaveCpuOfCaller() {
 }
 
 void ArenaWorkers::Threads::Remove(pid_t thread) {
-  const absl::MutexLock lock(&mutex);
+  const MutexLock lock(&mutex);
   ids.erase(std::remove(ids.begin(), ids.end(), thread), ids.end());
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd {
 
@@ -38,7 +38,7 @@ class ArenaWorkers {
  private:
   // Outlives the arena while one of its threads has not yet worked for another.
   struct Threads {
-    absl::Mutex mutex;
+    Mutex mutex;
     std::vector<pid_t> ids ABSL_GUARDED_BY(mutex);
     int left_cpu ABSL_GUARDED_BY(mutex) = -1;
 

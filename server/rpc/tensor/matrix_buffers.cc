@@ -15,7 +15,7 @@ loss::MutableFloatView MatrixBuffers::Make(int64_t begin, int64_t end) {
   Buffer buffer(size * static_cast<size_t>(ElementSize(type_)));
   void* const data = buffer.data();
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     parts_.push_back({begin, std::move(buffer)});
   }
   if (IsStoredAs<double>(type_)) return absl::MakeSpan(static_cast<double*>(data), size);
@@ -23,7 +23,7 @@ loss::MutableFloatView MatrixBuffers::Make(int64_t begin, int64_t end) {
 }
 
 std::vector<Buffer> MatrixBuffers::Take() && {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   std::sort(parts_.begin(), parts_.end(),
             [](const Part& a, const Part& b) { return a.begin < b.begin; });
   std::vector<Buffer> buffers;

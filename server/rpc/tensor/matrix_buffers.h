@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "lossd/v1/tensor.pb.h"
 #include "server/loss/outputs.h"
 #include "server/memory/buffer_pool.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::rpc {
 
@@ -32,7 +32,7 @@ class MatrixBuffers final : public loss::MatrixParts {
 
   const int64_t columns_;
   const v1::DataType type_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Part> parts_ ABSL_GUARDED_BY(mutex_);
 };
 
