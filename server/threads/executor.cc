@@ -1,22 +1,19 @@
 #include "server/threads/executor.h"
 
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cassert>
 
 #include "server/threads/arena_workers.h"
+#include "server/threads/task_arena.h"
 
 namespace lossd {
 
 struct Executor::Arena {
-  explicit Arena(int threads) : thread_count(threads), arena(threads, /*reserved_for_masters=*/1) {}
+  explicit Arena(int threads) : thread_count(threads), tasks(threads) {}
 
   int thread_count;
-  mutable tbb::task_arena arena;
+  mutable TaskArena tasks;
   mutable ArenaWorkers workers;
   mutable std::atomic<int> callers = 0;
 };
@@ -73,12 +70,9 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     return !stopped;
   }
   const Caller caller(*arena_);
-  arena_->arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<int64_t>(0, blocks),
-                      [&](const tbb::blocked_range<int64_t>& range) {
-                        if (!Caller::calls()) arena_->workers.Add();
-                        for (int64_t i = range.begin(); i != range.end(); ++i) compute_block(i);
-                      });
+  arena_->tasks.ForRanges(blocks, [&](int64_t begin, int64_t end) {
+    if (!Caller::calls()) arena_->workers.Add();
+    for (int64_t i = begin; i != end; ++i) compute_block(i);
   });
   return !stopped;
 }
