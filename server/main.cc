@@ -7,6 +7,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/config/flags.h"
 #include "server/memory/freed_memory.h"
+#include "server/process/descriptor_limit.h"
 #include "server/process/log.h"
 #include "server/process/stop_signals.h"
 #include "server/server.h"
@@ -15,9 +16,6 @@
 namespace {
 
 using lossd::LogLevel;
-
-// Kubernetes gives a container 30 s to stop by default; the rest is for the exit itself.
-constexpr absl::Duration kShutdownGrace = absl::Seconds(25);
 
 lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::Log& log) {
   lossd::ServerOptions options;
@@ -46,13 +44,16 @@ int main(int argc, char** argv) {
   }
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
+  lossd::RaiseDescriptorLimit();
   lossd::KeepFreedMemory();
   // Otherwise Debian's Abseil looks for cycles at every lock, gRPC's too, which is for debugging.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const lossd::Log log(parsed.flags.log_format);
   lossd::transport::LogGrpcErrors(log);
 
-  const auto server = lossd::Server::Create(MakeServerOptions(parsed.flags, log));
+  lossd::ServerOptions options = MakeServerOptions(parsed.flags, log);
+  options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
+  const auto server = lossd::Server::Create(options);
   if (!server.ok()) {
     log.Write(LogLevel::kError, server.status().message());
     return 1;
@@ -62,8 +63,16 @@ int main(int argc, char** argv) {
   }
   log.Write(LogLevel::kInfo, "serving",
             {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
-  log.Write(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat("SIG", stop_signals.Wait())}});
-  const bool finished = (*server)->Shutdown(kShutdownGrace);
+  const std::string signal = stop_signals.Wait([&log] {
+    log.Write(LogLevel::kInfo, "there is nothing to reload", {{"signal", "SIGHUP"}});
+  });
+  if (signal.empty()) {
+    log.Write(LogLevel::kError, "stopping: connections are not accepted any more");
+  } else {
+    log.Write(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat("SIG", signal)}});
+  }
+  const bool finished =
+      (*server)->DrainAndShutdown(parsed.flags.drain_delay, parsed.flags.drain_timeout);
   log.Write(LogLevel::kInfo, "stopped", {{"cancelled_calls", finished ? "none" : "some"}});
-  return 0;
+  return signal.empty() ? 1 : 0;
 }

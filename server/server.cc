@@ -42,6 +42,8 @@ class Server::Rooms {
     transport::GrpcServerOptions grpc_options;
     grpc_options.listen = options.listen;
     grpc_options.bounds = options.bounds;
+    grpc_options.on_deaf = options.on_deaf;
+    grpc_options.log = options.log;
     grpc_options.worker_count = executor_.thread_count();
     if (error_log_) grpc_options.filters.push_back(&*error_log_);
     auto server =
@@ -74,6 +76,10 @@ Server::~Server() = default;
 
 const std::vector<std::string>& Server::addresses() const {
   return rooms_->grpc_server().addresses();
+}
+
+bool Server::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
+  return rooms_->grpc_server().DrainAndShutdown(delay, timeout);
 }
 
 bool Server::Shutdown(absl::Duration grace) { return rooms_->grpc_server().Shutdown(grace); }

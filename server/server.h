@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_SERVER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct ServerOptions {
   int threads = 0;
   // Gets an entry for each call that ends in an error. Not owned; null logs nothing.
   const Log* log = nullptr;
+  // Called on a thread of the server's when it accepts no connections any more at an address,
+  // though nobody stopped it.
+  std::function<void()> on_deaf;
 };
 
 // A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which
@@ -48,8 +52,16 @@ class Server {
   // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const;
 
+  // Stops and loses no call of a client that heeds what it is told: answers NOT_SERVING to clients
+  // that ask for its health and everything else as before for `delay`; then takes no connections,
+  // and waits for those that there are to leave at their age, and for streams until nothing was in
+  // flight for a second. What is there shortly before `timeout`, of which the delay is a part, ends
+  // as by Shutdown(). Returns what that does.
+  bool DrainAndShutdown(absl::Duration delay, absl::Duration timeout);
+
   // Takes no new calls, answers NOT_SERVING to clients that watch its health, and returns when the
-  // calls in flight are finished; cancels those that are not after `grace`, and then returns false.
+  // calls in flight are finished; cancels those that are not after `grace`, or whose request or
+  // answer does not move, and then returns false. Waits for no connection that is merely open.
   bool Shutdown(absl::Duration grace);
 
  private:

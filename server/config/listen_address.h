@@ -4,23 +4,25 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace lossd {
 
 // Where a server listens: "HOST:PORT", HOST a name, an IPv4 address or an IPv6 one in brackets,
 // PORT from 0 (any free one) to 65535; or "unix:PATH".
+struct ListenAddress {
+  std::string path;  // of a unix: address; empty for all others
+  std::string host;  // without brackets
+  int port = 0;
+};
 
-// Returns OK, or INVALID_ARGUMENT that says what is wrong with `address`.
+// Returns the parts of `address`, or INVALID_ARGUMENT that says what is wrong with it.
+absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view address);
 absl::Status ValidateListenAddress(absl::string_view address);
 
 // Returns `address` with `port` in place of its own, and a unix: address unchanged.
 std::string WithPort(absl::string_view address, int port);
-
-// Tries to listen at `address` and returns why it fails, such as "Address already in use"; empty
-// when it works. gRPC writes the reason to a log alone, and takes a unix: address away from the
-// process that listens there.
-std::string WhyNotListen(absl::string_view address);
 
 }  // namespace lossd
 

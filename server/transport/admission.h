@@ -6,15 +6,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 
 namespace lossd::transport {
 
-// Returns the status of a call that comes to a server that drains: UNAVAILABLE, with RetryInfo.
-absl::Status ShuttingDown();
-
-// Decides which calls are taken: while the bytes of the admitted requests are within a limit, and
-// until the server drains. A refused call gets UNAVAILABLE with RetryInfo. Thread-safe.
+// Decides which requests are taken: while the bytes of the admitted ones are within a limit. A
+// refused one gets UNAVAILABLE with RetryInfo. Thread-safe.
 //
 // A stream reads a message while others of its own are in flight only after it has reserved bytes
 // for it, within half of the limit. So calls and other streams find room however much one stream
@@ -27,10 +23,6 @@ absl::Status ShuttingDown();
 class Admission {
  public:
   explicit Admission(int64_t max_bytes) : max_bytes_(max_bytes) {}
-
-  // AdmitCall is called when a call arrives, EndCall when it has ended and was admitted.
-  absl::Status AdmitCall();
-  void EndCall();
 
   // AdmitBytes is called when a request's size is known, ReturnBytes when its call has ended and it
   // was admitted. A request larger than the limit is admitted when nothing else is in flight.
@@ -49,25 +41,13 @@ class Admission {
   // larger than was reserved, as AdmitBytes does; the reservation ends in any case.
   absl::Status AdmitReserved(int64_t reserved_bytes, int64_t bytes);
 
-  // Admits no call from here on.
-  void Drain();
-
-  // Waits until every call has ended and, for a second at most, until for a moment there was none
-  // to refuse: clients that call on and on have then been told to go elsewhere. Returns false if
-  // calls are in flight still at `deadline`. Drain() was called.
-  bool WaitUntilDrained(absl::Time deadline);
-
  private:
-  absl::Time LastArrival();
   absl::Status Add(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int64_t max_bytes_;
   absl::Mutex mutex_;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time last_arrival_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace lossd::transport

@@ -13,6 +13,15 @@ void OpenStreams::Remove(Stream& stream) {
   streams_.erase(&stream);
 }
 
+int OpenStreams::EndIdleSince(Clock::time_point since) {
+  const absl::MutexLock lock(&mutex_);
+  int busy = 0;
+  for (Stream* stream : streams_) {
+    if (stream->EndIfIdleSince(since)) ++busy;
+  }
+  return busy;
+}
+
 void OpenStreams::Drain() {
   const absl::MutexLock lock(&mutex_);
   if (draining_) return;

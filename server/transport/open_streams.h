@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_TRANSPORT_OPEN_STREAMS_H_
 #define LOSSD_SERVER_TRANSPORT_OPEN_STREAMS_H_
 
+#include <chrono>
 #include <unordered_set>
 
 #include "absl/base/thread_annotations.h"
@@ -12,11 +13,17 @@ namespace lossd::transport {
 // drains has to tell them. Thread-safe.
 class OpenStreams {
  public:
+  using Clock = std::chrono::steady_clock;
+
   class Stream {
    public:
     // Takes no further requests. Called once at most, from any thread, between Add() and Remove()
     // of the stream; must call neither.
     virtual void OnDrain() = 0;
+
+    // Takes no further requests if none was in flight since `since`. Returns whether it goes on:
+    // something is computed, or was read or answered since then. Any thread, as OnDrain().
+    virtual bool EndIfIdleSince(Clock::time_point since) = 0;
 
    protected:
     ~Stream() = default;
@@ -26,6 +33,9 @@ class OpenStreams {
   void Add(Stream& stream);
   // When this has returned, OnDrain() is not called any more. The stream need not have been added.
   void Remove(Stream& stream);
+
+  // Ends those that were idle since `since`, and returns how many go on.
+  int EndIdleSince(Clock::time_point since);
 
   void Drain();
 

@@ -26,6 +26,7 @@ class ChildProcess {
   std::optional<std::string> ReadLine() const;
 
   void Signal(int number) const;
+  pid_t pid() const { return pid_; }
 
   // Waits for the end. The exit status, or minus the signal that ended it.
   int Wait();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,13 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr char kProgram[] = LOSSD_PROGRAM;
+
+// The arguments of a server that stops soon: its clients are told to leave after a second.
+std::vector<std::string> Quick(std::vector<std::string> others = {}) {
+  others.insert(others.end(),
+                {"--listen", "127.0.0.1:0", "--drain-delay", "0s", "--max-connection-age", "1s"});
+  return others;
+}
 
 // The address of the next line "listening on ADDRESS".
 std::string ReadAddress(ChildProcess& process) {
@@ -56,7 +64,7 @@ v1::GetServerInfoResponse GetServerInfo(const std::string& address) {
 
 TEST(ProcessTest, PrintsARealAddressServesThereAndStopsAtASignal) {
   for (const int signal : {SIGTERM, SIGINT}) {
-    ChildProcess process(kProgram, {"--listen", "127.0.0.1:0"});
+    ChildProcess process(kProgram, Quick());
     const std::string address = ReadAddress(process);
     EXPECT_THAT(address, Not(::testing::EndsWith(":0")));
     EXPECT_FALSE(GetServerInfo(address).version().empty());
@@ -97,7 +105,7 @@ v1::CompareRequest LongRequest() {
 }
 
 TEST(ProcessTest, ASignalWithACallInFlightFinishesTheCall) {
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "1"});
+  ChildProcess process(kProgram, Quick({"--threads", "1"}));
   const std::string address = ReadAddress(process);
   const auto stub = Connect(address);
   grpc::Status status;
@@ -135,7 +143,7 @@ v1::ComputeRequest GradientRequest(int64_t rows, int64_t classes) {
 
 // The most bytes that a new process has beside those of an idle one while it answers a few times.
 int64_t PeakOfCalls(const v1::ComputeRequest& request) {
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "2"});
+  ChildProcess process(kProgram, Quick({"--threads", "2"}));
   const auto stub = Connect(ReadAddress(process));
   const int64_t idle = process.ResidentBytes();
   for (int i = 0; i < 5; ++i) {
@@ -167,7 +175,7 @@ TEST(ProcessTest, ALargeRequestAndItsGradientTakeLessMemoryThanTheirSize) {
 }
 
 TEST(ProcessTest, ASignalEndsAnOpenStreamThatIsIdle) {
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0"});
+  ChildProcess process(kProgram, Quick());
   const auto stub = Connect(ReadAddress(process));
   grpc::ClientContext context;
   const auto stream = stub->ComputeStream(&context);
@@ -182,7 +190,7 @@ TEST(ProcessTest, ASignalEndsAnOpenStreamThatIsIdle) {
 }
 
 TEST(ProcessTest, ASecondSignalExitsAtOnce) {
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--threads", "1"});
+  ChildProcess process(kProgram, Quick({"--threads", "1"}));
   const std::string address = ReadAddress(process);
   const auto stub = Connect(address);
   grpc::Status status;
@@ -206,7 +214,7 @@ TEST(ProcessTest, ASecondSignalExitsAtOnce) {
 }
 
 TEST(ProcessTest, APortInUseEndsItWithAnErrorThatNamesTheAddress) {
-  ChildProcess first(kProgram, {"--listen", "127.0.0.1:0"});
+  ChildProcess first(kProgram, Quick());
   const std::string address = ReadAddress(first);
   ChildProcess second(kProgram, {"--listen", address});
   EXPECT_EQ(second.Wait(), 1);
@@ -232,7 +240,7 @@ TEST(ProcessTest, VersionPrintsItAndExits) {
 }
 
 TEST(ProcessTest, InJsonEveryLogLineIsAnObjectAndStdoutStaysPlain) {
-  ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--log-format", "json"});
+  ChildProcess process(kProgram, Quick({"--log-format", "json"}));
   const std::string address = ReadAddress(process);
   grpc::ClientContext context;
   v1::ComputeResponse response;

@@ -27,6 +27,10 @@ RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::stri
 RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& method);
 
+// Starts a call that sends no message, and waits for its end after `arrived` has returned.
+void StartWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                         const std::function<void()>& arrived);
+
 // Starts a call that sends no message, and cancels it after `arrived` has returned.
 void CancelWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
                           const std::function<void()>& arrived);

@@ -99,6 +99,7 @@ TestServer::TestServer(const ComputeAnswer& compute, const ServerOptions& option
   grpc_options.bounds = options.bounds;
   grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
   grpc_options.filters = std::move(filters);
+  grpc_options.bounds = options.bounds;
   grpc_server_ = OrAbort(transport::GrpcServer::Start(
       MakeMethods(options.max_message_bytes, compute), limits_, grpc_options));
   channel_ = Connect(address());

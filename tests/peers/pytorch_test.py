@@ -28,7 +28,7 @@ class Server:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [LOSSD, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+            [LOSSD, "--listen", "127.0.0.1:0", "--drain-delay", "0s"], stdout=subprocess.PIPE, text=True
         )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

@@ -18,6 +18,9 @@ constexpr int kWorkersPerQueue = 2;
 constexpr int kMostQueues = 8;
 // The calls of one method that gRPC can hand to one queue before the queue's thread asks for more.
 constexpr int kAwaitedCalls = 32;
+// A client that reads is told of a call's end within a round trip; one that does not read is not
+// waited for.
+constexpr absl::Duration kMoment = absl::Seconds(1);
 
 int QueueCount(int worker_count) {
   return std::clamp(worker_count / kWorkersPerQueue, 1, kMostQueues);
@@ -59,21 +62,19 @@ void AsyncService::Await(const ServedMethod& method, EventQueue& queue) {
 
 void AsyncService::StopServing() { health_.StopServing(); }
 
-bool AsyncService::Drain(absl::Time deadline) {
-  environment_.admission.Drain();
+int AsyncService::EndIdleStreams(OpenStreams::Clock::time_point since) {
+  return environment_.streams.EndIdleSince(since);
+}
+
+bool AsyncService::FinishCalls(Drain::Clock::time_point deadline) {
+  environment_.drain.RefuseCalls();
   environment_.streams.Drain();
-  return environment_.admission.WaitUntilDrained(deadline);
+  return environment_.drain.WaitUntilDone(deadline);
 }
 
-void AsyncService::EndWatches(absl::Time deadline) {
-  // A client that reads is told within a round trip; one that does not read is not waited for.
-  constexpr absl::Duration kMoment = absl::Seconds(1);
-  health_.EndWatches(std::min(deadline, absl::Now() + kMoment));
-}
+void AsyncService::EndWatches() { health_.EndWatches(absl::Now() + kMoment); }
 
-bool AsyncService::WaitForCalls(absl::Time deadline) {
-  return environment_.calls.WaitForNone(deadline);
-}
+void AsyncService::WaitForCalls() { environment_.calls.WaitForNone(absl::Now() + kMoment); }
 
 void AsyncService::Stop() {
   // A call that is being computed still needs its queue to end on.

@@ -5,14 +5,15 @@
 #include <thread>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
+#include "server/transport/drain.h"
 #include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/event_queue.h"
 #include "server/transport/grpc/health_service.h"
 #include "server/transport/grpc/served_method.h"
+#include "server/transport/open_streams.h"
 
 namespace lossd::transport {
 
@@ -28,8 +29,8 @@ namespace lossd::transport {
 //   service.Start();
 //   ...
 //   service.StopServing();
-//   service.Drain(deadline);
-//   service.EndWatches(deadline);
+//   service.FinishCalls(deadline);
+//   service.EndWatches();
 //   server->Shutdown(deadline);
 //   service.Stop();
 class AsyncService {
@@ -51,20 +52,24 @@ class AsyncService {
   // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it.
   void StopServing();
 
+  // Ends the streams in which nothing was in flight since `since`, with UNAVAILABLE, and returns
+  // how many go on.
+  int EndIdleStreams(OpenStreams::Clock::time_point since);
+
   // Refuses new calls with UNAVAILABLE from here on, ends open streams after the batches that they
-  // have read, and waits for the calls in flight and for clients to notice (see Admission). This
-  // comes before the gRPC server shuts down: under clients that keep calling, that answers some of
-  // them CANCELLED, which nobody tries again. Returns false if calls are in flight still at
-  // `deadline`.
-  bool Drain(absl::Time deadline);
+  // have read, and waits for calls and for clients to notice (see Drain). This comes before the
+  // gRPC server shuts down: under clients that keep calling, that answers some of them CANCELLED,
+  // which nobody tries again. Returns false if there are calls left, of which those that compute
+  // were waited for until `deadline`.
+  bool FinishCalls(Drain::Clock::time_point deadline);
 
-  // Ends the watches of the server's health, and waits for that for a moment, until `deadline` at
-  // most. The service was drained.
-  void EndWatches(absl::Time deadline);
+  // Ends the watches of the server's health, and waits for that for a moment. FinishCalls() was
+  // called.
+  void EndWatches();
 
-  // Waits until the server has begun to shut down and every call that it took has ended. Returns
-  // false if there is one still at `deadline`.
-  bool WaitForCalls(absl::Time deadline);
+  // Waits for a moment until the server has begun to shut down and every call that it took has
+  // ended.
+  void WaitForCalls();
 
   // Waits for the calls in flight and ends the threads. The server has shut down, or never started.
   void Stop();

@@ -6,7 +6,11 @@ namespace lossd::transport {
 
 AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
                          CallEnvironment& environment)
-    : method_(method), queue_(queue), environment_(environment), stream_(&context_) {
+    : method_(method),
+      queue_(queue),
+      environment_(environment),
+      stream_(&context_),
+      stay_(environment.drain) {
   environment_.calls.Add();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
@@ -33,9 +37,7 @@ void AwaitedCall::OnArrival(bool ok) {
 absl::Status AwaitedCall::Admit() {
   absl::Status refused = environment_.filters.Arrived(*this);
   if (!refused.ok()) return refused;
-  refused = environment_.admission.AdmitCall();
-  admitted_ = refused.ok();
-  return refused;
+  return stay_.Arrive();
 }
 
 void AwaitedCall::OnDoneEvent(bool) {
@@ -78,7 +80,6 @@ std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) co
 
 void AwaitedCall::DeleteThis() {
   if (arrived_) environment_.filters.Ended(*this, status_, costs_);
-  if (admitted_) environment_.admission.EndCall();
   CallCount& calls = environment_.calls;
   delete this;
   calls.Remove();

@@ -12,6 +12,7 @@
 #include "grpcpp/server_context.h"
 #include "server/rpc/call.h"
 #include "server/rpc/call_filter.h"
+#include "server/transport/drain.h"
 #include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
@@ -57,6 +58,10 @@ class AwaitedCall : private rpc::CallInfo {
   // Notes that the client did not get the end of the call: CANCELLED, unless that end is an error.
   void NoteUndelivered();
 
+  // Notes how far the call is, for a server that stops. The derived class sees to it that no two
+  // threads do.
+  void Enter(Drain::Stage stage) { stay_.Enter(stage); }
+
   // Adds the costs of a message to the call's. The derived class sees to it that no two threads do.
   void AddCosts(const rpc::CallCosts& costs) { costs_ += costs; }
 
@@ -91,7 +96,7 @@ class AwaitedCall : private rpc::CallInfo {
   grpc::ServerContext context_;
   RawStream stream_;
   bool arrived_ = false;
-  bool admitted_ = false;
+  Drain::Call stay_;
   std::chrono::system_clock::time_point deadline_;
   std::atomic<bool> cancelled_ = false;
   absl::Status status_;

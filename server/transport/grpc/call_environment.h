@@ -10,6 +10,7 @@
 #include "server/transport/admission.h"
 #include "server/transport/call_count.h"
 #include "server/transport/call_filters.h"
+#include "server/transport/drain.h"
 #include "server/transport/grpc/raw_service.h"
 #include "server/transport/open_streams.h"
 
@@ -28,6 +29,7 @@ struct CallEnvironment {
   const CallFilters filters;
   RawService service;
   CallCount calls;  // those that are waited for included
+  Drain drain;
   Admission admission;
   OpenStreams streams;
   // For requests that are too large to be answered between two events. Last, so that they end

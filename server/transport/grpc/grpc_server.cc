@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -13,40 +14,101 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
-#include "server/config/listen_address.h"
+#include "server/process/descriptor_limit.h"
+#include "server/process/log.h"
+#include "server/transport/acceptor.h"
 #include "server/transport/grpc/async_service.h"
 #include "server/transport/grpc/served_method.h"
+#include "server/transport/listener.h"
 
 namespace lossd::transport {
 namespace {
+
+using ConnectionType = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+using grpc::experimental::ExternalConnectionAcceptor;
 
 // gRPC refuses a message over its own limit before the server sees it, with a text that cannot name
 // the flag. So that limit is higher, by this much at least, and the server checks its own. What a
 // client can make the server hold stays bounded all the same.
 constexpr int64_t kRefusedMessageBytes = int64_t{256} << 20;
 
-constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
+// For a client to answer a ping, and to acknowledge what was sent: gRPC's own default.
+constexpr absl::Duration kPatienceWithSilence = absl::Seconds(20);
+// For a client to send its first frame.
+constexpr absl::Duration kPatienceWithNewcomers = absl::Seconds(10);
+
+// gRPC spreads the age of connections by a tenth. A connection of this age was told to leave, and
+// the calls that were on their way then have arrived.
+absl::Duration LongestStay(const Bounds& bounds) {
+  return 1.1 * bounds.max_connection_age + absl::Seconds(1);
+}
 
 int GrpcReceiveLimit(int64_t max_message_bytes) {
   const int64_t limit = max_message_bytes + std::max(max_message_bytes, kRefusedMessageBytes);
   return static_cast<int>(std::min<int64_t>(limit, std::numeric_limits<int>::max()));
 }
 
-absl::Status ListenError(absl::string_view address, absl::string_view reason) {
-  return absl::UnavailableError(
-      absl::StrCat("cannot listen at ", address, reason.empty() ? "" : ": ", reason));
+// Adds an argument that is a time; gRPC takes the largest for never.
+void AddTime(const char* name, absl::Duration time, grpc::ServerBuilder& builder) {
+  const int64_t milliseconds = absl::ToInt64Milliseconds(time);
+  builder.AddChannelArgument(name, static_cast<int>(std::clamp<int64_t>(
+                                       milliseconds, 1, std::numeric_limits<int>::max())));
 }
 
-void SetChannelOptions(const rpc::Limits& limits, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(GrpcReceiveLimit(limits.max_message_bytes));
-  builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
-  // With it two servers would share a port, and each would get some of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+void SetConnectionOptions(const Bounds& bounds, grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, bounds.max_streams_per_connection);
+  AddTime(GRPC_ARG_MAX_CONNECTION_AGE_MS, bounds.max_connection_age, builder);
+  AddTime(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+          std::min(kPatienceWithNewcomers, bounds.stall_timeout), builder);
+  // A client that is silent for so long is asked whether it is there. One that is idle answers.
+  AddTime(GRPC_ARG_KEEPALIVE_TIME_MS, bounds.stall_timeout, builder);
+  AddTime(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, std::min(kPatienceWithSilence, bounds.stall_timeout),
+          builder);
   // A training job keeps its connection alive between steps, or through an evaluation. gRPC's own
   // tolerance is a ping in five minutes, and it closes the connection of a client that sends more.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             static_cast<int>(absl::ToInt64Milliseconds(kShortestPingInterval)));
+  AddTime(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, bounds.min_ping_interval, builder);
+}
+
+// Returns how many connections the bound and the descriptors of the process allow.
+int MostConnections(const GrpcServerOptions& options) {
+  // For what else is opened while the server runs.
+  constexpr int kReserve = 32;
+  const int free = FreeDescriptors();
+  const int allowed = std::max(1, free - std::min(kReserve, free / 2));
+  if (allowed < options.bounds.max_connections && options.log != nullptr) {
+    options.log->Write(LogLevel::kWarning,
+                       "the limit of open files allows fewer connections than --max-connections",
+                       {{"connections", absl::StrCat(allowed)},
+                        {"max_connections", absl::StrCat(options.bounds.max_connections)}});
+  }
+  return std::min(allowed, options.bounds.max_connections);
+}
+
+AcceptorOptions MakeAcceptorOptions(std::shared_ptr<ExternalConnectionAcceptor> entrance,
+                                    const GrpcServerOptions& options) {
+  AcceptorOptions acceptor_options;
+  acceptor_options.max_connections = MostConnections(options);
+  acceptor_options.take = [entrance = std::move(entrance)](int descriptor) {
+    ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    entrance->HandleNewConnection(&connection);
+  };
+  acceptor_options.on_deaf = options.on_deaf;
+  acceptor_options.log = options.log;
+  return acceptor_options;
+}
+
+// Returns a listener for each address.
+absl::StatusOr<std::vector<Listener>> ListenAtAll(const GrpcServerOptions& options) {
+  std::vector<Listener> listeners;
+  for (const std::string& address : options.listen) {
+    auto listener =
+        Listener::Listen(address, std::min(kPatienceWithSilence, options.bounds.stall_timeout));
+    if (!listener.ok()) return listener.status();
+    listeners.push_back(*std::move(listener));
+  }
+  return listeners;
 }
 
 }  // namespace
@@ -57,50 +119,86 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(std::vector<rpc::M
   auto served = MatchMethods(std::move(methods));
   if (!served.ok()) return served.status();
   // The constructor is private.
-  std::unique_ptr<GrpcServer> server(new GrpcServer(std::make_unique<AsyncService>(
-      *std::move(served), limits, options.worker_count, options.filters)));
-  absl::Status listening = server->Listen(limits, options.listen);
+  std::unique_ptr<GrpcServer> server(
+      new GrpcServer(std::make_unique<AsyncService>(*std::move(served), limits,
+                                                    options.worker_count, options.filters),
+                     options.bounds));
+  absl::Status listening = server->Listen(limits, options);
   if (!listening.ok()) return listening;
   return server;
 }
 
-GrpcServer::GrpcServer(std::unique_ptr<AsyncService> service) : service_(std::move(service)) {}
+GrpcServer::GrpcServer(std::unique_ptr<AsyncService> service, const Bounds& bounds)
+    : service_(std::move(service)), bounds_(bounds) {}
 
 GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
 
-absl::Status GrpcServer::Listen(const rpc::Limits& limits, const std::vector<std::string>& listen) {
+absl::Status GrpcServer::Listen(const rpc::Limits& limits, const GrpcServerOptions& options) {
+  auto listeners = ListenAtAll(options);
+  if (!listeners.ok()) return listeners.status();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  SetChannelOptions(limits, builder);
-  std::vector<int> ports(listen.size(), 0);
-  for (size_t i = 0; i < listen.size(); ++i) {
-    const std::string problem = WhyNotListen(listen[i]);
-    if (!problem.empty()) return ListenError(listen[i], problem);
-    builder.AddListeningPort(listen[i], grpc::InsecureServerCredentials(), &ports[i]);
-  }
+  builder.SetMaxReceiveMessageSize(GrpcReceiveLimit(limits.max_message_bytes));
+  builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
+  SetConnectionOptions(options.bounds, builder);
+  // gRPC's own listener falls deaf when descriptors run out, and can neither count its connections
+  // nor stop without ending them.
+  std::shared_ptr<ExternalConnectionAcceptor> entrance =
+      builder.experimental().AddExternalConnectionAcceptor(ConnectionType::FROM_FD,
+                                                           grpc::InsecureServerCredentials());
   service_->Register(builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     service_->Stop();
-    // Another process was faster, or gRPC has its own reasons. It takes the addresses in turn, and
-    // stops at the one that fails.
-    const auto failed = std::find(ports.begin(), ports.end(), 0) - ports.begin();
-    const std::string& address = listen[static_cast<size_t>(failed)];
-    return ListenError(address, WhyNotListen(address));
+    return absl::InternalError("gRPC does not start");
   }
   service_->Start();
-  for (size_t i = 0; i < ports.size(); ++i) addresses_.push_back(WithPort(listen[i], ports[i]));
+  for (const Listener& listener : *listeners) addresses_.push_back(listener.address());
+  acceptor_ = std::make_unique<Acceptor>(*std::move(listeners),
+                                         MakeAcceptorOptions(std::move(entrance), options));
+  acceptor_->Start();
   return absl::OkStatus();
 }
 
-bool GrpcServer::Shutdown(absl::Duration grace) {
+bool GrpcServer::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
   if (server_ == nullptr) return true;
-  const absl::Time deadline = absl::Now() + grace;
+  // For calls to end that nobody can wait for any longer.
+  const absl::Duration last_part = std::min(absl::Seconds(2), timeout / 5);
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point last_moment = start + absl::ToChronoNanoseconds(timeout - last_part);
   service_->StopServing();
-  const bool finished = service_->Drain(deadline);
-  service_->EndWatches(deadline);
-  std::thread closing([&] { server_->Shutdown(absl::ToChronoTime(deadline)); });
-  service_->WaitForCalls(deadline);
+  std::this_thread::sleep_until(std::min(start + absl::ToChronoNanoseconds(delay), last_moment));
+  acceptor_->Stop();
+  WaitForConnections(last_moment);
+  return ShutdownBy(start + absl::ToChronoNanoseconds(timeout));
+}
+
+void GrpcServer::WaitForConnections(Clock::time_point last_moment) {
+  constexpr std::chrono::milliseconds kPollInterval(20);
+  constexpr std::chrono::seconds kIdle(1);
+  const auto stay = absl::ToChronoNanoseconds(LongestStay(bounds_));
+  for (auto now = Clock::now(); now < last_moment; now = Clock::now()) {
+    const int streams = service_->EndIdleStreams(now - kIdle);
+    // Those that were accepted before have been told to leave: they bring no new calls.
+    const size_t leaving = acceptor_->connections().CountAccepted(now - stay, last_moment - stay);
+    if (streams == 0 && leaving == 0) return;
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+bool GrpcServer::Shutdown(absl::Duration grace) {
+  return ShutdownBy(Clock::now() + absl::ToChronoNanoseconds(grace));
+}
+
+bool GrpcServer::ShutdownBy(Clock::time_point deadline) {
+  if (server_ == nullptr) return true;
+  service_->StopServing();
+  const bool finished = service_->FinishCalls(deadline);
+  acceptor_->Stop();
+  service_->EndWatches();
+  constexpr std::chrono::seconds kMoment(1);
+  std::thread closing([&] { server_->Shutdown(std::chrono::system_clock::now() + kMoment); });
+  service_->WaitForCalls();
   // Calls of reflection may be left, and watches that nobody reads.
   grpc_server_cancel_all_calls(server_->c_server());
   closing.join();

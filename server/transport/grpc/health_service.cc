@@ -7,7 +7,7 @@
 #include "grpcpp/support/async_stream.h"
 #include "grpcpp/support/async_unary_call.h"
 #include "server/rpc/errors/short_text.h"
-#include "server/transport/admission.h"
+#include "server/transport/drain.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/grpc_status.h"
 #include "server/transport/grpc/raw_service.h"

@@ -32,6 +32,7 @@ void ServedCall::OnRequest(bool ok) {
         "MALFORMED_REQUEST"));
     return;
   }
+  Enter(Drain::Stage::kComputing);
   request_arrival_ = environment().filters.Now();
   const auto bytes = static_cast<int64_t>(request_.Length());
   rpc::CallCosts costs;
@@ -64,6 +65,7 @@ void ServedCall::Respond() {
     return;
   }
   request_.Clear();
+  Enter(Drain::Stage::kAnswering);
   stream().WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
 }
 
@@ -83,6 +85,7 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
 
 void ServedCall::Refuse(absl::Status error) {
   request_.Clear();
+  Enter(Drain::Stage::kAnswering);
   stream().Finish(ToGrpcStatus(EndWith(std::move(error))), &finished_tag_);
 }
 

@@ -26,6 +26,10 @@ ServedStream::~ServedStream() { environment().streams.Remove(*this); }
 void ServedStream::AwaitNext() { Await(served_method(), queue(), environment()); }
 
 void ServedStream::OnAdmitted() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    last_progress_ = OpenStreams::Clock::now();
+  }
   environment().streams.Add(*this);
   Advance();
 }
@@ -33,6 +37,26 @@ void ServedStream::OnAdmitted() {
 void ServedStream::OnRefused(absl::Status refused) { StopTaking(std::move(refused)); }
 
 void ServedStream::OnDrain() { StopTaking(ShuttingDown()); }
+
+bool ServedStream::EndIfIdleSince(OpenStreams::Clock::time_point since) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    const Drain::Stage stage = StageNow();
+    if (stage == Drain::Stage::kComputing || last_progress_ > since) return !finishing_;
+    if (stage != Drain::Stage::kArriving) return false;
+  }
+  StopTaking(ShuttingDown());
+  return false;
+}
+
+Drain::Stage ServedStream::StageNow() const {
+  if (finishing_) return Drain::Stage::kAnswering;
+  if (has_request_) return Drain::Stage::kComputing;
+  for (const Batch& batch : batches_) {
+    if (!batch.answered) return Drain::Stage::kComputing;
+  }
+  return batches_.empty() ? Drain::Stage::kArriving : Drain::Stage::kAnswering;
+}
 
 void ServedStream::OnRead(bool ok) {
   {
@@ -44,6 +68,7 @@ void ServedStream::OnRead(bool ok) {
       end_ = absl::OkStatus();
     } else if (takes_requests_) {
       has_request_ = true;
+      last_progress_ = OpenStreams::Clock::now();
       request_arrival_ = environment().filters.Now();
       // It came before the answer to the one before it was out: more may be at hand.
       if (!batches_.empty()) HoldAnswers();
@@ -59,6 +84,7 @@ void ServedStream::OnWritten(bool) {
   {
     const absl::MutexLock lock(&mutex_);
     writing_ = false;
+    last_progress_ = OpenStreams::Clock::now();
     RemoveOldest();
   }
   Advance();
@@ -106,6 +132,7 @@ ServedStream::Batch* ServedStream::StartWhatCanBe() {
   Batch* small = has_request_ && !request_waits_ ? TakeRequest() : nullptr;
   if (MayRead()) Read();
   FinishIfDone();
+  Enter(StageNow());
   return small;
 }
 
@@ -214,6 +241,7 @@ void ServedStream::Write() {
 void ServedStream::FinishIfDone() {
   if (finishing_ || takes_requests_ || has_request_ || !batches_.empty()) return;
   finishing_ = true;
+  Enter(Drain::Stage::kAnswering);
   Hold();
   stream().Finish(ToGrpcStatus(EndWith(end_)), &finished_tag_);
 }

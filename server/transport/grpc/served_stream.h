@@ -63,6 +63,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void OnRefused(absl::Status refused) override;
   void OnDone() override;
   void OnDrain() override;
+  bool EndIfIdleSince(OpenStreams::Clock::time_point since) override;
 
   // gRPC's events, on the queue's thread: one read and one write at a time, then the end.
   void OnRead(bool ok);
@@ -94,6 +95,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void CancelReservation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns how far the stream is, for a server that stops.
+  Drain::Stage StageNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the stream if it takes no requests and has answered all that it took.
   void FinishIfDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes no requests from here on. The stream ends with `end` unless it took none before. Computes
@@ -128,6 +131,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;       // the oldest's answer
   bool has_written_ ABSL_GUARDED_BY(mutex_) = false;
   bool holds_answers_ ABSL_GUARDED_BY(mutex_) = false;
+  // When the stream was opened, or a batch was read or answered last.
+  OpenStreams::Clock::time_point last_progress_ ABSL_GUARDED_BY(mutex_);
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 

@@ -86,7 +86,7 @@ class Lossd:
 
     def __enter__(self):
         self._process = subprocess.Popen(
-            [BINARY, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+            [BINARY, "--listen", "127.0.0.1:0", "--drain-delay", "0s"], stdout=subprocess.PIPE, text=True
         )
         size = 64 << 20
         self.address = self._read_address()

@@ -4,10 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <thread>
-
-#include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 
 namespace lossd::transport {
 namespace {
@@ -84,49 +80,6 @@ TEST(AdmissionTest, WhatIsInMemoryIsReservedPastTheLimitAndThenAdmitted) {
   EXPECT_EQ(admission.AdmitBytes(41).code(), absl::StatusCode::kUnavailable);
   admission.ReturnBytes(60);
   EXPECT_TRUE(admission.ReserveBytes(50));
-}
-
-TEST(AdmissionTest, DrainingRefusesNewCallsAndWaitsForTheOthers) {
-  Admission admission(100);
-  EXPECT_TRUE(admission.AdmitCall().ok());
-  admission.Drain();
-  const absl::Status refused = admission.AdmitCall();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("shutting down"));
-  EXPECT_TRUE(refused.GetPayload("type.googleapis.com/google.rpc.RetryInfo"));
-
-  EXPECT_FALSE(admission.WaitUntilDrained(absl::Now() + absl::Milliseconds(10)));
-  std::thread other([&] { admission.EndCall(); });
-  EXPECT_TRUE(admission.WaitUntilDrained(absl::InfiniteFuture()));
-  other.join();
-}
-
-TEST(AdmissionTest, AnIdleServerDrainsAtOnce) {
-  Admission admission(100);
-  admission.Drain();
-  EXPECT_TRUE(admission.WaitUntilDrained(absl::InfinitePast()));
-}
-
-TEST(AdmissionTest, DrainingTellsClientsThatCallOnButNotForever) {
-  Admission admission(100);
-  admission.Drain();
-  absl::Notification drained;
-  int refused = 0;
-  std::thread client([&] {
-    while (!drained.HasBeenNotified()) {
-      if (!admission.AdmitCall().ok()) ++refused;
-      absl::SleepFor(absl::Milliseconds(5));
-    }
-  });
-  const absl::Time start = absl::Now();
-  absl::SleepFor(absl::Milliseconds(20));
-  EXPECT_TRUE(admission.WaitUntilDrained(absl::InfiniteFuture()));
-  const absl::Duration taken = absl::Now() - start;
-  drained.Notify();
-  client.join();
-  EXPECT_GT(refused, 1);
-  EXPECT_GE(taken, absl::Milliseconds(500));
-  EXPECT_LT(taken, absl::Seconds(30));
 }
 
 }  // namespace

@@ -8,9 +8,11 @@ namespace {
 class FakeStream final : public OpenStreams::Stream {
  public:
   int drained = 0;
+  OpenStreams::Clock::time_point last_used;
 
  private:
   void OnDrain() override { ++drained; }
+  bool EndIfIdleSince(OpenStreams::Clock::time_point since) override { return last_used > since; }
 };
 
 TEST(OpenStreamsTest, DrainTellsThoseThatAreOpenOnce) {
@@ -33,6 +35,18 @@ TEST(OpenStreamsTest, AStreamThatComesWhileItDrainsIsToldAtOnce) {
   FakeStream late;
   streams.Add(late);
   EXPECT_EQ(late.drained, 1);
+}
+
+TEST(OpenStreamsTest, CountsThoseThatGoOnWhenTheIdleOnesEnd) {
+  OpenStreams streams;
+  FakeStream used;
+  FakeStream idle;
+  streams.Add(used);
+  streams.Add(idle);
+  const auto now = OpenStreams::Clock::now();
+  used.last_used = now;
+  EXPECT_EQ(streams.EndIdleSince(now - std::chrono::seconds(1)), 1);
+  EXPECT_EQ(streams.EndIdleSince(now), 0);
 }
 
 TEST(OpenStreamsTest, RemoveTakesStreamsThatWereNeverAdded) {

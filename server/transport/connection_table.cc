@@ -1,0 +1,65 @@
+#include "server/transport/connection_table.h"
+
+#include <sys/stat.h>
+
+namespace lossd::transport {
+namespace {
+
+// A sweep of 10,000 connections takes some milliseconds. A server that is full and is asked for
+// more all the time does nothing else without a pause.
+constexpr std::chrono::milliseconds kPauseBetweenSweeps(50);
+
+// Returns 0 if it is no open descriptor.
+ino_t InodeOf(int descriptor) {
+  struct stat status = {};
+  return fstat(descriptor, &status) == 0 ? status.st_ino : 0;
+}
+
+}  // namespace
+
+bool ConnectionTable::Add(int descriptor, size_t most) {
+  const absl::MutexLock lock(&mutex_);
+  const Clock::time_point now = Clock::now();
+  const Connection connection = {InodeOf(descriptor), now};
+  // The system gives the least free number: mostly one of a connection that is over.
+  const auto found = connections_.find(descriptor);
+  if (found != connections_.end()) {
+    found->second = connection;
+    return true;
+  }
+  if (connections_.size() >= most && now >= next_sweep_) {
+    Sweep();
+    next_sweep_ = Clock::now() + kPauseBetweenSweeps;
+  }
+  if (connections_.size() >= most) return false;
+  connections_.emplace(descriptor, connection);
+  return true;
+}
+
+size_t ConnectionTable::Count() {
+  const absl::MutexLock lock(&mutex_);
+  Sweep();
+  return connections_.size();
+}
+
+size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point end) {
+  const absl::MutexLock lock(&mutex_);
+  Sweep();
+  size_t count = 0;
+  for (const auto& [descriptor, connection] : connections_) {
+    if (connection.accepted >= begin && connection.accepted <= end) ++count;
+  }
+  return count;
+}
+
+void ConnectionTable::Sweep() {
+  for (auto entry = connections_.begin(); entry != connections_.end();) {
+    if (InodeOf(entry->first) == entry->second.inode) {
+      ++entry;
+    } else {
+      connections_.erase(entry++);
+    }
+  }
+}
+
+}  // namespace lossd::transport

@@ -1,0 +1,46 @@
+#ifndef LOSSD_SERVER_TRANSPORT_CONNECTION_TABLE_H_
+#define LOSSD_SERVER_TRANSPORT_CONNECTION_TABLE_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+
+namespace lossd::transport {
+
+// The connections that were handed to somebody who does not tell when one has ended. One is over
+// once its descriptor names another file or none: each socket has an inode of its own. Thread-safe.
+class ConnectionTable {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // Adds a connection that was accepted just now, unless there are `most` then. Returns whether it
+  // did.
+  bool Add(int descriptor, size_t most);
+
+  // Returns how many there are.
+  size_t Count();
+  // Returns how many there are that were accepted from `begin` to `end`.
+  size_t CountAccepted(Clock::time_point begin, Clock::time_point end);
+
+ private:
+  struct Connection {
+    ino_t inode = 0;
+    Clock::time_point accepted;
+  };
+
+  // Drops the connections that are over.
+  void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  Clock::time_point next_sweep_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_CONNECTION_TABLE_H_
