@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <iostream>
 #include <string>
@@ -8,10 +10,12 @@
 #include "server/config/flags.h"
 #include "server/memory/freed_memory.h"
 #include "server/process/descriptor_limit.h"
+#include "server/process/line_writer.h"
 #include "server/process/log.h"
+#include "server/process/standard_streams.h"
 #include "server/process/stop_signals.h"
 #include "server/server.h"
-#include "server/transport/grpc/grpc_log.h"
+#include "server/transport/grpc/library_log.h"
 
 namespace {
 
@@ -35,6 +39,7 @@ lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::L
 }  // namespace
 
 int main(int argc, char** argv) {
+  lossd::OpenClosedStreams(argv);
   const lossd::FlagsOutcome parsed =
       lossd::ParseFlags({argv + 1, argv + argc}, lossd::ProcessEnvironment);
   if (parsed.exit) {
@@ -48,8 +53,8 @@ int main(int argc, char** argv) {
   lossd::KeepFreedMemory();
   // Otherwise Debian's Abseil looks for cycles at every lock, gRPC's too, which is for debugging.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  const lossd::Log log(parsed.flags.log_format);
-  lossd::transport::LogGrpcErrors(log);
+  const lossd::Log log(parsed.flags.log_format, parsed.flags.log_level);
+  const lossd::transport::LibraryLog library_log(log);
 
   lossd::ServerOptions options = MakeServerOptions(parsed.flags, log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
@@ -58,8 +63,9 @@ int main(int argc, char** argv) {
     log.Write(LogLevel::kError, server.status().message());
     return 1;
   }
+  lossd::LineWriter standard_output(STDOUT_FILENO);  // Nobody may read it.
   for (const std::string& address : (*server)->addresses()) {
-    std::cout << "listening on " << address << std::endl;
+    standard_output.Write(absl::StrCat("listening on ", address, "\n"));
   }
   log.Write(LogLevel::kInfo, "serving",
             {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});

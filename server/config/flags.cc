@@ -98,14 +98,16 @@ absl::Status ReadLogFormat(absl::string_view value, Flags& flags) {
 }
 
 absl::Status ReadLogLevel(absl::string_view value, Flags& flags) {
-  if (value == "info") {
+  if (value == "debug") {
+    flags.log_level = LogLevel::kDebug;
+  } else if (value == "info") {
     flags.log_level = LogLevel::kInfo;
   } else if (value == "warning") {
     flags.log_level = LogLevel::kWarning;
   } else if (value == "error") {
     flags.log_level = LogLevel::kError;
   } else {
-    return Expected(value, "info, warning or error");
+    return Expected(value, "debug, info, warning or error");
   }
   return absl::OkStatus();
 }
@@ -159,7 +161,7 @@ constexpr FlagDefinition kFlags[] = {
      CLI::MultiOptionPolicy::TakeLast, ReadCount<&Flags::threads, 0, kMaxThreads>},
     {"--log-format", "FORMAT", "text", "text or json, one line an entry, on stderr",
      CLI::MultiOptionPolicy::TakeLast, ReadLogFormat},
-    {"--log-level", "LEVEL", "info", "info, warning or error: the least that is logged",
+    {"--log-level", "LEVEL", "info", "debug, info, warning or error: the least that is logged",
      CLI::MultiOptionPolicy::TakeLast, ReadLogLevel},
     {"--access-log", "SWITCH", "off", "on or off: an entry at level info for each call",
      CLI::MultiOptionPolicy::TakeLast, ReadAccessLog},

@@ -1,16 +1,19 @@
 #include "server/observe/call_error_log.h"
 
 #include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace lossd::observe {
 namespace {
 
 void Write(const Log& log, const rpc::CallInfo& call, const absl::Status& error) {
   const LogLevel level = absl::IsInternal(error) ? LogLevel::kError : LogLevel::kWarning;
-  log.Write(level, "call failed",
-            {{"method", std::string(call.method())},
-             {"code", absl::StatusCodeToString(error.code())},
-             {"error", std::string(error.message())}});
+  const std::string code = absl::StatusCodeToString(error.code());
+  LogFields fields = {{"method", call.method()}, {"code", code}, {"error", error.message()}};
+  log.WriteRepeated(absl::StrCat(call.method(), " ", code), level, "call failed",
+                    std::move(fields));
 }
 
 }  // namespace

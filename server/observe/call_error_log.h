@@ -8,7 +8,7 @@
 namespace lossd::observe {
 
 // Writes a log entry for each call that ends in an error, and for each message of a stream that is
-// answered with one.
+// answered with one. Those of one method and code are summed up.
 class CallErrorLog final : public rpc::CallFilter {
  public:
   // `log` must outlive this.

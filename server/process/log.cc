@@ -1,13 +1,18 @@
 #include "server/process/log.h"
 
-#include <algorithm>
+#include <unistd.h>
 
-#include "absl/strings/escaping.h"
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "spdlog/logger.h"
+#include "absl/synchronization/mutex.h"
+#include "server/process/log_repeats.h"
+#include "spdlog/details/log_msg.h"
 #include "spdlog/pattern_formatter.h"
-#include "spdlog/sinks/stdout_sinks.h"
 
 namespace lossd {
 namespace {
@@ -15,57 +20,10 @@ namespace {
 constexpr char kTextPattern[] = "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
 constexpr char kJsonPattern[] = R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})";
 
-bool ContinuesCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-// Returns the length of the UTF-8 character at the start of `text`; 0 when there is none. (RFC
-// 3629, section 4.)
-size_t CharacterLength(absl::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (text.size() < length) return 0;
-  if (!std::all_of(text.begin() + 1, text.begin() + length, ContinuesCharacter)) return 0;
-  // The second byte tells overlong forms, surrogates and numbers past the last character.
-  const auto second = static_cast<unsigned char>(text[1]);
-  if (lead == 0xE0 && second < 0xA0) return 0;
-  if (lead == 0xED && second > 0x9F) return 0;
-  if (lead == 0xF0 && second < 0x90) return 0;
-  if (lead == 0xF4 && second > 0x8F) return 0;
-  return length;
-}
-
-std::string JsonString(absl::string_view text) {
-  std::string json = "\"";
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    size_t length = CharacterLength(text);
-    if (length == 0) {  // JSON cannot hold the byte, so its number is shown.
-      absl::StrAppendFormat(&json, "\\\\x%02x", byte);
-      length = 1;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      absl::StrAppendFormat(&json, "\\u%04x", byte);
-    } else {
-      if (byte == '"' || byte == '\\') json += '\\';
-      absl::StrAppend(&json, text.substr(0, length));
-    }
-    text.remove_prefix(length);
-  }
-  json += '"';
-  return json;
-}
-
-std::shared_ptr<spdlog::logger> MakeLogger(LogFormat format) {
-  const char* pattern = format == LogFormat::kJson ? kJsonPattern : kTextPattern;
-  auto logger =
-      std::make_shared<spdlog::logger>("lossd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_formatter(
-      std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
-  return logger;
-}
-
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
     case LogLevel::kInfo:
       return spdlog::level::info;
     case LogLevel::kWarning:
@@ -78,29 +36,96 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
 
 }  // namespace
 
-Log::Log(LogFormat format) : format_(format), logger_(MakeLogger(format)) {}
+// Makes entries lines, and sums them up.
+class Log::Lines final : public LineSource {
+ public:
+  explicit Lines(LogFormat format)
+      : format_(format),
+        formatter_(format == LogFormat::kJson ? kJsonPattern : kTextPattern,
+                   spdlog::pattern_time_type::utc) {}
 
-void Log::Write(LogLevel level, absl::string_view message, const LogFields& fields) const {
-  const std::string line =
-      format_ == LogFormat::kJson ? LogJson(message, fields) : LogText(message, fields);
-  // The line is an argument, not the format: there its braces would mean something.
-  logger_->log(SpdlogLevel(level), "{}", line);
+  std::string Line(const LogEntry& entry) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const std::string text = format_ == LogFormat::kJson ? LogJson(entry.message, entry.fields)
+                                                         : LogText(entry.message, entry.fields);
+    const spdlog::details::log_msg message("lossd", SpdlogLevel(entry.level), text);
+    spdlog::memory_buf_t line;
+    const absl::MutexLock lock(&mutex_);  // The formatter keeps the last second's text.
+    formatter_.format(message, line);
+    return {line.data(), line.size()};
+  }
+
+  // Returns true if the entry is to be written now; it becomes part of a sum if not.
+  bool IsFirst(absl::string_view kind, const LogEntry& entry) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return repeats_.IsFirst(
+        absl::StrCat(static_cast<int>(entry.level), " ", entry.message, " ", kind), entry, Now());
+  }
+
+  std::vector<std::string> TakeSums() ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::vector<LogEntry> sums;
+    {
+      const absl::MutexLock lock(&mutex_);
+      sums = repeats_.TakeAll();
+    }
+    return LinesOf(sums);
+  }
+
+  std::string Dropped(int64_t count) override {
+    return Line(
+        {LogLevel::kWarning,
+         absl::StrCat(count, " entries were dropped: nobody read them, or the disk was full"),
+         {{"dropped", count}}});
+  }
+
+  Due TakeDue() override {
+    std::vector<LogEntry> sums;
+    Due due;
+    {
+      const absl::MutexLock lock(&mutex_);
+      const LogRepeats::Moment now = Now();
+      sums = repeats_.TakeDue(now);
+      const LogRepeats::Moment next = repeats_.next_due();
+      due.until_next = next == LogRepeats::Moment::max() ? absl::InfiniteDuration()
+                                                         : absl::FromChrono(next - now);
+    }
+    due.lines = LinesOf(sums);
+    return due;
+  }
+
+ private:
+  static LogRepeats::Moment Now() { return std::chrono::steady_clock::now(); }
+
+  std::vector<std::string> LinesOf(const std::vector<LogEntry>& entries) {
+    std::vector<std::string> lines;
+    for (const LogEntry& entry : entries) lines.push_back(Line(entry));
+    return lines;
+  }
+
+  const LogFormat format_;
+  absl::Mutex mutex_;
+  spdlog::pattern_formatter formatter_ ABSL_GUARDED_BY(mutex_);
+  LogRepeats repeats_ ABSL_GUARDED_BY(mutex_);
+};
+
+Log::Log(LogFormat format, LogLevel least)
+    : least_(least),
+      lines_(std::make_shared<Lines>(format)),
+      writer_(std::make_unique<LineWriter>(STDERR_FILENO, lines_)) {}
+
+Log::~Log() {
+  for (std::string& sum : lines_->TakeSums()) writer_->Write(std::move(sum));
 }
 
-std::string LogText(absl::string_view message, const LogFields& fields) {
-  std::string line = absl::Utf8SafeCEscape(message);
-  for (const auto& [name, value] : fields) {
-    absl::StrAppend(&line, " ", name, "=", JsonString(value));
-  }
-  return line;
+void Log::Write(LogLevel level, absl::string_view message, LogFields fields) const {
+  if (!Writes(level)) return;
+  writer_->Write(lines_->Line({level, std::string(message), std::move(fields)}));
 }
 
-std::string LogJson(absl::string_view message, const LogFields& fields) {
-  std::string line = absl::StrCat("\"message\":", JsonString(message));
-  for (const auto& [name, value] : fields) {
-    absl::StrAppend(&line, ",", JsonString(name), ":", JsonString(value));
-  }
-  return line;
+void Log::WriteRepeated(absl::string_view kind, LogLevel level, absl::string_view message,
+                        LogFields fields) const {
+  if (!Writes(level)) return;
+  const LogEntry entry = {level, std::string(message), std::move(fields)};
+  if (lines_->IsFirst(kind, entry)) writer_->Write(lines_->Line(entry));
 }
 
 }  // namespace lossd

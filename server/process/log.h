@@ -2,15 +2,11 @@
 #define LOSSD_SERVER_PROCESS_LOG_H_
 
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/string_view.h"
-
-namespace spdlog {
-class logger;
-}  // namespace spdlog
+#include "absl/time/time.h"
+#include "server/process/line_writer.h"
+#include "server/process/log_entry.h"
 
 namespace lossd {
 
@@ -19,28 +15,38 @@ enum class LogFormat {
   kJson,  // one object a line: time, level, message and the entry's fields
 };
 
-enum class LogLevel { kInfo, kWarning, kError };
-
-// The names and values that an entry has beside its message.
-using LogFields = std::vector<std::pair<absl::string_view, std::string>>;
-
 // Writes each entry to stderr as one line: line breaks in it, and bytes that are no UTF-8, are
-// escaped. Thread-safe.
+// escaped. Whoever writes an entry never waits for who reads it: see LineWriter. Where entries were
+// dropped, a line says how many. Thread-safe.
 class Log {
  public:
-  explicit Log(LogFormat format);
+  // Entries below `least` are not written.
+  explicit Log(LogFormat format, LogLevel least = LogLevel::kInfo);
+  // Writes the last entries, as long as LineWriter waits for them.
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
 
-  void Write(LogLevel level, absl::string_view message, const LogFields& fields = {}) const;
+  void Write(LogLevel level, absl::string_view message, LogFields fields = {}) const;
+
+  // Writes an entry of which a client can cause any number. Those of the same level, message and
+  // `kind` are summed up, as LogRepeats does.
+  void WriteRepeated(absl::string_view kind, LogLevel level, absl::string_view message,
+                     LogFields fields) const;
+
+  // Returns true if entries of `level` are written.
+  bool Writes(LogLevel level) const { return level >= least_; }
+
+  // Returns true once all entries up to here are written; false after `at_most`.
+  bool Flush(absl::Duration at_most) const { return writer_->Flush(at_most); }
 
  private:
-  LogFormat format_;
-  std::shared_ptr<spdlog::logger> logger_;
-};
+  class Lines;
 
-// Returns the line of an entry without its time and level: `message field=value` as text,
-// `"message":"...","field":"value"` as JSON.
-std::string LogText(absl::string_view message, const LogFields& fields);
-std::string LogJson(absl::string_view message, const LogFields& fields);
+  const LogLevel least_;
+  const std::shared_ptr<Lines> lines_;
+  const std::unique_ptr<LineWriter> writer_;
+};
 
 }  // namespace lossd
 

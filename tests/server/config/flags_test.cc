@@ -95,8 +95,8 @@ TEST(ParseFlagsTest, RefusesBadBoundsOfTheService) {
               HasSubstr("'60' is not a time from 100ms to 20 days, with a unit"));
   EXPECT_THAT(Refusal({"--max-connection-age", "21d"}), HasSubstr("'21d' is not a time"));
   EXPECT_THAT(Refusal({"--min-ping-interval", "0s"}), HasSubstr("'0s' is not a time"));
-  EXPECT_THAT(Refusal({"--log-level", "debug"}),
-              HasSubstr("'debug' is not info, warning or error"));
+  EXPECT_THAT(Refusal({"--log-level", "loud"}),
+              HasSubstr("'loud' is not debug, info, warning or error"));
   EXPECT_THAT(Refusal({"--access-log", "yes"}), HasSubstr("'yes' is not on or off"));
 }
 

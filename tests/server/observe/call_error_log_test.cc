@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace lossd::observe {
 namespace {
@@ -26,9 +29,11 @@ class SomeCall final : public rpc::CallInfo {
 template <typename Tell>
 std::string Written(Tell tell) {
   ::testing::internal::CaptureStderr();
-  const Log log(LogFormat::kText);
-  CallErrorLog filter(log);
-  tell(filter);
+  {
+    const Log log(LogFormat::kText);
+    CallErrorLog filter(log);
+    tell(filter);
+  }
   return ::testing::internal::GetCapturedStderr();
 }
 
@@ -46,6 +51,18 @@ TEST(CallErrorLogTest, AnInternalErrorOfAMessageIsAnErrorWithItsText) {
                 filter.MessageAnswered(SomeCall(), absl::InternalError("bad_alloc"), {});
               }),
               AllOf(HasSubstr(" error call failed"), HasSubstr("error=\"bad_alloc\"")));
+}
+
+TEST(CallErrorLogTest, ErrorsOfOneMethodAndCodeAreSummedUp) {
+  const std::string text = Written([](CallErrorLog& filter) {
+    for (int i = 0; i < 1000; ++i) {
+      filter.Ended(SomeCall(), absl::InvalidArgumentError(absl::StrCat("no ", i)), {});
+    }
+    filter.Ended(SomeCall(), absl::CancelledError("gone"), {});
+  });
+  EXPECT_THAT(text, AllOf(HasSubstr(R"(error="no 0")"), HasSubstr(R"(error="gone")"),
+                          HasSubstr("more=999"), HasSubstr(R"(error="no 999")")));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
 }
 
 TEST(CallErrorLogTest, WhatGoesWellIsNoEntry) {

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -80,6 +84,69 @@ TEST(LogTest, BytesThatAreNoUtf8AreShownByNumber) {
   EXPECT_EQ(LogJson("\xe2\x82", {}), R"("message":"\\xe2\\x82")");
   EXPECT_EQ(LogJson("\xe2\x82\xac \xf0\x9f\x98\x80", {}),
             "\"message\":\"\xe2\x82\xac \xf0\x9f\x98\x80\"");
+}
+
+TEST(LogTest, NumbersHaveNoQuotes) {
+  EXPECT_EQ(LogJson("call", {{"bytes", 12}}), R"("message":"call","bytes":12)");
+  EXPECT_EQ(LogText("call", {{"bytes", -1}, {"text", "12"}}), R"(call bytes=-1 text="12")");
+}
+
+TEST(LogTest, LongValuesAreCutBetweenCharacters) {
+  EXPECT_EQ(LogText("x", {{"v", std::string(1024, 'a')}}),
+            "x v=\"" + std::string(1024, 'a') + "\"");
+  EXPECT_EQ(LogText("x", {{"v", std::string(100000, 'a')}}),
+            "x v=\"" + std::string(1024, 'a') + "…\"");
+  EXPECT_EQ(LogText(std::string(1023, 'a') + "Σ and more", {}), std::string(1023, 'a') + "…");
+}
+
+TEST(LogTest, EntriesBelowTheLevelAreNotWritten) {
+  EXPECT_THAT(Stderr([] {
+                const Log log(LogFormat::kText, LogLevel::kWarning);
+                log.Write(LogLevel::kInfo, "serving");
+                log.WriteRepeated("", LogLevel::kDebug, "polling", {});
+                log.Write(LogLevel::kWarning, "late");
+                EXPECT_FALSE(log.Writes(LogLevel::kInfo));
+              }),
+              MatchesRegex("[^\n]* warning late\n"));
+}
+
+TEST(LogTest, EntriesThatAreAlikeAreSummedUp) {
+  const std::string text = Stderr([] {
+    const Log log(LogFormat::kText);
+    for (int i = 0; i < 20000; ++i) {
+      log.WriteRepeated("a", LogLevel::kWarning, "failed", {{"number", i}});
+    }
+    log.WriteRepeated("b", LogLevel::kWarning, "failed", {{"number", -1}});
+  });
+  EXPECT_THAT(text, MatchesRegex("[^\n]* warning failed number=0\n"
+                                 "[^\n]* warning failed number=-1\n"
+                                 "[^\n]* warning failed more=19999 number=19999\n"));
+}
+
+// The reader is gone for a while: a test of the line that tells of it.
+TEST(LogTest, WhereEntriesWereDroppedALineSaysHowMany) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const int saved = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  std::string text;
+  {
+    const Log log(LogFormat::kJson);
+    for (int i = 0; i < 20000; ++i) log.Write(LogLevel::kInfo, std::string(100, 'x'));
+    char bytes[4096];
+    while (!absl::StrContains(text, "were dropped") || text.back() != '\n') {
+      const ssize_t count = read(ends[0], bytes, sizeof(bytes));
+      ASSERT_GT(count, 0);
+      text.append(bytes, static_cast<size_t>(count));
+    }
+  }
+  dup2(saved, STDERR_FILENO);
+  for (const int descriptor : {saved, ends[0], ends[1]}) close(descriptor);
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
+  const google::protobuf::Struct last = ParseJson(lines.back());
+  EXPECT_EQ(Field(last, "level"), "warning");
+  EXPECT_EQ(static_cast<double>(lines.size() - 1) + last.fields().at("dropped").number_value(),
+            20000);
 }
 
 }  // namespace
