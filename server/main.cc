@@ -33,6 +33,7 @@ lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::L
   options.bounds.min_ping_interval = flags.min_ping_interval;
   options.threads = flags.threads;
   options.log = &log;
+  options.access_log = flags.access_log;
   return options;
 }
 

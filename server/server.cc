@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "server/memory/buffer_pool.h"
+#include "server/observe/access_log.h"
 #include "server/observe/call_error_log.h"
 #include "server/process/log.h"
 #include "server/process/version.h"
@@ -35,7 +36,11 @@ class Server::Rooms {
       : limits_(rpc::MakeLimits(options.max_message_bytes, options.max_in_flight_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
         handlers_({limits_, executor_, MakePool(limits_), std::string(Version())}) {
-    if (options.log != nullptr) error_log_.emplace(*options.log);
+    if (options.log == nullptr) return;
+    error_log_.emplace(*options.log);
+    if (options.access_log && options.log->Writes(LogLevel::kInfo)) {
+      access_log_.emplace(*options.log);
+    }
   }
 
   absl::Status Start(const ServerOptions& options) {
@@ -45,6 +50,7 @@ class Server::Rooms {
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
     grpc_options.worker_count = executor_.thread_count();
+    if (access_log_) grpc_options.filters.push_back(&*access_log_);
     if (error_log_) grpc_options.filters.push_back(&*error_log_);
     auto server =
         transport::GrpcServer::Start(rpc::MakeMethods(handlers_, limits_), limits_, grpc_options);
@@ -60,6 +66,7 @@ class Server::Rooms {
   const Executor executor_;
   const rpc::Handlers handlers_;
   std::optional<observe::CallErrorLog> error_log_;
+  std::optional<observe::AccessLog> access_log_;
   std::unique_ptr<transport::GrpcServer> grpc_server_;
 };
 

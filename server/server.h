@@ -30,6 +30,8 @@ struct ServerOptions {
   // Called on a thread of the server's when it accepts no connections any more at an address,
   // though nobody stopped it.
   std::function<void()> on_deaf;
+  // Writes an entry at level info for each call, too.
+  bool access_log = false;
 };
 
 // A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which

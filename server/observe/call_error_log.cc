@@ -12,6 +12,7 @@ void Write(const Log& log, const rpc::CallInfo& call, const absl::Status& error)
   const LogLevel level = absl::IsInternal(error) ? LogLevel::kError : LogLevel::kWarning;
   const std::string code = absl::StatusCodeToString(error.code());
   LogFields fields = {{"method", call.method()}, {"code", code}, {"error", error.message()}};
+  if (!call.Id().empty()) fields.emplace_back("call_id", call.Id());
   log.WriteRepeated(absl::StrCat(call.method(), " ", code), level, "call failed",
                     std::move(fields));
 }

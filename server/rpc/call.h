@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/rpc/call_notes.h"
 #include "server/rpc/call_work.h"
 #include "server/rpc/wire/received_bytes.h"
 #include "server/rpc/wire/sent_bytes.h"
@@ -30,6 +31,9 @@ struct CallContext {
   std::function<absl::Status(const CallWork& work)> admit = [](const CallWork&) {
     return absl::OkStatus();
   };
+
+  // Where the method notes what it found in the request, once that is decoded; null if nobody asks.
+  CallNotes* notes = nullptr;
 };
 
 // Answers a call with one message each way. Gives up the request's memory as soon as it was read.

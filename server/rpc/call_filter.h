@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/rpc/call_notes.h"
 
 namespace lossd::rpc {
 
@@ -22,6 +23,11 @@ class CallInfo {
   // Returns what the client sent beside the request under `key`, which is in lower case, such as
   // "authorization"; nullopt when it sent nothing there.
   virtual std::optional<absl::string_view> Metadata(absl::string_view key) const = 0;
+  // Returns the call's name, which the client gets with its end; empty if no filter wants notes.
+  virtual absl::string_view Id() const { return {}; }
+  // Returns what the method noted of the request, or of the last valid message of a stream; empty
+  // if no filter wants notes. In Ended() alone.
+  virtual CallNotes Notes() const { return {}; }
 
  protected:
   ~CallInfo() = default;
@@ -32,6 +38,9 @@ struct CallCosts {
   // Serialized messages; 0 for what was never read or never made.
   int64_t request_bytes = 0;
   int64_t response_bytes = 0;
+  // Messages that were answered, and those of them that were answered with an error.
+  int64_t messages = 0;
+  int64_t failed_messages = 0;
   // From when a request had arrived until it began to be computed, and from then until its response
   // was made. Measured if one of the filters wants times, else 0.
   absl::Duration queued;
@@ -40,6 +49,8 @@ struct CallCosts {
   CallCosts& operator+=(const CallCosts& other) {
     request_bytes += other.request_bytes;
     response_bytes += other.response_bytes;
+    messages += other.messages;
+    failed_messages += other.failed_messages;
     queued += other.queued;
     computing += other.computing;
     return *this;
@@ -81,6 +92,10 @@ class CallFilter {
   // Returns true if the filter reads the times of CallCosts, which take several looks at a clock.
   // Asked once, when the transport starts.
   virtual bool WantsTimes() const { return false; }
+
+  // Returns true if the filter reads Id() and Notes(), which take time to make. Asked once, as
+  // well.
+  virtual bool WantsNotes() const { return false; }
 };
 
 }  // namespace lossd::rpc

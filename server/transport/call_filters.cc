@@ -22,7 +22,9 @@ void CallAndDropExceptions(const Tell& tell) {
 CallFilters::CallFilters(std::vector<rpc::CallFilter*> filters)
     : filters_(std::move(filters)),
       wants_times_(std::any_of(filters_.begin(), filters_.end(),
-                               [](const auto* filter) { return filter->WantsTimes(); })) {}
+                               [](const auto* filter) { return filter->WantsTimes(); })),
+      want_notes_(std::any_of(filters_.begin(), filters_.end(),
+                              [](const auto* filter) { return filter->WantsNotes(); })) {}
 
 absl::Status CallFilters::Arrived(const rpc::CallInfo& call) const {
   absl::Status first;

@@ -27,9 +27,13 @@ class CallFilters {
   // Reads the clock if a filter wants times; returns the same moment always if none does.
   Moment Now() const { return wants_times_ ? std::chrono::steady_clock::now() : Moment(); }
 
+  // Returns true if a filter wants the ids and notes of calls.
+  bool want_notes() const { return want_notes_; }
+
  private:
   const std::vector<rpc::CallFilter*> filters_;
   const bool wants_times_;
+  const bool want_notes_;
 };
 
 }  // namespace lossd::transport

@@ -132,13 +132,88 @@ TEST(CallFilterTest, ARefusalEndsTheCallAndEveryFilterIsAskedAndTold) {
 }
 
 TEST(CallFilterTest, NoTimesAreMeasuredThatNoFilterWants) {
-  Notes notes(absl::OkStatus(), /*wants_times=*/false);
+  Notes notes(absl::OkStatus(), Notes::Wants::kNothing);
   TestServer server(Answer, {}, {&notes});
   EXPECT_TRUE(Compute(server.stub(), RequestOfBytes(10)).ok());
   const std::vector<Notes::Told> ended = EndedOf(server, notes);
   ASSERT_EQ(ended.size(), 1);
   EXPECT_EQ(ended[0].costs.computing, absl::ZeroDuration());
   EXPECT_GT(ended[0].costs.request_bytes, 0);
+}
+
+// Notes the size of the labels as a shape, and does as Answer() does.
+absl::StatusOr<v1::ComputeResponse> Note(const v1::ComputeRequest& request,
+                                         const rpc::CallContext& context) {
+  if (context.notes != nullptr) {
+    const auto bytes = static_cast<int64_t>(request.labels().data().size());
+    *context.notes = {{"focal"}, {bytes}};
+  }
+  return Answer(request, context);
+}
+
+std::string IdOf(const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto found = trailers.find("lossd-call-id");
+  if (found == trailers.end()) return "(none)";
+  return {found->second.data(), found->second.size()};
+}
+
+TEST(CallFilterTest, GetsTheIdThatTheClientGetsAndWhatTheMethodNoted) {
+  Notes notes(absl::OkStatus(), Notes::Wants::kNotes);
+  TestServer server(Note, {}, {&notes});
+  std::vector<std::string> ids;
+  for (const size_t bytes : {size_t{1}, kLargeRequestBytes}) {
+    grpc::ClientContext context;
+    v1::ComputeResponse response;
+    server.stub().Compute(&context, RequestOfBytes(bytes), &response);
+    ids.push_back(IdOf(context));
+  }
+  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ASSERT_EQ(ended.size(), 2);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(ended[i].id, ids[i]);
+    EXPECT_EQ(ended[i].id.size(), 16);
+    EXPECT_THAT(ended[i].notes.losses, ElementsAre("focal"));
+    EXPECT_EQ(ended[i].costs.messages, 1);
+  }
+  EXPECT_NE(ids[0], ids[1]);
+  EXPECT_EQ(ended[0].costs.failed_messages, 1);
+  EXPECT_EQ(ended[1].costs.failed_messages, 0);
+  EXPECT_THAT(ended[1].notes.shape, ElementsAre(kLargeRequestBytes));
+}
+
+TEST(CallFilterTest, AStreamHasOneIdTheNotesOfItsLastMessageAndTheNumberOfMessages) {
+  Notes notes(absl::OkStatus(), Notes::Wants::kNotes);
+  TestServer server(Note, {}, {&notes});
+  OpenStream stream(server.stub());
+  for (const size_t bytes : {size_t{1}, size_t{2}, size_t{3}}) {
+    stream.Write(bytes, RequestOfBytes(bytes));
+    stream.Read();
+  }
+  stream.Close();
+  EXPECT_TRUE(stream.Ends());
+  EXPECT_TRUE(stream.Finish().ok());
+  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ASSERT_EQ(ended.size(), 1);
+  EXPECT_EQ(ended[0].id, IdOf(stream.context()));
+  EXPECT_THAT(ended[0].notes.shape, ElementsAre(3));
+  EXPECT_EQ(ended[0].costs.messages, 3);
+  EXPECT_EQ(ended[0].costs.failed_messages, 1);
+  ASSERT_EQ(notes.messages().size(), 3);
+  EXPECT_EQ(notes.messages()[0].id, ended[0].id);
+}
+
+TEST(CallFilterTest, NoIdsAndNotesAreMadeThatNoFilterWants) {
+  Notes notes;
+  TestServer server(Note, {}, {&notes});
+  grpc::ClientContext context;
+  v1::ComputeResponse response;
+  EXPECT_TRUE(server.stub().Compute(&context, RequestOfBytes(10), &response).ok());
+  EXPECT_EQ(IdOf(context), "(none)");
+  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ASSERT_EQ(ended.size(), 1);
+  EXPECT_EQ(ended[0].id, "");
+  EXPECT_TRUE(ended[0].notes.losses.empty());
 }
 
 TEST(CallFilterTest, ACallWithoutAMessageIsToldAsItEnded) {

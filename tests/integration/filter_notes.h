@@ -22,10 +22,14 @@ class Notes final : public rpc::CallFilter {
     std::string method;
     absl::Status status;
     rpc::CallCosts costs;
+    std::string id;
+    rpc::CallNotes notes;
   };
+  // What the filter asks the transport for.
+  enum class Wants { kNothing, kTimes, kNotes };
 
-  explicit Notes(absl::Status answer = absl::OkStatus(), bool wants_times = true)
-      : answer_(std::move(answer)), wants_times_(wants_times) {}
+  explicit Notes(absl::Status answer = absl::OkStatus(), Wants wants = Wants::kTimes)
+      : answer_(std::move(answer)), wants_(wants) {}
 
   absl::Status Arrived(const rpc::CallInfo& call) override {
     const absl::MutexLock lock(&mutex_);
@@ -38,14 +42,16 @@ class Notes final : public rpc::CallFilter {
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
                        const rpc::CallCosts& costs) override {
     const absl::MutexLock lock(&mutex_);
-    messages_.push_back({std::string(call.method()), status, costs});
+    messages_.push_back({std::string(call.method()), status, costs, std::string(call.Id()), {}});
   }
   void Ended(const rpc::CallInfo& call, const absl::Status& status,
              const rpc::CallCosts& costs) override {
     const absl::MutexLock lock(&mutex_);
-    ended_.push_back({std::string(call.method()), status, costs});
+    ended_.push_back(
+        {std::string(call.method()), status, costs, std::string(call.Id()), call.Notes()});
   }
-  bool WantsTimes() const override { return wants_times_; }
+  bool WantsTimes() const override { return wants_ == Wants::kTimes; }
+  bool WantsNotes() const override { return wants_ == Wants::kNotes; }
 
   std::vector<std::string> arrived() const {
     const absl::MutexLock lock(&mutex_);
@@ -79,7 +85,7 @@ class Notes final : public rpc::CallFilter {
 
  private:
   const absl::Status answer_;
-  const bool wants_times_;
+  const Wants wants_;
   mutable absl::Mutex mutex_;
   std::vector<std::string> arrived_ ABSL_GUARDED_BY(mutex_);
   std::string peer_ ABSL_GUARDED_BY(mutex_);

@@ -22,6 +22,13 @@ absl::Status CheckResponseFits(const v1::CompareRequest& request, const CompareC
   return size.Check(max_message_bytes);
 }
 
+void Note(const CompareCall& call, CallNotes& notes) {
+  notes.losses.clear();
+  for (const loss::LossSpec& spec : call.specs) notes.losses.emplace_back(spec.form->name);
+  const Shape& shape = call.logits.layout.shape;
+  notes.shape = {shape.begin(), shape.end()};
+}
+
 // Computes the losses of one activation. Writes each result to the place in `comparisons` that its
 // loss has in the request.
 absl::Status CompareActivation(const CompareCall& call, loss::Activation activation,
@@ -70,6 +77,7 @@ absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& 
   absl::Status fits = CheckResponseFits(request, *call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
 
+  if (context.notes != nullptr) Note(*call, *context.notes);
   call->options.cancelled = context.cancelled;
   std::vector<loss::Comparison> comparisons(call->specs.size());
   for (const auto& [activation, samples] : call->samples) {

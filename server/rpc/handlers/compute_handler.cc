@@ -16,6 +16,10 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
 
+  if (context.notes != nullptr) {
+    const Shape& shape = call->logits.layout.shape;
+    *context.notes = {{call->spec.form->name}, {shape.begin(), shape.end()}};
+  }
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
   const auto result = loss::Compute(ViewOf(call->logits, call->samples), call->spec, call->options,

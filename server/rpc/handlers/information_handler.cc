@@ -154,11 +154,14 @@ v1::MeasureInformationResponse EncodeInformation(const InformationCall& call,
 }  // namespace
 
 absl::StatusOr<v1::MeasureInformationResponse> Handlers::MeasureInformation(
-    const v1::MeasureInformationRequest& request, const CallContext&) const {
+    const v1::MeasureInformationRequest& request, const CallContext& context) const {
   const auto call = DecodeInformationRequest(request);
   if (!call.ok()) return call.status();
   absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
+  if (context.notes != nullptr) {
+    context.notes->shape = {call->p.shape.begin(), call->p.shape.end()};
+  }
 
   const absl::Span<const double> q = call->q ? call->q->values : absl::Span<const double>();
   return EncodeInformation(

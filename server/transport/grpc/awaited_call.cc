@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace lossd::transport {
+namespace {
+
+// The trailing metadata that tells a client the name of its call.
+constexpr char kCallIdKey[] = "lossd-call-id";
+
+}  // namespace
 
 AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
                          CallEnvironment& environment)
@@ -27,11 +33,17 @@ void AwaitedCall::OnArrival(bool ok) {
   AwaitNext();
   arrived_ = true;
   deadline_ = context_.deadline();
+  if (environment_.filters.want_notes()) NameCall();
   if (absl::Status refused = Admit(); !refused.ok()) {
     OnRefused(std::move(refused));
     return;
   }
   OnAdmitted();
+}
+
+void AwaitedCall::NameCall() {
+  id_ = environment_.call_ids.Next();
+  context_.AddTrailingMetadata(kCallIdKey, id_);
 }
 
 absl::Status AwaitedCall::Admit() {
@@ -45,8 +57,16 @@ void AwaitedCall::OnDoneEvent(bool) {
   OnDone();
 }
 
-rpc::CallContext AwaitedCall::Context() const {
-  return {[this] { return Cancelled(); }};
+rpc::CallContext AwaitedCall::Context(rpc::CallNotes& notes) const {
+  rpc::CallContext context;
+  context.cancelled = [this] { return Cancelled(); };
+  if (environment_.filters.want_notes()) context.notes = &notes;
+  return context;
+}
+
+void AwaitedCall::AddNotes(rpc::CallNotes notes) {
+  if (notes.losses.empty() && notes.shape.empty()) return;
+  notes_ = std::move(notes);
 }
 
 void AwaitedCall::NoteEnd(absl::Status status) {

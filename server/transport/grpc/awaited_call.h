@@ -12,6 +12,7 @@
 #include "grpcpp/server_context.h"
 #include "server/rpc/call.h"
 #include "server/rpc/call_filter.h"
+#include "server/rpc/call_notes.h"
 #include "server/transport/drain.h"
 #include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/completion_tag.h"
@@ -47,8 +48,9 @@ class AwaitedCall : private rpc::CallInfo {
   // gRPC is done with the call, which may still wait for the events of its operations.
   virtual void OnDone() = 0;
 
-  // Returns what the method may know of the call, while the call lives. Any thread.
-  rpc::CallContext Context() const;
+  // Returns what the method may know of the call, while the call lives; it notes what it found in
+  // `notes`, if a filter wants that. Any thread.
+  rpc::CallContext Context(rpc::CallNotes& notes) const;
 
   // Notes the status that the call ends with. A call that was cancelled by its deadline is
   // DEADLINE_EXCEEDED.
@@ -62,8 +64,10 @@ class AwaitedCall : private rpc::CallInfo {
   // threads do.
   void Enter(Drain::Stage stage) { stay_.Enter(stage); }
 
-  // Adds the costs of a message to the call's. The derived class sees to it that no two threads do.
+  // Adds the costs of a message to the call's, and takes what its method noted, if it did. The
+  // derived class sees to it that no two threads do.
   void AddCosts(const rpc::CallCosts& costs) { costs_ += costs; }
+  void AddNotes(rpc::CallNotes notes);
 
   // Returns true when nobody waits for the answer. Any thread.
   bool Cancelled() const;
@@ -83,9 +87,12 @@ class AwaitedCall : private rpc::CallInfo {
   absl::string_view method() const override { return method_.name; }
   std::string Peer() const override { return context_.peer(); }
   std::optional<absl::string_view> Metadata(absl::string_view key) const override;
+  absl::string_view Id() const override { return id_; }
+  rpc::CallNotes Notes() const override { return notes_; }
 
   void OnArrival(bool ok);
   void OnDoneEvent(bool ok);
+  void NameCall();
   absl::Status Admit();
   bool DeadlinePassed() const;
 
@@ -101,6 +108,8 @@ class AwaitedCall : private rpc::CallInfo {
   std::atomic<bool> cancelled_ = false;
   absl::Status status_;
   rpc::CallCosts costs_;
+  std::string id_;
+  rpc::CallNotes notes_;
 
   MemberTag<AwaitedCall, &AwaitedCall::OnArrival> arrival_tag_{this};
   MemberTag<AwaitedCall, &AwaitedCall::OnDoneEvent> done_tag_{this};

@@ -10,6 +10,7 @@
 #include "server/transport/admission.h"
 #include "server/transport/call_count.h"
 #include "server/transport/call_filters.h"
+#include "server/transport/call_ids.h"
 #include "server/transport/drain.h"
 #include "server/transport/grpc/raw_service.h"
 #include "server/transport/open_streams.h"
@@ -27,6 +28,7 @@ struct CallEnvironment {
 
   const rpc::Limits& limits;
   const CallFilters filters;
+  CallIds call_ids;
   RawService service;
   CallCount calls;  // those that are waited for included
   Drain drain;

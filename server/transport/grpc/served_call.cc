@@ -58,6 +58,8 @@ void ServedCall::Respond() {
   rpc::CallCosts costs;
   costs.queued = absl::FromChrono(begin - request_arrival_);
   costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.messages = 1;
+  costs.failed_messages = status.ok() ? 0 : 1;
   if (status.ok()) costs.response_bytes = static_cast<int64_t>(response.Length());
   AddCosts(costs);
   if (!status.ok()) {
@@ -76,7 +78,9 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
   return rpc::CatchExceptions([&]() -> absl::Status {
     auto request = TakeReceivedBytes(request_);
     if (!request.ok()) return request.status();
-    auto answer = method(*std::move(request), Context());
+    rpc::CallNotes notes;
+    auto answer = method(*std::move(request), Context(notes));
+    AddNotes(std::move(notes));
     if (!answer.ok()) return answer.status();
     response = ToByteBuffer(*std::move(answer));
     return absl::OkStatus();

@@ -249,15 +249,18 @@ void ServedStream::FinishIfDone() {
 void ServedStream::Compute(Batch& batch) {
   const CallFilters& filters = environment().filters;
   rpc::CallCosts costs;
+  costs.messages = 1;
   costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
   const CallFilters::Moment begin = filters.Now();
   const absl::Status status = Answer(batch);
   costs.queued = absl::FromChrono(begin - batch.arrival);
   costs.computing = absl::FromChrono(filters.Now() - begin);
   costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
+  costs.failed_messages = status.ok() ? 0 : 1;
   if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
   const absl::MutexLock lock(&mutex_);
   AddCosts(costs);
+  AddNotes(std::move(batch.notes));
   batch.answered = true;
 }
 
@@ -281,7 +284,7 @@ rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
   // It may have waited for a worker.
   if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
   if (!refused.ok()) return {stream_method().refuse(*request, refused), refused};
-  return stream_method().answer(*std::move(request), Context());
+  return stream_method().answer(*std::move(request), Context(batch.notes));
 }
 
 void ServedStream::LetGo() {

@@ -52,6 +52,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
     CallFilters::Moment arrival;
     absl::Status refused;        // by the admission of its bytes
     int64_t admitted_bytes = 0;  // 0 if it was refused
+    rpc::CallNotes notes;
     bool answered = false;
   };
 

@@ -20,6 +20,20 @@ v1::CompareResponse Compare(absl::string_view text) {
   return response.ok() ? *std::move(response) : v1::CompareResponse();
 }
 
+TEST(CompareHandler, NotesTheLossesInTheOrderAskedAndTheShapeIfAsked) {
+  CallContext context;
+  CallNotes notes;
+  context.notes = &notes;
+  EXPECT_TRUE(CallHandlers()
+                  ->Compare(FromText<v1::CompareRequest>(
+                                "logits { shape: [1, 2] float_values: [-20, 0] } labels { "
+                                "int_values: 0 } losses { squared_error {} } losses {}"),
+                            context)
+                  .ok());
+  EXPECT_THAT(notes.losses, ElementsAre("squared_error", "cross_entropy"));
+  EXPECT_THAT(notes.shape, ElementsAre(1, 2));
+}
+
 // Confidently wrong: squared error has nothing left to learn from, cross entropy everything.
 TEST(CompareHandler, CountsVanishingGradients) {
   const v1::CompareResponse response = Compare(

@@ -69,6 +69,20 @@ Row FocalRow(const std::vector<double>& z, size_t t, double gamma) {
   return row;
 }
 
+TEST(ComputeHandler, NotesTheLossAndTheShapeIfAsked) {
+  CallContext context;
+  CallNotes notes;
+  context.notes = &notes;
+  EXPECT_TRUE(CallHandlers()
+                  ->Compute(FromText<v1::ComputeRequest>(
+                                "loss { focal {} } logits { shape: [2, 3] float_values: [2, 1, 0, "
+                                "0, 1, 2] } labels { int_values: [0, 0] }"),
+                            context)
+                  .ok());
+  EXPECT_THAT(notes.losses, ElementsAre("focal"));
+  EXPECT_THAT(notes.shape, ElementsAre(2, 3));
+}
+
 TEST(ComputeHandler, AnswersAPersonInNumbers) {
   const v1::ComputeResponse response = Compute(
       "logits { shape: [2, 3] float_values: [2, 1, 0, 0, 1, 2] } labels { int_values: [0, 0] } "
