@@ -8,6 +8,14 @@
 #include "server/threads/task_arena.h"
 
 namespace lossd {
+namespace {
+
+thread_local int compute_alone = 0;  // the ComputeAlone objects of the thread
+
+}  // namespace
+
+ComputeAlone::ComputeAlone() { ++compute_alone; }
+ComputeAlone::~ComputeAlone() { --compute_alone; }
 
 struct Executor::Arena {
   explicit Arena(int threads) : thread_count(threads), tasks(threads) {}
@@ -65,7 +73,7 @@ bool Executor::ParallelFor(int64_t count, int64_t block, const std::function<boo
     }
     body(index * block, std::min(count, (index + 1) * block));
   };
-  if (blocks <= 1 || arena_->thread_count == 1) {
+  if (blocks <= 1 || arena_->thread_count == 1 || compute_alone > 0) {
     for (int64_t index = 0; index < blocks; ++index) compute_block(index);
     return !stopped;
   }

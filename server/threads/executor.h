@@ -35,6 +35,16 @@ class Executor {
   std::unique_ptr<Arena> arena_;
 };
 
+// Makes every executor compute on the calling thread alone as long as it lives, in the same blocks:
+// the results are the same bits. For a thread that waits for no other's work.
+class ComputeAlone {
+ public:
+  ComputeAlone();
+  ~ComputeAlone();
+  ComputeAlone(const ComputeAlone&) = delete;
+  ComputeAlone& operator=(const ComputeAlone&) = delete;
+};
+
 }  // namespace lossd
 
 #endif  // LOSSD_SERVER_THREADS_EXECUTOR_H_

@@ -6,7 +6,7 @@
 
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
-#include "server/threads/worker_pool.h"
+#include "server/threads/work_queue.h"
 #include "server/transport/admission.h"
 #include "server/transport/call_count.h"
 #include "server/transport/call_filters.h"
@@ -36,7 +36,7 @@ struct CallEnvironment {
   OpenStreams streams;
   // For requests that are too large to be answered between two events. Last, so that they end
   // first.
-  WorkerPool workers;
+  WorkQueue workers;
 };
 
 }  // namespace lossd::transport

@@ -46,7 +46,7 @@ void ServedCall::OnRequest(bool ok) {
   if (request_.Length() <= kSmallRequestBytes) {
     Respond();
   } else {
-    environment().workers.Schedule([this] { Respond(); });
+    environment().workers.Schedule({0, bytes, [this] { Respond(); }});
   }
 }
 

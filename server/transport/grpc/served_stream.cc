@@ -213,11 +213,11 @@ ServedStream::Batch* ServedStream::TakeRequest() {
   last_bytes_ = bytes;
   if (batch.bytes.Length() <= kSmallRequestBytes) return &batch;
   Hold();
-  environment().workers.Schedule([this, &batch] {
-    Compute(batch);
-    Advance();
-    LetGo();
-  });
+  environment().workers.Schedule({0, bytes, [this, &batch] {
+                                    Compute(batch);
+                                    Advance();
+                                    LetGo();
+                                  }});
   return nullptr;
 }
 

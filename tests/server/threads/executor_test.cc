@@ -112,6 +112,28 @@ TEST(ExecutorOfThisMachineTest, OneThreadIsTheCallers) {
   EXPECT_EQ(ids, std::set<std::thread::id>{std::this_thread::get_id()});
 }
 
+TEST(ExecutorOfThisMachineTest, AThreadThatComputesAloneRunsTheSameBlocksItself) {
+  const Executor executor(4);
+  std::set<std::thread::id> ids;
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  const auto note = [&](int64_t begin, int64_t end) {
+    ids.insert(std::this_thread::get_id());
+    ranges.emplace_back(begin, end);
+  };
+  {
+    const ComputeAlone alone;
+    {
+      const ComputeAlone within;
+      executor.ParallelFor(7, 3, nullptr, note);
+    }
+    executor.ParallelFor(7, 3, nullptr, note);
+  }
+  EXPECT_EQ(ids, std::set<std::thread::id>{std::this_thread::get_id()});
+  const std::vector<std::pair<int64_t, int64_t>> twice = {{0, 3}, {3, 6}, {6, 7},
+                                                          {0, 3}, {3, 6}, {6, 7}};
+  EXPECT_EQ(ranges, twice);
+}
+
 // Both blocks wait until the other has begun, which two threads can do and one cannot.
 TEST(ExecutorOfThisMachineTest, SeveralThreadsWorkAtTheSameTime) {
   if (std::thread::hardware_concurrency() < 2) {
