@@ -5,23 +5,44 @@
 namespace lossd::loss {
 namespace {
 
+// Calls f(row) for each row, which reads so many numbers.
+template <typename F>
+void ForEachRow(const Batch& batch, int64_t numbers, const Cancellation& cancellation, F f) {
+  ForEachBlock(batch.rows, numbers, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) f(row);
+  });
+}
+
 // Adds target(row, k) to the columns, in the order of the rows.
 template <typename Target>
-void AddColumns(const Batch& batch, std::vector<double>& counts, Target target) {
-  for (int64_t row = 0; row < batch.rows; ++row) {
+void AddColumns(const Batch& batch, const Cancellation& cancellation, std::vector<double>& counts,
+                Target target) {
+  ForEachRow(batch, batch.classes, cancellation, [&](int64_t row) {
     for (int64_t k = 0; k < batch.classes; ++k) {
       counts[static_cast<size_t>(k)] += target(row, k);
     }
-  }
+  });
 }
 
-std::vector<double> CountOneLogitRows(const Batch& batch, const ElementLabels& labels) {
+std::vector<double> CountOneLogitRows(const Batch& batch, const ElementLabels& labels,
+                                      const Cancellation& cancellation) {
   std::vector<double> counts(2, 0.0);
-  for (int64_t row = 0; row < batch.rows; ++row) {
-    if (labels.ignored(row, 0)) continue;
+  ForEachRow(batch, 1, cancellation, [&](int64_t row) {
+    if (labels.ignored(row, 0)) return;
     counts[0] += 1 - labels.target(row, 0);
     counts[1] += labels.target(row, 0);
-  }
+  });
+  return counts;
+}
+
+std::vector<double> CountIds(const Batch& batch, absl::Span<const int64_t> ids,
+                             std::optional<int64_t> ignore_index,
+                             const Cancellation& cancellation) {
+  std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
+  ForEachRow(batch, 1, cancellation, [&](int64_t row) {
+    const int64_t id = ids[static_cast<size_t>(row)];
+    if (id != ignore_index && id != batch.classes) counts[static_cast<size_t>(id)] += 1;
+  });
   return counts;
 }
 
@@ -34,18 +55,17 @@ int64_t ClassVectorSize(const Batch& batch, Activation activation) {
 }
 
 std::vector<double> CountClasses(const Batch& batch, Activation activation,
-                                 std::optional<int64_t> ignore_index) {
+                                 std::optional<int64_t> ignore_index,
+                                 const Cancellation& cancellation) {
   const ElementLabels labels(batch, ignore_index);
-  if (ClassVectorSize(batch, activation) != batch.classes) return CountOneLogitRows(batch, labels);
-  std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
-  if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) {
-    for (const int64_t id : ids->values) {
-      if (id == ignore_index || id == batch.classes) continue;
-      counts[static_cast<size_t>(id)] += 1;
-    }
-    return counts;
+  if (ClassVectorSize(batch, activation) != batch.classes) {
+    return CountOneLogitRows(batch, labels, cancellation);
   }
-  AddColumns(batch, counts, [&](int64_t row, int64_t k) {
+  if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) {
+    return CountIds(batch, ids->values, ignore_index, cancellation);
+  }
+  std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
+  AddColumns(batch, cancellation, counts, [&](int64_t row, int64_t k) {
     return labels.ignored(row, k) ? 0 : labels.target(row, k);
   });
   return counts;

@@ -7,6 +7,7 @@
 
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -17,7 +18,8 @@ int64_t ClassVectorSize(const Batch& batch, Activation activation);
 // Counts the valid samples of each entry of a class vector by unsmoothed target, without sample
 // weights: soft targets are summed, integer labels counted.
 std::vector<double> CountClasses(const Batch& batch, Activation activation,
-                                 std::optional<int64_t> ignore_index);
+                                 std::optional<int64_t> ignore_index,
+                                 const Cancellation& cancellation = {});
 
 }  // namespace lossd::loss
 

@@ -4,24 +4,36 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
-#include <iterator>
+#include <cstdint>
+#include <limits>
+
+#include "server/loss/selection.h"
 
 namespace lossd::loss {
 namespace {
 
-std::vector<double> NonEmpty(absl::Span<const double> counts) {
-  std::vector<double> present;
-  std::copy_if(counts.begin(), counts.end(), std::back_inserter(present),
-               [](double n) { return n > 0; });
-  return present;
+// Calls f(class, count) for the classes that have samples, in their order.
+template <typename F>
+void ForEachPresent(absl::Span<const double> counts, const Cancellation& cancellation, F f) {
+  ForEachBlock(static_cast<int64_t>(counts.size()), 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k) {
+                   if (counts[k] > 0) f(k, counts[k]);
+                 }
+               });
 }
 
-// Returns the median, the mean of the middle two when their number is even. `values` is not empty.
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*std::max_element(values.begin(), middle) + *middle) / 2;
+// Returns the median of the `present` counts that are above 0, the mean of the middle two when
+// their number is even.
+double Median(absl::Span<const double> counts, int64_t present, const Cancellation& cancellation) {
+  const auto find = [&](int64_t place) {
+    const Smallest smallest = SelectSmallest(place + 1, [&](auto f) {
+      ForEachPresent(counts, cancellation, [&](size_t, double n) { f(OrderOf(n)); });
+    });
+    return NumberOf(smallest.last);
+  };
+  const double middle = find(present / 2);
+  return present % 2 == 1 ? middle : (find(present / 2 - 1) + middle) / 2;
 }
 
 // Returns (1 − β) / (1 − βⁿ), without cancelling for β close to 1.
@@ -33,8 +45,23 @@ double EffectiveNumberWeight(double beta, double n) {
 struct Totals {
   double count;    // N
   double classes;  // those that have samples
-  double median;
+  double median;   // MEDIAN_FREQUENCY alone
 };
+
+Totals CountTotals(absl::Span<const double> counts, const SchemeWeights& scheme,
+                   const Cancellation& cancellation) {
+  Totals totals = {0, 0, 0};
+  int64_t present = 0;
+  ForEachPresent(counts, cancellation, [&](size_t, double n) {
+    totals.count += n;
+    ++present;
+  });
+  totals.classes = static_cast<double>(present);
+  if (present > 0 && scheme.scheme == WeightScheme::kMedianFrequency) {
+    totals.median = Median(counts, present, cancellation);
+  }
+  return totals;
+}
 
 double RawWeight(const SchemeWeights& scheme, double n, const Totals& totals) {
   switch (scheme.scheme) {
@@ -56,13 +83,15 @@ double RawWeight(const SchemeWeights& scheme, double n, const Totals& totals) {
 }
 
 double NormalizingFactor(Normalization normalization, absl::Span<const double> weights,
-                         absl::Span<const double> counts, const Totals& totals) {
+                         absl::Span<const double> counts, const Totals& totals,
+                         const Cancellation& cancellation) {
   double sum = 0;
   double expected = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    sum += weights[i];
-    expected += weights[i] * counts[i];
-  }
+  // The weights of the others are 0.
+  ForEachPresent(counts, cancellation, [&](size_t k, double n) {
+    sum += weights[k];
+    expected += weights[k] * n;
+  });
   switch (normalization) {
     case Normalization::kMeanOne:
       return totals.classes / sum;
@@ -86,16 +115,15 @@ Normalization ResolveNormalization(const SchemeWeights& scheme) {
 }
 
 std::vector<double> ComputeClassWeights(absl::Span<const double> counts,
-                                        const SchemeWeights& scheme) {
+                                        const SchemeWeights& scheme,
+                                        const Cancellation& cancellation) {
   std::vector<double> weights(counts.size(), 0.0);
-  const std::vector<double> present = NonEmpty(counts);
-  if (present.empty()) return weights;
-  Totals totals = {0, static_cast<double>(present.size()), Median(present)};
-  for (const double n : present) totals.count += n;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > 0) weights[i] = RawWeight(scheme, counts[i], totals);
-  }
-  const double factor = NormalizingFactor(ResolveNormalization(scheme), weights, counts, totals);
+  const Totals totals = CountTotals(counts, scheme, cancellation);
+  if (totals.classes == 0) return weights;
+  ForEachPresent(counts, cancellation,
+                 [&](size_t k, double n) { weights[k] = RawWeight(scheme, n, totals); });
+  const double factor =
+      NormalizingFactor(ResolveNormalization(scheme), weights, counts, totals, cancellation);
   for (double& weight : weights) weight *= factor;
   return weights;
 }
@@ -109,10 +137,14 @@ std::vector<int64_t> EmptyClasses(absl::Span<const double> counts) {
 }
 
 double ImbalanceRatio(absl::Span<const double> counts) {
-  const std::vector<double> present = NonEmpty(counts);
-  if (present.empty()) return 0;
-  const auto [least, most] = std::minmax_element(present.begin(), present.end());
-  return *most / *least;
+  double least = std::numeric_limits<double>::infinity();
+  double most = 0;
+  for (const double n : counts) {
+    if (!(n > 0)) continue;
+    least = std::min(least, n);
+    most = std::max(most, n);
+  }
+  return most == 0 ? 0 : most / least;
 }
 
 }  // namespace lossd::loss

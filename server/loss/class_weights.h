@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -41,7 +42,8 @@ Normalization ResolveNormalization(const SchemeWeights& scheme);
 // Returns weights [classes] for `counts` [classes], which are finite and ≥ 0. The counts inside
 // `scheme` are not read.
 std::vector<double> ComputeClassWeights(absl::Span<const double> counts,
-                                        const SchemeWeights& scheme);
+                                        const SchemeWeights& scheme,
+                                        const Cancellation& cancellation = {});
 
 // Returns the indices of the classes whose count is 0, ascending.
 std::vector<int64_t> EmptyClasses(absl::Span<const double> counts);

@@ -6,40 +6,47 @@
 #include <variant>
 
 #include "server/loss/blocks/strided_rows.h"
+#include "server/loss/cancelled_call.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 namespace {
 
 // Returns the L2 norm, added up in the order of rows and classes wherever the classes lie.
 template <typename T>
-double Norm(const Batch& batch, absl::Span<const T> gradient) {
+double Norm(const Batch& batch, absl::Span<const T> gradient, const Cancellation& cancellation) {
   const StridedMatrix matrix = {batch.classes, batch.inner};
   double squares = 0;
-  for (int64_t row = 0; row < batch.rows; ++row) {
+  const auto add_row = [&](int64_t row) {
     const T* const first = gradient.data() + matrix.Offset(row);
     for (int64_t k = 0; k < batch.classes; ++k) {
       const auto g = static_cast<double>(first[k * batch.inner]);
       squares += g * g;
     }
-  }
+  };
+  ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) add_row(row);
+  });
   return std::sqrt(squares);
 }
 
 template <typename T>
 absl::StatusOr<std::vector<Comparison>> CompareTyped(const Batch& batch,
-                                                     absl::Span<const LossSpec> specs,
+                                                     absl::Span<const LossSpec* const> specs,
                                                      ComputeOptions options,
                                                      const Executor& executor) {
   options.gradient_scale = 1;
   options.vanishing = true;
+  const Cancellation cancellation(options.cancelled);
   std::vector<T> gradient(static_cast<size_t>(batch.rows * batch.classes));
   Outputs outputs;
   outputs[Output::kGradient] = absl::MakeSpan(gradient);
   std::vector<Comparison> comparisons;
-  for (const LossSpec& spec : specs) {
-    absl::StatusOr<Result> result = Compute(batch, spec, options, outputs, executor);
+  for (const LossSpec* spec : specs) {
+    absl::StatusOr<Result> result = Compute(batch, *spec, options, outputs, executor);
     if (!result.ok()) return result.status();
-    comparisons.push_back({*std::move(result), Norm<T>(batch, gradient)});
+    comparisons.push_back({*std::move(result), Norm<T>(batch, gradient, cancellation)});
+    if (cancellation.seen()) return CancelledCall();
   }
   return comparisons;
 }
@@ -47,7 +54,7 @@ absl::StatusOr<std::vector<Comparison>> CompareTyped(const Batch& batch,
 }  // namespace
 
 absl::StatusOr<std::vector<Comparison>> Compare(const Batch& batch,
-                                                absl::Span<const LossSpec> specs,
+                                                absl::Span<const LossSpec* const> specs,
                                                 const ComputeOptions& options,
                                                 const Executor& executor) {
   if (std::holds_alternative<absl::Span<const float>>(batch.logits)) {

@@ -20,7 +20,7 @@ struct Comparison {
 // the statistics; its gradient_scale is not used. One gradient is held at a time. Errors:
 // Compute's.
 absl::StatusOr<std::vector<Comparison>> Compare(const Batch& batch,
-                                                absl::Span<const LossSpec> specs,
+                                                absl::Span<const LossSpec* const> specs,
                                                 const ComputeOptions& options,
                                                 const Executor& executor);
 

@@ -12,7 +12,10 @@
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/blocks/sample_outcomes.h"
 #include "server/loss/blocks/sample_records.h"
+#include "server/loss/cancelled_call.h"
 #include "server/loss/mining.h"
+#include "server/loss/top_k.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 namespace {
@@ -29,37 +32,40 @@ int64_t RankTruth(const LogitRow<T>& z, int64_t classes, int64_t truth) {
 }
 
 template <typename T>
-std::vector<int64_t> CountTopK(const BatchPlan& plan, const RowWindow<T>& whole) {
+std::vector<int64_t> CountTopK(const BatchPlan& plan, const RowWindow<T>& whole,
+                               const Cancellation& cancellation) {
   const Batch& batch = plan.batch;
-  std::vector<int64_t> correct(plan.options.top_k.size(), 0);
-  if (correct.empty()) return correct;
-  for (int64_t row = 0; row < batch.rows; ++row) {
-    if (plan.labels.ignored(row, 0)) continue;
-    const int64_t rank =
-        RankTruth(FindLogits(whole, batch, row), batch.classes, FindTrueClass(plan, row));
-    for (size_t i = 0; i < correct.size(); ++i) {
-      if (rank < plan.options.top_k[i]) ++correct[i];
+  if (plan.options.top_k.empty()) return {};
+  TopKCounter counter(plan.options.top_k);
+  ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      if (plan.labels.ignored(row, 0)) continue;
+      counter.Add(
+          RankTruth(FindLogits(whole, batch, row), batch.classes, FindTrueClass(plan, row)));
     }
-  }
-  return correct;
+  });
+  return counter.Counts();
 }
 
 template <typename T>
-void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole, Result& result) {
+void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole,
+                   const Cancellation& cancellation, Result& result) {
   const int64_t classes = ClassVectorSize(plan.batch, plan.spec.activation);
   // One-logit rows are counted as {negative, positive} first.
   const bool merges = !plan.is_softmax() && classes == 1;
-  StatisticsCollector collector(merges ? 2 : classes, plan.options.hard_threshold);
-  ForEachOutcome(plan, whole, [&](const SampleOutcome& sample) {
+  StatisticsCollector collector(merges ? 2 : classes, plan.totals.valid_count,
+                                plan.options.hard_threshold);
+  ForEachOutcome(plan, whole, cancellation, [&](const SampleOutcome& sample) {
     collector.Add(sample);
     if (sample.vanishing) ++result.vanishing_count;
   });
   if (plan.options.class_statistics) {
-    std::vector<double> weights;
-    for (int64_t k = 0; k < classes; ++k) weights.push_back(plan.terms.weight(k));
-    if (merges) weights.push_back(weights.front());
-    ClassStatistics statistics = collector.MakeClassStatistics(std::move(weights));
-    result.class_statistics = merges ? MergeIntoOneClass(std::move(statistics)) : statistics;
+    const ClassColumns columns = plan.options.class_columns;
+    ClassStatistics statistics = collector.MakeClassStatistics(
+        merges ? ClassColumns::kAll : columns,
+        [&](int64_t k) { return plan.terms.weight(merges ? 0 : k); }, cancellation);
+    result.class_statistics =
+        merges ? MergeIntoOneClass(std::move(statistics), columns) : std::move(statistics);
   }
   if (plan.options.difficulty) result.difficulty = collector.MakeDifficulty();
 }
@@ -72,22 +78,25 @@ bool WantsRecords(const ComputeOptions& options) {
 // where a row does not fit a cache. Returns none where they are read block by block.
 template <typename T>
 std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
-                              const ComputeOptions& options) {
+                              const ComputeOptions& options, const Cancellation& cancellation) {
   constexpr int64_t kLongestRow = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
   const bool looks_again = WantsRecords(options) || !options.top_k.empty() ||
                            !std::holds_alternative<std::monostate>(spec.mining);
   const bool by_block = !looks_again && batch.inner == 1 && batch.classes <= kLongestRow;
   if (batch.logit_reader == nullptr || by_block) return {};
   std::vector<T> logits(static_cast<size_t>(batch.rows * batch.classes));
-  batch.logit_reader->Read(0, absl::MakeSpan(logits));
-  batch.logit_reader->Release(0, batch.rows * batch.classes);
+  ForEachBlock(batch.rows * batch.classes, 1, cancellation, [&](int64_t begin, int64_t end) {
+    batch.logit_reader->Read(begin, absl::MakeSpan(logits.data() + begin, logits.data() + end));
+    batch.logit_reader->Release(begin, end);
+  });
   return logits;
 }
 
 // Returns the scalars and statistics of a batch whose losses and records were computed.
 template <typename T>
-Result Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
-                 absl::Span<const BlockSum> sums) {
+absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
+                                 absl::Span<const BlockSum> sums,
+                                 const Cancellation& cancellation) {
   Result result;
   for (const BlockSum& block : sums) {
     result.loss_sum += block.sum;
@@ -97,8 +106,9 @@ Result Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
   result.weight_sum = plan.totals.weight_sum;
   result.valid_count = plan.totals.valid_count;
   result.class_weights = plan.terms.weights();
-  result.top_k_correct = CountTopK(plan, whole);
-  if (WantsRecords(plan.options)) AddStatistics(plan, whole, result);
+  result.top_k_correct = CountTopK(plan, whole, cancellation);
+  if (WantsRecords(plan.options)) AddStatistics(plan, whole, cancellation, result);
+  if (cancellation.seen()) return CancelledCall();
   return result;
 }
 
@@ -106,7 +116,8 @@ Result Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
 // whole batch, which are computed here without derivatives.
 template <typename T>
 absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const T> logits,
-                                         const Executor& executor) {
+                                         const Executor& executor,
+                                         const Cancellation& cancellation) {
   const int64_t samples = plan.sample_count();
   std::vector<T> losses(static_cast<size_t>(samples));
   SampleRecords records;
@@ -118,21 +129,27 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
   MinedSamples mined;
   mined.losses.assign(losses.begin(), losses.end());
   mined.true_probability = std::move(records.true_probability);
+  mined.valid.resize(static_cast<size_t>(samples));
   const int64_t per_row = plan.samples_per_row();
-  for (int64_t i = 0; i < samples; ++i) {
-    mined.valid.push_back(plan.labels.ignored(i / per_row, i % per_row) ? 0 : 1);
-  }
-  MiningDecision decision = Mine(mined, plan.spec.mining);
+  ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const bool ignored = plan.labels.ignored(i / per_row, i % per_row);
+      mined.valid[static_cast<size_t>(i)] = ignored ? 0 : 1;
+    }
+  });
+  MiningDecision decision = Mine(mined, plan.spec.mining, cancellation);
   for (size_t i = 0; i < decision.weights.size(); ++i) {
     decision.weights[i] *= plan.batch.sample_weights[static_cast<int64_t>(i)];
   }
+  if (cancellation.seen()) return CancelledCall();
   return decision;
 }
 
 // Computes a batch that is planned.
 template <typename T>
 absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, absl::Span<const T> logits,
-                                      TypedOutputs<T> outputs, const Executor& executor) {
+                                      TypedOutputs<T> outputs, const Executor& executor,
+                                      const Cancellation& cancellation) {
   std::vector<T> own_losses;
   SampleRecords records;
   if (WantsRecords(plan.options)) {
@@ -145,30 +162,38 @@ absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, absl::Span<const T>
   const RowWindow<T> whole = WholeBatch(plan, logits, outputs, records);
   const auto sums = ComputeRows(plan, whole, executor);
   if (!sums.ok()) return sums.status();
-  return Summarize<T>(plan, whole, *sums);
+  return Summarize<T>(plan, whole, *sums, cancellation);
 }
 
 template <typename T>
 absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
                                     const ComputeOptions& options, const Outputs& outputs,
                                     const Executor& executor, absl::Span<const T> logits) {
-  const ClassTerms terms(batch, spec);
-  const LogitTransform transform(spec);
-  const std::vector<T> read = ReadBeforehand<T>(batch, spec, options);
+  const Cancellation cancellation(options.cancelled);
+  if (cancellation.Ask()) return CancelledCall();
+  const ClassTerms terms(batch, spec, cancellation);
+  const LogitTransform transform(spec, cancellation);
+  const std::vector<T> read = ReadBeforehand<T>(batch, spec, options, cancellation);
   if (!read.empty()) logits = read;
   const TypedOutputs<T> typed = TypeOutputs<T>(outputs);
+  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& mined) {
+    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, mined);
+  };
   if (std::holds_alternative<std::monostate>(spec.mining)) {
-    const BatchPlan plan = PlanBatch(batch, spec, options, terms, transform, sizeof(T));
-    return ComputePlanned(plan, logits, typed, executor);
+    const BatchPlan plan = make_plan(options, {});
+    if (cancellation.seen()) return CancelledCall();
+    return ComputePlanned(plan, logits, typed, executor, cancellation);
   }
 
   ComputeOptions losses_alone;
   losses_alone.cancelled = options.cancelled;
-  const BatchPlan first = PlanBatch(batch, spec, losses_alone, terms, transform, sizeof(T));
-  const absl::StatusOr<MiningDecision> decision = MineBatch(first, logits, executor);
+  const BatchPlan first = make_plan(losses_alone, {});
+  if (cancellation.seen()) return CancelledCall();
+  const auto decision = MineBatch(first, logits, executor, cancellation);
   if (!decision.ok()) return decision.status();
-  const BatchPlan plan = PlanBatch(batch, spec, options, terms, transform, sizeof(T), *decision);
-  return ComputePlanned(plan, logits, typed, executor);
+  const BatchPlan plan = make_plan(options, *decision);
+  if (cancellation.seen()) return CancelledCall();
+  return ComputePlanned(plan, logits, typed, executor, cancellation);
 }
 
 }  // namespace

@@ -10,39 +10,59 @@ namespace {
 
 using Row = absl::Span<const double>;
 
+// An outcome is so many numbers of work in a loop: it takes logarithms and exponentials.
+constexpr int64_t kNumbersOfOutcome = 16;
+
 // One distribution: probabilities and their logarithms, in nats.
 struct Distribution {
   std::vector<double> p;
   std::vector<double> log_p;
 };
 
+Distribution WithRoom(size_t outcomes) {
+  Distribution d;
+  d.p.reserve(outcomes);
+  d.log_p.reserve(outcomes);
+  return d;
+}
+
+// Calls f(i) for each of `outcomes`, in their order.
+template <typename F>
+void ForEachOutcome(size_t outcomes, const Cancellation& cancellation, F f) {
+  ForEachBlock(static_cast<int64_t>(outcomes), kNumbersOfOutcome, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) f(i);
+               });
+}
+
 // Divides by the largest weight first: the sum of the weights themselves could overflow.
-Distribution FromWeights(Row weights) {
+Distribution FromWeights(Row weights, const Cancellation& cancellation) {
   const double largest = *std::max_element(weights.begin(), weights.end());
   double sum = 0;
   for (const double w : weights) sum += w / largest;
-  Distribution d;
-  for (const double w : weights) {
-    d.p.push_back(w / largest / sum);
+  Distribution d = WithRoom(weights.size());
+  ForEachOutcome(weights.size(), cancellation, [&](size_t i) {
+    d.p.push_back(weights[i] / largest / sum);
     d.log_p.push_back(std::log(d.p.back()));
-  }
+  });
   return d;
 }
 
 // Adds up all exponentials but the largest logit's, so that the most probable outcome keeps its
 // digits.
-Distribution FromLogits(Row logits) {
-  const auto largest = std::max_element(logits.begin(), logits.end());
+Distribution FromLogits(Row logits, const Cancellation& cancellation) {
+  const auto largest =
+      static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   double rest = 0;
-  for (auto it = logits.begin(); it != logits.end(); ++it) {
-    if (it != largest) rest += std::exp(*it - *largest);
-  }
+  ForEachOutcome(logits.size(), cancellation, [&](size_t i) {
+    if (i != largest) rest += std::exp(logits[i] - logits[largest]);
+  });
   const double log_total = std::log1p(rest);
-  Distribution d;
-  for (const double z : logits) {
-    d.log_p.push_back((z - *largest) - log_total);
+  Distribution d = WithRoom(logits.size());
+  ForEachOutcome(logits.size(), cancellation, [&](size_t i) {
+    d.log_p.push_back((logits[i] - logits[largest]) - log_total);
     d.p.push_back(std::exp(d.log_p.back()));
-  }
+  });
   return d;
 }
 
@@ -67,12 +87,13 @@ double KlDivergence(const Distribution& p, const Distribution& q) {
   return sum;
 }
 
-double JensenShannon(const Distribution& p, const Distribution& q) {
-  Distribution m;
-  for (size_t i = 0; i < p.p.size(); ++i) {
+double JensenShannon(const Distribution& p, const Distribution& q,
+                     const Cancellation& cancellation) {
+  Distribution m = WithRoom(p.p.size());
+  ForEachOutcome(p.p.size(), cancellation, [&](size_t i) {
     m.p.push_back((p.p[i] + q.p[i]) / 2);
     m.log_p.push_back(std::log(m.p.back()));
-  }
+  });
   return (KlDivergence(p, m) + KlDivergence(q, m)) / 2;
 }
 
@@ -91,28 +112,39 @@ double NatsPerUnit(InformationBase base) {
 }  // namespace
 
 Information MeasureInformation(absl::Span<const double> p, absl::Span<const double> q,
-                               int64_t outcomes, const InformationOptions& options) {
+                               int64_t outcomes, const InformationOptions& options,
+                               const Cancellation& cancellation) {
   assert(outcomes >= 1);
   const auto width = static_cast<size_t>(outcomes);
   const double unit = NatsPerUnit(options.base);
   const auto distribution = [&](Row row) {
-    return options.source == DistributionSource::kLogits ? FromLogits(row) : FromWeights(row);
+    return options.source == DistributionSource::kLogits ? FromLogits(row, cancellation)
+                                                         : FromWeights(row, cancellation);
   };
   Information result;
-  for (size_t begin = 0; begin < p.size(); begin += width) {
+  const auto measure = [&](size_t begin) {
     const Distribution row = distribution(p.subspan(begin, width));
+    if (cancellation.seen()) return;
     if (options.self_information) {
       for (const double log_p : row.log_p) {
         result.self_information.push_back(log_p == 0 ? 0 : -log_p / unit);
       }
     }
     result.entropy.push_back(Entropy(row) / unit);
-    if (q.empty()) continue;
+    if (q.empty()) return;
     const Distribution other = distribution(q.subspan(begin, width));
+    if (cancellation.seen()) return;
     result.cross_entropy.push_back(CrossEntropy(row, other) / unit);
     result.kl_divergence.push_back(KlDivergence(row, other) / unit);
-    result.jensen_shannon.push_back(JensenShannon(row, other) / unit);
-  }
+    result.jensen_shannon.push_back(JensenShannon(row, other, cancellation) / unit);
+  };
+  if (options.self_information) result.self_information.reserve(p.size());
+  ForEachBlock(static_cast<int64_t>(p.size() / width), kNumbersOfOutcome * outcomes, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   measure(static_cast<size_t>(row) * width);
+                 }
+               });
   return result;
 }
 

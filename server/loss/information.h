@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -29,7 +30,8 @@ struct InformationOptions {
 // Measures `p` and `q`, both [rows, outcomes]; `q` may be empty. Weights are finite and ≥ 0 with no
 // row all zero, and each row is divided by its sum. Logits go through a softmax.
 Information MeasureInformation(absl::Span<const double> p, absl::Span<const double> q,
-                               int64_t outcomes, const InformationOptions& options);
+                               int64_t outcomes, const InformationOptions& options,
+                               const Cancellation& cancellation = {});
 
 }  // namespace lossd::loss
 

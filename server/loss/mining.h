@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -47,8 +48,9 @@ struct MinedSamples {
 };
 
 // Decides which samples count. NaN losses and probabilities rank as the hardest: mining must not
-// hide them.
-MiningDecision Mine(const MinedSamples& samples, const Mining& mining);
+// hide them. Takes time in proportion to the samples.
+MiningDecision Mine(const MinedSamples& samples, const Mining& mining,
+                    const Cancellation& cancellation = {});
 
 }  // namespace lossd::loss
 

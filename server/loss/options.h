@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "server/loss/statistics.h"
+
 namespace lossd::loss {
 
 enum class Reduction { kNone, kSum, kMean, kMeanValid };
@@ -19,10 +21,11 @@ struct ComputeOptions {
   double gradient_scale = 1;  // multiplies the gradient alone, before it is rounded
   bool class_statistics = false;
   bool difficulty = false;
+  ClassColumns class_columns = ClassColumns::kAll;
   double hard_threshold = 0.5;
   std::vector<int32_t> top_k;            // softmax: one count per entry, each ≥ 1
   bool vanishing = false;                // count the confidently wrong that learn nothing
-  std::function<bool()> cancelled = {};  // asked before each block of rows
+  std::function<bool()> cancelled = {};  // asked before each block of rows, and of other loops
 };
 
 }  // namespace lossd::loss

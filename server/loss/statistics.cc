@@ -7,6 +7,9 @@
 namespace lossd::loss {
 namespace {
 
+// A class is so many numbers of work in a loop over columns.
+constexpr int64_t kNumbersOfClass = 16;
+
 double Share(double part, double total) { return total == 0 ? 0 : part / total; }
 
 size_t FindBin(double true_probability) {
@@ -24,9 +27,23 @@ void KeepSum(std::vector<T>& column) {
   column = {column[0] + column[1]};
 }
 
+void Reserve(int64_t classes, ClassStatistics& statistics) {
+  const auto size = static_cast<size_t>(classes);
+  for (auto* column : {&statistics.count, &statistics.correct_count, &statistics.predicted_count}) {
+    column->reserve(size);
+  }
+  for (auto* column :
+       {&statistics.frequency, &statistics.weight, &statistics.loss_sum, &statistics.loss_share,
+        &statistics.gradient_share, &statistics.mean_true_probability}) {
+    column->reserve(size);
+  }
+}
+
 }  // namespace
 
-ClassStatistics MergeIntoOneClass(ClassStatistics statistics) {
+ClassStatistics MergeIntoOneClass(ClassStatistics statistics, ClassColumns columns) {
+  const bool is_empty = statistics.count[1] == 0;
+  if (columns == ClassColumns::kPresentOnly && is_empty) return {};
   KeepPositive(statistics.count);
   KeepPositive(statistics.weight);
   KeepPositive(statistics.mean_true_probability);
@@ -35,15 +52,47 @@ ClassStatistics MergeIntoOneClass(ClassStatistics statistics) {
   KeepSum(statistics.loss_share);
   KeepSum(statistics.gradient_share);
   KeepSum(statistics.correct_count);
-  const bool is_empty = statistics.count[0] == 0;
   statistics.frequency = {is_empty ? 0.0 : 1.0};
   statistics.empty_classes.clear();
   if (is_empty) statistics.empty_classes.push_back(0);
+  if (columns == ClassColumns::kPresentOnly) statistics.class_ids.push_back(0);
   return statistics;
 }
 
-StatisticsCollector::StatisticsCollector(int64_t class_count, double hard_threshold)
-    : classes_(static_cast<size_t>(class_count)), bins_(), hard_threshold_(hard_threshold) {}
+StatisticsCollector::StatisticsCollector(int64_t class_count, int64_t most_samples,
+                                         double hard_threshold)
+    : class_count_(class_count),
+      is_sparse_(IsSparse(class_count, most_samples)),
+      bins_(),
+      hard_threshold_(hard_threshold) {
+  if (!is_sparse_) classes_.resize(static_cast<size_t>(class_count));
+}
+
+bool StatisticsCollector::IsSparse(int64_t class_count, int64_t most_samples) {
+  // A sample is of one class and predicts another. An entry of a map takes several times the memory
+  // of one of an array, and more time.
+  constexpr int64_t kClassesPerSample = 16;
+  return class_count / kClassesPerSample > most_samples;
+}
+
+int64_t StatisticsCollector::BytesOf(int64_t class_count, int64_t most_samples) {
+  constexpr int64_t kMapEntry = sizeof(Tally) + 64;
+  return IsSparse(class_count, most_samples) ? 2 * most_samples * kMapEntry
+                                             : class_count * static_cast<int64_t>(sizeof(Tally));
+}
+
+StatisticsCollector::Tally& StatisticsCollector::TallyOf(int64_t k) {
+  return is_sparse_ ? few_[k] : classes_[static_cast<size_t>(k)];
+}
+
+template <typename F>
+void StatisticsCollector::ForEachTally(const Cancellation& cancellation, F f) const {
+  for (const auto& [k, tally] : few_) f(k, tally);
+  ForEachBlock(static_cast<int64_t>(classes_.size()), kNumbersOfClass, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k) f(k, classes_[static_cast<size_t>(k)]);
+               });
+}
 
 void StatisticsCollector::Add(const SampleOutcome& sample) {
   const auto add = [&](Tally& tally) {
@@ -53,8 +102,8 @@ void StatisticsCollector::Add(const SampleOutcome& sample) {
     tally.gradient += sample.gradient_l1;
     tally.true_probability += sample.counted ? sample.true_probability : 0;
   };
-  add(classes_[static_cast<size_t>(sample.class_id)]);
-  if (sample.predicted >= 0) ++classes_[static_cast<size_t>(sample.predicted)].predicted;
+  add(TallyOf(sample.class_id));
+  if (sample.predicted >= 0) ++TallyOf(sample.predicted).predicted;
 
   const auto add_by_difficulty = [&](Tally& tally) {
     ++tally.count;
@@ -67,26 +116,57 @@ void StatisticsCollector::Add(const SampleOutcome& sample) {
   if (sample.true_probability < hard_threshold_) add_by_difficulty(hard_);
 }
 
-ClassStatistics StatisticsCollector::MakeClassStatistics(std::vector<double> weights) const {
+ClassStatistics StatisticsCollector::MakeClassStatistics(
+    ClassColumns columns, absl::FunctionRef<double(int64_t k)> weight,
+    const Cancellation& cancellation) const {
   int64_t total_count = 0;
-  for (const Tally& tally : classes_) total_count += tally.count;
+  int64_t present = 0;
+  ForEachTally(cancellation, [&](int64_t, const Tally& tally) {
+    total_count += tally.count;
+    present += tally.count > 0 ? 1 : 0;
+  });
+  const bool all = columns == ClassColumns::kAll;
   ClassStatistics result;
-  result.weight = std::move(weights);
-  for (size_t k = 0; k < classes_.size(); ++k) {
-    const Tally& tally = classes_[k];
-    result.count.push_back(tally.count);
-    result.frequency.push_back(
-        Share(static_cast<double>(tally.count), static_cast<double>(total_count)));
-    result.loss_sum.push_back(tally.loss);
-    result.loss_share.push_back(Share(tally.loss, all_.loss));
-    result.gradient_share.push_back(Share(tally.gradient, all_.gradient));
-    result.mean_true_probability.push_back(
-        Share(tally.true_probability, static_cast<double>(tally.count)));
-    result.correct_count.push_back(tally.correct);
-    result.predicted_count.push_back(tally.predicted);
-    if (tally.count == 0) result.empty_classes.push_back(static_cast<int64_t>(k));
+  Reserve(all ? class_count_ : present, result);
+  const auto append = [&](int64_t k, const Tally& tally) {
+    AppendClass(k, tally, weight(k), total_count, result);
+  };
+  if (all) {
+    result.empty_classes.reserve(static_cast<size_t>(class_count_ - present));
+    ForEachBlock(class_count_, kNumbersOfClass, cancellation, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) append(k, Find(k));
+    });
+    return result;
   }
+  result.class_ids.reserve(static_cast<size_t>(present));
+  ForEachTally(cancellation, [&](int64_t k, const Tally& tally) {
+    if (tally.count == 0) return;
+    append(k, tally);
+    result.class_ids.push_back(k);
+  });
   return result;
+}
+
+StatisticsCollector::Tally StatisticsCollector::Find(int64_t k) const {
+  if (!is_sparse_) return classes_[static_cast<size_t>(k)];
+  const auto tally = few_.find(k);
+  return tally == few_.end() ? Tally() : tally->second;
+}
+
+void StatisticsCollector::AppendClass(int64_t k, const Tally& tally, double weight,
+                                      int64_t total_count, ClassStatistics& statistics) const {
+  statistics.count.push_back(tally.count);
+  statistics.frequency.push_back(
+      Share(static_cast<double>(tally.count), static_cast<double>(total_count)));
+  statistics.weight.push_back(weight);
+  statistics.loss_sum.push_back(tally.loss);
+  statistics.loss_share.push_back(Share(tally.loss, all_.loss));
+  statistics.gradient_share.push_back(Share(tally.gradient, all_.gradient));
+  statistics.mean_true_probability.push_back(
+      Share(tally.true_probability, static_cast<double>(tally.count)));
+  statistics.correct_count.push_back(tally.correct);
+  statistics.predicted_count.push_back(tally.predicted);
+  if (tally.count == 0) statistics.empty_classes.push_back(k);
 }
 
 Difficulty StatisticsCollector::MakeDifficulty() const {

@@ -3,13 +3,20 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
-// Columns with one entry per class. A sample of soft targets belongs to its largest target's class,
-// the first on ties. Shares of a zero total are 0. Sigmoid: see the fields of the response's
-// message.
+// The classes that have an entry in each column.
+enum class ClassColumns { kAll, kPresentOnly };
+
+// Columns with one entry per class, or per class that has samples. A sample of soft targets belongs
+// to its largest target's class, the first on ties. Shares of a zero total are 0. Sigmoid: see the
+// fields of the response's message.
 struct ClassStatistics {
   std::vector<int64_t> count;
   std::vector<double> frequency;
@@ -20,7 +27,8 @@ struct ClassStatistics {
   std::vector<double> mean_true_probability;
   std::vector<int64_t> correct_count;
   std::vector<int64_t> predicted_count;
-  std::vector<int64_t> empty_classes;
+  std::vector<int64_t> empty_classes;  // kAll
+  std::vector<int64_t> class_ids;      // kPresentOnly: the classes of the entries, ascending
 };
 
 inline constexpr int kDifficultyBins = 10;
@@ -28,7 +36,7 @@ inline constexpr int kDifficultyBins = 10;
 // Returns the statistics of one class from those of {negative, positive}, which must be all that
 // there are: its count, predictions and mean probability are those of the positives, its sums and
 // correct answers those of both.
-ClassStatistics MergeIntoOneClass(ClassStatistics statistics);
+ClassStatistics MergeIntoOneClass(ClassStatistics statistics, ClassColumns columns);
 
 // A histogram of p_t, the probability given to the truth. Bin i holds [i/10, (i+1)/10), and the
 // last one 1 as well. A sample whose p_t is NaN is in no bin.
@@ -59,12 +67,19 @@ struct SampleOutcome {
 // Adds samples up in the order that they are given in, so that sums do not depend on threads.
 class StatisticsCollector {
  public:
-  StatisticsCollector(int64_t class_count, double hard_threshold);
+  // Memory for the classes is taken at once, or as they come where at most `most_samples` are
+  // added, few beside the classes.
+  StatisticsCollector(int64_t class_count, int64_t most_samples, double hard_threshold);
+
+  // What this takes at most, of which MakeClassStatistics makes as much again and more.
+  static int64_t BytesOf(int64_t class_count, int64_t most_samples);
 
   void Add(const SampleOutcome& sample);
 
-  // Returns the columns; `weights` [class_count] is the weight column.
-  ClassStatistics MakeClassStatistics(std::vector<double> weights) const;
+  // Returns the columns; weight(k) is that of class k.
+  ClassStatistics MakeClassStatistics(ClassColumns columns,
+                                      absl::FunctionRef<double(int64_t k)> weight,
+                                      const Cancellation& cancellation) const;
   Difficulty MakeDifficulty() const;
 
  private:
@@ -77,7 +92,20 @@ class StatisticsCollector {
     double true_probability = 0;
   };
 
-  std::vector<Tally> classes_;
+  static bool IsSparse(int64_t class_count, int64_t most_samples);
+  Tally& TallyOf(int64_t k);
+  // Returns the tally of a class, which may have none.
+  Tally Find(int64_t k) const;
+  // Calls f(k, tally) for each class that has a tally, in their order.
+  template <typename F>
+  void ForEachTally(const Cancellation& cancellation, F f) const;
+  void AppendClass(int64_t k, const Tally& tally, double weight, int64_t total_count,
+                   ClassStatistics& statistics) const;
+
+  int64_t class_count_;
+  bool is_sparse_;
+  std::vector<Tally> classes_;    // of every class, unless is_sparse_
+  std::map<int64_t, Tally> few_;  // of those that occur, if is_sparse_
   std::array<Tally, kDifficultyBins> bins_;
   Tally hard_;
   Tally all_;  // its count is the number of samples

@@ -17,18 +17,18 @@ absl::StatusOr<SentBytes> Serialize(const google::protobuf::MessageLite& respons
 // Wraps `answer` as MakeMethod does, but leaves the bytes of tensors where they were received and
 // passes them as TensorPayloads beside the message.
 template <typename Request, typename Answer>
-UnaryMethod MakeMethodAroundTensors(int64_t max_message_bytes, Answer answer) {
-  return [max_message_bytes, answer = std::move(answer)](ReceivedBytes bytes,
-                                                         const CallContext& context) {
+UnaryMethod MakeMethodAroundTensors(const Limits& limits, Answer answer) {
+  return [limits, answer = std::move(answer)](ReceivedBytes bytes, const CallContext& context) {
     return CatchExceptions([&]() -> absl::StatusOr<SentBytes> {
       Request request;
-      const auto payloads = ParseAroundTensors(bytes.pieces(), max_message_bytes,
-                                               wire::TensorFieldsOf<Request>(), request);
+      const auto payloads = ParseAroundTensors(bytes.pieces(), limits.max_message_bytes,
+                                               wire::TensorFieldsOf<Request>(), request,
+                                               ParsingAdmission(limits, context));
       if (!payloads.ok()) return payloads.status();
       if (payloads->empty()) bytes = ReceivedBytes();
       auto response = answer(std::as_const(request), context, *payloads);
       if (!response.ok()) return response.status();
-      return Serialize(*std::move(response), max_message_bytes);
+      return Serialize(*std::move(response), limits.max_message_bytes);
     });
   };
 }
@@ -36,11 +36,10 @@ UnaryMethod MakeMethodAroundTensors(int64_t max_message_bytes, Answer answer) {
 }  // namespace
 
 std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits) {
-  const int64_t max_bytes = limits.max_message_bytes;
   const auto method = [&](auto request, auto member) {
     using Request = decltype(request);
     return MakeMethod<Request>(
-        max_bytes, [&handlers, member](const Request& message, const CallContext& context) {
+        limits, [&handlers, member](const Request& message, const CallContext& context) {
           return (handlers.*member)(message, context);
         });
   };
@@ -54,9 +53,9 @@ std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limit
     return handlers.Compare(request, context, payloads);
   };
   return {
-      {"Compute", MakeMethodAroundTensors<v1::ComputeRequest>(max_bytes, compute)},
-      {"ComputeStream", MakeStreamMethod(max_bytes, compute)},
-      {"Compare", MakeMethodAroundTensors<v1::CompareRequest>(max_bytes, compare)},
+      {"Compute", MakeMethodAroundTensors<v1::ComputeRequest>(limits, compute)},
+      {"ComputeStream", MakeStreamMethod(limits, compute)},
+      {"Compare", MakeMethodAroundTensors<v1::CompareRequest>(limits, compare)},
       {"ComputeClassWeights",
        method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights)},
       {"MeasureInformation",

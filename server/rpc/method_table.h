@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/rpc/call.h"
 #include "server/rpc/catch_exceptions.h"
+#include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/wire/message_codec.h"
@@ -16,19 +17,19 @@
 namespace lossd::rpc {
 
 // Wraps `answer`, callable as absl::StatusOr<Response>(const Request&, const CallContext&), in
-// parsing and serializing, messages of at most `max_message_bytes` each way.
+// parsing and serializing, messages of at most `limits.max_message_bytes` each way.
 template <typename Request, typename Answer>
-UnaryMethod MakeMethod(int64_t max_message_bytes, Answer answer) {
-  return [max_message_bytes, answer = std::move(answer)](ReceivedBytes bytes,
-                                                         const CallContext& context) {
+UnaryMethod MakeMethod(const Limits& limits, Answer answer) {
+  return [limits, answer = std::move(answer)](ReceivedBytes bytes, const CallContext& context) {
     return CatchExceptions([&]() -> absl::StatusOr<SentBytes> {
       Request request;
-      absl::Status parsed = ParseMessage(bytes.pieces(), max_message_bytes, request);
+      absl::Status parsed = ParseMessage(bytes.pieces(), limits.max_message_bytes, request,
+                                         ParsingAdmission(limits, context));
       bytes = ReceivedBytes();
       if (!parsed.ok()) return parsed;
       const auto response = answer(std::as_const(request), context);
       if (!response.ok()) return response.status();
-      return SerializeMessage(*response, max_message_bytes);
+      return SerializeMessage(*response, limits.max_message_bytes);
     });
   };
 }

@@ -9,6 +9,7 @@
 #include "google/rpc/status.pb.h"
 #include "server/rpc/catch_exceptions.h"
 #include "server/rpc/errors/status.h"
+#include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/wire/message_codec.h"
 #include "server/rpc/wire/pieces_stream.h"
 
@@ -22,28 +23,29 @@ constexpr uint32_t kSequenceTag =
 
 // Answers one message. Sets `sequence` when the message is one; `bytes` are there still when not.
 absl::StatusOr<SentBytes> AnswerMessage(ReceivedBytes& bytes, const CallContext& context,
-                                        int64_t max_message_bytes, const ComputeFunction& compute,
+                                        const Limits& limits, const ComputeFunction& compute,
                                         std::optional<uint64_t>& sequence) {
   v1::ComputeStreamRequest request;
-  const auto payloads = ParseAroundTensors(
-      bytes.pieces(), max_message_bytes, wire::TensorFieldsOf<v1::ComputeStreamRequest>(), request);
+  const auto payloads = ParseAroundTensors(bytes.pieces(), limits.max_message_bytes,
+                                           wire::TensorFieldsOf<v1::ComputeStreamRequest>(),
+                                           request, ParsingAdmission(limits, context));
   if (!payloads.ok()) return payloads.status();
   sequence = request.sequence();
   if (payloads->empty()) bytes = ReceivedBytes();
   auto answer = compute(request.request(), context, *payloads);
   if (!answer.ok()) return answer.status();
-  return SerializeStreamAnswer(*sequence, *std::move(answer), max_message_bytes);
+  return SerializeStreamAnswer(*sequence, *std::move(answer), limits.max_message_bytes);
 }
 
 }  // namespace
 
-StreamMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute) {
+StreamMethod MakeStreamMethod(const Limits& limits, ComputeFunction compute) {
   StreamMethod method;
-  method.answer = [max_message_bytes, compute = std::move(compute)](
+  method.answer = [limits, compute = std::move(compute)](
                       ReceivedBytes bytes, const CallContext& context) -> StreamAnswer {
     std::optional<uint64_t> sequence;
-    auto answer = CatchExceptions(
-        [&] { return AnswerMessage(bytes, context, max_message_bytes, compute, sequence); });
+    auto answer =
+        CatchExceptions([&] { return AnswerMessage(bytes, context, limits, compute, sequence); });
     if (answer.ok()) return {*std::move(answer), absl::OkStatus()};
     if (!sequence) sequence = SequenceOf(bytes.pieces());
     return {StreamError(*sequence, answer.status()), answer.status()};

@@ -10,6 +10,7 @@
 #include "proto/wire/byte_pieces.h"
 #include "proto/wire/split_message.h"
 #include "server/rpc/call.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/wire/outgoing_tensor.h"
 
 namespace lossd::rpc {
@@ -19,8 +20,8 @@ using ComputeFunction = std::function<absl::StatusOr<ComputeAnswer>(
     const v1::ComputeRequest&, const CallContext&, const wire::TensorPayloads&)>;
 
 // Wraps what answers Compute for a stream: the bytes of one ComputeStreamRequest in, the bytes of
-// one ComputeStreamResponse out, requests and responses of at most `max_message_bytes`.
-StreamMethod MakeStreamMethod(int64_t max_message_bytes, ComputeFunction compute);
+// one ComputeStreamResponse out, requests and responses of at most `limits.max_message_bytes`.
+StreamMethod MakeStreamMethod(const Limits& limits, ComputeFunction compute);
 
 // Returns the `sequence` of a ComputeStreamRequest, also of one that is too large or goes bad after
 // it; 0 when it has none that can be read.

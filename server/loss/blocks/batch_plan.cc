@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kStreamingBytes = size_t{1} << 20;
 
 SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
-                          const ElementLabels& labels) {
+                          const ElementLabels& labels, const Cancellation& cancellation) {
   SampleTotals totals;
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
@@ -20,14 +20,17 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
     totals.weight_sum = static_cast<double>(totals.valid_count);
     return totals;
   }
-  for (int64_t row = 0; row < batch.rows; ++row) {
-    for (int64_t k = 0; k < per_row; ++k) {
-      if (labels.ignored(row, k)) continue;
-      ++totals.valid_count;
-      const double s = batch.sample_weights[row * per_row + k];
-      totals.weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
+  const auto add = [&](int64_t row, int64_t k) {
+    if (labels.ignored(row, k)) return;
+    ++totals.valid_count;
+    const double s = batch.sample_weights[row * per_row + k];
+    totals.weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
+  };
+  ForEachBlock(batch.rows, per_row, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t k = 0; k < per_row; ++k) add(row, k);
     }
-  }
+  });
   return totals;
 }
 
@@ -53,10 +56,10 @@ kernels::Stores ChooseStores(const Batch& batch, size_t element_size) {
 
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const MiningDecision& mined) {
+                    const Cancellation& cancellation, const MiningDecision& mined) {
   const int64_t samples_per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
   const ElementLabels labels(batch, spec.ignore_index, mined.dropped, samples_per_row);
-  const SampleTotals totals = CountSamples(batch, spec, terms, labels);
+  const SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
   const double divisor = ResolveDivisor(options, totals);
   const double derivative_scale = divisor == 0 ? 0 : 1 / divisor;
   return {batch,

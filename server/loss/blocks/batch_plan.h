@@ -15,6 +15,7 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/mining.h"
 #include "server/loss/options.h"
+#include "server/threads/cancellation.h"
 
 // The core is a 2 × 2: rows of softmax or elements of sigmoid, with one hard label or with any
 // target. Struct, block and kernel of each of the four have one name:
@@ -59,7 +60,7 @@ struct BatchPlan {
 // All arguments must outlive the plan.
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const MiningDecision& mined = {});
+                    const Cancellation& cancellation, const MiningDecision& mined = {});
 
 }  // namespace lossd::loss
 

@@ -6,26 +6,27 @@
 namespace lossd::loss {
 namespace {
 
-std::vector<double> ResolveWeights(const Batch& batch, const LossSpec& spec) {
+std::vector<double> ResolveWeights(const Batch& batch, const LossSpec& spec,
+                                   const Cancellation& cancellation) {
   const ClassWeighting& weighting = spec.class_weighting;
   if (!weighting.scheme) return weighting.weights;
   if (!weighting.scheme->counts.empty()) {
-    return ComputeClassWeights(weighting.scheme->counts, *weighting.scheme);
+    return ComputeClassWeights(weighting.scheme->counts, *weighting.scheme, cancellation);
   }
-  return ComputeClassWeights(CountClasses(batch, spec.activation, spec.ignore_index),
-                             *weighting.scheme);
+  return ComputeClassWeights(CountClasses(batch, spec.activation, spec.ignore_index, cancellation),
+                             *weighting.scheme, cancellation);
 }
 
 }  // namespace
 
-ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec)
-    : empty_(spec.class_weighting.empty()), weights_(ResolveWeights(batch, spec)) {
+ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellation& cancellation)
+    : empty_(spec.class_weighting.empty()), weights_(ResolveWeights(batch, spec, cancellation)) {
   if (spec.activation == Activation::kSoftmax || empty_) return;
   const ClassWeighting& weighting = spec.class_weighting;
   const double alpha = weighting.alpha.value_or(1);
   const double other = weighting.alpha ? 1 - *weighting.alpha : 1;
   const bool one_logit = weights_.size() == 2 && batch.classes == 1;
-  for (int64_t k = 0; k < batch.classes; ++k) {
+  const auto add = [&](int64_t k) {
     double positive_weight = 1;
     if (!weighting.positive_weights.empty()) {
       const bool shared = weighting.positive_weights.size() == 1;
@@ -35,7 +36,13 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec)
     positive_weight_.push_back(positive_weight);
     positive_.push_back(alpha_positive_.back() * positive_weight);
     negative_.push_back(other * weight(one_logit ? 0 : k));
+  };
+  for (auto* column : {&positive_, &negative_, &alpha_positive_, &positive_weight_}) {
+    column->reserve(static_cast<size_t>(batch.classes));
   }
+  ForEachBlock(batch.classes, 1, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) add(k);
+  });
 }
 
 double ClassTerms::whole(int64_t k, double target) const {

@@ -7,6 +7,7 @@
 
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -14,7 +15,7 @@ namespace lossd::loss {
 class ClassTerms {
  public:
   // Counts the batch's classes when a scheme asks for them.
-  ClassTerms(const Batch& batch, const LossSpec& spec);
+  ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellation& cancellation = {});
 
   // Returns true when no class has a weight.
   bool empty() const { return empty_; }

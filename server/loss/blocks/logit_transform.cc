@@ -11,33 +11,43 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-std::vector<double> Constants(std::monostate) { return {}; }
-
-std::vector<double> Constants(const PriorAdjustment& prior) {
-  const double total = std::accumulate(prior.counts.begin(), prior.counts.end(), 0.0);
-  std::vector<double> added;
-  for (const double n : prior.counts) {
-    added.push_back(n > 0 ? prior.tau * std::log(n / total) : kMinusInfinity);
-  }
-  return added;
+// Returns f of each count, in their order.
+template <typename F>
+std::vector<double> ForEachCount(const std::vector<double>& counts,
+                                 const Cancellation& cancellation, F f) {
+  std::vector<double> results;
+  results.reserve(counts.size());
+  ForEachBlock(static_cast<int64_t>(counts.size()), 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k) {
+                   results.push_back(f(counts[static_cast<size_t>(k)]));
+                 }
+               });
+  return results;
 }
 
-std::vector<double> Constants(const MarginAdjustment& margin) {
+std::vector<double> Constants(std::monostate, const Cancellation&) { return {}; }
+
+std::vector<double> Constants(const PriorAdjustment& prior, const Cancellation& cancellation) {
+  const double total = std::accumulate(prior.counts.begin(), prior.counts.end(), 0.0);
+  return ForEachCount(prior.counts, cancellation, [&](double n) {
+    return n > 0 ? prior.tau * std::log(n / total) : kMinusInfinity;
+  });
+}
+
+std::vector<double> Constants(const MarginAdjustment& margin, const Cancellation& cancellation) {
   double least = std::numeric_limits<double>::infinity();
   for (const double n : margin.counts) {
     if (n > 0) least = std::min(least, n);
   }
-  std::vector<double> margins;
-  for (const double n : margin.counts) {
-    margins.push_back(n > 0 ? margin.max_margin * std::pow(n / least, -0.25) : margin.max_margin);
-  }
-  return margins;
+  return ForEachCount(margin.counts, cancellation, [&](double n) {
+    return n > 0 ? margin.max_margin * std::pow(n / least, -0.25) : margin.max_margin;
+  });
 }
 
-std::vector<double> Constants(const SeesawAdjustment& seesaw) {
-  std::vector<double> logs;
-  for (const double n : seesaw.counts) logs.push_back(std::log(std::max(n, 1.0)));
-  return logs;
+std::vector<double> Constants(const SeesawAdjustment& seesaw, const Cancellation& cancellation) {
+  return ForEachCount(seesaw.counts, cancellation,
+                      [](double n) { return std::log(std::max(n, 1.0)); });
 }
 
 double LogSumExp(absl::Span<const double> logits) {
@@ -49,13 +59,14 @@ double LogSumExp(absl::Span<const double> logits) {
 
 }  // namespace
 
-LogitTransform::LogitTransform(const LossSpec& spec)
+LogitTransform::LogitTransform(const LossSpec& spec, const Cancellation& cancellation)
     : softcap_(spec.softcap),
       temperature_(spec.temperature == 0 ? 1 : spec.temperature),
       adjustment_(spec.logit_adjustment),
       identity_(softcap_ == 0 && temperature_ == 1 &&
                 std::holds_alternative<std::monostate>(adjustment_)),
-      constants_(std::visit([](const auto& a) { return Constants(a); }, adjustment_)) {}
+      constants_(
+          std::visit([&](const auto& a) { return Constants(a, cancellation); }, adjustment_)) {}
 
 // Applies c tanh(z / c); -inf, a class that cannot be, stays -inf.
 void LogitTransform::ApplySoftcap(absl::Span<double> logits, absl::Span<double> first,

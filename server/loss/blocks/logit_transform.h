@@ -6,6 +6,7 @@
 
 #include "absl/types/span.h"
 #include "server/loss/loss_spec.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 
@@ -14,7 +15,7 @@ namespace lossd::loss {
 // request's logits is two numbers per logit.
 class LogitTransform {
  public:
-  explicit LogitTransform(const LossSpec& spec);
+  explicit LogitTransform(const LossSpec& spec, const Cancellation& cancellation = {});
 
   // Returns true when logits go through unchanged.
   bool identity() const { return identity_; }

@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 
-#include "absl/status/status.h"
 #include "server/kernels/dispatch.h"
 #include "server/kernels/stores.h"
 #include "server/kernels/workspace.h"
 #include "server/loss/blocks/row_source.h"
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/cancelled_call.h"
 
 namespace lossd::loss {
 namespace {
@@ -111,9 +111,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
         kernels::FinishStreaming(plan.stores);
         sums[static_cast<size_t>(begin / block)] = SumBlock<T>(losses);
       });
-  if (!completed) {
-    return absl::CancelledError("the call was cancelled while it was being computed");
-  }
+  if (!completed) return CancelledCall();
   return sums;
 }
 

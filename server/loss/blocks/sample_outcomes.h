@@ -76,13 +76,17 @@ SampleOutcome JudgeElement(const BatchPlan& plan, const RowWindow<T>& whole, int
 
 // Calls f with the outcome of every valid sample, in their order.
 template <typename T, typename F>
-void ForEachOutcome(const BatchPlan& plan, const RowWindow<T>& whole, F f) {
-  for (int64_t row = 0; row < plan.batch.rows; ++row) {
+void ForEachOutcome(const BatchPlan& plan, const RowWindow<T>& whole,
+                    const Cancellation& cancellation, F f) {
+  const auto judge_row = [&](int64_t row) {
     for (int64_t k = 0; k < plan.samples_per_row(); ++k) {
       if (plan.labels.ignored(row, k)) continue;
       f(plan.is_softmax() ? JudgeRow(plan, whole, row) : JudgeElement(plan, whole, row, k));
     }
-  }
+  };
+  ForEachBlock(plan.batch.rows, plan.batch.classes, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) judge_row(row);
+  });
 }
 
 }  // namespace lossd::loss

@@ -9,21 +9,23 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/loss/cancelled_call.h"
 #include "server/rpc/decode/class_weighting_decoder.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/element_violations.h"
-#include "server/rpc/tensor/response_size.h"
 #include "server/rpc/tensor/tensor_values.h"
 #include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
 namespace {
 
-// Checks the response's size: at least the counts, the frequencies and one weight for each class.
-absl::Status CheckClassesFit(int64_t class_count, int64_t max_message_bytes) {
-  ResponseSize size;
-  for (int column = 0; column < 3; ++column) size.AddDoubles(class_count);
-  return size.Check(max_message_bytes);
+// Calls f(i) for each element, as long as the request is not cancelled.
+template <typename F>
+void ForEachElement(size_t elements, const Field& field, F f) {
+  ForEachBlock(static_cast<int64_t>(elements), 1, field.cancellation(),
+               [&](int64_t begin, int64_t end) {
+                 for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) f(i);
+               });
 }
 
 // Returns the weights of samples of `shape`, none when they are not set, or nullopt after adding a
@@ -63,14 +65,14 @@ void CheckLabels(const std::vector<int64_t>& labels, const Shape& shape, int64_t
   const std::string expected = class_count == 0 ? ", expected a class >= 0"
                                                 : absl::StrCat(" is not in [0, ", class_count, ")");
   ElementViolations elements(field, shape);
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] >= 0 && (class_count == 0 || labels[i] < class_count)) continue;
+  elements.ForEach(labels.size(), [&](size_t i) {
+    if (labels[i] >= 0 && (class_count == 0 || labels[i] < class_count)) return;
     elements.Add(i, [&] { return absl::StrCat("= ", labels[i], expected); });
-  }
+  });
 }
 
 absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsRequest& request,
-                                                const TensorView& tensor, int64_t max_message_bytes,
+                                                const TensorView& tensor, const AdmitClasses& admit,
                                                 const Field& field) {
   const auto labels = ReadIntegers(tensor, field["labels"]);
   const auto weights = DecodeSampleWeights(request, tensor.shape, field["sample_weights"]);
@@ -79,15 +81,16 @@ absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsReq
     field["class_count"].Refuse(
         "is not set, expected the number of classes, since there are no labels");
   }
+  if (field.cancellation().seen()) return loss::CancelledCall();
   if (!field.violations().empty()) return std::vector<double>();
 
   const int64_t class_count = ResolveClassCount(request.class_count(), *labels);
-  absl::Status fits = CheckClassesFit(class_count, max_message_bytes);
-  if (!fits.ok()) return fits;
+  absl::Status admitted = admit(class_count);
+  if (!admitted.ok()) return admitted;
   std::vector<double> counts(static_cast<size_t>(class_count), 0.0);
-  for (size_t i = 0; i < labels->size(); ++i) {
+  ForEachElement(labels->size(), field, [&](size_t i) {
     counts[static_cast<size_t>((*labels)[i])] += WeightOf(*weights, i);
-  }
+  });
   return counts;
 }
 
@@ -99,7 +102,7 @@ void CheckClassCount(int64_t class_count, int64_t actual, absl::string_view sour
 }
 
 absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequest& request,
-                                               const TensorView& tensor, int64_t max_message_bytes,
+                                               const TensorView& tensor, const AdmitClasses& admit,
                                                const Field& field) {
   const Field labels = field["labels"];
   if (tensor.shape.size() != 2 || tensor.shape[1] == 0) {
@@ -114,20 +117,21 @@ absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequ
     CheckBound(absl::MakeConstSpan(*targets), tensor.shape, Bound::kFiniteAndNotNegative, labels);
   }
   CheckClassCount(request.class_count(), classes, "labels", field["class_count"]);
+  if (field.cancellation().seen()) return loss::CancelledCall();
   if (!field.violations().empty()) return std::vector<double>();
 
-  absl::Status fits = CheckClassesFit(classes, max_message_bytes);
-  if (!fits.ok()) return fits;
+  absl::Status admitted = admit(classes);
+  if (!admitted.ok()) return admitted;
   const auto width = static_cast<size_t>(classes);
   std::vector<double> counts(width, 0.0);
-  for (size_t i = 0; i < targets->size(); ++i) {
+  ForEachElement(targets->size(), field, [&](size_t i) {
     counts[i % width] += WeightOf(*weights, i / width) * (*targets)[i];
-  }
+  });
   return counts;
 }
 
 absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequest& request,
-                                               const Field& field) {
+                                               const AdmitClasses& admit, const Field& field) {
   auto counts = DecodeClassVector(request.counts(), std::nullopt, field["counts"]);
   if (request.has_sample_weights()) {
     field["sample_weights"].Refuse("is set, but applies to labels, not to counts");
@@ -139,20 +143,23 @@ absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequ
     CheckClassCount(request.class_count(), static_cast<int64_t>(counts->size()), "counts",
                     field["class_count"]);
   }
+  if (!field.violations().empty()) return *std::move(counts);
+  absl::Status admitted = admit(static_cast<int64_t>(counts->size()));
+  if (!admitted.ok()) return admitted;
   return *std::move(counts);
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
-                                                      int64_t max_message_bytes,
+                                                      const AdmitClasses& admit,
                                                       const Field& field) {
   if (request.class_count() < 0) {
     field["class_count"].Refuse("= ", request.class_count(),
                                 ", expected >= 1, or 0 for the number in labels or counts");
     return std::vector<double>();
   }
-  if (request.has_counts()) return ReadCounts(request, field);
+  if (request.has_counts()) return ReadCounts(request, admit, field);
   if (!request.has_labels()) {
     field["labels"].Refuse("is not set, expected labels or counts");
     return std::vector<double>();
@@ -160,8 +167,8 @@ absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeig
   const auto tensor =
       CheckTensor(FieldsOf(request.labels()), v1::DATA_TYPE_UNSPECIFIED, field["labels"]);
   if (!tensor) return std::vector<double>();
-  return IsFloat(tensor->type) ? SumTargets(request, *tensor, max_message_bytes, field)
-                               : CountLabels(request, *tensor, max_message_bytes, field);
+  return IsFloat(tensor->type) ? SumTargets(request, *tensor, admit, field)
+                               : CountLabels(request, *tensor, admit, field);
 }
 
 }  // namespace lossd::rpc

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_DECODE_CLASS_COUNTS_DECODER_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,11 +11,15 @@
 
 namespace lossd::rpc {
 
+// Asked when the number of classes is known, before memory is taken for them; returns an error to
+// end the call with.
+using AdmitClasses = std::function<absl::Status(int64_t class_count)>;
+
 // Returns the counts [C], C ≥ 1, that the request's labels or counts come to. Adds what is wrong to
-// the violations; the result must not be used then. Errors: RESOURCE_EXHAUSTED, before counts are
-// allocated, when a response about so many classes would exceed `max_message_bytes`.
+// the violations; the result must not be used then. Errors: CANCELLED; those of `admit`, which is
+// asked when there are no violations.
 absl::StatusOr<std::vector<double>> DecodeClassCounts(const v1::ComputeClassWeightsRequest& request,
-                                                      int64_t max_message_bytes,
+                                                      const AdmitClasses& admit,
                                                       const Field& field);
 
 }  // namespace lossd::rpc

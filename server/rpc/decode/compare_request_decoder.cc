@@ -1,9 +1,11 @@
 #include "server/rpc/decode/compare_request_decoder.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "server/loss/cancelled_call.h"
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
@@ -34,7 +36,9 @@ void CheckLossCount(const v1::CompareRequest& request, const Field& field) {
 // are at fault.
 void DecodeSpecs(const v1::CompareRequest& request, const LogitsLayout* layout, const Field& field,
                  CompareCall& call) {
-  for (int i = 0; i < request.losses_size(); ++i) {
+  // More are refused, however many there are.
+  const int losses = std::min(request.losses_size(), kMaxLosses);
+  for (int i = 0; i < losses; ++i) {
     const Field loss_field = field[i];
     const auto activation = DecodeActivation(request.losses(i), loss_field);
     if (!activation) continue;
@@ -73,6 +77,7 @@ void DecodeOptions(const v1::CompareRequest& request, const Field& field,
   options.reduction = DecodeReduction(request.reduction(), field["reduction"]);
   options.class_statistics = !request.omit_class_statistics();
   options.difficulty = !request.omit_difficulty();
+  if (request.present_classes_only()) options.class_columns = loss::ClassColumns::kPresentOnly;
   options.vanishing = true;
   if (request.has_hard_threshold()) {
     options.hard_threshold = request.hard_threshold();
@@ -84,11 +89,12 @@ void DecodeOptions(const v1::CompareRequest& request, const Field& field,
 
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
                                                  const wire::TensorPayloads& payloads,
-                                                 BufferPool& pool, int64_t max_message_bytes) {
+                                                 BufferPool& pool, int64_t max_message_bytes,
+                                                 const Cancellation& cancellation) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
-  const Field field(violations);
+  const Field field(violations, cancellation);
   CompareCall call;
   const BatchFields fields = FieldsOf(request, payloads);
   CheckLossCount(request, field["losses"]);
@@ -107,6 +113,7 @@ absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& reque
   } else {
     CheckSampleTensors(fields, field);
   }
+  if (cancellation.seen()) return loss::CancelledCall();
   if (!violations.empty()) return violations.ToStatus();
 
   call.logits = *std::move(logits);

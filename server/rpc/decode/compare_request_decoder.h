@@ -10,6 +10,7 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
 
@@ -26,7 +27,8 @@ struct CompareCall {
 // logits are always copied, since every loss reads them.
 absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& request,
                                                  const wire::TensorPayloads& payloads,
-                                                 BufferPool& pool, int64_t max_message_bytes);
+                                                 BufferPool& pool, int64_t max_message_bytes,
+                                                 const Cancellation& cancellation = {});
 
 }  // namespace lossd::rpc
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/loss/cancelled_call.h"
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
@@ -65,11 +66,12 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
 
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
                                                  const wire::TensorPayloads& payloads,
-                                                 BufferPool& pool, int64_t max_message_bytes) {
+                                                 BufferPool& pool, int64_t max_message_bytes,
+                                                 const Cancellation& cancellation) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
-  const Field field(violations);
+  const Field field(violations, cancellation);
   ComputeCall call;
   const BatchFields fields = FieldsOf(request, payloads);
   auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, field);
@@ -84,6 +86,7 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   call.options.reduction = DecodeReduction(request.reduction(), field["reduction"]);
   DecodeNormalizer(request, field["normalizer"], call.options);
   CheckUpstreamActs(request, call.options.reduction, field["upstream_gradient"]);
+  if (cancellation.seen()) return loss::CancelledCall();
   if (!violations.empty()) return violations.ToStatus();
 
   call.logits = *std::move(logits);

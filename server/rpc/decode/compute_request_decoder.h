@@ -9,6 +9,7 @@
 #include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
 
@@ -25,10 +26,11 @@ struct ComputeCall {
 // they are when they need no rearranging: the result then points into `request` and `payloads`,
 // which were taken out of the request when it was received. `max_message_bytes` bounds the classes
 // of a batch without samples, whose shape no elements confirm. Errors: UNIMPLEMENTED;
-// INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED.
+// INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED; CANCELLED.
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
                                                  const wire::TensorPayloads& payloads,
-                                                 BufferPool& pool, int64_t max_message_bytes);
+                                                 BufferPool& pool, int64_t max_message_bytes,
+                                                 const Cancellation& cancellation = {});
 
 }  // namespace lossd::rpc
 

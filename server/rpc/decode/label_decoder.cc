@@ -75,13 +75,13 @@ struct LabelRange {
 void CheckRange(absl::Span<const int64_t> labels, const Shape& shape, const LabelRange& range,
                 std::optional<int64_t> ignore_index, const Field& field) {
   ElementViolations elements(field, shape);
-  for (size_t i = 0; i < labels.size(); ++i) {
+  elements.ForEach(labels.size(), [&](size_t i) {
     const int64_t label = labels[i];
-    if ((label >= 0 && label < range.end) || label == ignore_index) continue;
+    if ((label >= 0 && label < range.end) || label == ignore_index) return;
     elements.Add(i, [&] {
       return absl::StrCat("= ", label, " is not ", range.text, IgnoreHint(ignore_index));
     });
-  }
+  });
 }
 
 }  // namespace

@@ -32,16 +32,21 @@ void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, const Field& loss_f
       "is set beside float labels, expected integer labels");
 }
 
-// Calls check(row, k, target) for every target.
+// Calls check(row, k, target) for every target, as long as the request is not cancelled.
 template <typename Check>
-void ForEachTarget(const OwnedTargets& targets, const LogitsLayout& layout, Check check) {
+void ForEachTarget(const OwnedTargets& targets, const LogitsLayout& layout, const Field& field,
+                   Check check) {
+  const auto check_row = [&](const auto& array, int64_t row) {
+    for (int64_t k = 0; k < layout.classes; ++k) {
+      check(row, k, double{array[static_cast<size_t>(row * layout.classes + k)]});
+    }
+  };
   std::visit(
       [&](const auto& array) {
-        for (int64_t row = 0; row < layout.rows; ++row) {
-          for (int64_t k = 0; k < layout.classes; ++k) {
-            check(row, k, double{array[static_cast<size_t>(row * layout.classes + k)]});
-          }
-        }
+        ForEachBlock(layout.rows, layout.classes, field.cancellation(),
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t row = begin; row < end; ++row) check_row(array, row);
+                     });
       },
       targets.values);
 }
@@ -57,14 +62,14 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
   const Shape rows = layout.RowShape();
   ElementViolations elements(labels_field, rows);
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
-    for (size_t row = 0; row < ids->values.size(); ++row) {
+    elements.ForEach(ids->values.size(), [&](size_t row) {
       const int64_t k = ids->values[row];
-      if (k < 0 || k >= layout.classes || k == spec.ignore_index) continue;
-      if (prior.counts[static_cast<size_t>(k)] > 0) continue;
+      if (k < 0 || k >= layout.classes || k == spec.ignore_index) return;
+      if (prior.counts[static_cast<size_t>(k)] > 0) return;
       elements.Add(row, [k] { return EmptyClassText(k); });
-    }
+    });
   } else if (const auto* targets = std::get_if<OwnedTargets>(&labels)) {
-    ForEachTarget(*targets, layout, [&](int64_t row, int64_t k, double target) {
+    ForEachTarget(*targets, layout, labels_field, [&](int64_t row, int64_t k, double target) {
       if (target == 0 || prior.counts[static_cast<size_t>(k)] > 0) return;
       elements.Add(static_cast<size_t>(row), [k] { return EmptyClassText(k); });
     });
@@ -74,17 +79,17 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
 void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
                     const LogitsLayout& layout, const Field& labels_field) {
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
-  ForEachTarget(targets, layout, [&](int64_t row, int64_t, double target) {
+  ForEachTarget(targets, layout, labels_field, [&](int64_t row, int64_t, double target) {
     sums[static_cast<size_t>(row)] += target;
   });
   const Shape rows = layout.RowShape();
   ElementViolations elements(labels_field, rows);
-  for (size_t row = 0; row < sums.size(); ++row) {
-    if (std::abs(sums[row] - 1) <= kSumTolerance) continue;
+  elements.ForEach(sums.size(), [&](size_t row) {
+    if (std::abs(sums[row] - 1) <= kSumTolerance) return;
     elements.Add(row, [&] {
       return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ", form.name);
     });
-  }
+  });
 }
 
 }  // namespace

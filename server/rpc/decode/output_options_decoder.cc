@@ -28,7 +28,14 @@ loss::HessianMode DecodeHessianMode(v1::HessianMode mode, const Field& field) {
   }
 }
 
+// Each entry takes memory and time beside a batch of any size.
+constexpr int kMostTopK = 65536;
+
 void CheckTopK(const v1::OutputOptions& outputs, const Field& field) {
+  if (outputs.top_k_size() > kMostTopK) {
+    field.Refuse("has ", outputs.top_k_size(), " entries, expected at most ", kMostTopK);
+    return;
+  }
   const Shape shape = {outputs.top_k_size()};
   ElementViolations elements(field, shape);
   for (int i = 0; i < outputs.top_k_size(); ++i) {
@@ -58,7 +65,6 @@ OutputSelection SelectOutputs(const v1::OutputOptions& outputs) {
     selection.arrays[fields.output] = fields.IsWanted(outputs);
   }
   selection.class_weights = !outputs.omit_class_weights();
-  selection.present_classes_only = outputs.present_classes_only();
   selection.gradient_type = outputs.gradient_data_type();
   return selection;
 }
@@ -67,9 +73,12 @@ void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation acti
                          const Field& field, loss::ComputeOptions& options) {
   options.class_statistics = outputs.class_statistics();
   options.difficulty = outputs.difficulty();
+  if (outputs.present_classes_only()) options.class_columns = loss::ClassColumns::kPresentOnly;
   options.hessian_mode = DecodeHessianMode(outputs.hessian_mode(), field["hessian_mode"]);
-  options.top_k.assign(outputs.top_k().begin(), outputs.top_k().end());
   CheckTopK(outputs, field["top_k"]);
+  if (outputs.top_k_size() <= kMostTopK) {
+    options.top_k.assign(outputs.top_k().begin(), outputs.top_k().end());
+  }
   CheckGradientType(outputs.gradient_data_type(), field["gradient_data_type"]);
   CheckSoftmaxOnly(outputs, activation, field);
   if (outputs.has_hard_threshold()) {

@@ -16,7 +16,6 @@ inline constexpr Range kHardThresholdRange = Range::Inside(0, 1);
 struct OutputSelection {
   loss::PerOutput<bool> arrays;
   bool class_weights = true;
-  bool present_classes_only = false;
   v1::DataType gradient_type = v1::DATA_TYPE_UNSPECIFIED;  // UNSPECIFIED: the logits'
 };
 

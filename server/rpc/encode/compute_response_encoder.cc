@@ -57,20 +57,23 @@ constexpr int64_t kSmallestOutgoing = int64_t{4} << 10;
 // values into the message, large ones beside it.
 class TensorWriter {
  public:
-  TensorWriter(const DecodedLogits& logits, BufferPool& pool, ComputeAnswer& answer)
-      : logits_(logits), pool_(pool), answer_(answer) {}
+  TensorWriter(const DecodedLogits& logits, BufferPool& pool, const Cancellation& cancellation,
+               ComputeAnswer& answer)
+      : logits_(logits), pool_(pool), cancellation_(cancellation), answer_(answer) {}
+
+  const Cancellation& cancellation() const { return cancellation_; }
 
   // Writes an array, rounded to `type`.
   void Write(FloatArray array, const Shape& shape, v1::DataType type, int field) {
     const bool is_outgoing = logits_.style == TensorStyle::kData &&
                              SizeOf(array) * ElementSize(type) >= kSmallestOutgoing;
     if (!is_outgoing) {
-      EncodeTensor(ViewOf(array), shape, type, logits_.style,
-                   MutableTensor(answer_.message, field));
+      EncodeTensor(ViewOf(array), shape, type, logits_.style, MutableTensor(answer_.message, field),
+                   cancellation_);
       return;
     }
     std::vector<Buffer> data;
-    data.push_back(EncodeElements(std::move(array), type, pool_));
+    data.push_back(EncodeElements(std::move(array), type, pool_, cancellation_));
     WriteParts(std::move(data), shape, type, field);
   }
 
@@ -96,6 +99,7 @@ class TensorWriter {
 
   const DecodedLogits& logits_;
   BufferPool& pool_;
+  const Cancellation& cancellation_;
   ComputeAnswer& answer_;
 };
 
@@ -118,6 +122,7 @@ FloatArray ToLogitsLayout(const LogitsLayout& layout, FloatArray array) {
 
 void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& writer) {
   ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
+    if (writer.cancellation().Ask()) return;
     const Shape shape = AnswerShape(row, call);
     const v1::DataType type = AnswerType(row, call);
     const int field = FieldsOf(row.output).response_field;
@@ -139,13 +144,13 @@ void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWr
     writer.WriteClassVector(result.class_weights, v1::ComputeResponse::kClassWeightsFieldNumber);
   }
   if (result.class_statistics) {
-    EncodeClassStatistics(
-        *result.class_statistics,
-        call.outputs.present_classes_only ? ClassColumns::kPresentOnly : ClassColumns::kAll,
-        *response.mutable_class_statistics());
+    EncodeClassStatistics(*result.class_statistics, *response.mutable_class_statistics());
   }
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *response.mutable_difficulty());
 }
+
+// A number of a list: in the message, and once more when that is serialized.
+constexpr double kBytesOfListed = 2 * sizeof(double);
 
 // A gradient of fewer bytes is written to one buffer of the pool. Many small parts take a little
 // more time, and the memory of the server is decided by large requests.
@@ -174,10 +179,33 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
   if (outputs.class_weights && (!weighting.weights.empty() || weighting.scheme)) {
     size.AddDoubles(layout.class_vector_length());
   }
-  if (call.options.class_statistics && !outputs.present_classes_only) {
+  if (call.options.class_statistics && call.options.class_columns == loss::ClassColumns::kAll) {
     size.AddClassStatistics(layout.class_vector_length());
   }
   return size.Check(max_message_bytes);
+}
+
+loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
+  constexpr double kNanosecondsOfElement = 4;
+  loss::Work work;
+  const v1::DataType computed = ComputedType(call.logits.type);
+  ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
+    const auto elements = static_cast<double>(OutputSize(row, call));
+    const v1::DataType type = AnswerType(row, call);
+    auto bytes = static_cast<double>(ElementSize(computed));
+    // Sigmoid's elements are moved to where the logits have them.
+    if (call.logits.layout.moves_classes()) bytes *= 2;
+    if (call.logits.style == TensorStyle::kValues) bytes += kBytesOfListed;
+    if (type != computed) bytes += static_cast<double>(ElementSize(type));
+    work += {kNanosecondsOfElement * elements, bytes * elements};
+  });
+  const auto entries = static_cast<double>(call.logits.layout.class_vector_length());
+  if (call.outputs.class_weights) work.bytes += kBytesOfListed * entries;
+  if (call.options.class_statistics) {
+    work += ClassStatisticsWork(loss::ColumnEntries(batch, call.spec, call.options));
+  }
+  work.bytes += kBytesOfListed * static_cast<double>(call.options.top_k.size());
+  return work;
 }
 
 OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
@@ -206,9 +234,10 @@ loss::Outputs ViewOf(OutputArrays& arrays) {
 }
 
 ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
-                                    const loss::Result& result, BufferPool& pool) {
+                                    const loss::Result& result, BufferPool& pool,
+                                    const Cancellation& cancellation) {
   ComputeAnswer answer;
-  TensorWriter writer(call.logits, pool, answer);
+  TensorWriter writer(call.logits, pool, cancellation, answer);
   EncodeScalars(result, answer.message);
   EncodeArrays(call, std::move(arrays), writer);
   EncodeClasses(call, result, writer, answer.message);

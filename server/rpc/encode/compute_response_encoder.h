@@ -8,16 +8,22 @@
 #include "lossd/v1/compute.pb.h"
 #include "server/loss/compute.h"
 #include "server/loss/outputs.h"
+#include "server/loss/work.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/decode/compute_request_decoder.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/matrix_buffers.h"
 #include "server/rpc/wire/outgoing_tensor.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
 
 // Returns RESOURCE_EXHAUSTED when the answer to `call` would not fit in a message.
 absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_bytes);
+
+// Returns what the answer to `call` takes: the arrays that are computed, what they are converted
+// to, and the message. `batch` is the call's.
+loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch);
 
 // The memory that the core writes to: arrays of the computed type, empty where nothing is wanted.
 struct OutputArrays : loss::PerOutput<FloatArray> {
@@ -30,9 +36,10 @@ OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool);
 loss::Outputs ViewOf(OutputArrays& arrays);
 
 // Returns the answer to `call`. Its large tensors are in the memory in which they were computed or,
-// when they are converted, in memory of `pool`.
+// when they are converted, in memory of `pool`. Incomplete if a cancellation was seen.
 ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
-                                    const loss::Result& result, BufferPool& pool);
+                                    const loss::Result& result, BufferPool& pool,
+                                    const Cancellation& cancellation = {});
 
 }  // namespace lossd::rpc
 

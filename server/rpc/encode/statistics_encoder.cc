@@ -1,63 +1,34 @@
 #include "server/rpc/encode/statistics_encoder.h"
 
-#include <cstdint>
-#include <vector>
-
 namespace lossd::rpc {
 namespace {
 
 using google::protobuf::RepeatedField;
-
-std::vector<int64_t> PresentClasses(const loss::ClassStatistics& statistics) {
-  std::vector<int64_t> present;
-  for (size_t k = 0; k < statistics.count.size(); ++k) {
-    if (statistics.count[k] > 0) present.push_back(static_cast<int64_t>(k));
-  }
-  return present;
-}
-
-template <typename T>
-void CopyEntries(const std::vector<T>& column, const std::vector<int64_t>& classes,
-                 RepeatedField<T>& entries) {
-  entries.Reserve(static_cast<int>(classes.size()));
-  for (const int64_t k : classes) entries.AddAlreadyReserved(column[static_cast<size_t>(k)]);
-}
 
 template <typename Column, typename T>
 void CopyAll(const Column& column, RepeatedField<T>& entries) {
   entries.Assign(column.begin(), column.end());
 }
 
-// Calls copy(column, field) for every column.
-template <typename Copy>
-void ForEachColumn(const loss::ClassStatistics& statistics, v1::ClassStatistics& message,
-                   Copy copy) {
-  copy(statistics.count, *message.mutable_count());
-  copy(statistics.frequency, *message.mutable_frequency());
-  copy(statistics.weight, *message.mutable_weight());
-  copy(statistics.loss_sum, *message.mutable_loss_sum());
-  copy(statistics.loss_share, *message.mutable_loss_share());
-  copy(statistics.gradient_share, *message.mutable_gradient_share());
-  copy(statistics.mean_true_probability, *message.mutable_mean_true_probability());
-  copy(statistics.correct_count, *message.mutable_correct_count());
-  copy(statistics.predicted_count, *message.mutable_predicted_count());
-}
-
 }  // namespace
 
-void EncodeClassStatistics(const loss::ClassStatistics& statistics, ClassColumns columns,
-                           v1::ClassStatistics& message) {
-  if (columns == ClassColumns::kAll) {
-    ForEachColumn(statistics, message,
-                  [](const auto& column, auto& entries) { CopyAll(column, entries); });
-    CopyAll(statistics.empty_classes, *message.mutable_empty_classes());
-    return;
-  }
-  const std::vector<int64_t> present = PresentClasses(statistics);
-  ForEachColumn(statistics, message, [&present](const auto& column, auto& entries) {
-    CopyEntries(column, present, entries);
-  });
-  CopyAll(present, *message.mutable_class_ids());
+loss::Work ClassStatisticsWork(double entries) {
+  constexpr double kColumns = 10;
+  return {10 * kColumns * entries, 2 * sizeof(double) * kColumns * entries};
+}
+
+void EncodeClassStatistics(const loss::ClassStatistics& statistics, v1::ClassStatistics& message) {
+  CopyAll(statistics.count, *message.mutable_count());
+  CopyAll(statistics.frequency, *message.mutable_frequency());
+  CopyAll(statistics.weight, *message.mutable_weight());
+  CopyAll(statistics.loss_sum, *message.mutable_loss_sum());
+  CopyAll(statistics.loss_share, *message.mutable_loss_share());
+  CopyAll(statistics.gradient_share, *message.mutable_gradient_share());
+  CopyAll(statistics.mean_true_probability, *message.mutable_mean_true_probability());
+  CopyAll(statistics.correct_count, *message.mutable_correct_count());
+  CopyAll(statistics.predicted_count, *message.mutable_predicted_count());
+  CopyAll(statistics.empty_classes, *message.mutable_empty_classes());
+  CopyAll(statistics.class_ids, *message.mutable_class_ids());
 }
 
 void EncodeDifficulty(const loss::Difficulty& difficulty, v1::Difficulty& message) {

@@ -3,15 +3,15 @@
 
 #include "lossd/v1/statistics.pb.h"
 #include "server/loss/statistics.h"
+#include "server/loss/work.h"
 
 namespace lossd::rpc {
 
-// The classes that have an entry in each column.
-enum class ClassColumns { kAll, kPresentOnly };
+// Returns what the columns take in a message, and once more when that is serialized.
+loss::Work ClassStatisticsWork(double entries);
 
 // Both write to an empty message.
-void EncodeClassStatistics(const loss::ClassStatistics& statistics, ClassColumns columns,
-                           v1::ClassStatistics& message);
+void EncodeClassStatistics(const loss::ClassStatistics& statistics, v1::ClassStatistics& message);
 void EncodeDifficulty(const loss::Difficulty& difficulty, v1::Difficulty& message);
 
 }  // namespace lossd::rpc

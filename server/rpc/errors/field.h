@@ -8,25 +8,31 @@
 #include "absl/strings/string_view.h"
 #include "server/rpc/errors/field_path.h"
 #include "server/rpc/errors/field_violations.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
 
-// A field of a request that is being decoded: its path, and the request's violations, to which a
-// decoder adds what is wrong with it. Cheap to make and to copy.
+// A field of a request that is being decoded: its path, the request's violations, to which a
+// decoder adds what is wrong with it, and whether the request was cancelled, which its loops over
+// elements ask. Cheap to make and to copy.
 //
 //   const Field request(violations);
 //   const Field loss = request["loss"];
 //   if (gamma < 0) loss["focal"]["gamma"].Refuse("= ", gamma, ", expected a number >= 0");
 class Field {
  public:
-  // The request itself. `violations` outlive the field.
-  explicit Field(FieldViolations& violations) : violations_(&violations) {}
+  // The request itself. Both arguments outlive the field. What is decoded after a cancellation was
+  // seen is incomplete.
+  Field(FieldViolations& violations, const Cancellation& cancellation)
+      : violations_(&violations), cancellation_(&cancellation) {}
+  // A request that is never cancelled.
+  explicit Field(FieldViolations& violations) : Field(violations, kNeverCancelled) {}
 
   // Returns the field `name` of this message. The name outlives the field.
-  Field operator[](absl::string_view name) const { return {path_[name], *violations_}; }
+  Field operator[](absl::string_view name) const { return {path_[name], *this}; }
 
   // Returns the entry `index` of this repeated field or axis.
-  Field operator[](int64_t index) const { return {path_[index], *violations_}; }
+  Field operator[](int64_t index) const { return {path_[index], *this}; }
 
   // Adds a violation of this field: the description that absl::StrCat makes of `parts`.
   template <typename... Parts>
@@ -36,14 +42,22 @@ class Field {
 
   const FieldPath& path() const { return path_; }
   FieldViolations& violations() const { return *violations_; }
+  const Cancellation& cancellation() const { return *cancellation_; }
 
  private:
-  Field(FieldPath path, FieldViolations& violations)
-      : path_(std::move(path)), violations_(&violations) {}
+  Field(FieldPath path, const Field& request)
+      : path_(std::move(path)),
+        violations_(request.violations_),
+        cancellation_(request.cancellation_) {}
+
+  static const Cancellation kNeverCancelled;
 
   FieldPath path_;
   FieldViolations* violations_;
+  const Cancellation* cancellation_;
 };
+
+inline const Cancellation Field::kNeverCancelled;
 
 }  // namespace lossd::rpc
 

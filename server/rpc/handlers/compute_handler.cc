@@ -1,20 +1,41 @@
 #include <utility>
 
+#include "server/loss/cancelled_call.h"
 #include "server/loss/compute.h"
+#include "server/loss/work.h"
 #include "server/rpc/decode/compute_request_decoder.h"
+#include "server/rpc/decode/decoding_work.h"
 #include "server/rpc/encode/compute_response_encoder.h"
+#include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
 
 namespace lossd::rpc {
+namespace {
+
+loss::Work WorkOf(const ComputeCall& call, const loss::Batch& batch, int thread_count) {
+  loss::Work work = EncodingWork(call, batch);
+  work += loss::WorkOfCompute(batch, call.spec, call.options, call.outputs.arrays, thread_count);
+  return work;
+}
+
+}  // namespace
 
 absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
                                                 const CallContext& context,
                                                 const wire::TensorPayloads& payloads) const {
   BufferPool& pool = *options_.pool;
-  auto call = DecodeComputeRequest(request, payloads, pool, options_.limits.max_message_bytes);
+  const Cancellation cancellation(context.cancelled);
+  AskedWork asked(options_.limits, context);
+  absl::Status admitted = asked.AskBefore(DecodingWork(request, payloads));
+  if (!admitted.ok()) return admitted;
+  auto call = DecodeComputeRequest(request, payloads, pool, options_.limits.max_message_bytes,
+                                   cancellation);
   if (!call.ok()) return call.status();
   absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
+  const loss::Batch batch = ViewOf(call->logits, call->samples);
+  admitted = asked.Ask(WorkOf(*call, batch, options_.executor.thread_count()));
+  if (!admitted.ok()) return admitted;
 
   if (context.notes != nullptr) {
     const Shape& shape = call->logits.layout.shape;
@@ -22,10 +43,13 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   }
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
-  const auto result = loss::Compute(ViewOf(call->logits, call->samples), call->spec, call->options,
-                                    ViewOf(arrays), options_.executor);
+  const auto result =
+      loss::Compute(batch, call->spec, call->options, ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
-  return EncodeComputeResponse(*call, std::move(arrays), *result, pool);
+  ComputeAnswer answer =
+      EncodeComputeResponse(*call, std::move(arrays), *result, pool, cancellation);
+  if (cancellation.seen()) return loss::CancelledCall();
+  return answer;
 }
 
 }  // namespace lossd::rpc

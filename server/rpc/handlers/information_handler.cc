@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/loss/cancelled_call.h"
 #include "server/loss/information.h"
+#include "server/loss/work.h"
+#include "server/rpc/decode/decoding_work.h"
 #include "server/rpc/errors/field.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/errors/unknown_value.h"
+#include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/element_violations.h"
@@ -43,14 +47,18 @@ bool CheckRows(const Distributions& rows, const Field& field) {
   const auto width = static_cast<size_t>(rows.outcomes());
   const Shape row_shape = rows.RowShape();
   ElementViolations elements(field, row_shape);
-  for (size_t row = 0; row * width < rows.values.size(); ++row) {
+  const auto check = [&](size_t row) {
     const auto* begin = rows.values.data() + row * width;
     const double sum = std::accumulate(begin, begin + width, 0.0);
-    if (sum > 0 && std::isfinite(sum)) continue;
+    if (sum > 0 && std::isfinite(sum)) return;
     elements.Add(row, [&] {
       return absl::StrCat("sums to ", NumberText(sum), ", expected a finite sum > 0");
     });
-  }
+  };
+  ForEachBlock(static_cast<int64_t>(rows.values.size() / width), rows.outcomes(),
+               field.cancellation(), [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) check(static_cast<size_t>(row));
+               });
   return elements.empty();
 }
 
@@ -91,9 +99,9 @@ loss::InformationBase DecodeBase(v1::InformationBase base, const Field& field) {
 }
 
 absl::StatusOr<InformationCall> DecodeInformationRequest(
-    const v1::MeasureInformationRequest& request) {
+    const v1::MeasureInformationRequest& request, const Cancellation& cancellation) {
   FieldViolations violations;
-  const Field field(violations);
+  const Field field(violations, cancellation);
   InformationCall call;
   call.options.base = DecodeBase(request.base(), field["base"]);
   call.options.source = request.from_logits() ? loss::DistributionSource::kLogits
@@ -113,6 +121,7 @@ absl::StatusOr<InformationCall> DecodeInformationRequest(
                                  ShapeText(p->shape));
     }
   }
+  if (cancellation.seen()) return loss::CancelledCall();
   if (!violations.empty()) return violations.ToStatus();
   call.p = *std::move(p);
   return call;
@@ -128,6 +137,18 @@ absl::Status CheckResponseFits(const InformationCall& call, int64_t max_message_
     size.AddTensor(rows, type, call.p.style);
   }
   return size.Check(max_message_bytes);
+}
+
+// Returns what measuring takes, and the measures in the response: computed, in the message, and in
+// its bytes.
+loss::Work WorkOf(const InformationCall& call) {
+  constexpr double kBytesOfMeasure = 3 * sizeof(double);
+  const auto outcomes = static_cast<double>(call.p.outcomes());
+  const auto elements = static_cast<double>(call.p.values.size());
+  const double rows = elements / outcomes;
+  loss::Work work = loss::WorkOfInformation(rows, outcomes, call.q ? 3 : 1);
+  work.bytes += kBytesOfMeasure * ((call.options.self_information ? elements : 0) + 4 * rows);
+  return work;
 }
 
 v1::MeasureInformationResponse EncodeInformation(const InformationCall& call,
@@ -155,17 +176,25 @@ v1::MeasureInformationResponse EncodeInformation(const InformationCall& call,
 
 absl::StatusOr<v1::MeasureInformationResponse> Handlers::MeasureInformation(
     const v1::MeasureInformationRequest& request, const CallContext& context) const {
-  const auto call = DecodeInformationRequest(request);
+  const Cancellation cancellation(context.cancelled);
+  AskedWork asked(options_.limits, context);
+  absl::Status admitted = asked.AskBefore(DecodingWork(request));
+  if (!admitted.ok()) return admitted;
+  const auto call = DecodeInformationRequest(request, cancellation);
   if (!call.ok()) return call.status();
   absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
+  admitted = asked.Ask(WorkOf(*call));
+  if (!admitted.ok()) return admitted;
   if (context.notes != nullptr) {
     context.notes->shape = {call->p.shape.begin(), call->p.shape.end()};
   }
 
   const absl::Span<const double> q = call->q ? call->q->values : absl::Span<const double>();
-  return EncodeInformation(
-      *call, loss::MeasureInformation(call->p.values, q, call->p.outcomes(), call->options));
+  const loss::Information information =
+      loss::MeasureInformation(call->p.values, q, call->p.outcomes(), call->options, cancellation);
+  if (cancellation.seen()) return loss::CancelledCall();
+  return EncodeInformation(*call, information);
 }
 
 }  // namespace lossd::rpc

@@ -34,6 +34,18 @@ class ElementViolations {
 
   bool empty() const { return count_ == 0; }
 
+  // Calls check(i) for each of `count` elements in their order, as long as the request is not
+  // cancelled.
+  template <typename Check>
+  void ForEach(size_t count, Check check) const {
+    ForEachBlock(static_cast<int64_t>(count), 1, tensor_.cancellation(),
+                 [&](int64_t begin, int64_t end) {
+                   for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+                     check(i);
+                   }
+                 });
+  }
+
  private:
   static constexpr int64_t kListed = 4;
 

@@ -12,14 +12,26 @@
 namespace lossd::rpc {
 namespace {
 
+// Calls f(value, i) for each value, as long as the call is not cancelled.
+template <typename In, typename F>
+void ForEachValue(absl::Span<const In> values, const Cancellation& cancellation, F f) {
+  ForEachBlock(static_cast<int64_t>(values.size()), 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+                   f(values[i], i);
+                 }
+               });
+}
+
 template <typename In>
-void StoreAs(v1::DataType type, absl::Span<const In> values, char* bytes) {
+void StoreAs(v1::DataType type, absl::Span<const In> values, const Cancellation& cancellation,
+             char* bytes) {
   VisitTypeInFamilyOf<In>(type, [&](auto row) {
     using Stored = typename decltype(row)::Stored;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const Stored stored = row.Store(values[i]);
+    ForEachValue(values, cancellation, [&](In value, size_t i) {
+      const Stored stored = row.Store(value);
       std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
-    }
+    });
   });
 }
 
@@ -28,18 +40,19 @@ size_t DataBytes(v1::DataType type, size_t elements) {
 }
 
 template <typename In>
-void AppendRounded(v1::DataType type, absl::Span<const In> values,
+void AppendRounded(v1::DataType type, absl::Span<const In> values, const Cancellation& cancellation,
                    google::protobuf::RepeatedField<double>& list) {
   list.Reserve(static_cast<int>(values.size()));
   VisitTypeInFamilyOf<In>(type, [&](auto row) {
-    for (const In value : values) list.AddAlreadyReserved(row.Round(value));
+    ForEachValue(values, cancellation,
+                 [&](In value, size_t) { list.AddAlreadyReserved(row.Round(value)); });
   });
 }
 
 }  // namespace
 
 void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type, TensorStyle style,
-                  v1::Tensor& tensor) {
+                  v1::Tensor& tensor, const Cancellation& cancellation) {
   tensor.set_data_type(type);
   tensor.mutable_shape()->Assign(shape.begin(), shape.end());
   std::visit(
@@ -47,21 +60,22 @@ void EncodeTensor(loss::FloatView values, const Shape& shape, v1::DataType type,
         if (style == TensorStyle::kData) {
           std::string& data = *tensor.mutable_data();
           data.resize(DataBytes(type, span.size()));
-          StoreAs(type, span, data.data());
+          StoreAs(type, span, cancellation, data.data());
         } else {
-          AppendRounded(type, span, *tensor.mutable_float_values());
+          AppendRounded(type, span, cancellation, *tensor.mutable_float_values());
         }
       },
       values);
 }
 
-Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool) {
+Buffer EncodeElements(FloatArray values, v1::DataType type, BufferPool& pool,
+                      const Cancellation& cancellation) {
   return std::visit(
       [&](auto array) {
         using In = std::remove_pointer_t<decltype(array.data())>;
         if (IsStoredAs<In>(type)) return std::move(array).TakeBuffer();
         Buffer bytes = pool.Take(DataBytes(type, array.size()));
-        StoreAs(type, absl::MakeConstSpan(array.data(), array.size()),
+        StoreAs(type, absl::MakeConstSpan(array.data(), array.size()), cancellation,
                 static_cast<char*>(bytes.data()));
         return bytes;
       },

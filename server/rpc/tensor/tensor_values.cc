@@ -55,13 +55,26 @@ void RoundValues(v1::DataType type, absl::Span<const double> values, absl::Span<
   });
 }
 
+// Calls use(first, part) for parts of `out`, which begin with its element `first`, as long as the
+// request is not cancelled.
+template <typename Out, typename Use>
+void ForEachPart(absl::Span<Out> out, const Cancellation& cancellation, Use use) {
+  ForEachBlock(static_cast<int64_t>(out.size()), 1, cancellation, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin);
+    use(first, out.subspan(first, static_cast<size_t>(end - begin)));
+  });
+}
+
 template <typename Out>
-void CopyFloats(const TensorView& tensor, absl::Span<Out> out) {
-  if (const auto* bytes = std::get_if<wire::BytePieces>(&tensor.elements)) {
-    LoadElements(tensor.type, *bytes, 0, out);
-  } else {
-    RoundValues(tensor.type, std::get<absl::Span<const double>>(tensor.elements), out);
-  }
+void CopyFloats(const TensorView& tensor, const Cancellation& cancellation, absl::Span<Out> out) {
+  ForEachPart(out, cancellation, [&](size_t first, absl::Span<Out> part) {
+    if (const auto* bytes = std::get_if<wire::BytePieces>(&tensor.elements)) {
+      LoadElements(tensor.type, *bytes, first, part);
+    } else {
+      const auto values = std::get<absl::Span<const double>>(tensor.elements);
+      RoundValues(tensor.type, values.subspan(first, part.size()), part);
+    }
+  });
 }
 
 struct IntegerRange {
@@ -81,13 +94,13 @@ IntegerRange RangeOf(v1::DataType type) {
 bool CheckFits(const TensorView& tensor, absl::Span<const int64_t> values, const Field& field) {
   const IntegerRange range = RangeOf(tensor.type);
   ElementViolations elements(field, tensor.shape);
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] >= range.smallest && values[i] <= range.largest) continue;
+  elements.ForEach(values.size(), [&](size_t i) {
+    if (values[i] >= range.smallest && values[i] <= range.largest) return;
     elements.Add(i, [&] {
       return absl::StrCat("= ", values[i], " is not in [", range.smallest, ", ", range.largest,
                           "] of ", NameOf(tensor.type));
     });
-  }
+  });
   return elements.empty();
 }
 
@@ -147,10 +160,10 @@ absl::string_view TextOf(Bound bound) {
   return "";
 }
 
-template <typename T, typename Check>
-int64_t CountBroken(absl::Span<const T> values, Check holds) {
+template <typename T>
+int64_t CountBroken(absl::Span<const T> values, Bound bound) {
   int64_t broken = 0;
-  for (const T value : values) broken += holds(value) ? 0 : 1;
+  for (const T value : values) broken += Holds(bound, value) ? 0 : 1;
   return broken;
 }
 
@@ -160,7 +173,7 @@ std::optional<FloatArray> ReadFloats(const TensorView& tensor, const Field& fiel
                                      BufferPool& pool) {
   if (!CheckFamily(tensor.type, TypeFamily::kFloat, field["data_type"])) return std::nullopt;
   FloatArray array = MakeFloatArray(tensor.type, static_cast<size_t>(tensor.size), pool);
-  std::visit([&tensor](auto& a) { CopyFloats(tensor, a.span()); }, array);
+  std::visit([&](auto& a) { CopyFloats(tensor, field.cancellation(), a.span()); }, array);
   return array;
 }
 
@@ -175,19 +188,31 @@ std::optional<std::vector<int64_t>> ReadIntegers(const TensorView& tensor, const
     return std::vector<int64_t>(values->begin(), values->end());
   }
   std::vector<int64_t> integers(static_cast<size_t>(tensor.size));
-  LoadElements(tensor.type, std::get<wire::BytePieces>(tensor.elements), 0,
-               absl::MakeSpan(integers));
+  const auto& bytes = std::get<wire::BytePieces>(tensor.elements);
+  ForEachPart(absl::MakeSpan(integers), field.cancellation(),
+              [&](size_t first, absl::Span<int64_t> part) {
+                LoadElements(tensor.type, bytes, first, part);
+              });
   return integers;
 }
 
 std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, const Field& field) {
-  if (IsInteger(tensor.type)) {
-    const auto integers = ReadIntegers(tensor, field);
-    if (!integers) return std::nullopt;
-    return std::vector<double>(integers->begin(), integers->end());
-  }
   std::vector<double> numbers(static_cast<size_t>(tensor.size));
-  CopyFloats(tensor, absl::MakeSpan(numbers));
+  const absl::Span<double> out = absl::MakeSpan(numbers);
+  if (!IsInteger(tensor.type)) {
+    CopyFloats(tensor, field.cancellation(), out);
+  } else if (const auto* values = std::get_if<absl::Span<const int64_t>>(&tensor.elements)) {
+    if (!CheckFits(tensor, *values, field)) return std::nullopt;
+    std::copy(values->begin(), values->end(), numbers.begin());
+  } else {
+    const auto& bytes = std::get<wire::BytePieces>(tensor.elements);
+    std::vector<int64_t> integers(std::min(numbers.size(), static_cast<size_t>(kLoopBlock)));
+    ForEachPart(out, field.cancellation(), [&](size_t first, absl::Span<double> part) {
+      const auto block = absl::MakeSpan(integers).subspan(0, part.size());
+      LoadElements(tensor.type, bytes, first, block);
+      std::copy(block.begin(), block.end(), part.begin());
+    });
+  }
   return numbers;
 }
 
@@ -196,14 +221,15 @@ bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound b
   return std::visit(
       [&](auto span) {
         // Nearly always nothing is broken: a pass that only counts finds that out first.
-        if (CountBroken(span, [bound](double value) { return Holds(bound, value); }) == 0) {
-          return true;
-        }
+        int64_t broken = 0;
+        ForEachPart(span, tensor.cancellation(),
+                    [&](size_t, auto part) { broken += CountBroken(part, bound); });
+        if (broken == 0) return true;
         ElementViolations elements(tensor, shape);
-        for (size_t i = 0; i < span.size(); ++i) {
-          if (Holds(bound, span[i])) continue;
+        elements.ForEach(span.size(), [&](size_t i) {
+          if (Holds(bound, span[i])) return;
           elements.Add(i, [&] { return absl::StrCat("= ", NumberText(span[i]), TextOf(bound)); });
-        }
+        });
         return false;
       },
       values);

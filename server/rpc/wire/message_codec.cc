@@ -9,11 +9,13 @@
 #include "proto/wire/tensor_head.h"
 #include "proto/wire/wire_format.h"
 #include "server/rpc/errors/status.h"
+#include "server/rpc/wire/parsed_size.h"
 #include "server/rpc/wire/pieces_stream.h"
 
 namespace lossd::rpc {
 namespace {
 
+using google::protobuf::Message;
 using google::protobuf::MessageLite;
 
 absl::Status CheckSize(absl::string_view what, size_t bytes, int64_t max_message_bytes) {
@@ -49,7 +51,16 @@ void AppendAnswer(ComputeAnswer answer, SentBytes& bytes) {
   }
 }
 
-absl::Status ParseWhole(const wire::BytePieces& bytes, MessageLite& message) {
+absl::Status AdmitMessage(const wire::BytePieces& bytes, const Message& message,
+                          const AdmitParsing& admit) {
+  if (admit == nullptr || bytes.size() <= kLittleToParse) return absl::OkStatus();
+  return admit(ParsedSize(bytes, *message.GetDescriptor()));
+}
+
+absl::Status ParseWhole(const wire::BytePieces& bytes, Message& message,
+                        const AdmitParsing& admit) {
+  absl::Status admitted = AdmitMessage(bytes, message, admit);
+  if (!admitted.ok()) return admitted;
   PiecesStream stream(bytes);
   if (!message.ParseFromZeroCopyStream(&stream)) return MalformedRequest(message.GetTypeName());
   return absl::OkStatus();
@@ -58,23 +69,26 @@ absl::Status ParseWhole(const wire::BytePieces& bytes, MessageLite& message) {
 }  // namespace
 
 absl::Status ParseMessage(const wire::BytePieces& bytes, int64_t max_message_bytes,
-                          MessageLite& message) {
+                          Message& message, const AdmitParsing& admit) {
   absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
-  return status.ok() ? ParseWhole(bytes, message) : status;
+  return status.ok() ? ParseWhole(bytes, message, admit) : status;
 }
 
 absl::StatusOr<wire::TensorPayloads> ParseAroundTensors(const wire::BytePieces& bytes,
                                                         int64_t max_message_bytes,
                                                         absl::Span<const wire::SplitField> tensors,
-                                                        MessageLite& message) {
+                                                        Message& message,
+                                                        const AdmitParsing& admit) {
   absl::Status status = CheckSize("request", bytes.size(), max_message_bytes);
   if (!status.ok()) return status;
   std::optional<wire::SplitMessage> split = wire::TakeOutTensors(bytes, tensors);
   if (!split) {
-    status = ParseWhole(bytes, message);
+    status = ParseWhole(bytes, message, admit);
     if (!status.ok()) return status;
     return wire::TensorPayloads();
   }
+  status = AdmitMessage(wire::BytePieces(split->rest), message, admit);
+  if (!status.ok()) return status;
   if (!message.ParseFromString(split->rest)) return MalformedRequest(message.GetTypeName());
   return std::move(split->payloads);
 }

@@ -42,7 +42,7 @@ TEST(CompareTest, SeesThatSquaredErrorVanishesWhereCrossEntropyDoesNot) {
   const std::vector<LossSpec> specs = {SpecNamed("cross_entropy", Activation::kSoftmax),
                                        SpecNamed("squared_error", Activation::kSoftmax)};
   const ProblemBatch<double> batch(problem);
-  const auto comparisons = Compare(batch.batch(), specs, ComputeOptions(), Executor(1));
+  const auto comparisons = Compare(batch.batch(), PointersTo(specs), ComputeOptions(), Executor(1));
   ASSERT_TRUE(comparisons.ok()) << comparisons.status();
   ASSERT_THAT(*comparisons, SizeIs(2));
   EXPECT_EQ((*comparisons)[0].result.vanishing_count, 0);
@@ -66,7 +66,7 @@ TEST(CompareTest, VanishingIsCountedWithoutWeightsAndReduction) {
     const ProblemBatch<float> batch(problem);
     Batch unweighed = batch.batch();
     if (activation == Activation::kSigmoid) unweighed.sample_weights = {};
-    const auto comparisons = Compare(unweighed, std::vector<LossSpec>{cross_entropy, squared_error},
+    const auto comparisons = Compare(unweighed, PointersTo({cross_entropy, squared_error}),
                                      OptionsOf(problem), Executor(1));
     ASSERT_TRUE(comparisons.ok()) << comparisons.status();
     EXPECT_EQ((*comparisons)[0].result.vanishing_count, 0);
@@ -92,7 +92,7 @@ TEST(CompareTest, EachLossIsComputedAsItIsAlone) {
   }
   const ProblemBatch<double> batch(problem);
   ComputeOptions options = OptionsOf(problem);
-  const auto comparisons = Compare(batch.batch(), specs, options, Executor(2));
+  const auto comparisons = Compare(batch.batch(), PointersTo(specs), options, Executor(2));
   ASSERT_TRUE(comparisons.ok()) << comparisons.status();
   ASSERT_THAT(*comparisons, SizeIs(specs.size()));
   for (size_t n = 0; n < specs.size(); ++n) {
@@ -116,9 +116,9 @@ TEST(CompareTest, TheGradientScaleIsNotUsed) {
   const ProblemBatch<float> batch(problem);
   const std::vector<LossSpec> specs = {SpecOf(problem)};
   ComputeOptions options;
-  const auto plain = Compare(batch.batch(), specs, options, Executor(1));
+  const auto plain = Compare(batch.batch(), PointersTo(specs), options, Executor(1));
   options.gradient_scale = 1000;
-  const auto scaled = Compare(batch.batch(), specs, options, Executor(1));
+  const auto scaled = Compare(batch.batch(), PointersTo(specs), options, Executor(1));
   ASSERT_TRUE(plain.ok() && scaled.ok());
   EXPECT_EQ(plain->front().gradient_norm, scaled->front().gradient_norm);
   const double norm = Norm(oracle::Evaluate(problem).gradient);
@@ -131,7 +131,7 @@ TEST(CompareTest, StatisticsComeOnlyWhenAskedFor) {
   problem.class_ids = {0};
   const ProblemBatch<double> batch(problem);
   const auto comparisons =
-      Compare(batch.batch(), std::vector<LossSpec>{SpecOf(problem)}, ComputeOptions(), Executor(1));
+      Compare(batch.batch(), PointersTo({SpecOf(problem)}), ComputeOptions(), Executor(1));
   ASSERT_TRUE(comparisons.ok());
   EXPECT_FALSE(comparisons->front().result.class_statistics.has_value());
   EXPECT_FALSE(comparisons->front().result.difficulty.has_value());
@@ -154,10 +154,9 @@ TEST(CompareTest, StopsWhenItIsCancelled) {
   const ProblemBatch<double> batch(problem);
   ComputeOptions options;
   options.cancelled = [] { return true; };
-  EXPECT_EQ(Compare(batch.batch(), std::vector<LossSpec>{SpecOf(problem)}, options, Executor(1))
-                .status()
-                .code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(
+      Compare(batch.batch(), PointersTo({SpecOf(problem)}), options, Executor(1)).status().code(),
+      absl::StatusCode::kCancelled);
 }
 
 }  // namespace

@@ -21,6 +21,13 @@ absl::string_view FormName(const oracle::Problem& problem);
 LossSpec SpecOf(const oracle::Problem& problem);
 ComputeOptions OptionsOf(const oracle::Problem& problem);
 
+// Returns where each loss is, for Compare. The losses outlive the result.
+inline std::vector<const LossSpec*> PointersTo(const std::vector<LossSpec>& specs) {
+  std::vector<const LossSpec*> pointers;
+  for (const LossSpec& spec : specs) pointers.push_back(&spec);
+  return pointers;
+}
+
 // A problem's arrays in the server's own element type, and the batch of their views.
 template <typename T>
 class ProblemBatch {

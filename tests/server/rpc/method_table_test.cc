@@ -13,10 +13,11 @@ namespace lossd::rpc {
 namespace {
 
 constexpr int64_t kLimit = 1000;
+const Limits kLimits = MakeLimits(kLimit);
 
 TEST(MakeMethodTest, ParsesAnswersAndSerializes) {
   const UnaryMethod method =
-      MakeMethod<v1::ComputeRequest>(kLimit,
+      MakeMethod<v1::ComputeRequest>(kLimits,
                                      [](const v1::ComputeRequest& request,
                                         const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
                                        v1::ComputeResponse response;
@@ -35,7 +36,7 @@ TEST(MakeMethodTest, ParsesAnswersAndSerializes) {
 
 TEST(MakeMethodTest, HandsOnTheHandlersError) {
   const UnaryMethod method = MakeMethod<v1::ComputeRequest>(
-      kLimit,
+      kLimits,
       [](const v1::ComputeRequest&, const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
         return absl::InvalidArgumentError("no");
       });
@@ -44,7 +45,7 @@ TEST(MakeMethodTest, HandsOnTheHandlersError) {
 
 TEST(MakeMethodTest, AnExceptionIsAnInternalError) {
   const UnaryMethod method = MakeMethod<v1::ComputeRequest>(
-      kLimit,
+      kLimits,
       [](const v1::ComputeRequest&, const CallContext&) -> absl::StatusOr<v1::ComputeResponse> {
         throw std::runtime_error("no");
       });

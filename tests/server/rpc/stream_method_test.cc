@@ -18,6 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int64_t kLimit = 1000;
+const Limits kLimits = MakeLimits(kLimit);
 
 v1::ComputeStreamResponse Parsed(const SentBytes& bytes) {
   v1::ComputeStreamResponse message;
@@ -78,7 +79,7 @@ TEST(StreamErrorTest, HoldsTheSequenceAndTheStatusThatACallWouldEndWith) {
 
 StreamMethod MethodThatCounts() {
   return MakeStreamMethod(
-      kLimit,
+      kLimits,
       [](const v1::ComputeRequest& request, const CallContext& context,
          const wire::TensorPayloads&) -> absl::StatusOr<ComputeAnswer> {
         if (context.cancelled()) return absl::CancelledError("cancelled");

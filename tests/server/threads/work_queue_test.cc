@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <thread>
@@ -222,8 +223,10 @@ TEST(WorkQueueTest, TheThreadForShortJobsComputesAlone) {
   const BusyThread busy(queue, kLong);
   queue.Schedule({0, kShort, [&] {
                     threads.insert(std::this_thread::get_id());
-                    executor.ParallelFor(100, 1, nullptr, [&](int64_t, int64_t) {
+                    executor.ParallelFor(30, 1, nullptr, [&](int64_t, int64_t) {
                       threads.insert(std::this_thread::get_id());
+                      // Long enough for other threads to come.
+                      std::this_thread::sleep_for(std::chrono::milliseconds(1));
                     });
                     ran.Notify();
                   }});

@@ -137,11 +137,11 @@ TEST_F(StridedClassesTest, CompareGivesTheSameNorm) {
       Draw(Activation::kSoftmax, LabelKind::kClassIds, {size_t{2} * 150, 12}, 3, random_);
   ProblemBatch<float> views(problem);
   const std::vector<LossSpec> specs(1);
-  const auto expected = Compare(views.batch(), specs, ComputeOptions(), one_);
+  const auto expected = Compare(views.batch(), PointersTo(specs), ComputeOptions(), one_);
   const std::vector<float> logits = SwapLastAxes(LogitsOf<float>(problem), 150, 12);
   views.batch().logits = absl::MakeConstSpan(logits);
   views.batch().inner = 150;
-  const auto actual = Compare(views.batch(), specs, ComputeOptions(), one_);
+  const auto actual = Compare(views.batch(), PointersTo(specs), ComputeOptions(), one_);
   ASSERT_TRUE(expected.ok() && actual.ok());
   EXPECT_GT(expected->front().gradient_norm, 0);
   EXPECT_EQ(actual->front().gradient_norm, expected->front().gradient_norm);

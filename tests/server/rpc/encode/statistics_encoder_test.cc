@@ -27,7 +27,7 @@ loss::ClassStatistics SomeStatistics() {
 
 TEST(StatisticsEncoderTest, SendsAnEntryOfEachClass) {
   v1::ClassStatistics message;
-  EncodeClassStatistics(SomeStatistics(), ClassColumns::kAll, message);
+  EncodeClassStatistics(SomeStatistics(), message);
   EXPECT_THAT(message.count(), ElementsAre(4, 0, 6));
   EXPECT_THAT(message.frequency(), ElementsAre(0.4, 0, 0.6));
   EXPECT_THAT(message.weight(), ElementsAre(1, 2, 3));
@@ -42,13 +42,14 @@ TEST(StatisticsEncoderTest, SendsAnEntryOfEachClass) {
 }
 
 TEST(StatisticsEncoderTest, NamesThePresentClassesWhereTheyAreAlone) {
+  loss::ClassStatistics statistics;
+  statistics.count = {4, 6};
+  statistics.class_ids = {0, 2};
   v1::ClassStatistics message;
-  EncodeClassStatistics(SomeStatistics(), ClassColumns::kPresentOnly, message);
+  EncodeClassStatistics(statistics, message);
   EXPECT_THAT(message.class_ids(), ElementsAre(0, 2));
   EXPECT_THAT(message.count(), ElementsAre(4, 6));
-  EXPECT_THAT(message.weight(), ElementsAre(1, 3));
-  EXPECT_THAT(message.gradient_share(), ElementsAre(0.3, 0.6));
-  EXPECT_THAT(message.predicted_count(), ElementsAre(2, 8));
+  EXPECT_THAT(message.empty_classes(), IsEmpty());
 }
 
 TEST(StatisticsEncoderTest, SendsEveryBinOfTheDifficulty) {

@@ -1,0 +1,218 @@
+#include "server/loss/work.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <variant>
+
+#include "server/kernels/workspace.h"
+#include "server/loss/class_counts.h"
+#include "server/loss/statistics.h"
+
+namespace lossd::loss {
+namespace {
+
+// Nanoseconds for a number of its kind, on the slow side.
+constexpr double kFastLogit = 2;    // a kernel of hard labels
+constexpr double kDenseLogit = 20;  // one of any target, in double
+constexpr double kReadLogit = 1;    // compared, or copied
+constexpr double kSampleOutcome = 30;
+constexpr double kMinedSample = 60;
+constexpr double kClassWeight = 60;
+constexpr double kClassConstant = 30;
+constexpr double kClassOfColumns = 100;
+constexpr double kOutcome = 80;
+
+constexpr double kBytesOfNumber = sizeof(double);
+constexpr double kBytesOfRecord = 2 * sizeof(double) + 1;
+// The losses, flags and weights of mining.
+constexpr double kBytesOfMined = 3 * sizeof(double) + 2;
+// Nine columns, and the list of empty classes or of ids.
+constexpr double kBytesOfColumns = 10 * sizeof(double);
+// A block of dense rows: one row each of so many arrays.
+constexpr double kDenseArrays = 12;
+
+// The shape of what is computed.
+struct Shape {
+  Shape(const Batch& batch, const LossSpec& spec)
+      : rows(static_cast<double>(batch.rows)),
+        classes(static_cast<double>(batch.classes)),
+        samples(spec.activation == Activation::kSoftmax ? rows : rows * classes),
+        entries(static_cast<double>(ClassVectorSize(batch, spec.activation))),
+        element(std::holds_alternative<absl::Span<const float>>(batch.logits) ? sizeof(float)
+                                                                              : sizeof(double)) {}
+
+  double logits() const { return rows * classes; }
+
+  double rows;
+  double classes;
+  double samples;
+  double entries;  // of a class vector
+  double element;
+};
+
+bool HasRecords(const ComputeOptions& options) {
+  return options.class_statistics || options.difficulty || options.vanishing;
+}
+
+bool IsMined(const LossSpec& spec) { return !std::holds_alternative<std::monostate>(spec.mining); }
+
+// Returns true when a kernel of hard labels may compute the batch.
+bool IsFast(const Batch& batch, const LossSpec& spec) {
+  const bool hard = !std::holds_alternative<Targets>(batch.labels);
+  return hard && spec.label_smoothing == 0 && spec.z_loss == 0 && spec.softcap == 0 &&
+         (spec.temperature == 0 || spec.temperature == 1) &&
+         std::holds_alternative<std::monostate>(spec.logit_adjustment);
+}
+
+// Returns what is resolved for the classes before any row is computed.
+Work WorkOfClasses(const Shape& shape, const LossSpec& spec) {
+  const ClassWeighting& weighting = spec.class_weighting;
+  double vectors = 0;
+  Work work;
+  if (weighting.scheme || !weighting.weights.empty())
+    vectors += 2;  // as applied, in the result too
+  if (weighting.scheme) {
+    work += WorkOfClassWeights(shape.entries);
+    if (weighting.scheme->counts.empty()) {
+      vectors += 1;
+      work.operations += kReadLogit * shape.logits();
+    }
+  }
+  if (spec.activation == Activation::kSigmoid && !weighting.empty()) vectors += 4;
+  if (!std::holds_alternative<std::monostate>(spec.logit_adjustment)) {
+    vectors += 2;  // the counts and what follows from them
+    work.operations += kClassConstant * shape.classes;
+  }
+  work.operations += vectors * shape.entries;
+  work.bytes += kBytesOfNumber * vectors * shape.entries;
+  return work;
+}
+
+// Returns what each thread works in, for as many as there are.
+double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& shape,
+                      int thread_count) {
+  if (batch.rows == 0) return 0;
+  const double threads = std::min<double>(thread_count, shape.rows);
+  double of_one = shape.element * static_cast<double>(kernels::RowWorkspaceSize(batch.classes));
+  if (spec.activation == Activation::kSoftmax && !IsFast(batch, spec)) {
+    of_one = kDenseArrays * kBytesOfNumber * shape.classes;
+  }
+  // Rows that do not lie in the kernels' order, and their results, are copied.
+  if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);
+  return threads * of_one;
+}
+
+// Returns what computing every row once takes.
+Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                const Shape& shape) {
+  Work work;
+  double of_logit = IsFast(batch, spec) ? kFastLogit : kDenseLogit;
+  if (options.vanishing && !spec.class_weighting.empty()) of_logit *= 2;
+  work.operations = of_logit * shape.logits();
+  return work;
+}
+
+Work WorkOfMining(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                  const Shape& shape) {
+  Work work = WorkOfRows(batch, spec, options, shape);
+  work.operations += kMinedSample * shape.samples;
+  work.bytes += (kBytesOfMined + kBytesOfRecord + shape.element) * shape.samples;
+  return work;
+}
+
+Work WorkOfStatistics(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                      const Shape& shape) {
+  Work work;
+  work.operations = kSampleOutcome * shape.samples + 2 * kReadLogit * shape.logits();
+  work.bytes = (kBytesOfRecord + shape.element) * shape.samples;
+  const auto samples = static_cast<int64_t>(std::min(shape.samples, 0x1p62));
+  const auto collected = StatisticsCollector::BytesOf(static_cast<int64_t>(shape.entries), samples);
+  work.bytes += static_cast<double>(collected);
+  work.operations += static_cast<double>(collected) / kBytesOfColumns;
+  if (!options.class_statistics) return work;
+  const double entries = ColumnEntries(batch, spec, options);
+  work.operations += kClassOfColumns * entries;
+  work.bytes += kBytesOfColumns * entries;
+  return work;
+}
+
+Work WorkOfTopK(const ComputeOptions& options, const Shape& shape) {
+  Work work;
+  const auto entries = static_cast<double>(options.top_k.size());
+  if (entries == 0) return work;
+  const double steps = 1 + std::log2(entries);
+  work.operations = 2 * kReadLogit * shape.logits() + 4 * steps * (shape.rows + 4 * entries);
+  work.bytes = 4 * kBytesOfNumber * entries;
+  return work;
+}
+
+}  // namespace
+
+double ColumnEntries(const Batch& batch, const LossSpec& spec, const ComputeOptions& options) {
+  const Shape shape(batch, spec);
+  if (options.class_columns == ClassColumns::kAll) return shape.entries;
+  return std::min(shape.entries, shape.samples);
+}
+
+Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                   const PerOutput<bool>& wanted, int thread_count) {
+  const Shape shape(batch, spec);
+  Work work = WorkOfClasses(shape, spec);
+  work += WorkOfRows(batch, spec, options, shape);
+  for (const OutputRow& row : kOutputTable) {
+    if (wanted[row.output]) work.operations += kReadLogit * shape.logits();
+  }
+  work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
+  const bool looks_again = HasRecords(options) || !options.top_k.empty() || IsMined(spec);
+  constexpr double kLongestRow = 0x1p20;
+  const bool reads_all =
+      looks_again || batch.inner > 1 || shape.element * shape.classes > kLongestRow;
+  if (batch.logit_reader != nullptr && reads_all) {
+    work.operations += kReadLogit * shape.logits();
+    work.bytes += shape.element * shape.logits();
+  }
+  if (IsMined(spec)) work += WorkOfMining(batch, spec, options, shape);
+  if (HasRecords(options)) work += WorkOfStatistics(batch, spec, options, shape);
+  work += WorkOfTopK(options, shape);
+  return work;
+}
+
+Work WorkOfCompare(const Batch& batch, absl::Span<const LossSpec* const> specs,
+                   const ComputeOptions& given, int thread_count) {
+  ComputeOptions options = given;
+  options.vanishing = true;
+  PerOutput<bool> wanted;
+  wanted[Output::kGradient] = true;
+  Work all;
+  double most = 0;
+  double kept = 0;
+  double logits = 0;
+  double element = 0;
+  for (const LossSpec* one : specs) {
+    const LossSpec& spec = *one;
+    const Shape shape(batch, spec);
+    const Work work = WorkOfCompute(batch, spec, options, wanted, thread_count);
+    all.operations += work.operations + 2 * kReadLogit * shape.logits();
+    most = std::max(most, work.bytes);
+    kept += kBytesOfNumber * (spec.class_weighting.empty() ? 0 : shape.entries);
+    if (options.class_statistics) kept += kBytesOfColumns * ColumnEntries(batch, spec, options);
+    logits = shape.logits();
+    element = shape.element;
+  }
+  all.bytes = most + kept + element * logits;
+  return all;
+}
+
+Work WorkOfClassWeights(double classes) {
+  return {kClassWeight * classes, kBytesOfNumber * classes};
+}
+
+Work WorkOfInformation(double rows, double outcomes, double distributions) {
+  Work work;
+  work.operations = kOutcome * rows * outcomes * distributions;
+  work.bytes = kBytesOfNumber * (3 * 2 * outcomes + 4 * rows);
+  return work;
+}
+
+}  // namespace lossd::loss
