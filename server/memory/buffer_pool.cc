@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -100,19 +101,12 @@ class BufferPool::Idle {
     return data;
   }
 
-  void Put(void* data, size_t capacity) {
-    std::vector<Block> dropped;
-    {
-      const absl::MutexLock lock(&mutex_);
-      blocks_.push_back({data, capacity});
-      bytes_ += capacity;
-      while (bytes_ > max_bytes_) {
-        dropped.push_back(blocks_.front());
-        bytes_ -= blocks_.front().capacity;
-        blocks_.erase(blocks_.begin());
-      }
+  // Destructors call it: where there is no memory to keep account of a buffer, it is not kept.
+  void Put(void* data, size_t capacity) noexcept {
+    if (!Keep({data, capacity})) Free(data, capacity);
+    while (const std::optional<Block> dropped = TakeOneTooMany()) {
+      Free(dropped->data, dropped->capacity);
     }
-    for (const Block& block : dropped) Free(block.data, block.capacity);
   }
 
   size_t bytes() const {
@@ -125,6 +119,27 @@ class BufferPool::Idle {
     void* data;
     size_t capacity;
   };
+
+  bool Keep(const Block& block) noexcept {
+    const absl::MutexLock lock(&mutex_);
+    try {
+      blocks_.push_back(block);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    bytes_ += block.capacity;
+    return true;
+  }
+
+  // Returns the longest unused while there are more bytes than may be kept.
+  std::optional<Block> TakeOneTooMany() {
+    const absl::MutexLock lock(&mutex_);
+    if (bytes_ <= max_bytes_) return std::nullopt;
+    const Block block = blocks_.front();
+    bytes_ -= block.capacity;
+    blocks_.erase(blocks_.begin());
+    return block;
+  }
 
   const size_t max_bytes_;
   mutable absl::Mutex mutex_;

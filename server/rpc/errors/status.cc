@@ -91,6 +91,14 @@ absl::Status LimitExceeded(absl::string_view message) {
   return WithErrorInfo(absl::ResourceExhaustedError(message), "LIMIT_EXCEEDED");
 }
 
+absl::Status OutOfMemory() {
+  return WithErrorInfo(
+      absl::ResourceExhaustedError(
+          "the server has not enough memory for this call; ask for fewer outputs or send a smaller "
+          "batch, or give the server more memory than --max-in-flight-bytes"),
+      "OUT_OF_MEMORY");
+}
+
 absl::Status MalformedRequest(absl::string_view message_name) {
   return WithErrorInfo(absl::InvalidArgumentError(absl::StrCat(
                            "the request is malformed: its bytes are not a ", message_name)),

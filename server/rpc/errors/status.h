@@ -36,6 +36,9 @@ absl::Status UnimplementedOption(absl::string_view message);
 // sets it. Trying again does not help.
 absl::Status LimitExceeded(absl::string_view message);
 
+// Returns RESOURCE_EXHAUSTED, reason OUT_OF_MEMORY: the system gave the server no more memory.
+absl::Status OutOfMemory();
+
 // Returns INVALID_ARGUMENT, reason MALFORMED_REQUEST: the bytes are no message of the type
 // `message_name`.
 absl::Status MalformedRequest(absl::string_view message_name);
