@@ -39,7 +39,7 @@ void ExpectStops(int least_asked, const std::function<absl::Status(const CallCon
   ASSERT_TRUE(completed.ok()) << completed;
   const int in_all = asked;
   EXPECT_GE(in_all, least_asked);
-  for (int go = 0; go < in_all; go += 1 + in_all / 40) {
+  for (int go = 0; go < in_all; go += 1 + in_all / 10) {
     asked = 0;
     context.cancelled = [&] { return asked++ >= go; };
     const absl::Status status = call(context);
