@@ -36,6 +36,12 @@ bool ConnectionTable::Add(int descriptor, size_t most) {
   return true;
 }
 
+bool ConnectionTable::Contains(int descriptor) {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = connections_.find(descriptor);
+  return found != connections_.end() && found->second.inode == InodeOf(descriptor);
+}
+
 size_t ConnectionTable::Count() {
   const absl::MutexLock lock(&mutex_);
   Sweep();

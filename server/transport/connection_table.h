@@ -22,6 +22,9 @@ class ConnectionTable {
   // did.
   bool Add(int descriptor, size_t most);
 
+  // Returns true if the descriptor is one of them.
+  bool Contains(int descriptor);
+
   // Returns how many there are.
   size_t Count();
   // Returns how many there are that were accepted from `begin` to `end`.

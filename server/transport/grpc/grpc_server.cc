@@ -19,6 +19,7 @@
 #include "server/transport/acceptor.h"
 #include "server/transport/grpc/async_service.h"
 #include "server/transport/grpc/served_method.h"
+#include "server/transport/lingering_sockets.h"
 #include "server/transport/listener.h"
 
 namespace lossd::transport {
@@ -156,6 +157,8 @@ absl::Status GrpcServer::Listen(const rpc::Limits& limits, const GrpcServerOptio
   for (const Listener& listener : *listeners) addresses_.push_back(listener.address());
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners),
                                          MakeAcceptorOptions(std::move(entrance), options));
+  lingering_ = std::make_unique<LingeringSockets>(
+      [&table = acceptor_->connections()](int descriptor) { return table.Contains(descriptor); });
   acceptor_->Start();
   return absl::OkStatus();
 }
@@ -204,6 +207,7 @@ bool GrpcServer::ShutdownBy(Clock::time_point deadline) {
   closing.join();
   service_->Stop();
   server_ = nullptr;
+  lingering_ = nullptr;
   return finished;
 }
 

@@ -27,6 +27,7 @@ namespace lossd::transport {
 
 class Acceptor;
 class AsyncService;
+class LingeringSockets;
 
 struct GrpcServerOptions {
   // Addresses as --listen has them.
@@ -84,6 +85,7 @@ class GrpcServer {
   const Bounds bounds_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<LingeringSockets> lingering_;
   std::vector<std::string> addresses_;
 };
 
