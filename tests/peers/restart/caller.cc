@@ -37,12 +37,13 @@ struct Counts {
   std::atomic<int> large = 0;
   std::atomic<int> batches = 0;
   std::atomic<int> streams = 0;
+  std::atomic<int> cut = 0;  // streams that ended otherwise than a server ends them
   std::atomic<int> failed = 0;
   std::mutex mutex;
   std::vector<std::string> errors;
 
-  void Fail(const char* what, const grpc::Status& status) {
-    ++failed;
+  void Note(const char* what, const grpc::Status& status, std::atomic<int>& count) {
+    ++count;
     const std::lock_guard lock(mutex);
     std::ostringstream text;
     text << what << ": " << status.error_code() << ' ' << status.error_message();
@@ -99,7 +100,7 @@ class Caller {
       // A server that stops ends it so, and has answered what it took.
       const bool stops = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                          status.error_message().find("shutting down") != std::string::npos;
-      if (!status.ok() && !stops) counts_.Fail("stream", status);
+      if (!status.ok() && !stops) counts_.Note("stream", status, counts_.cut);
     }
   }
 
@@ -108,7 +109,8 @@ class Caller {
   void Print() {
     std::cout << "{\"small\": " << counts_.small << ", \"large\": " << counts_.large
               << ", \"batches\": " << counts_.batches << ", \"streams\": " << counts_.streams
-              << ", \"failed\": " << counts_.failed << ", \"errors\": [";
+              << ", \"cut\": " << counts_.cut << ", \"failed\": " << counts_.failed
+              << ", \"errors\": [";
     const char* separator = "";
     for (std::string error : counts_.errors) {
       std::replace(error.begin(), error.end(), '"', '\'');
@@ -139,7 +141,7 @@ class Caller {
     if (status.ok()) {
       ++count;
     } else {
-      counts_.Fail(name, status);
+      counts_.Note(name, status, counts_.failed);
     }
   }
 

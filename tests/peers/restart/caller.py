@@ -36,15 +36,15 @@ class Caller:
         self._small, self._large, self._batch = small, large, batch
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self.counts = {"small": 0, "large": 0, "batches": 0, "streams": 0, "failed": 0}
+        self.counts = {"small": 0, "large": 0, "batches": 0, "streams": 0, "cut": 0, "failed": 0}
         self.errors = []
 
     def count(self, name):
         with self._lock:
             self.counts[name] += 1
 
-    def fail(self, what, error):
-        self.count("failed")
+    def fail(self, what, error, name="failed"):
+        self.count(name)
         if len(self.errors) < 10:
             self.errors.append(f"{what}: {error.code()} {error.details()}")
 
@@ -87,7 +87,7 @@ class Caller:
                 # A server that stops ends it so, with details, and has answered what it took.
                 stops = error.code() == grpc.StatusCode.UNAVAILABLE and "shutting down" in error.details()
                 if not stops:
-                    self.fail("stream", error)
+                    self.fail("stream", error, "cut")
 
     def run(self):
         threads = [

@@ -151,7 +151,9 @@ def restart_all(replicas, seconds):
 
 def judge(name, result):
     print(f"{name}: {json.dumps(result)}", flush=True)
-    return result["failed"] == 0 and result["large"] > 0 and result["batches"] > 0
+    # HAProxy 2.6 loses the status of some streams that a server ends before the client does.
+    cut = 0 if "HAProxy" in name else result["cut"]
+    return result["failed"] + cut == 0 and result["large"] > 0 and result["batches"] > 0
 
 
 def main(commands):

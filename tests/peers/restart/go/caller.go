@@ -59,8 +59,8 @@ func (c *caller) count(name string) {
 	c.counts[name]++
 }
 
-func (c *caller) fail(what string, err error) {
-	c.count("failed")
+func (c *caller) fail(name, what string, err error) {
+	c.count(name)
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	if len(c.errors) < 10 {
@@ -73,7 +73,7 @@ func (c *caller) call(name string, request []byte) {
 	defer cancel()
 	var answer []byte
 	if err := c.connection.Invoke(ctx, compute, &request, &answer); err != nil {
-		c.fail(name, err)
+		c.fail("failed", name, err)
 	} else {
 		c.count(name)
 	}
@@ -129,7 +129,7 @@ func (c *caller) batches(batch []byte) {
 		}
 		// A server that stops ends it so, and has answered what it took.
 		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "shutting down") {
-			c.fail("stream", err)
+			c.fail("cut", "stream", err)
 		}
 	}
 }
@@ -160,7 +160,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	c := &caller{connection: connection, stop: make(chan struct{}), counts: map[string]int{"failed": 0}}
+	c := &caller{connection: connection, stop: make(chan struct{}), counts: map[string]int{"cut": 0, "failed": 0}}
 	var work sync.WaitGroup
 	for i, loop := range []func([]byte){c.smallCalls, c.largeCalls, c.batches} {
 		work.Add(1)
