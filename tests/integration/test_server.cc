@@ -31,7 +31,7 @@ v1::ComputeRequest WithLabels(v1::ComputeRequest request, const wire::TensorPayl
   return request;
 }
 
-std::vector<rpc::MethodRow> MakeMethods(int64_t limit, const ComputeAnswer& compute) {
+std::vector<rpc::MethodRow> MakeMethods(const rpc::Limits& limits, const ComputeAnswer& compute) {
   const auto compute_message =
       [compute](const v1::ComputeRequest& request, const rpc::CallContext& context,
                 const wire::TensorPayloads& payloads) -> absl::StatusOr<rpc::ComputeAnswer> {
@@ -44,9 +44,9 @@ std::vector<rpc::MethodRow> MakeMethods(int64_t limit, const ComputeAnswer& comp
   for (int i = 0; i < service.method_count(); ++i) {
     rows.push_back({service.method(i)->name(), AnswerEmpty});
     if (rows.back().name == "Compute") {
-      rows.back().method = rpc::MakeMethod<v1::ComputeRequest>(limit, compute);
+      rows.back().method = rpc::MakeMethod<v1::ComputeRequest>(limits, compute);
     } else if (rows.back().name == "ComputeStream") {
-      rows.back().method = rpc::MakeStreamMethod(limit, compute_message);
+      rows.back().method = rpc::MakeStreamMethod(limits, compute_message);
     }
   }
   return rows;
@@ -100,8 +100,8 @@ TestServer::TestServer(const ComputeAnswer& compute, const ServerOptions& option
   grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
   grpc_options.filters = std::move(filters);
   grpc_options.bounds = options.bounds;
-  grpc_server_ = OrAbort(transport::GrpcServer::Start(
-      MakeMethods(options.max_message_bytes, compute), limits_, grpc_options));
+  grpc_server_ =
+      OrAbort(transport::GrpcServer::Start(MakeMethods(limits_, compute), limits_, grpc_options));
   channel_ = Connect(address());
   stub_ = v1::LossService::NewStub(channel_);
 }
