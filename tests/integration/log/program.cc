@@ -81,8 +81,9 @@ int Program::Stop() {
 
 std::vector<std::string> Program::Arguments(const std::string& script,
                                             const std::vector<std::string>& flags) const {
-  std::vector<std::string> arguments = {"-c",      script,          LOSSD_PROGRAM, "--listen",
-                                        address(), "--drain-delay", "0s"};
+  std::vector<std::string> arguments = {
+      "-c", script, LOSSD_PROGRAM, "--listen", address(), "--drain-delay", "0s", "--drain-timeout",
+      "2s"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   return arguments;
 }
