@@ -1,0 +1,46 @@
+#ifndef LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_SERVER_CONTEXT_H_
+#define LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_SERVER_CONTEXT_H_
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/completion_queue.h"
+#include "tests/server/transport/without_grpc/memory_call.h"
+
+namespace grpc {
+
+using string_ref = absl::string_view;
+
+class ServerContext {
+ public:
+  void AsyncNotifyWhenDone(void* tag) { done_tag_ = tag; }
+  std::chrono::system_clock::time_point deadline() const {
+    return absl::ToChronoTime(call_->deadline());
+  }
+  bool IsCancelled() const { return call_->IsCancelled(); }
+  void TryCancel() const { call_->Cancel(); }
+  std::string peer() const { return "memory"; }
+  const std::multimap<string_ref, string_ref>& client_metadata() const { return metadata_; }
+
+  // Makes it the context of a call that has come.
+  void Begin(std::shared_ptr<lossd::MemoryCall> call, CompletionQueue& queue) {
+    call_ = std::move(call);
+    call_->Begin(queue, done_tag_);
+  }
+  lossd::MemoryCall& call() { return *call_; }
+
+ private:
+  void* done_tag_ = nullptr;
+  std::shared_ptr<lossd::MemoryCall> call_;
+  std::multimap<string_ref, string_ref> metadata_;
+};
+
+}  // namespace grpc
+
+#endif  // LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_SERVER_CONTEXT_H_

@@ -1,0 +1,66 @@
+#include "tests/server/transport/without_grpc/memory_server.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "server/transport/grpc/served_call.h"
+#include "server/transport/grpc/served_stream.h"
+
+namespace lossd::transport {
+namespace {
+
+constexpr int kQueues = 2;
+// Of each method, at each queue.
+constexpr int kAwaitedCalls = 4;
+
+}  // namespace
+
+MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& limits,
+                           int worker_count, std::vector<rpc::CallFilter*> filters)
+    : environment_(limits, worker_count, std::move(filters)) {
+  for (rpc::MethodRow& row : rows) {
+    methods_.push_back(
+        {std::move(row.name), static_cast<int>(methods_.size()), std::move(row.method)});
+  }
+  for (int i = 0; i < kQueues; ++i) {
+    EventQueue& queue = *queues_.emplace_back(
+        std::make_unique<EventQueue>(std::make_unique<grpc::ServerCompletionQueue>()));
+    for (int j = 0; j < kAwaitedCalls; ++j) {
+      for (const ServedMethod& method : methods_) {
+        if (std::holds_alternative<rpc::StreamMethod>(method.method)) {
+          ServedStream::Await(method, queue, environment_);
+        } else {
+          ServedCall::Await(method, queue, environment_);
+        }
+      }
+    }
+  }
+  for (const auto& queue : queues_) {
+    threads_.emplace_back([&queue = *queue] { queue.DeliverEvents(); });
+  }
+}
+
+MemoryServer::~MemoryServer() {
+  environment_.service.Shutdown();
+  environment_.calls.WaitForNone(absl::InfiniteFuture());
+  for (const auto& queue : queues_) queue->queue().Shutdown();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+std::shared_ptr<MemoryCall> MemoryServer::Start(absl::string_view method, absl::Time deadline,
+                                                size_t unread_answers) {
+  const auto served = std::find_if(methods_.begin(), methods_.end(),
+                                   [&](const ServedMethod& m) { return m.name == method; });
+  auto call = std::make_shared<MemoryCall>(deadline, unread_answers);
+  environment_.service.Start(served->index, call);
+  return call;
+}
+
+bool MemoryServer::Drain(absl::Time deadline) {
+  environment_.admission.Drain();
+  environment_.streams.Drain();
+  return environment_.admission.WaitUntilDrained(deadline);
+}
+
+}  // namespace lossd::transport

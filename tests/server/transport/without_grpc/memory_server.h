@@ -1,0 +1,50 @@
+#ifndef LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_MEMORY_SERVER_H_
+#define LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_MEMORY_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/rpc/call.h"
+#include "server/rpc/call_filter.h"
+#include "server/rpc/limits.h"
+#include "server/transport/grpc/call_environment.h"
+#include "server/transport/grpc/event_queue.h"
+#include "server/transport/grpc/served_method.h"
+#include "tests/server/transport/without_grpc/memory_call.h"
+
+namespace lossd::transport {
+
+// The transport's queues, calls, streams, workers and admission, whose clients are in the same
+// process.
+class MemoryServer {
+ public:
+  // Two queues, so that calls run side by side on those, too.
+  MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& limits, int worker_count,
+               std::vector<rpc::CallFilter*> filters);
+  // Waits for the calls to end.
+  ~MemoryServer();
+  MemoryServer(const MemoryServer&) = delete;
+  MemoryServer& operator=(const MemoryServer&) = delete;
+
+  // Starts a call, whose client has room for so many answers that it has not received.
+  std::shared_ptr<MemoryCall> Start(absl::string_view method,
+                                    absl::Time deadline = absl::InfiniteFuture(),
+                                    size_t unread_answers = 4);
+
+  // Takes no calls from here on, ends the streams, and waits for the calls in flight.
+  bool Drain(absl::Time deadline);
+
+ private:
+  CallEnvironment environment_;
+  std::vector<ServedMethod> methods_;
+  std::vector<std::unique_ptr<EventQueue>> queues_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_MEMORY_SERVER_H_
