@@ -67,7 +67,14 @@ Problem RowsOf(const Problem& whole, const std::vector<size_t>& rows) {
   return part;
 }
 
-// Every row of a batch of 4096 in other company: alone, and as the last of a batch of 7; with one
+// A sanitizer looks at what is read and written, and sees nothing new in a batch's thousandth row.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr size_t kRows = 256;
+#else
+constexpr size_t kRows = 4096;
+#endif
+
+// Some rows of a batch in other company: alone, and as the last of a batch of 7; with one
 // thread and with several.
 template <typename T>
 void ExpectInvariance(const Problem& whole) {
@@ -86,7 +93,7 @@ void ExpectInvariance(const Problem& whole) {
   EXPECT_EQ(reference.result.difficulty->loss_share, threaded.result.difficulty->loss_share);
 
   for (const size_t row :
-       {size_t{0}, size_t{1}, size_t{15}, size_t{63}, size_t{2049}, whole.rows() - 1}) {
+       {size_t{0}, size_t{1}, size_t{15}, size_t{63}, whole.rows() / 2 + 1, whole.rows() - 1}) {
     SCOPED_TRACE(row);
     ExpectSameRows(reference, row, ComputeProblem<T>(RowsOf(whole, {row}), one), 0, 1, classes);
     ExpectSameRows(reference, row,
@@ -102,7 +109,7 @@ void ExpectInvarianceOfEveryForm(Activation activation, LabelKind labels, double
     if (activation == Activation::kSoftmax && !choice.has_softmax) continue;
     if (smoothing > 0 && !choice.has_smoothing) continue;
     for (const size_t classes : std::vector<size_t>{1, 2, 3, 10, 17, 64, 130}) {
-      Problem problem = Draw(activation, labels, {4096, classes}, 3, random);
+      Problem problem = Draw(activation, labels, {kRows, classes}, 3, random);
       problem.label_smoothing = smoothing;
       SetForm(choice, &problem);
       ExpectInvariance<T>(problem);
