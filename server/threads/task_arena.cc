@@ -4,42 +4,10 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
-#ifdef LOSSD_TELLS_THREAD_SANITIZER
-#include <sanitizer/tsan_interface.h>
-#endif
+#include "absl/cleanup/cleanup.h"
+#include "server/threads/hand_over.h"
 
 namespace lossd {
-namespace {
-
-// What one thread did before Give() has happened before what another does after Take(): tells
-// ThreadSanitizer of it.
-class HandOver {
- public:
-#ifdef LOSSD_TELLS_THREAD_SANITIZER
-  void Give() { __tsan_release(&place_); }
-  void Take() { __tsan_acquire(&place_); }
-
- private:
-  char place_ = 0;
-#else
-  static void Give() {}
-  static void Take() {}
-#endif
-};
-
-// Gives when it ends, after an exception too.
-class GiveAtEnd {
- public:
-  explicit GiveAtEnd(HandOver& hand_over) : hand_over_(hand_over) {}
-  ~GiveAtEnd() { hand_over_.Give(); }
-  GiveAtEnd(const GiveAtEnd&) = delete;
-  GiveAtEnd& operator=(const GiveAtEnd&) = delete;
-
- private:
-  HandOver& hand_over_;
-};
-
-}  // namespace
 
 struct TaskArena::Library {
   tbb::task_arena arena;
@@ -51,23 +19,19 @@ TaskArena::TaskArena(int thread_count)
 TaskArena::~TaskArena() = default;
 
 void TaskArena::ForRanges(int64_t count, absl::FunctionRef<void(int64_t, int64_t)> run) {
-  HandOver begun;
-  HandOver ended;
-  begun.Give();
-  try {
-    library_->arena.execute([&] {
-      tbb::parallel_for(tbb::blocked_range<int64_t>(0, count),
-                        [&](const tbb::blocked_range<int64_t>& range) {
-                          begun.Take();
-                          const GiveAtEnd give(ended);
-                          run(range.begin(), range.end());
-                        });
-    });
-  } catch (...) {
-    ended.Take();
-    throw;
-  }
-  ended.Take();
+  // The places of what is handed to the threads and what they hand back.
+  char begun = 0;
+  char ended = 0;
+  const absl::Cleanup take = [&] { TakeOver(&ended); };
+  GiveOver(&begun);
+  library_->arena.execute([&] {
+    tbb::parallel_for(tbb::blocked_range<int64_t>(0, count),
+                      [&](const tbb::blocked_range<int64_t>& range) {
+                        const absl::Cleanup give = [&] { GiveOver(&ended); };
+                        TakeOver(&begun);
+                        run(range.begin(), range.end());
+                      });
+  });
 }
 
 }  // namespace lossd

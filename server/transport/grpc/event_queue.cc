@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "server/threads/hand_over.h"
+
 namespace lossd::transport {
 
 EventQueue::EventQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
@@ -11,7 +13,10 @@ EventQueue::EventQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue)
 void EventQueue::DeliverEvents() {
   void* tag = nullptr;
   bool ok = false;
-  while (Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
+  while (Next(&tag, &ok)) {
+    TakeOver(tag);
+    static_cast<CompletionTag*>(tag)->OnEvent(ok);
+  }
 }
 
 void EventQueue::WhenIdle(CompletionTag& tag) {

@@ -17,7 +17,7 @@ RawService::RawService() {
 
 void RawService::RequestCall(int method_index, grpc::ServerContext& context, RawStream& stream,
                              grpc::ServerCompletionQueue& queue, void* tag) {
-  RequestAsyncBidiStreaming(method_index, &context, &stream, &queue, &queue, tag);
+  RequestAsyncBidiStreaming(method_index, &context, &stream.stream(), &queue, &queue, tag);
 }
 
 }  // namespace lossd::transport

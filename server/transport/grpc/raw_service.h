@@ -7,11 +7,41 @@
 #include "grpcpp/support/async_stream.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
+#include "server/threads/hand_over.h"
 
 namespace lossd::transport {
 
-// The messages of a call as bytes, each way.
-using RawStream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+// The messages of a call as bytes, each way. What a thread has done before it starts an operation
+// has happened before the EventQueue delivers the event.
+class RawStream {
+ public:
+  using Stream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+  explicit RawStream(grpc::ServerContext* context) : stream_(context) {}
+
+  Stream& stream() { return stream_; }
+
+  void Read(grpc::ByteBuffer* message, void* tag) {
+    GiveOver(tag);
+    stream_.Read(message, tag);
+  }
+  void Write(const grpc::ByteBuffer& message, grpc::WriteOptions options, void* tag) {
+    GiveOver(tag);
+    stream_.Write(message, options, tag);
+  }
+  void WriteAndFinish(const grpc::ByteBuffer& message, grpc::WriteOptions options,
+                      const grpc::Status& status, void* tag) {
+    GiveOver(tag);
+    stream_.WriteAndFinish(message, options, status, tag);
+  }
+  void Finish(const grpc::Status& status, void* tag) {
+    GiveOver(tag);
+    stream_.Finish(status, tag);
+  }
+
+ private:
+  Stream stream_;
+};
 
 // Returns what the .proto file says of the service: the names and the order of its methods.
 const google::protobuf::ServiceDescriptor& LossServiceDescriptor();

@@ -26,6 +26,7 @@ class ServerContext {
   bool IsCancelled() const { return call_->IsCancelled(); }
   void TryCancel() const { call_->Cancel(); }
   std::string peer() const { return "memory"; }
+  void AddTrailingMetadata(const std::string& /*key*/, const std::string& /*value*/) {}
   const std::multimap<string_ref, string_ref>& client_metadata() const { return metadata_; }
 
   // Makes it the context of a call that has come.

@@ -1,0 +1,19 @@
+#ifndef LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_ALARM_H_
+#define LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_ALARM_H_
+
+#include "grpcpp/completion_queue.h"
+
+namespace grpc {
+
+class Alarm {
+ public:
+  // Every alarm of this project goes off at once.
+  template <typename Time>
+  void Set(CompletionQueue* queue, const Time& /*deadline*/, void* tag) {
+    queue->Put({tag, true});
+  }
+};
+
+}  // namespace grpc
+
+#endif  // LOSSD_TESTS_SERVER_TRANSPORT_WITHOUT_GRPC_ALARM_H_
