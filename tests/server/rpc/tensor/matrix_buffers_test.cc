@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -27,6 +28,27 @@ TEST(MatrixBuffersTest, AreInTheOrderOfTheirRows) {
   EXPECT_EQ(static_cast<const float*>(taken[0].data())[11], 0.0F);
   EXPECT_EQ(static_cast<const float*>(taken[1].data())[0], 4.0F);
   EXPECT_EQ(static_cast<const float*>(taken[2].data())[5], 6.0F);
+}
+
+TEST(MatrixBuffersTest, ThreadsMayMakePartsSideBySide) {
+  constexpr int64_t kThreads = 4;
+  constexpr int64_t kPartsEach = 50;
+  MatrixBuffers buffers(1, v1::DATA_TYPE_FLOAT32);
+  std::vector<std::thread> threads;
+  for (int64_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&buffers, thread] {
+      for (int64_t i = 0; i < kPartsEach; ++i) {
+        const int64_t row = i * kThreads + thread;
+        std::get<absl::Span<float>>(buffers.Make(row, row + 1))[0] = static_cast<float>(row);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::vector<Buffer> taken = std::move(buffers).Take();
+  ASSERT_EQ(taken.size(), static_cast<size_t>(kThreads * kPartsEach));
+  for (size_t row = 0; row < taken.size(); ++row) {
+    EXPECT_EQ(static_cast<const float*>(taken[row].data())[0], static_cast<float>(row));
+  }
 }
 
 TEST(MatrixBuffersTest, HoldDoubles) {
