@@ -24,7 +24,7 @@ class ServerContext {
     return absl::ToChronoTime(call_->deadline());
   }
   bool IsCancelled() const { return call_->IsCancelled(); }
-  void TryCancel() const { call_->Cancel(); }
+  void TryCancel() const { std::shared_ptr(call_)->Cancel(); }
   std::string peer() const { return "memory"; }
   void AddTrailingMetadata(const std::string& /*key*/, const std::string& /*value*/) {}
   const std::multimap<string_ref, string_ref>& client_metadata() const { return metadata_; }
@@ -34,7 +34,9 @@ class ServerContext {
     call_ = std::move(call);
     call_->Begin(queue, done_tag_);
   }
-  lossd::MemoryCall& call() { return *call_; }
+  // An operation keeps the call: its event, and with it the end of this context, may come before
+  // the operation returns.
+  std::shared_ptr<lossd::MemoryCall> call() { return call_; }
 
  private:
   void* done_tag_ = nullptr;

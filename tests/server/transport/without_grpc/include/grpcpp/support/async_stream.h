@@ -17,14 +17,14 @@ class ServerAsyncReaderWriter {
  public:
   explicit ServerAsyncReaderWriter(ServerContext* context) : context_(*context) {}
 
-  void Read(Request* message, void* tag) { context_.call().Read(message, tag); }
+  void Read(Request* message, void* tag) { context_.call()->Read(message, tag); }
   void Write(const Answer& message, WriteOptions, void* tag) {
-    context_.call().Write(message, tag);
+    context_.call()->Write(message, tag);
   }
   void WriteAndFinish(const Answer& message, WriteOptions, const Status& status, void* tag) {
-    context_.call().WriteAndFinish(message, status, tag);
+    context_.call()->WriteAndFinish(message, status, tag);
   }
-  void Finish(const Status& status, void* tag) { context_.call().Finish(status, tag); }
+  void Finish(const Status& status, void* tag) { context_.call()->Finish(status, tag); }
 
  private:
   ServerContext& context_;
