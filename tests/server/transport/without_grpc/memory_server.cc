@@ -57,10 +57,10 @@ std::shared_ptr<MemoryCall> MemoryServer::Start(absl::string_view method, absl::
   return call;
 }
 
-bool MemoryServer::Drain(absl::Time deadline) {
-  environment_.admission.Drain();
+bool MemoryServer::Drain(Drain::Clock::time_point deadline) {
+  environment_.drain.RefuseCalls();
   environment_.streams.Drain();
-  return environment_.admission.WaitUntilDrained(deadline);
+  return environment_.drain.WaitUntilDone(deadline);
 }
 
 }  // namespace lossd::transport

@@ -36,7 +36,7 @@ class MemoryServer {
                                     size_t unread_answers = 4);
 
   // Takes no calls from here on, ends the streams, and waits for the calls in flight.
-  bool Drain(absl::Time deadline);
+  bool Drain(transport::Drain::Clock::time_point deadline);
 
  private:
   CallEnvironment environment_;
