@@ -106,7 +106,8 @@ def lossd_loss(
     logits: [N, C], or [N] for a sigmoid loss; computed in its own type, 16-bit floats in float32. A
     bfloat16 travels unchanged, both ways; a float16 as float32, so that a loss scale reaches the gradient
     before it is rounded.
-    labels: integers [N], one class per sample; or floats of the logits' shape, a target per class.
+    labels: integers [N], one class per sample; or floats of the logits' shape, a target per class. For a
+    sigmoid loss also integers 0 and 1 of the logits' shape, which beside [N, 1] is [N, 1].
     spec: a lossd.v1.LossSpec, or the same as a dict in JSON form; None is softmax cross entropy.
     reduction: "mean" (weighted, as torch's own), "sum", "mean_valid", or "none" for the losses.
     sample_weights: ≥ 0, of the losses' shape or [N].

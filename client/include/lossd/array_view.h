@@ -61,7 +61,7 @@ class ArrayView {
 //   Softmax: integers, the class of each sample, of the logits' shape without the class axis; or a
 //   finite target ≥ 0 per class, of the logits' shape.
 //   Sigmoid: 0 or 1, or targets in [0, 1], of the logits' shape; or integers [N] beside logits
-//   [N, C], read as one-hot, where C means that every class is negative.
+//   [N, C], C ≥ 2, read as one-hot, where C means that every class is negative.
 using Labels = std::variant<ArrayView<int64_t>, ArrayView<float>, ArrayView<double>>;
 
 // An optional array of reals. The default is none.

@@ -36,17 +36,35 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
       *std::move(targets));
 }
 
+// Returns true when labels may be the class of each row. Beside a sigmoid's one column they may
+// not: libraries disagree on which of the two labels is the yes, and the wrong one trains
+// backwards.
+bool TakesClassIds(const LogitsLayout& layout, loss::Activation activation) {
+  return activation == loss::Activation::kSoftmax || layout.classes > 1;
+}
+
+// Returns the shapes that integer labels may have, for an error about those of `tensor`.
+std::string ExpectedIntegers(const TensorView& tensor, const LogitsLayout& layout,
+                             loss::Activation activation) {
+  const std::string rows = ShapeText(layout.RowShape());
+  if (activation == loss::Activation::kSoftmax) {
+    return absl::StrCat(rows, " for integer labels, the class of each sample");
+  }
+  std::string labels =
+      absl::StrCat("the logits' shape ", ShapeText(layout.shape), " for 0/1 labels");
+  if (TakesClassIds(layout, activation)) {
+    return absl::StrCat(labels, " or ", rows, " for class labels");
+  }
+  if (tensor.shape != layout.RowShape()) return labels;
+  return absl::StrCat(labels, ": as classes of one column, label 0 would be the yes");
+}
+
 std::optional<OwnedLabels> DecodeIntegers(const TensorView& tensor, const LogitsLayout& layout,
                                           loss::Activation activation, const Field& field) {
-  const bool sigmoid = activation == loss::Activation::kSigmoid;
-  const bool per_logit = sigmoid && tensor.shape == layout.shape;
-  if (!per_logit && tensor.shape != layout.RowShape()) {
-    const std::string rows = ShapeText(layout.RowShape());
-    RefuseShape(tensor.shape,
-                sigmoid ? absl::StrCat("the logits' shape ", ShapeText(layout.shape),
-                                       " for 0/1 labels or ", rows, " for class labels")
-                        : absl::StrCat(rows, " for integer labels, the class of each sample"),
-                field);
+  const bool per_logit = activation == loss::Activation::kSigmoid && tensor.shape == layout.shape;
+  const bool per_row = tensor.shape == layout.RowShape() && TakesClassIds(layout, activation);
+  if (!per_logit && !per_row) {
+    RefuseShape(tensor.shape, ExpectedIntegers(tensor, layout, activation), field);
     return std::nullopt;
   }
   auto integers = ReadIntegers(tensor, field);

@@ -30,6 +30,12 @@ TEST(CompareRequestDecoder, RefusesWhatIsWrong) {
            "losses[1].ignore_index = 0 beside float labels, expected integer labels"},
           {absl::StrCat(kLogits, kBinaryLabels, "losses {", kSigmoid, " } losses {}"),
            "labels.shape = [2, 3], expected [2] for integer labels, the class of each sample"},
+          // Softmax takes the classes of one column, all 0; a sigmoid beside it guesses nothing.
+          {absl::StrCat("logits { shape: [2, 1] float_values: [4, -4] } labels { int_values: [0, "
+                        "0] } losses {} losses {",
+                        kSigmoid, " }"),
+           "labels.shape = [2], expected the logits' shape [2, 1] for 0/1 labels: as classes of "
+           "one column, label 0 would be the yes"},
           // It is told once, although both losses see it.
           {absl::StrCat(kLogits, " labels { int_values: [0, 5] } ",
                         "losses {} losses { focal {} }"),

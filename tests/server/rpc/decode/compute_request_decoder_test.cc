@@ -136,6 +136,42 @@ TEST(ComputeRequestDecoder, RefusesSigmoidLabels) {
   });
 }
 
+// A head with one column and labels of its rows: libraries disagree on which label is the yes
+// (mmsegmentation#2208, mmdetection#3228), so neither is guessed.
+TEST(ComputeRequestDecoder, RefusesClassLabelsBesideOneColumnOfSigmoid) {
+  const auto sigmoid = [](absl::string_view rest) {
+    return absl::StrCat(rest, " loss {", kSigmoid, " }");
+  };
+  ExpectComputeRefusals({
+      {sigmoid("logits { shape: [2, 1] float_values: [4, -4] } labels { int_values: [1, 0] }"),
+       "labels.shape = [2], expected the logits' shape [2, 1] for 0/1 labels: as classes of one "
+       "column, label 0 would be the yes"},
+      // Labels that no one takes for yes and no, in any type, with and without values.
+      {sigmoid("logits { shape: [2, 1] float_values: [4, -4] } labels { int_values: [0, 0] "
+               "data_type: DATA_TYPE_UINT8 } "),
+       "labels.shape = [2], expected the logits' shape [2, 1] for 0/1 labels: as classes of one "
+       "column, label 0 would be the yes"},
+      {sigmoid("logits { shape: [0, 1] } labels { shape: 0 }"),
+       "labels.shape = [0], expected the logits' shape [0, 1] for 0/1 labels: as classes of one "
+       "column, label 0 would be the yes"},
+      {sigmoid("logits { shape: [1, 2, 1] data: '12345678' } labels { shape: [1, 2] data: "
+               "'12345678' data_type: DATA_TYPE_INT32 }"),
+       "labels.shape = [1, 2], expected the logits' shape [1, 2, 1] for 0/1 labels: as classes of "
+       "one column, label 0 would be the yes"},
+      {sigmoid("class_axis: 1 logits { shape: [1, 1, 2] float_values: [4, -4] } "
+               "labels { shape: [1, 2] int_values: [1, 0] }"),
+       "labels.shape = [1, 2], expected the logits' shape [1, 1, 2] for 0/1 labels: as classes of "
+       "one column, label 0 would be the yes"},
+      {sigmoid("logits { shape: [2, 1] float_values: [4, -4] } labels { int_values: [1, 0, 1] }"),
+       "labels.shape = [3], expected the logits' shape [2, 1] for 0/1 labels"},
+      {sigmoid("logits { shape: [2, 1] float_values: [4, -4] } labels { float_values: [1, 0] }"),
+       "labels.shape = [2], expected the logits' shape [2, 1] for float labels, a target per "
+       "class"},
+      {sigmoid("logits { float_values: [4, -4] } labels { shape: [2, 1] int_values: [1, 0] }"),
+       "labels.shape = [2, 1], expected the logits' shape [2] for 0/1 labels"},
+  });
+}
+
 TEST(ComputeRequestDecoder, RefusesSampleWeightsAndUpstreamGradient) {
   ExpectComputeRefusals({
       {Softmax("sample_weights { float_values: [1, -1] }"),

@@ -178,6 +178,19 @@ TEST(ComputeHandler, SendsMarginsInTheShapeOfTheLosses) {
   EXPECT_THAT(elements.margin().float_values(), ElementsAre(5, -1, 2, -7, -4, 3));
 }
 
+// Two confident hits: the same head with labels [N] would be read backwards, and is refused.
+TEST(ComputeHandler, TakesBinaryLabelsOfOneColumn) {
+  const std::string request =
+      "loss { activation: ACTIVATION_SIGMOID } logits { shape: [2, 1] float_values: [4, -4] } "
+      "labels { shape: [2, 1] int_values: [1, 0] } outputs { gradient: true }";
+  const v1::ComputeResponse response = Compute(request);
+  // ln(1 + e⁻⁴), and 1 / (1 + e⁴)
+  EXPECT_NEAR(response.loss(), 2 * 0.01814992791780978, 1e-16);
+  EXPECT_THAT(
+      response.gradient().float_values(),
+      ElementsAre(DoubleNear(-0.01798620996209156, 1e-16), DoubleNear(0.01798620996209156, 1e-16)));
+}
+
 // A 0 must be told from a field that is not there.
 TEST(ComputeHandler, SetsEveryScalar) {
   for (const char* request :
