@@ -39,7 +39,8 @@ struct PerSample {
 
   bool empty() const { return values.empty(); }
   double operator[](int64_t sample) const {
-    return values.empty() ? 1.0 : values[static_cast<size_t>(sample / repeat)];
+    if (values.empty()) return 1.0;
+    return values[static_cast<size_t>(repeat == 1 ? sample : sample / repeat)];
   }
 };
 
@@ -70,6 +71,10 @@ enum class OneLogitClasses { kNegativeAndPositive, kOne };
 // A batch as views. It owns nothing, and what it points at must outlive every call that takes it.
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
 // there are rows · classes. Values are checked where they enter the server, and not again here.
+//
+// A sample of weight 0 is ignored, as one with ignore_index is and one that mining drops: its
+// outputs are 0, it counts nowhere, and its logits, label, targets and upstream gradient may be
+// anything. The class id of a row is read when any sample of the row is.
 struct Batch {
   // [rows, classes], or as `inner` says; of the element type and empty where there is a reader.
   FloatView logits;

@@ -1,5 +1,6 @@
 #include "server/loss/class_counts.h"
 
+#include "server/loss/blocks/ignored_samples.h"
 #include "server/loss/blocks/sample_labels.h"
 
 namespace lossd::loss {
@@ -35,13 +36,15 @@ std::vector<double> CountOneLogitRows(const Batch& batch, const ElementLabels& l
   return counts;
 }
 
-std::vector<double> CountIds(const Batch& batch, absl::Span<const int64_t> ids,
-                             std::optional<int64_t> ignore_index,
+// Counts the true classes of rows; of sigmoid's, a sample is the element of the true class.
+std::vector<double> CountIds(const Batch& batch, const ElementLabels& labels, Activation activation,
                              const Cancellation& cancellation) {
+  const bool softmax = activation == Activation::kSoftmax;
   std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
   ForEachRow(batch, 1, cancellation, [&](int64_t row) {
-    const int64_t id = ids[static_cast<size_t>(row)];
-    if (id != ignore_index && id != batch.classes) counts[static_cast<size_t>(id)] += 1;
+    const int64_t id = labels.class_id(row);
+    if (id < 0 || id >= batch.classes || labels.ignored(row, softmax ? 0 : id)) return;
+    counts[static_cast<size_t>(id)] += 1;
   });
   return counts;
 }
@@ -57,16 +60,16 @@ int64_t ClassVectorSize(const Batch& batch, Activation activation) {
 std::vector<double> CountClasses(const Batch& batch, Activation activation,
                                  std::optional<int64_t> ignore_index,
                                  const Cancellation& cancellation) {
-  const ElementLabels labels(batch, ignore_index);
+  const bool softmax = activation == Activation::kSoftmax;
+  const std::vector<uint8_t> weightless = FindWeightless(batch, activation, cancellation);
+  const ElementLabels labels(batch, ignore_index, weightless, softmax ? 1 : batch.classes);
   if (ClassVectorSize(batch, activation) != batch.classes) {
     return CountOneLogitRows(batch, labels, cancellation);
   }
-  if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) {
-    return CountIds(batch, ids->values, ignore_index, cancellation);
-  }
+  if (labels.has_class_ids()) return CountIds(batch, labels, activation, cancellation);
   std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
   AddColumns(batch, cancellation, counts, [&](int64_t row, int64_t k) {
-    return labels.ignored(row, k) ? 0 : labels.target(row, k);
+    return labels.ignored(row, softmax ? 0 : k) ? 0 : labels.target(row, k);
   });
   return counts;
 }

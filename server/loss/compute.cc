@@ -8,6 +8,7 @@
 
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/class_terms.h"
+#include "server/loss/blocks/ignored_samples.h"
 #include "server/loss/blocks/row_blocks.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/blocks/sample_outcomes.h"
@@ -112,10 +113,11 @@ absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whol
   return result;
 }
 
-// Returns the decision of mining, its weights multiplied by the batch's. It takes the losses of the
-// whole batch, which are computed here without derivatives.
+// Returns the decision of mining, its weights multiplied by the batch's; `weightless` samples are
+// dropped too. It takes the losses of the whole batch, which are computed here without derivatives.
 template <typename T>
 absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const T> logits,
+                                         absl::Span<const uint8_t> weightless,
                                          const Executor& executor,
                                          const Cancellation& cancellation) {
   const int64_t samples = plan.sample_count();
@@ -141,6 +143,7 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
   for (size_t i = 0; i < decision.weights.size(); ++i) {
     decision.weights[i] *= plan.batch.sample_weights[static_cast<int64_t>(i)];
   }
+  for (size_t i = 0; i < weightless.size(); ++i) decision.dropped[i] |= weightless[i];
   if (cancellation.seen()) return CancelledCall();
   return decision;
 }
@@ -176,20 +179,22 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   const std::vector<T> read = ReadBeforehand<T>(batch, spec, options, cancellation);
   if (!read.empty()) logits = read;
   const TypedOutputs<T> typed = TypeOutputs<T>(outputs);
-  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& mined) {
-    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, mined);
+  MiningDecision unmined;
+  unmined.dropped = FindWeightless(batch, spec.activation, cancellation);
+  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& decided) {
+    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, decided);
   };
   if (std::holds_alternative<std::monostate>(spec.mining)) {
-    const BatchPlan plan = make_plan(options, {});
+    const BatchPlan plan = make_plan(options, unmined);
     if (cancellation.seen()) return CancelledCall();
     return ComputePlanned(plan, logits, typed, executor, cancellation);
   }
 
   ComputeOptions losses_alone;
   losses_alone.cancelled = options.cancelled;
-  const BatchPlan first = make_plan(losses_alone, {});
+  const BatchPlan first = make_plan(losses_alone, unmined);
   if (cancellation.seen()) return CancelledCall();
-  const auto decision = MineBatch(first, logits, executor, cancellation);
+  const auto decision = MineBatch(first, logits, unmined.dropped, executor, cancellation);
   if (!decision.ok()) return decision.status();
   const BatchPlan plan = make_plan(options, *decision);
   if (cancellation.seen()) return CancelledCall();

@@ -36,7 +36,7 @@ using Mining = std::variant<std::monostate, HardestMining, ThresholdMining, Grad
 
 // The decision of mining about each sample of a batch.
 struct MiningDecision {
-  std::vector<uint8_t> dropped;  // 1: the sample counts as ignored
+  std::vector<uint8_t> dropped;  // 1: the sample counts as ignored; empty when none is
   std::vector<double> weights;   // multiply the sample weights; empty when none do
 };
 

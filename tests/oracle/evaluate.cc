@@ -13,7 +13,20 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// The labels of a whole batch as targets before smoothing, whatever way they were given.
+double PerSample(const std::vector<double>& values, size_t sample, size_t samples) {
+  if (values.empty()) return 1;
+  return values[sample / (samples / values.size())];
+}
+
+// Tells whether the sample that holds the element weighs anything.
+bool Weighs(const Problem& problem, size_t row, size_t k) {
+  const bool per_row = problem.activation == Activation::kSoftmax;
+  const size_t sample = per_row ? row : row * problem.classes() + k;
+  return PerSample(problem.sample_weights, sample, problem.samples()) != 0;
+}
+
+// The labels of a whole batch as targets before smoothing, whatever way they were given; 0 where
+// the sample is ignored.
 struct Truth {
   Matrix targets;                 // [rows, classes], t
   xt::xtensor<bool, 2> is_valid;  // [rows, classes]
@@ -25,12 +38,14 @@ Truth ReadLabels(const Problem& problem) {
   Truth truth;
   truth.targets = xt::zeros<double>({rows, classes});
   truth.is_valid = xt::ones<bool>({rows, classes});
-  if (problem.targets) {
-    truth.targets = *problem.targets;
-    return truth;
-  }
   for (size_t i = 0; i < rows; ++i) {
     for (size_t k = 0; k < classes; ++k) {
+      truth.is_valid(i, k) = Weighs(problem, i, k);
+      if (!truth.is_valid(i, k)) continue;
+      if (problem.targets) {
+        truth.targets(i, k) = (*problem.targets)(i, k);
+        continue;
+      }
       const int64_t label =
           problem.class_ids ? (*problem.class_ids)[i] : (*problem.binary_labels)(i, k);
       if (problem.ignore_index && label == *problem.ignore_index) {
@@ -55,11 +70,6 @@ std::vector<double> ResolveClassWeights(const Problem& problem) {
   const std::vector<double> counts =
       problem.scheme_counts.empty() ? CountClasses(problem) : problem.scheme_counts;
   return SchemeClassWeights(counts, *problem.scheme);
-}
-
-double PerSample(const std::vector<double>& values, size_t sample, size_t samples) {
-  if (values.empty()) return 1;
-  return values[sample / (samples / values.size())];
 }
 
 size_t IndexOfLargest(const std::vector<Real>& values) {
@@ -340,16 +350,17 @@ class Evaluation {
 
  private:
   void SoftmaxRow(size_t i) {
+    answer_.log_sum_exp.push_back(0);
+    answer_.margin.push_back(0);
+    if (!truth_.is_valid(i, 0)) return;
+
     const std::vector<Real> logits = RowOf(problem_.logits, i);
     const Softmax softmax = SoftmaxOf(logits);
     const size_t classes = logits.size();
     for (size_t k = 0; k < classes; ++k) {
       answer_.probabilities(i, k) = static_cast<double>(softmax.probabilities[k].value);
     }
-    answer_.log_sum_exp.push_back(static_cast<double>(softmax.log_sum_exp));
-    answer_.margin.push_back(0);
-    if (!truth_.is_valid(i, 0)) return;
-
+    answer_.log_sum_exp.back() = static_cast<double>(softmax.log_sum_exp);
     const std::vector<Real> targets = RowOf(truth_.targets, i);
     answer_.margin.back() = MarginOf(logits, IndexOfLargest(targets));
     const RowLoss row =
@@ -386,12 +397,12 @@ class Evaluation {
 
   void SigmoidSample(size_t i, size_t k) {
     const size_t index = i * problem_.classes() + k;
-    const Real logit = problem_.logits(i, k);
-    const Probability p = SigmoidOf(logit);
-    answer_.probabilities(i, k) = static_cast<double>(p.value);
     answer_.margin.push_back(0);
     if (!truth_.is_valid(i, k)) return;
 
+    const Real logit = problem_.logits(i, k);
+    const Probability p = SigmoidOf(logit);
+    answer_.probabilities(i, k) = static_cast<double>(p.value);
     const Real given = truth_.targets(i, k);
     answer_.margin.back() = given >= 0.5L ? logit : -logit;
     const Real target =
@@ -466,6 +477,10 @@ class Evaluation {
     if (probability < 0.01L && std::abs(gradient) < 0.01L) ++answer_.vanishing_count;
   }
 
+  Real UpstreamOf(size_t index) const {
+    return PerSample(problem_.upstream_gradient, index, problem_.samples());
+  }
+
   void Reduce() {
     Real divisor = 1;
     if (problem_.reduction == Reduction::kMean) divisor = weight_sum_;
@@ -481,7 +496,7 @@ class Evaluation {
       for (size_t k = 0; k < problem_.classes(); ++k) {
         const size_t index =
             problem_.activation == Activation::kSoftmax ? i : i * problem_.classes() + k;
-        const Real u = PerSample(problem_.upstream_gradient, index, problem_.samples()) * factor;
+        const Real u = truth_.is_valid(i, k) ? UpstreamOf(index) * factor : 0;
         const Real g = u * problem_.gradient_scale;
         answer_.gradient(i, k) = static_cast<double>(g * answer_.gradient(i, k));
         answer_.gradient_magnitude(i, k) =

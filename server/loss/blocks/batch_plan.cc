@@ -56,9 +56,9 @@ kernels::Stores ChooseStores(const Batch& batch, size_t element_size) {
 
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& mined) {
+                    const Cancellation& cancellation, const MiningDecision& decided) {
   const int64_t samples_per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
-  const ElementLabels labels(batch, spec.ignore_index, mined.dropped, samples_per_row);
+  const ElementLabels labels(batch, spec.ignore_index, decided.dropped, samples_per_row);
   const SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
   const double divisor = ResolveDivisor(options, totals);
   const double derivative_scale = divisor == 0 ? 0 : 1 / divisor;
@@ -71,7 +71,7 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
           labels,
           totals,
           divisor,
-          SampleScales(batch, mined.weights, derivative_scale, options.gradient_scale),
+          SampleScales(batch, decided.weights, derivative_scale, options.gradient_scale),
           options.hessian_mode == HessianMode::kPositive ? kernels::Curvature::kPositive
                                                          : kernels::Curvature::kExact,
           ChooseStores(batch, element_size)};

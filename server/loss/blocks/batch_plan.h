@@ -56,11 +56,11 @@ struct BatchPlan {
 };
 
 // Counts the samples and returns the plan of a batch whose logits are computed as elements of
-// `element_size` bytes. The weights of `mined` replace the sample weights, but not in the divisor.
-// All arguments must outlive the plan.
+// `element_size` bytes. `decided` drops all samples of weight 0, and those that mining does. Its
+// weights replace the sample weights, but not in the divisor. All arguments must outlive the plan.
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& mined = {});
+                    const Cancellation& cancellation, const MiningDecision& decided);
 
 }  // namespace lossd::loss
 

@@ -165,7 +165,7 @@ class BinaryElementBlock {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const bool positive = columns_.sign[i] > 0;
       const bool ignored = plan_.labels.ignored(row, k);
-      const SampleScale scale = plan_.scales[begin + i];
+      const SampleScale scale = ignored ? SampleScale() : plan_.scales[begin + i];
       const double weight = positive ? plan_.terms.positive(k) : plan_.terms.negative(k);
       columns_.weight[i] = ignored ? T(0) : static_cast<T>(weight);
       columns_.sample_weight[i] = static_cast<T>(scale.loss);

@@ -68,7 +68,7 @@ class ClassIdRowBlock {
     for (size_t i = 0; i < size; ++i) {
       const int64_t row = begin_ + static_cast<int64_t>(i);
       const bool ignored = plan_.labels.ignored(row, 0);
-      const SampleScale scale = plan_.scales[row];
+      const SampleScale scale = ignored ? SampleScale() : plan_.scales[row];
       ids_[i] = ignored ? 0 : plan_.labels.class_id(row);
       class_weight_[i] = ignored ? 0 : plan_.terms.weight(ids_[i]);
       sample_weight_[i] = scale.loss;

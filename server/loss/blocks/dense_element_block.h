@@ -35,6 +35,12 @@ class DenseElementBlock {
     elements_.probabilities = columns_.probabilities;
     elements_.one_minus_probabilities = columns_.one_minus_probabilities;
     elements_.curvature = plan.curvature;
+    if (plan.scales.alike()) {
+      const SampleScale scale = plan.scales[0];
+      std::fill(columns_.loss_scale, columns_.loss_scale + kAtOnce, scale.loss);
+      std::fill(columns_.gradient_scale, columns_.gradient_scale + kAtOnce, scale.gradient);
+      std::fill(columns_.hessian_scale, columns_.hessian_scale + kAtOnce, scale.hessian);
+    }
   }
 
   void Compute(int64_t begin, int64_t size, Kernel kernel) {
@@ -48,7 +54,7 @@ class DenseElementBlock {
   static constexpr int64_t kAtOnce = 128;
 
   struct Columns {
-    CutMemory<double> memory = CutMemory<double>(13 * kAtOnce);
+    CutMemory<double> memory = CutMemory<double>(16 * kAtOnce);
     double* const logits = memory.Cut(kAtOnce);  // the form's
     double* const positive_weight = memory.Cut(kAtOnce);
     double* const negative_weight = memory.Cut(kAtOnce);
@@ -63,11 +69,15 @@ class DenseElementBlock {
     // Derivatives of the form's logits with respect to the request's.
     double* const first_derivatives = memory.Cut(kAtOnce);
     double* const second_derivatives = memory.Cut(kAtOnce);
+    double* const loss_scale = memory.Cut(kAtOnce);
+    double* const gradient_scale = memory.Cut(kAtOnce);
+    double* const hessian_scale = memory.Cut(kAtOnce);
   };
 
   void ComputeColumns(int64_t begin, int64_t size, Kernel kernel) {
     elements_.count = size;
     LoadColumns(begin, size);
+    if (!plan_.scales.alike()) LoadScales(begin, size);
     if (plan_.terms.empty() && plan_.labels.ignores_none()) {
       WeighEqually(size);
     } else {
@@ -91,6 +101,18 @@ class DenseElementBlock {
     const auto count = static_cast<size_t>(size);
     plan_.transform.Apply(-1, {columns_.logits, count}, {columns_.first_derivatives, count},
                           {columns_.second_derivatives, count});
+  }
+
+  // Writes the factors of each element: 0 for ignored ones, whose upstream gradient may be
+  // anything.
+  void LoadScales(int64_t begin, int64_t size) {
+    ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
+      const bool ignored = plan_.labels.ignored(row, k);
+      const SampleScale scale = ignored ? SampleScale() : plan_.scales[begin + i];
+      columns_.loss_scale[i] = scale.loss;
+      columns_.gradient_scale[i] = scale.gradient;
+      columns_.hessian_scale[i] = scale.hessian;
+    });
   }
 
   void Evaluate(int64_t size, Kernel kernel) {
@@ -136,45 +158,42 @@ class DenseElementBlock {
   }
 
   void Write(int64_t begin, int64_t size) {
-    const auto scale = [&](int64_t i) { return plan_.scales[begin + i]; };
-    WriteScaled(columns_.losses, size, window_.SampleAt(Output::kLosses, begin),
-                [&](int64_t i) { return scale(i).loss; });
-    WriteScaled(columns_.gradient, size, MatrixAt(Output::kGradient, begin),
-                [&](int64_t i) { return scale(i).gradient; });
-    if (T* const out = MatrixAt(Output::kHessianDiagonal, begin)) WriteHessian(begin, size, out);
+    WriteScaled(columns_.losses, columns_.loss_scale, size,
+                window_.SampleAt(Output::kLosses, begin));
+    WriteScaled(columns_.gradient, columns_.gradient_scale, size,
+                MatrixAt(Output::kGradient, begin));
+    if (T* const out = MatrixAt(Output::kHessianDiagonal, begin)) WriteHessian(size, out);
     if (T* const out = MatrixAt(Output::kProbabilities, begin)) {
       std::transform(columns_.probabilities, columns_.probabilities + size, out,
                      [](double p) { return static_cast<T>(p); });
     }
   }
 
-  // Writes values_i · scale(i), and 0 where the scale is 0; `out` may be null.
-  template <typename F>
-  void WriteScaled(const double* values, int64_t size, T* out, F scale) const {
+  // Writes values_i · scales_i, and 0 where the scale is 0; `out` may be null.
+  void WriteScaled(const double* values, const double* scales, int64_t size, T* out) const {
     if (out == nullptr || size == 0) return;
-    const double first = scale(0);
+    const double first = scales[0];
     if (plan_.scales.alike() && first != 0) {
       for (int64_t i = 0; i < size; ++i) out[i] = static_cast<T>(values[i] * first);
       return;
     }
     for (int64_t i = 0; i < size; ++i) {
-      const double factor = scale(i);
-      out[i] = factor == 0 ? T(0) : static_cast<T>(values[i] * factor);
+      out[i] = scales[i] == 0 ? T(0) : static_cast<T>(values[i] * scales[i]);
     }
   }
 
-  void WriteHessian(int64_t begin, int64_t size, T* out) {
+  void WriteHessian(int64_t size, T* out) {
     double* const hessian = columns_.hessian;
     const bool positive = plan_.curvature == kernels::Curvature::kPositive;
     for (int64_t i = 0; positive && i < size; ++i) hessian[i] = std::abs(hessian[i]);
-    WriteScaled(hessian, size, out, [&](int64_t i) { return plan_.scales[begin + i].hessian; });
+    WriteScaled(hessian, columns_.hessian_scale, size, out);
     for (int64_t i = 0; positive && i < size; ++i) out[i] = std::max(out[i], T(kHessianFloor));
   }
 
   void Record(int64_t begin, int64_t size, Kernel kernel) {
     for (int64_t i = 0; i < size; ++i) {
       const auto sample = static_cast<size_t>(begin + i);
-      const double s = plan_.scales[begin + i].loss;
+      const double s = columns_.loss_scale[i];
       const double t = columns_.true_targets[i];
       window_.records.true_probability[sample] =
           t * columns_.probabilities[i] + (1 - t) * columns_.one_minus_probabilities[i];

@@ -40,15 +40,15 @@ class DenseRowBlock {
   }
 
   void Compute(int64_t index, Kernel kernel) {
-    const bool ignored = plan_.labels.ignored(index, 0);
-    LoadTargets(index, ignored);
+    if (plan_.labels.ignored(index, 0)) return WriteIgnored(index);
+    LoadTargets(index);
     LoadLogits(index);
-    if (!plan_.transform.identity()) TransformLogits(index, ignored);
+    if (!plan_.transform.identity()) TransformLogits(index);
     WeighByClass();
-    Evaluate(ignored, kernel);
-    const SampleScale scale = ignored ? SampleScale() : plan_.scales[index];
+    Evaluate(kernel);
+    const SampleScale scale = plan_.scales[index];
     Write(index, scale);
-    if (window_.records.wanted()) Record(index, ignored, scale, kernel);
+    if (window_.records.wanted()) Record(index, scale, kernel);
   }
 
  private:
@@ -79,30 +79,26 @@ class DenseRowBlock {
               -std::numeric_limits<double>::infinity());
   }
 
-  void TransformLogits(int64_t index, bool ignored) {
+  void TransformLogits(int64_t index) {
     const auto size = static_cast<size_t>(classes_);
-    const bool labelled = !ignored && plan_.labels.has_class_ids();
-    plan_.transform.Apply(labelled ? plan_.labels.class_id(index) : -1, {arrays_.logits, size},
-                          {arrays_.first_derivatives, size}, {arrays_.second_derivatives, size});
+    plan_.transform.Apply(plan_.labels.has_class_ids() ? plan_.labels.class_id(index) : -1,
+                          {arrays_.logits, size}, {arrays_.first_derivatives, size},
+                          {arrays_.second_derivatives, size});
   }
 
-  // Writes t, then y = (1 - ε) t + (ε / C) Σ t. An ignored row has no targets at all.
-  void LoadTargets(int64_t index, bool ignored) {
+  // Writes t, then y = (1 - ε) t + (ε / C) Σ t.
+  void LoadTargets(int64_t index) {
     double* const t = arrays_.true_targets;
     double* const y = arrays_.targets;
-    if (ignored) {
-      std::fill(t, t + classes_, 0.0);
-    } else {
-      plan_.labels.CopyRow(index, t);
-    }
-    FindTruth(index, ignored);
+    plan_.labels.CopyRow(index, t);
+    FindTruth(index);
     const double smoothing = plan_.spec.label_smoothing;
     const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
     for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
   }
 
-  void FindTruth(int64_t index, bool ignored) {
-    if (plan_.labels.has_class_ids() && !ignored) {
+  void FindTruth(int64_t index) {
+    if (plan_.labels.has_class_ids()) {
       target_sum_ = 1;
       true_class_ = plan_.labels.class_id(index);
       return;
@@ -135,9 +131,9 @@ class DenseRowBlock {
     row_.whole_weight = target_sum_ == 0 ? 0 : 1;
   }
 
-  void Evaluate(bool ignored, Kernel kernel) {
+  void Evaluate(Kernel kernel) {
     kernel(row_, plan_.spec.parameters);
-    if (plan_.spec.z_loss != 0 && !ignored) AddZLoss();
+    if (plan_.spec.z_loss != 0) AddZLoss();
     if (!plan_.transform.identity()) ChainToRequest();
   }
 
@@ -167,6 +163,19 @@ class DenseRowBlock {
 
   T* MatrixAt(Output output, int64_t index) const {
     return window_.RowAt(window_.outputs[output], index);
+  }
+
+  // Writes the outputs of an ignored row, of which nothing is read.
+  void WriteIgnored(int64_t index) const {
+    *window_.SampleAt(Output::kLosses, index) = T(0);
+    if (T* const out = window_.SampleAt(Output::kLogSumExp, index)) *out = T(0);
+    const bool positive = plan_.curvature == kernels::Curvature::kPositive;
+    for (const Output output : {Output::kGradient, Output::kProbabilities}) {
+      if (T* const out = MatrixAt(output, index)) std::fill(out, out + classes_, T(0));
+    }
+    if (T* const out = MatrixAt(Output::kHessianDiagonal, index)) {
+      std::fill(out, out + classes_, positive ? T(kHessianFloor) : T(0));
+    }
   }
 
   void Write(int64_t index, const SampleScale& scale) {
@@ -207,7 +216,7 @@ class DenseRowBlock {
     return sum / target_sum_;
   }
 
-  void Record(int64_t index, bool ignored, const SampleScale& scale, Kernel kernel) {
+  void Record(int64_t index, const SampleScale& scale, Kernel kernel) {
     const auto row = static_cast<size_t>(index);
     double l1 = 0;
     for (int64_t k = 0; k < classes_; ++k) l1 += std::abs(row_.gradient[k]);
@@ -218,7 +227,7 @@ class DenseRowBlock {
     if (!plan_.options.vanishing || !(p < kConfidentlyWrong)) return;
     if (!plan_.terms.empty()) {
       WeighEqually();
-      Evaluate(ignored, kernel);
+      Evaluate(kernel);
     }
     window_.records.vanishing[row] = Vanishes(p, row_.gradient[true_class_]) ? 1 : 0;
   }

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 
+#include "server/loss/blocks/ignored_samples.h"
 #include "server/loss/blocks/margins.h"
 #include "server/loss/blocks/sigmoid_elements.h"
 #include "server/loss/blocks/softmax_rows.h"
@@ -41,6 +42,7 @@ void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
   } else {
     ComputeSigmoidElements(plan, window, begin, end);
   }
+  ClearIgnored(plan, window, begin, end);
   if (!window.outputs[Output::kMargin].empty()) ComputeMargins(plan, window, begin, end);
 }
 

@@ -29,7 +29,8 @@ void ForEachElement(int64_t begin, int64_t size, int64_t classes, F f) {
 class ElementLabels {
  public:
   // `dropped` has an entry per sample, `samples_per_row` to a row, or none at all: it is 1 for
-  // samples that are ignored beside those that ignore_index marks.
+  // samples that are ignored beside those that ignore_index marks: those that weigh nothing, and
+  // those that mining drops.
   ElementLabels(const Batch& batch, std::optional<int64_t> ignore_index,
                 absl::Span<const uint8_t> dropped = {}, int64_t samples_per_row = 1)
       : classes_(batch.classes),
