@@ -29,10 +29,16 @@ BatchFields CommonFields(const Request& request, const wire::TensorPayloads& pay
   return fields;
 }
 
+int64_t SamplesPerRow(const LogitsLayout& layout, loss::Activation activation) {
+  return activation == loss::Activation::kSoftmax ? 1 : layout.classes;
+}
+
 // Returns the numbers of the tensor at `field`, which has the losses' shape or one number for each
-// entry of axis 0. Returns none after adding to the violations.
+// entry of axis 0. Returns none after adding to the violations, but the numbers where these are
+// outside `bound`.
 OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& layout,
-                               loss::Activation activation, Bound bound, const Field& field) {
+                               loss::Activation activation, std::optional<Bound> bound,
+                               const Field& field) {
   const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return {};
 
@@ -47,9 +53,8 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
     return {};
   }
   auto numbers = ReadNumbers(*tensor, field);
-  if (!numbers || !CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, bound, field)) {
-    return {};
-  }
+  if (!numbers) return {};
+  if (bound) CheckBound(absl::MakeConstSpan(*numbers), tensor->shape, *bound, field);
 
   OwnedPerSample per_sample;
   if (is_per_sample) {
@@ -57,11 +62,20 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
     per_sample.values =
         follows_logits ? MoveClassesLast(layout, *std::move(numbers)) : *std::move(numbers);
   } else {
-    const int64_t samples_of_row = activation == loss::Activation::kSigmoid ? layout.classes : 1;
     per_sample.values = *std::move(numbers);
-    per_sample.repeat = layout.inner * samples_of_row;
+    per_sample.repeat = layout.inner * SamplesPerRow(layout, activation);
   }
   return per_sample;
+}
+
+// Returns a sample's integer label; nullopt for targets, which ignore_index leaves alone.
+std::optional<int64_t> LabelAt(const OwnedLabels& labels, int64_t sample, int64_t per_row) {
+  if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
+    return ids->values[static_cast<size_t>(sample / per_row)];
+  }
+  const auto* binary = std::get_if<OwnedBinaryLabels>(&labels);
+  if (binary == nullptr) return std::nullopt;
+  return binary->values[static_cast<size_t>(sample)];
 }
 
 // Returns logits that are read where they are. The empty array tells their computed type.
@@ -127,11 +141,41 @@ std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const Log
   }
   OwnedPerSample upstream;
   if (fields.upstream_gradient) {
-    upstream = DecodePerSample(*fields.upstream_gradient, layout, activation, Bound::kFinite,
+    upstream = DecodePerSample(*fields.upstream_gradient, layout, activation, std::nullopt,
                                request["upstream_gradient"]);
   }
   if (!labels) return std::nullopt;
   return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream)};
+}
+
+Weightless FindWeightless(const DecodedSamples& samples, const LogitsLayout& layout,
+                          loss::Activation activation) {
+  return {samples.sample_weights.values, samples.sample_weights.repeat,
+          SamplesPerRow(layout, activation)};
+}
+
+void CheckUpstreamGradient(const DecodedSamples& samples, const LogitsLayout& layout,
+                           loss::Activation activation, std::optional<int64_t> ignore_index,
+                           const Field& field) {
+  const std::vector<double>& values = samples.upstream_gradient.values;
+  const int64_t repeat = samples.upstream_gradient.repeat;
+  const int64_t per_row = SamplesPerRow(layout, activation);
+  const Weightless weightless = FindWeightless(samples, layout, activation);
+  const auto is_ignored = [&](int64_t sample) {
+    if (weightless.Sample(sample)) return true;
+    return ignore_index && LabelAt(samples.labels, sample, per_row) == ignore_index;
+  };
+  const auto is_read = [&](int64_t place) {
+    for (int64_t sample = place * repeat; sample < (place + 1) * repeat; ++sample) {
+      if (!is_ignored(sample)) return true;
+    }
+    return false;
+  };
+  const bool per_sample = static_cast<int64_t>(values.size()) == layout.rows * per_row;
+  const bool per_logit = per_sample && activation == loss::Activation::kSigmoid;
+  const auto place = [&](int64_t i) { return per_logit ? layout.CoreElement(i) : i; };
+  const Shape shape = per_sample ? layout.SampleShape(activation) : Shape{layout.shape[0]};
+  CheckBound(absl::MakeConstSpan(values), {place, is_read}, shape, Bound::kFinite, field);
 }
 
 void CheckSampleTensors(const BatchFields& fields, const Field& request) {

@@ -65,10 +65,21 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorag
                                           BufferPool& pool, const Field& request);
 
 // Returns the samples, or nullopt after adding what is wrong with the labels to the violations.
-// Other tensors that are at fault are left empty, so that the labels can still be checked.
+// Other tensors that are at fault may be left empty, so that the labels can still be checked. The
+// values of labels and of the upstream gradient are not checked yet: that takes what is ignored.
 std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const LogitsLayout& layout,
                                             loss::Activation activation, BufferPool& pool,
                                             const Field& request);
+
+// Returns which samples weigh 0; a view of `samples`.
+Weightless FindWeightless(const DecodedSamples& samples, const LogitsLayout& layout,
+                          loss::Activation activation);
+
+// Adds to the violations the places where the upstream gradient of a sample that is not ignored is
+// not finite.
+void CheckUpstreamGradient(const DecodedSamples& samples, const LogitsLayout& layout,
+                           loss::Activation activation, std::optional<int64_t> ignore_index,
+                           const Field& field);
 
 // Adds what is wrong with each tensor of the samples by itself. This is for logits that are at
 // fault, so that no shape can be compared with theirs.

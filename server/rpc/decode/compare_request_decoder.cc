@@ -65,10 +65,13 @@ void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call, con
     const auto samples = call.samples.find(spec.activation);
     if (samples == call.samples.end()) continue;
     const OwnedLabels& labels = samples->second.labels;
-    CheckLabelRules(spec, labels, layout, request, request["losses"][static_cast<int64_t>(i)]);
-    if (checked.emplace(spec.activation, spec.ignore_index).second) {
-      CheckClassRange(labels, layout, spec.activation, spec.ignore_index, request["labels"]);
-    }
+    const Weightless weightless = FindWeightless(samples->second, layout, spec.activation);
+    const Field loss_field = request["losses"][static_cast<int64_t>(i)];
+    CheckLabelRules(spec, labels, layout, weightless, request, loss_field);
+    const bool integers = !std::holds_alternative<OwnedTargets>(labels);
+    const auto ignore_index = integers ? spec.ignore_index : std::nullopt;
+    if (!checked.emplace(spec.activation, ignore_index).second) continue;
+    CheckLabelRange(labels, layout, spec.activation, ignore_index, weightless, request["labels"]);
   }
 }
 

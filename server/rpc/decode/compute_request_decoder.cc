@@ -57,8 +57,11 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
 
   auto samples = DecodeSamples(fields, *layout, activation, pool, field);
   if (!samples) return;
-  CheckClassRange(samples->labels, *layout, activation, call.spec.ignore_index, field["labels"]);
-  CheckLabelRules(call.spec, samples->labels, *layout, field, field["loss"]);
+  const Weightless weightless = FindWeightless(*samples, *layout, activation);
+  const std::optional<int64_t> ignore_index = call.spec.ignore_index;
+  CheckUpstreamGradient(*samples, *layout, activation, ignore_index, field["upstream_gradient"]);
+  CheckLabelRange(samples->labels, *layout, activation, ignore_index, weightless, field["labels"]);
+  CheckLabelRules(call.spec, samples->labels, *layout, weightless, field, field["loss"]);
   call.samples = *std::move(samples);
 }
 

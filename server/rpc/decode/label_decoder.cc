@@ -15,8 +15,7 @@ void RefuseShape(const Shape& shape, absl::string_view expected, const Field& fi
 }
 
 std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsLayout& layout,
-                                         loss::Activation activation, BufferPool& pool,
-                                         const Field& field) {
+                                         BufferPool& pool, const Field& field) {
   if (tensor.shape != layout.shape) {
     RefuseShape(tensor.shape,
                 absl::StrCat("the logits' shape ", ShapeText(layout.shape),
@@ -26,9 +25,6 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
   }
   auto targets = ReadFloats(tensor, field, pool);
   if (!targets) return std::nullopt;
-  const Bound bound = activation == loss::Activation::kSoftmax ? Bound::kFiniteAndNotNegative
-                                                               : Bound::kUnitInterval;
-  if (!CheckBound(ViewOf(*targets), tensor.shape, bound, field)) return std::nullopt;
   return std::visit(
       [&](auto array) -> OwnedLabels {
         return OwnedTargets{MoveClassesLast(layout, std::move(array))};
@@ -90,16 +86,47 @@ struct LabelRange {
   std::string text;
 };
 
-void CheckRange(absl::Span<const int64_t> labels, const Shape& shape, const LabelRange& range,
-                std::optional<int64_t> ignore_index, const Field& field) {
+// Adds the labels at fault: element i of the tensor, which has `shape`, is labels[place(i)].
+void CheckRange(absl::Span<const int64_t> labels, const ReadValues& read, const Shape& shape,
+                const LabelRange& range, std::optional<int64_t> ignore_index, const Field& field) {
+  const auto is_wrong = [&](int64_t place) {
+    const int64_t label = labels[static_cast<size_t>(place)];
+    const bool known = (label >= 0 && label < range.end) || label == ignore_index;
+    return !known && read.is_read(place);
+  };
+  if (!AnyOf(labels.size(), field.cancellation(), is_wrong)) return;
   ElementViolations elements(field, shape);
   elements.ForEach(labels.size(), [&](size_t i) {
-    const int64_t label = labels[i];
-    if ((label >= 0 && label < range.end) || label == ignore_index) return;
+    const int64_t place = read.place(static_cast<int64_t>(i));
+    if (!is_wrong(place)) return;
     elements.Add(i, [&] {
-      return absl::StrCat("= ", label, " is not ", range.text, IgnoreHint(ignore_index));
+      return absl::StrCat("= ", labels[static_cast<size_t>(place)], " is not ", range.text,
+                          IgnoreHint(ignore_index));
     });
   });
+}
+
+// Checks a label per logit, in the core's order.
+template <typename Check>
+void CheckElements(const LogitsLayout& layout, loss::Activation activation,
+                   const Weightless& weightless, Check check) {
+  // The places named are those of the request.
+  const auto place = [&](int64_t i) { return layout.CoreElement(i); };
+  const int64_t per_sample = activation == loss::Activation::kSoftmax ? layout.classes : 1;
+  const auto is_read = [&](int64_t element) { return !weightless.Sample(element / per_sample); };
+  check(ReadValues{place, is_read});
+}
+
+void CheckClassIds(const OwnedClassIds& ids, const LogitsLayout& layout,
+                   loss::Activation activation, std::optional<int64_t> ignore_index,
+                   const Weightless& weightless, const Field& field) {
+  // With sigmoid, label C says that every class is negative.
+  const bool sigmoid = activation == loss::Activation::kSigmoid;
+  const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes,
+                            absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
+  const auto place = [](int64_t row) { return row; };
+  const auto is_read = [&](int64_t row) { return !weightless.Row(row); };
+  CheckRange(ids.values, {place, is_read}, layout.RowShape(), range, ignore_index, field);
 }
 
 }  // namespace
@@ -121,28 +148,25 @@ std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& field
   }
   const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return std::nullopt;
-  return HoldsTargets(*tensor, layout) ? DecodeTargets(*tensor, layout, activation, pool, field)
+  return HoldsTargets(*tensor, layout) ? DecodeTargets(*tensor, layout, pool, field)
                                        : DecodeIntegers(*tensor, layout, activation, field);
 }
 
-void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,
+void CheckLabelRange(const OwnedLabels& labels, const LogitsLayout& layout,
                      loss::Activation activation, std::optional<int64_t> ignore_index,
-                     const Field& field) {
+                     const Weightless& weightless, const Field& field) {
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
-    // With sigmoid, label C says that every class is negative.
-    const bool sigmoid = activation == loss::Activation::kSigmoid;
-    const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes,
-                              absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
-    CheckRange(ids->values, layout.RowShape(), range, ignore_index, field);
-  } else if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
-    const LabelRange range = {2, "0 or 1"};
-    if (layout.moves_classes()) {
-      // The places named are those of the request.
-      CheckRange(MoveClassesBack(layout, binary->values), layout.shape, range, ignore_index, field);
-    } else {
-      CheckRange(binary->values, layout.shape, range, ignore_index, field);
-    }
+    return CheckClassIds(*ids, layout, activation, ignore_index, weightless, field);
   }
+  CheckElements(layout, activation, weightless, [&](const ReadValues& read) {
+    if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
+      CheckRange(binary->values, read, layout.shape, {2, "0 or 1"}, ignore_index, field);
+      return;
+    }
+    const Bound bound = activation == loss::Activation::kSoftmax ? Bound::kFiniteAndNotNegative
+                                                                 : Bound::kUnitInterval;
+    CheckBound(ViewOf(std::get<OwnedTargets>(labels).values), read, layout.shape, bound, field);
+  });
 }
 
 }  // namespace lossd::rpc

@@ -8,6 +8,7 @@
 
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
+#include "server/rpc/decode/weightless.h"
 #include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/logits_layout.h"
@@ -30,17 +31,18 @@ using OwnedLabels = std::variant<OwnedClassIds, OwnedBinaryLabels, OwnedTargets>
 loss::Labels ViewOf(const OwnedLabels& labels);
 
 // Returns a batch's labels for one activation, or nullopt after adding a violation. `fields` are
-// those of the tensor at `field`, nullopt when it is not set. Floats are checked to be finite and
-// ≥ 0, and for sigmoid ≤ 1. Integers are checked by CheckClassRange, which knows what is ignored.
+// those of the tensor at `field`, nullopt when it is not set. Values are checked by
+// CheckLabelRange, which knows what is ignored.
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
                                         BufferPool& pool, const Field& field);
 
-// Adds the places of integer labels that are neither a class nor `ignore_index` to the violations.
-// Float labels pass.
-void CheckClassRange(const OwnedLabels& labels, const LogitsLayout& layout,
+// Adds to the violations the places of integer labels that are neither a class nor `ignore_index`,
+// and of targets that are negative, not finite or, for sigmoid, above 1. Labels of samples that
+// weigh 0 pass.
+void CheckLabelRange(const OwnedLabels& labels, const LogitsLayout& layout,
                      loss::Activation activation, std::optional<int64_t> ignore_index,
-                     const Field& field);
+                     const Weightless& weightless, const Field& field);
 
 }  // namespace lossd::rpc
 

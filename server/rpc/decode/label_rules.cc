@@ -1,6 +1,7 @@
 #include "server/rpc/decode/label_rules.h"
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,7 +57,8 @@ std::string EmptyClassText(int64_t k) {
 }
 
 void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
-                const OwnedLabels& labels, const LogitsLayout& layout, const Field& labels_field) {
+                const OwnedLabels& labels, const LogitsLayout& layout, const Weightless& weightless,
+                const Field& labels_field) {
   // Counts that did not decode, and labels that are no classes, are violations already.
   if (prior.counts.size() != static_cast<size_t>(layout.classes)) return;
   const Shape rows = layout.RowShape();
@@ -66,26 +68,31 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
       const int64_t k = ids->values[row];
       if (k < 0 || k >= layout.classes || k == spec.ignore_index) return;
       if (prior.counts[static_cast<size_t>(k)] > 0) return;
+      if (weightless.Row(static_cast<int64_t>(row))) return;
       elements.Add(row, [k] { return EmptyClassText(k); });
     });
   } else if (const auto* targets = std::get_if<OwnedTargets>(&labels)) {
     ForEachTarget(*targets, layout, labels_field, [&](int64_t row, int64_t k, double target) {
-      if (target == 0 || prior.counts[static_cast<size_t>(k)] > 0) return;
+      if (!(target > 0) || prior.counts[static_cast<size_t>(k)] > 0) return;
+      if (weightless.Row(row)) return;
       elements.Add(static_cast<size_t>(row), [k] { return EmptyClassText(k); });
     });
   }
 }
 
 void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
-                    const LogitsLayout& layout, const Field& labels_field) {
+                    const LogitsLayout& layout, const Weightless& weightless,
+                    const Field& labels_field) {
+  constexpr double kNoTarget = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
   ForEachTarget(targets, layout, labels_field, [&](int64_t row, int64_t, double target) {
-    sums[static_cast<size_t>(row)] += target;
+    sums[static_cast<size_t>(row)] += target >= 0 ? target : kNoTarget;
   });
   const Shape rows = layout.RowShape();
   ElementViolations elements(labels_field, rows);
   elements.ForEach(sums.size(), [&](size_t row) {
-    if (std::abs(sums[row] - 1) <= kSumTolerance) return;
+    if (std::abs(sums[row] - 1) <= kSumTolerance || std::isnan(sums[row])) return;
+    if (weightless.Row(static_cast<int64_t>(row))) return;
     elements.Add(row, [&] {
       return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ", form.name);
     });
@@ -95,10 +102,11 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
 }  // namespace
 
 void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
-                     const LogitsLayout& layout, const Field& request, const Field& loss_field) {
+                     const LogitsLayout& layout, const Weightless& weightless, const Field& request,
+                     const Field& loss_field) {
   const Field labels_field = request["labels"];
   if (const auto* prior = std::get_if<loss::PriorAdjustment>(&spec.logit_adjustment)) {
-    CheckPrior(*prior, spec, labels, layout, labels_field);
+    CheckPrior(*prior, spec, labels, layout, weightless, labels_field);
   }
   const auto* targets = std::get_if<OwnedTargets>(&labels);
   if (targets == nullptr) return;
@@ -106,7 +114,7 @@ void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
   CheckAdjustmentTakesTargets(spec, loss_field);
   if (spec.activation == loss::Activation::kSoftmax &&
       spec.form->targets == loss::TargetRule::kSumToOne) {
-    CheckSumsToOne(*targets, *spec.form, layout, labels_field);
+    CheckSumsToOne(*targets, *spec.form, layout, weightless, labels_field);
   }
 }
 

@@ -41,6 +41,13 @@ Shape LogitsLayout::RowShape() const {
   return class_axis ? WithoutAxis(shape, *class_axis) : shape;
 }
 
+int64_t LogitsLayout::CoreElement(int64_t index) const {
+  if (!moves_classes()) return index;
+  const int64_t outer = index / (classes * inner);
+  const int64_t k = index / inner % classes;
+  return (outer * inner + index % inner) * classes + k;
+}
+
 Shape LogitsLayout::SampleShape(loss::Activation activation) const {
   return activation == loss::Activation::kSoftmax ? RowShape() : shape;
 }

@@ -26,6 +26,9 @@ struct LogitsLayout {
   // transposed.
   bool moves_classes() const { return class_axis && *class_axis + 1 != shape.size(); }
 
+  // Returns where the core has element `index` of the logits' shape, with its classes last.
+  int64_t CoreElement(int64_t index) const;
+
   // Returns the number of entries of a class vector: C, or 2 for [N] logits: {negative, positive}.
   int64_t class_vector_length() const { return class_axis ? classes : 2; }
 

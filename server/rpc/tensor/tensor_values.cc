@@ -218,6 +218,13 @@ std::optional<std::vector<double>> ReadNumbers(const TensorView& tensor, const F
 
 bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound bound,
                 const Field& tensor) {
+  const auto place = [](int64_t i) { return i; };
+  const auto is_read = [](int64_t) { return true; };
+  return CheckBound(values, {place, is_read}, shape, bound, tensor);
+}
+
+bool CheckBound(loss::FloatView values, const ReadValues& read, absl::Span<const int64_t> shape,
+                Bound bound, const Field& tensor) {
   return std::visit(
       [&](auto span) {
         // Nearly always nothing is broken: a pass that only counts finds that out first.
@@ -225,10 +232,16 @@ bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound b
         ForEachPart(span, tensor.cancellation(),
                     [&](size_t, auto part) { broken += CountBroken(part, bound); });
         if (broken == 0) return true;
+        const auto is_wrong = [&](int64_t place) {
+          return !Holds(bound, span[static_cast<size_t>(place)]) && read.is_read(place);
+        };
+        if (!AnyOf(span.size(), tensor.cancellation(), is_wrong)) return true;
         ElementViolations elements(tensor, shape);
         elements.ForEach(span.size(), [&](size_t i) {
-          if (Holds(bound, span[i])) return;
-          elements.Add(i, [&] { return absl::StrCat("= ", NumberText(span[i]), TextOf(bound)); });
+          const int64_t place = read.place(static_cast<int64_t>(i));
+          if (!is_wrong(place)) return;
+          const double value = span[static_cast<size_t>(place)];
+          elements.Add(i, [&] { return absl::StrCat("= ", NumberText(value), TextOf(bound)); });
         });
         return false;
       },

@@ -6,10 +6,12 @@
 #include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "server/loss/batch.h"
 #include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/tensor_view.h"
+#include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
 
@@ -43,6 +45,27 @@ enum class Bound {
 // `values` are those of `tensor`, in its own layout.
 bool CheckBound(loss::FloatView values, absl::Span<const int64_t> shape, Bound bound,
                 const Field& tensor);
+
+// The order of values that are not in the layout of their tensor, and which of them are read.
+struct ReadValues {
+  absl::FunctionRef<int64_t(int64_t)> place;  // of the tensor's element i among the values
+  absl::FunctionRef<bool(int64_t)> is_read;   // the value at a place
+};
+
+// Returns true if is_wrong(i) does for an i in [0, count), or a cancellation was seen before.
+template <typename IsWrong>
+bool AnyOf(size_t count, const Cancellation& cancellation, IsWrong is_wrong) {
+  bool found = false;
+  const bool finished =
+      ForEachBlock(static_cast<int64_t>(count), 1, cancellation, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end && !found; ++i) found = is_wrong(i);
+      });
+  return found || !finished;
+}
+
+// Does the same for the values that are read.
+bool CheckBound(loss::FloatView values, const ReadValues& read, absl::Span<const int64_t> shape,
+                Bound bound, const Field& tensor);
 
 }  // namespace lossd::rpc
 

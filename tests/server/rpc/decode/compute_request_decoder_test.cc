@@ -195,6 +195,96 @@ TEST(ComputeRequestDecoder, RefusesSampleWeightsAndUpstreamGradient) {
   });
 }
 
+// Padding may hold anything: sentinels in soft targets (MambaInLlama#11), labels that are no class.
+TEST(ComputeRequestDecoder, ReadsNothingOfSamplesThatWeighNothing) {
+  const std::string nothing = " sample_weights { float_values: [1, 0] }";
+  const std::string zeros = " sample_weights { shape: [2, 3] float_values: [1, 1, 1, 1, 0, 0] }";
+  const std::string prior =
+      "loss { logit_adjustment { prior { counts { int_values: [1, 2, 0] } } } }";
+  for (const std::string& request : {
+           absl::StrCat(WithLabels("int_values: [0, 255]"), nothing),
+           absl::StrCat(WithLabels("int_values: [0, -100]"), nothing, "loss { ignore_index: 7 }"),
+           // The largest FLOAT32 that is below half of its smallest is rounded to 0.
+           absl::StrCat(WithLabels("int_values: [0, 255]"),
+                        "sample_weights { float_values: [1, 7e-46] data_type: DATA_TYPE_FLOAT32 }"),
+           absl::StrCat(WithLabels("int_values: [0, 255]"),
+                        "sample_weights { float_values: [1, -0.0] }"),
+           absl::StrCat(WithLabels("int_values: [0, 255]"),
+                        "sample_weights { int_values: [1, 0] }"),
+           absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, nan, -1, inf]"), nothing),
+           absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, 0, 0, 0]"), nothing,
+                        "loss { jensen_shannon {} }"),
+           absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, 9, nan, 0]"), nothing,
+                        "loss { jensen_shannon {} }"),
+           absl::StrCat(kLogits, kLabels, nothing, prior),
+           absl::StrCat(kLogits, kTargets, nothing, prior),
+           absl::StrCat(kLogits, kLabels, nothing, "upstream_gradient { float_values: [2, nan] }"),
+           absl::StrCat(WithLabels("int_values: [0, 7]"), "loss { ignore_index: 7 }",
+                        "upstream_gradient { float_values: [2, nan] }"),
+           absl::StrCat(WithLabels("shape: [2, 3] int_values: [0, 1, 0, 1, 255, -1]"), zeros,
+                        "loss {", kSigmoid,
+                        "} upstream_gradient { shape: [2, 3] float_values: "
+                        "[1, 1, 1, 1, nan, inf] }"),
+           absl::StrCat(WithLabels("shape: [2, 3] float_values: [0, 1, 0, 1, 255, nan]"), zeros,
+                        "loss {", kSigmoid, "}"),
+           // The second row has no weight at all: its class is not read, nor one number for it.
+           absl::StrCat(WithLabels("int_values: [3, 9]"), nothing, "loss {", kSigmoid,
+                        "} upstream_gradient { float_values: [1, nan] }"),
+           absl::StrCat(WithLabels("int_values: [3, 9]"),
+                        "sample_weights { shape: [2, 3] float_values: [0, 0, 1, 0, 0, 0] } loss {",
+                        kSigmoid, "}"),
+           // Where the classes are the second axis.
+           absl::StrCat(
+               "class_axis: 1 logits { shape: [1, 2, 3] float_values: [1, 2, 3, 4, 5, 6] } "
+               "labels { shape: [1, 2, 3] float_values: [1, nan, 0, 0, 9, 1] } "
+               "sample_weights { shape: [1, 3] float_values: [1, 0, 1] }"),
+           absl::StrCat(
+               "class_axis: 1 logits { shape: [1, 2, 3] float_values: [1, 2, 3, 4, 5, 6] } "
+               "labels { shape: [1, 2, 3] int_values: [1, 9, 0, 0, 1, 1] } loss {",
+               kSigmoid,
+               "} sample_weights { shape: [1, 2, 3] float_values: "
+               "[1, 0, 1, 1, 1, 1] }"),
+       }) {
+    const absl::Status status = Decode(FromText<v1::ComputeRequest>(request));
+    EXPECT_TRUE(status.ok()) << request << "\n" << status;
+  }
+}
+
+TEST(ComputeRequestDecoder, ReadsWhatWeighsSomething) {
+  const std::string nothing = " sample_weights { float_values: [1, 0] }";
+  ExpectComputeRefusals({
+      {absl::StrCat(WithLabels("int_values: [4, 255]"), nothing), "labels[0] = 4 is not in [0, 3)"},
+      {absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, nan, 0, nan, -1, inf]"), nothing),
+       "labels[0, 1] = nan, expected a finite number >= 0"},
+      {absl::StrCat(WithLabels("shape: [2, 3] float_values: [0.5, 0, 0, 0, 0, 0]"), nothing,
+                    "loss { jensen_shannon {} }"),
+       "labels[0] sums to 0.5, expected 1 for jensen_shannon"},
+      {absl::StrCat(WithLabels("int_values: [2, 2]"), nothing,
+                    "loss { logit_adjustment { prior { counts { int_values: [1, 2, 0] } } } }"),
+       "labels[0] is on class 2, which has no samples in logit_adjustment.prior.counts"},
+      {absl::StrCat(WithLabels("int_values: [3, 9]"), "loss {", kSigmoid, "} sample_weights { ",
+                    "shape: [2, 3] float_values: [0, 0, 0, 0, 0, 1] }"),
+       "labels[1] = 9 is not in [0, 3]"},
+      {absl::StrCat(kLogits, kBinaryLabels, "loss {", kSigmoid, "} sample_weights { ",
+                    "shape: [2, 3] float_values: [0, 0, 0, 0, 0, 1] } upstream_gradient { ",
+                    "float_values: [nan, nan] }"),
+       "upstream_gradient[1] = nan, expected a finite number"},
+      // A class weight of 0 and an upstream gradient of 0 ignore nothing.
+      {absl::StrCat(WithLabels("int_values: [0, 255]"),
+                    "upstream_gradient { float_values: [1, 0] }"),
+       "labels[1] = 255 is not in [0, 3)"},
+      {absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, nan, 0, 0, 1]"),
+                    "loss { class_weighting { weights { float_values: [1, 1, 0] } } }"),
+       "labels[0, 2] = nan, expected a finite number >= 0"},
+      {Softmax("upstream_gradient { float_values: [2, nan] } loss { ignore_index: 0 }"),
+       "upstream_gradient[1] = nan, expected a finite number"},
+      {absl::StrCat("class_axis: 1 logits { shape: [1, 2, 3] float_values: [1, 2, 3, 4, 5, 6] } "
+                    "labels { shape: [1, 2, 3] float_values: [1, nan, 0, 0, 9, nan] } "
+                    "sample_weights { shape: [1, 3] float_values: [1, 0, 1] }"),
+       "labels[0, 1, 2] = nan, expected a finite number >= 0"},
+  });
+}
+
 TEST(ComputeRequestDecoder, RefusesReduction) {
   ExpectComputeRefusals({
       {Softmax("reduction: 9"), "reduction = 9 is not a Reduction"},

@@ -122,6 +122,26 @@ TEST(CompareHandler, RepeatsWeightsOfRowsForEachActivation) {
   EXPECT_NEAR(response.comparisons(1).loss(), 8 * std::log(2.0), 1e-14);
 }
 
+// The second row is padding: its label is no class, and its logits are as wrong as can be.
+TEST(CompareHandler, IgnoresSamplesOfWeightZero) {
+  const v1::CompareResponse response = Compare(
+      "logits { shape: [3, 2] float_values: [1, 0, -900, nan, 0, 1] } labels { int_values: [0, "
+      "255, "
+      "1] } sample_weights { float_values: [1, 0, 1] } reduction: REDUCTION_MEAN_VALID "
+      "losses {} losses { activation: ACTIVATION_SIGMOID } losses { label_smoothing: 0.5 }");
+  constexpr double kLogOnePlus = 0.31326168751822286;  // ln(1 + e⁻¹)
+  EXPECT_NEAR(response.comparisons(0).loss(), kLogOnePlus, 1e-16);
+  EXPECT_NEAR(response.comparisons(1).loss(), (kLogOnePlus + std::log(2.0)) / 2, 1e-15);
+  EXPECT_NEAR(response.comparisons(2).loss(), kLogOnePlus + 0.25, 1e-15);
+  for (const v1::LossComparison& comparison : response.comparisons()) {
+    EXPECT_TRUE(std::isfinite(comparison.gradient_norm()));
+    EXPECT_EQ(comparison.vanishing_count(), 0);
+    EXPECT_EQ(comparison.difficulty().hard_count(), 0);
+    EXPECT_THAT(comparison.class_statistics().count(), ElementsAre(1, 1));
+    EXPECT_THAT(comparison.class_statistics().predicted_count(), ElementsAre(1, 1));
+  }
+}
+
 TEST(CompareHandler, RefusesAResponseOverTheLimit) {
   std::string request =
       "logits { shape: [1, 20] float_values: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "

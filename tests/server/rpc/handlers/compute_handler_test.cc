@@ -191,6 +191,40 @@ TEST(ComputeHandler, TakesBinaryLabelsOfOneColumn) {
       ElementsAre(DoubleNear(-0.01798620996209156, 1e-16), DoubleNear(0.01798620996209156, 1e-16)));
 }
 
+// Padding beside soft targets (MambaInLlama#11): two rows of loss ln(1 + e⁻¹), whatever is in the
+// third.
+TEST(ComputeHandler, IgnoresSamplesOfWeightZero) {
+  const std::string request =
+      "logits { shape: [3, 2] float_values: [1, 0, nan, 7, 0, 1] } labels { shape: [3, 2] "
+      "float_values: [1, 0, -100, nan, 0, 1] } sample_weights { float_values: [1, 0, 1] } "
+      "reduction: REDUCTION_MEAN_VALID outputs { gradient: true hessian_diagonal: true "
+      "hessian_mode: HESSIAN_MODE_POSITIVE probabilities: true log_sum_exp: true margin: true "
+      "class_statistics: true difficulty: true top_k: 1 } loss { ";
+  constexpr double kLoss = 0.31326168751822286;
+  for (const char* loss :
+       {"", "mining { hardest { keep_fraction: 1 } }", "mining { below { min_kept: 3 } }",
+        "mining { gradient_harmonizing {} }"}) {
+    const v1::ComputeResponse response = Compute(absl::StrCat(request, loss, " }"));
+    EXPECT_NEAR(response.loss(), kLoss, 1e-16) << loss;
+    EXPECT_EQ(response.valid_count(), 2) << loss;
+    EXPECT_EQ(response.weight_sum(), 2) << loss;
+    EXPECT_EQ(response.non_finite_count(), 0) << loss;
+    EXPECT_THAT(response.losses().float_values(),
+                ElementsAre(DoubleNear(kLoss, 1e-16), 0, DoubleNear(kLoss, 1e-16)));
+    EXPECT_EQ(response.gradient().float_values(2), 0);
+    EXPECT_EQ(response.gradient().float_values(3), 0);
+    EXPECT_EQ(response.hessian_diagonal().float_values(2), 1e-16);
+    EXPECT_EQ(response.probabilities().float_values(3), 0);
+    EXPECT_EQ(response.log_sum_exp().float_values(1), 0);
+    EXPECT_THAT(response.margin().float_values(), ElementsAre(1, 0, 1));
+    EXPECT_THAT(response.top_k_correct(), ElementsAre(2));
+    EXPECT_THAT(response.class_statistics().count(), ElementsAre(1, 1));
+    EXPECT_THAT(response.class_statistics().predicted_count(), ElementsAre(1, 1));
+  }
+  EXPECT_NEAR(Compute(absl::StrCat(request, "jensen_shannon {} }")).loss(), 0.10369627416929392,
+              1e-16);
+}
+
 // A 0 must be told from a field that is not there.
 TEST(ComputeHandler, SetsEveryScalar) {
   for (const char* request :

@@ -85,6 +85,8 @@ TEST(LogitsLayout, MovesTheClassesThereAndBack) {
           for (int64_t i = 0; i < inner; ++i) {
             ASSERT_EQ(moved[static_cast<size_t>((n * inner + i) * classes + k)],
                       sent[static_cast<size_t>((n * classes + k) * inner + i)]);
+            ASSERT_EQ(layout.CoreElement((n * classes + k) * inner + i),
+                      (n * inner + i) * classes + k);
           }
         }
       }
