@@ -110,7 +110,8 @@ def lossd_loss(
     sigmoid loss also integers 0 and 1 of the logits' shape, which beside [N, 1] is [N, 1].
     spec: a lossd.v1.LossSpec, or the same as a dict in JSON form; None is softmax cross entropy.
     reduction: "mean" (weighted, as torch's own), "sum", "mean_valid", or "none" for the losses.
-    sample_weights: ≥ 0, of the losses' shape or [N].
+    sample_weights: ≥ 0, of the losses' shape or [N]. A sample of weight 0 is ignored: padding may hold
+    anything.
     timeout: seconds until the call fails with DEADLINE_EXCEEDED.
 
     Raises grpc.RpcError with the server's message when it refuses.

@@ -93,7 +93,7 @@ struct LossSpec {
   // ε in [0, 1): y = (1 − ε)t + ε/C (softmax), (1 − ε)t + ε/2 (sigmoid).
   double label_smoothing = 0.0;
 
-  // Integer labels of this value have loss 0, gradient 0, and count nowhere.
+  // Samples with an integer label of this value are ignored, as those of sample weight 0 are.
   std::optional<int64_t> ignore_index = std::nullopt;
 
   // T > 0: z / T replaces z.

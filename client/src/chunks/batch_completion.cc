@@ -50,7 +50,8 @@ absl::Status CompleteForChunks(const Connection& connection, const Shape& logits
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
   const bool softmax = loss.activation == Activation::kSoftmax;
   if (scheme != nullptr && scheme->counts.empty() && softmax && integers != nullptr) {
-    scheme->counts = CountLabels(*integers, ClassCount(logits, options), loss.ignore_index);
+    scheme->counts = CountLabels(*integers, options.sample_weights, ClassCount(logits, options),
+                                 loss.ignore_index);
   }
   const bool mean =
       options.reduction == Reduction::kMean || options.reduction == Reduction::kMeanValid;

@@ -149,13 +149,16 @@ absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const Lo
   return status;
 }
 
-std::vector<double> CountLabels(const ArrayView<int64_t>& labels, int64_t class_count,
+std::vector<double> CountLabels(const ArrayView<int64_t>& labels,
+                                const OptionalReals& sample_weights, int64_t class_count,
                                 std::optional<int64_t> ignore_index) {
   std::vector<double> counts(static_cast<size_t>(class_count), 0.0);
-  for (const int64_t label : labels.values()) {
-    if (label != ignore_index && label >= 0 && label < class_count) {
-      counts[static_cast<size_t>(label)] += 1.0;
-    }
+  const auto& values = labels.values();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const int64_t label = values[i];
+    if (label == ignore_index || label < 0 || label >= class_count) continue;
+    if (WeightAt(sample_weights, i, values.size()) == 0.0) continue;
+    counts[static_cast<size_t>(label)] += 1.0;
   }
   return counts;
 }
@@ -166,17 +169,19 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
   const SampleOrder order = OrderOf(logits, loss, options);
   const bool may_be_ignored =
       loss.ignore_index && std::holds_alternative<ArrayView<int64_t>>(labels);
-  const bool weighed = options.reduction == Reduction::kMean &&
-                       (IsSet(options.sample_weights) || !class_weights.empty());
+  const bool has_weights = IsSet(options.sample_weights);
+  const bool weighed =
+      options.reduction == Reduction::kMean && (has_weights || !class_weights.empty());
   double divisor = 0.0;
-  if (!may_be_ignored && !weighed) {
+  if (!may_be_ignored && !has_weights && !weighed) {
     divisor = static_cast<double>(order.samples());
   } else {
     order.ForEach([&](size_t index, size_t place) {
       const int64_t* label = LabelAt(labels, index, place, order);
       if (may_be_ignored && label != nullptr && *label == loss.ignore_index) return;
-      const double s = weighed ? WeightAt(options.sample_weights, index, order.samples()) : 1.0;
-      divisor += weighed ? s * ClassWeightOf(label, class_weights) : s;
+      const double s = WeightAt(options.sample_weights, index, order.samples());
+      if (s == 0.0) return;  // ignored, whatever its label is
+      divisor += weighed ? s * ClassWeightOf(label, class_weights) : 1.0;
     });
   }
   return std::isfinite(divisor) && divisor > 0.0 ? std::optional<double>(divisor) : std::nullopt;

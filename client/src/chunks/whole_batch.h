@@ -18,9 +18,10 @@ namespace lossd::client {
 absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const LossSpec& loss,
                              const ComputeOptions& options);
 
-// Counts the valid samples of each class, for softmax with integer labels. Skips labels outside [0,
-// class_count), which the server refuses.
-std::vector<double> CountLabels(const ArrayView<int64_t>& labels, int64_t class_count,
+// Counts the samples of each class that are not ignored, for softmax with integer labels. Skips
+// labels outside [0, class_count), which the server refuses.
+std::vector<double> CountLabels(const ArrayView<int64_t>& labels,
+                                const OptionalReals& sample_weights, int64_t class_count,
                                 std::optional<int64_t> ignore_index);
 
 // Returns the divisor of kMean or kMeanValid, added up in the order of the samples as in the

@@ -133,6 +133,26 @@ TEST_F(ChunksTest, SumsSampleWeightsForSigmoid) {
   EXPECT_EQ(server_.last_call().compute.normalizer(), 3.0 * (2 + 4 + 8 + 32 + 64));
 }
 
+// The divisors and counts are of the samples that weigh something.
+TEST_F(ChunksTest, SkipsSamplesOfWeightZero) {
+  const xt::xarray<double> weights = {1, 0, 4, 0, 16, 32, 64};
+  ComputeOptions options;
+  options.reduction = Reduction::kMeanValid;
+  options.sample_weights = weights;
+  LossSpec loss;
+  ASSERT_TRUE(Compute(loss, options).ok());
+  EXPECT_EQ(server_.last_call().compute.normalizer(), 5.0);
+
+  loss.class_weighting.source = SchemeWeights{WeightScheme::kInverseFrequency};
+  loss.ignore_index = 1;
+  ASSERT_TRUE(Compute(loss, options).ok());
+  const v1::ComputeRequest last = server_.last_call().compute;
+  const v1::Tensor counts = last.loss().class_weighting().scheme().counts();
+  const double expected[] = {1.0, 0.0, 2.0};
+  EXPECT_EQ(counts.data(), std::string(reinterpret_cast<const char*>(expected), 24));
+  EXPECT_EQ(last.normalizer(), 3.0);
+}
+
 TEST_F(ChunksTest, ADivisorOfNothingIsLeftToTheChunks) {
   LossSpec loss;
   ComputeOptions options;
