@@ -21,13 +21,14 @@
 namespace lossd::loss {
 namespace {
 
-// Returns #{z_j > z_t} + #{earlier z_j = z_t}, counted on the request's logits.
+// Returns #{z_j > z_t} + #{earlier z_j = z_t}, counted on the request's logits. A NaN counts as
+// larger, so that the samples of rank 0 are those whose ArgMax is the truth.
 template <typename T>
 int64_t RankTruth(const LogitRow<T>& z, int64_t classes, int64_t truth) {
   if (std::isnan(z[truth])) return classes;
   int64_t rank = 0;
   for (int64_t j = 0; j < classes; ++j) {
-    if (z[j] > z[truth] || (z[j] == z[truth] && j < truth)) ++rank;
+    if (!(z[j] <= z[truth]) || (z[j] == z[truth] && j < truth)) ++rank;
   }
   return rank;
 }

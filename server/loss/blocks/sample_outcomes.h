@@ -23,14 +23,18 @@ inline int64_t FindTrueClass(const BatchPlan& plan, int64_t row) {
   return largest;
 }
 
-// Returns the first of the largest logits; NaN is never the largest.
+// Returns the first of the largest logits; -1 where one is NaN: then none is known to be the
+// largest.
 template <typename T>
 int64_t ArgMax(const LogitRow<T>& z, int64_t classes) {
   int64_t largest = 0;
-  for (int64_t k = 1; k < classes; ++k) {
-    if (z[k] > z[largest] || std::isnan(z[largest])) largest = k;
+  T max = z[0];
+  for (int64_t k = 1; k < classes && !std::isnan(max); ++k) {
+    if (z[k] <= max) continue;
+    largest = k;
+    max = z[k];
   }
-  return largest;
+  return std::isnan(max) ? -1 : largest;
 }
 
 template <typename T>
@@ -55,17 +59,18 @@ SampleOutcome JudgeRow(const BatchPlan& plan, const RowWindow<T>& whole, int64_t
 
 // Returns the outcome of a sigmoid's element. Over several columns an element belongs to its
 // column, counts there when it is positive, and predicts it when z > 0. One-logit rows have the
-// classes {negative, positive}.
+// classes {negative, positive}. A NaN predicts nothing, and is not correct.
 template <typename T>
 SampleOutcome JudgeElement(const BatchPlan& plan, const RowWindow<T>& whole, int64_t row,
                            int64_t k) {
   SampleOutcome outcome = ReadRecords(whole, row * plan.batch.classes + k);
   const bool positive = plan.labels.target(row, k) >= 0.5;
-  const bool predicted = FindLogits(whole, plan.batch, row)[k] > T(0);
-  outcome.correct = positive == predicted;
+  const T z = FindLogits(whole, plan.batch, row)[k];
+  const bool predicted = z > T(0);
+  outcome.correct = positive == predicted && !std::isnan(z);
   if (plan.batch.classes == 1) {
     outcome.class_id = positive ? 1 : 0;
-    outcome.predicted = predicted ? 1 : 0;
+    outcome.predicted = std::isnan(z) ? -1 : predicted ? 1 : 0;
   } else {
     outcome.class_id = k;
     outcome.counted = positive;

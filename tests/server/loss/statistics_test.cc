@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -97,6 +98,50 @@ TEST(StatisticsTest, ANotANumberIsInNoBin) {
   EXPECT_THAT(result.difficulty->count, ElementsAre(0, 0, 0, 0, 0, 1, 0, 0, 0, 0));
   EXPECT_EQ(result.difficulty->hard_count, 0);
   EXPECT_THAT(result.class_statistics->count, ElementsAre(2, 0));
+}
+
+// A model that has diverged is right about nothing (Merlin#617), wherever the NaN is.
+TEST(StatisticsTest, ARowWithANotANumberPredictsNothing) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  Problem problem;
+  problem.logits = {{kNan, kNan, kNan}, {5, kNan, 1}, {kNan, 5, 1}, {1, 5, kNan}, {1, 2, 3}};
+  problem.class_ids = {2, 0, 1, 1, 2};
+  problem.top_k = {1, 2, 3, 4};
+  const Result result = ComputeProblem<double>(problem).result;
+  EXPECT_THAT(result.class_statistics->count, ElementsAre(1, 2, 2));
+  EXPECT_THAT(result.class_statistics->correct_count, ElementsAre(0, 0, 1));
+  EXPECT_THAT(result.class_statistics->predicted_count, ElementsAre(0, 0, 1));
+  // A NaN counts as larger than the truth; a truth of NaN is behind all.
+  EXPECT_THAT(result.top_k_correct, ElementsAre(1, 4, 4, 5));
+
+  Problem merlin;
+  merlin.logits = Matrix::from_shape({4, 3});
+  merlin.logits.fill(kNan);
+  merlin.class_ids = {2, 2, 2, 0};
+  merlin.top_k = {1};
+  const Result nothing = ComputeProblem<float>(merlin).result;
+  EXPECT_THAT(nothing.class_statistics->correct_count, ElementsAre(0, 0, 0));
+  EXPECT_THAT(nothing.class_statistics->predicted_count, ElementsAre(0, 0, 0));
+  EXPECT_THAT(nothing.top_k_correct, ElementsAre(0));
+}
+
+TEST(StatisticsTest, ASigmoidsNotANumberPredictsNothing) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  Problem columns;
+  columns.activation = Activation::kSigmoid;
+  columns.logits = {{kNan, kNan}, {1, -1}};
+  columns.binary_labels.emplace(xt::xtensor<int64_t, 2>{{0, 1}, {1, 0}});
+  const ClassStatistics by_column = *ComputeProblem<double>(columns).result.class_statistics;
+  EXPECT_THAT(by_column.correct_count, ElementsAre(1, 1));
+  EXPECT_THAT(by_column.predicted_count, ElementsAre(1, 0));
+
+  Problem single;
+  single.activation = Activation::kSigmoid;
+  single.logits = {{kNan}, {kNan}, {-1}};
+  single.binary_labels.emplace(xt::xtensor<int64_t, 2>{{0}, {1}, {0}});
+  const ClassStatistics both = *ComputeProblem<double>(single).result.class_statistics;
+  EXPECT_THAT(both.correct_count, ElementsAre(1, 0));
+  EXPECT_THAT(both.predicted_count, ElementsAre(1, 0));
 }
 
 TEST(StatisticsTest, SharesOfNothingAreZero) {
