@@ -12,14 +12,18 @@ namespace lossd {
 
 // How labels or counts are turned into weights.
 struct ClassWeightsOptions {
-  // The number of classes. Unset: the largest label + 1.
+  // The number of classes. Unset: the largest label that counts + 1.
   std::optional<int64_t> class_count = std::nullopt;
 
   // The weights to compute; their `counts` stay empty. Empty: all six.
   std::vector<SchemeWeights> schemes = {};
 
-  // Finite, ≥ 0, one for each label. A view: it must outlive the call.
+  // Finite, ≥ 0, one for each label. A view: it must outlive the call. A label of weight 0 is not
+  // read.
   OptionalReals sample_weights = {};
+
+  // Integer labels of this value count nowhere.
+  std::optional<int64_t> ignore_index = std::nullopt;
 };
 
 // The weights of one scheme, one value per class; 0 for a class without samples.

@@ -98,6 +98,7 @@ v1::ComputeClassWeightsRequest Encode(const ClassWeightsOptions& options) {
     *request.add_schemes() = EncodeSchemeWeights(scheme);
   }
   if (options.class_count) request.set_class_count(*options.class_count);
+  if (options.ignore_index) request.set_ignore_index(*options.ignore_index);
   return request;
 }
 

@@ -52,46 +52,89 @@ double WeightOf(const std::vector<double>& weights, size_t sample) {
   return weights.empty() ? 1.0 : weights[sample];
 }
 
-// Returns `class_count` if it is set, else the number of classes that the labels imply; 0 when
-// there are no labels.
-int64_t ResolveClassCount(int64_t class_count, const std::vector<int64_t>& labels) {
-  if (class_count != 0 || labels.empty()) return class_count;
-  const int64_t largest = *std::max_element(labels.begin(), labels.end());
-  return largest == std::numeric_limits<int64_t>::max() ? largest : largest + 1;
+// Integer labels, with what says which of them count.
+struct CountedLabels {
+  std::vector<int64_t> values;
+  std::vector<double> weights;  // empty: each is 1
+  std::optional<int64_t> ignore_index;
+
+  bool counts(size_t i) const { return values[i] != ignore_index && WeightOf(weights, i) != 0; }
+};
+
+// Returns the largest label that counts, or nullopt when none does.
+std::optional<int64_t> LargestLabel(const CountedLabels& labels, const Field& field) {
+  std::optional<int64_t> largest;
+  ForEachElement(labels.values.size(), field, [&](size_t i) {
+    if (labels.counts(i)) largest = std::max(labels.values[i], largest.value_or(labels.values[i]));
+  });
+  return largest;
 }
 
-void CheckLabels(const std::vector<int64_t>& labels, const Shape& shape, int64_t class_count,
+// Returns `class_count` if it is set, else the number of classes that the labels imply. Returns
+// nullopt after adding a violation when none counts.
+std::optional<int64_t> ResolveClassCount(int64_t class_count, const CountedLabels& labels,
+                                         const Field& field) {
+  if (class_count != 0) return class_count;
+  const std::optional<int64_t> largest = LargestLabel(labels, field);
+  if (!largest) {
+    field.Refuse("is not set, expected the number of classes, since ",
+                 labels.values.empty() ? "there are no labels" : "no label counts");
+    return std::nullopt;
+  }
+  return *largest == std::numeric_limits<int64_t>::max() ? *largest : *largest + 1;
+}
+
+std::string ExpectedLabel(int64_t class_count, std::optional<int64_t> ignore_index) {
+  if (class_count == 0) {
+    return absl::StrCat(", expected a class >= 0",
+                        ignore_index ? absl::StrCat(" or ignore_index ", *ignore_index) : "");
+  }
+  return absl::StrCat(" is not in [0, ", class_count, ")",
+                      ignore_index ? absl::StrCat(" and is not ignore_index ", *ignore_index) : "");
+}
+
+void CheckLabels(const CountedLabels& labels, const Shape& shape, int64_t class_count,
                  const Field& field) {
-  const std::string expected = class_count == 0 ? ", expected a class >= 0"
-                                                : absl::StrCat(" is not in [0, ", class_count, ")");
   ElementViolations elements(field, shape);
-  elements.ForEach(labels.size(), [&](size_t i) {
-    if (labels[i] >= 0 && (class_count == 0 || labels[i] < class_count)) return;
-    elements.Add(i, [&] { return absl::StrCat("= ", labels[i], expected); });
+  elements.ForEach(labels.values.size(), [&](size_t i) {
+    const int64_t label = labels.values[i];
+    if (label >= 0 && (class_count == 0 || label < class_count)) return;
+    if (!labels.counts(i)) return;
+    elements.Add(i, [&] {
+      return absl::StrCat("= ", label, ExpectedLabel(class_count, labels.ignore_index));
+    });
   });
 }
 
 absl::StatusOr<std::vector<double>> CountLabels(const v1::ComputeClassWeightsRequest& request,
                                                 const TensorView& tensor, const AdmitClasses& admit,
                                                 const Field& field) {
-  const auto labels = ReadIntegers(tensor, field["labels"]);
-  const auto weights = DecodeSampleWeights(request, tensor.shape, field["sample_weights"]);
-  if (labels) CheckLabels(*labels, tensor.shape, request.class_count(), field["labels"]);
-  if (labels && labels->empty() && request.class_count() == 0) {
-    field["class_count"].Refuse(
-        "is not set, expected the number of classes, since there are no labels");
-  }
+  auto values = ReadIntegers(tensor, field["labels"]);
+  auto weights = DecodeSampleWeights(request, tensor.shape, field["sample_weights"]);
+  if (field.cancellation().seen()) return loss::CancelledCall();
+  if (!values || !weights) return std::vector<double>();
+  CountedLabels labels = {*std::move(values), *std::move(weights), std::nullopt};
+  if (request.has_ignore_index()) labels.ignore_index = request.ignore_index();
+  CheckLabels(labels, tensor.shape, request.class_count(), field["labels"]);
+  const auto class_count = ResolveClassCount(request.class_count(), labels, field["class_count"]);
   if (field.cancellation().seen()) return loss::CancelledCall();
   if (!field.violations().empty()) return std::vector<double>();
 
-  const int64_t class_count = ResolveClassCount(request.class_count(), *labels);
-  absl::Status admitted = admit(class_count);
+  absl::Status admitted = admit(*class_count);
   if (!admitted.ok()) return admitted;
-  std::vector<double> counts(static_cast<size_t>(class_count), 0.0);
-  ForEachElement(labels->size(), field, [&](size_t i) {
-    counts[static_cast<size_t>((*labels)[i])] += WeightOf(*weights, i);
+  std::vector<double> counts(static_cast<size_t>(*class_count), 0.0);
+  ForEachElement(labels.values.size(), field, [&](size_t i) {
+    if (!labels.counts(i)) return;
+    counts[static_cast<size_t>(labels.values[i])] += WeightOf(labels.weights, i);
   });
   return counts;
+}
+
+void CheckIgnoreIndexUnset(const v1::ComputeClassWeightsRequest& request, absl::string_view beside,
+                           const Field& field) {
+  if (!request.has_ignore_index()) return;
+  field["ignore_index"].Refuse("= ", request.ignore_index(), " beside ", beside,
+                               ", expected integer labels");
 }
 
 // Adds a violation when class_count is set and is not `actual`, that of the field `source`.
@@ -114,8 +157,14 @@ absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequ
   const auto targets = ReadNumbers(tensor, labels);
   const auto weights = DecodeSampleWeights(request, {tensor.shape[0]}, field["sample_weights"]);
   if (targets) {
-    CheckBound(absl::MakeConstSpan(*targets), tensor.shape, Bound::kFiniteAndNotNegative, labels);
+    const auto place = [](int64_t i) { return i; };
+    const auto is_read = [&](int64_t i) {
+      return !weights || WeightOf(*weights, static_cast<size_t>(i / classes)) != 0;
+    };
+    CheckBound(absl::MakeConstSpan(*targets), {place, is_read}, tensor.shape,
+               Bound::kFiniteAndNotNegative, labels);
   }
+  CheckIgnoreIndexUnset(request, "float labels", field);
   CheckClassCount(request.class_count(), classes, "labels", field["class_count"]);
   if (field.cancellation().seen()) return loss::CancelledCall();
   if (!field.violations().empty()) return std::vector<double>();
@@ -125,7 +174,8 @@ absl::StatusOr<std::vector<double>> SumTargets(const v1::ComputeClassWeightsRequ
   const auto width = static_cast<size_t>(classes);
   std::vector<double> counts(width, 0.0);
   ForEachElement(targets->size(), field, [&](size_t i) {
-    counts[i % width] += WeightOf(*weights, i / width) * (*targets)[i];
+    const double weight = WeightOf(*weights, i / width);
+    if (weight != 0) counts[i % width] += weight * (*targets)[i];
   });
   return counts;
 }
@@ -136,6 +186,7 @@ absl::StatusOr<std::vector<double>> ReadCounts(const v1::ComputeClassWeightsRequ
   if (request.has_sample_weights()) {
     field["sample_weights"].Refuse("is set, but applies to labels, not to counts");
   }
+  CheckIgnoreIndexUnset(request, "counts", field);
   if (!counts) return std::vector<double>();
   if (counts->empty()) {
     field["counts"]["shape"].Refuse("= [0], expected at least one class");

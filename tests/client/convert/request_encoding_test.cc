@@ -341,6 +341,7 @@ TEST(RequestEncodingTest, SendsLabelsToFindClassWeightsOf) {
   options.schemes = {SchemeWeights{WeightScheme::kBalanced},
                      SchemeWeights{WeightScheme::kEffectiveNumber, 0.5}};
   options.sample_weights = ArrayView<double>(weights);
+  options.ignore_index = 255;
   const auto request = Sent<v1::ComputeClassWeightsRequest>(EncodeClassWeights(labels, options));
   EXPECT_THAT(
       request, EqualsText(R"pb(
@@ -352,7 +353,8 @@ TEST(RequestEncodingTest, SendsLabelsToFindClassWeightsOf) {
           data_type: DATA_TYPE_FLOAT64
           shape: 1
           data: "\000\000\000\000\000\000\000\000"
-        })pb"));
+        }
+        ignore_index: 255)pb"));
 }
 
 TEST(RequestEncodingTest, SendsCountsToFindClassWeightsOf) {

@@ -47,6 +47,32 @@ TEST(ClassWeightsHandler, WeighsSamples) {
               ElementsAre(1, 2.5));
 }
 
+// Unlabelled pixels are 255 (mmsegmentation#3831): 3 samples of class 0 and 2 of class 1 remain.
+TEST(ClassWeightsHandler, IgnoresWhatItIsTold) {
+  const std::string labels =
+      "labels { int_values: [0, 0, 0, 1, 1, 255, 255, 255] data_type: DATA_TYPE_UINT8 } "
+      "schemes { scheme: WEIGHT_SCHEME_BALANCED } ";
+  const std::string weights = "sample_weights { float_values: [1, 1, 1, 1, 1, 0, 0, 0] } ";
+  for (const std::string& ignored :
+       {std::string("ignore_index: 255"), std::string("ignore_index: 255 class_count: 2"), weights,
+        weights + "class_count: 2", weights + "ignore_index: -100"}) {
+    const auto response = Weigh(labels + ignored);
+    EXPECT_THAT(response.counts(), ElementsAre(3, 2)) << ignored;
+    EXPECT_THAT(response.weights(0).values(), ElementsAre(DoubleEq(5.0 / 6), DoubleEq(5.0 / 4)))
+        << ignored;
+    EXPECT_EQ(response.alpha(), 0.6) << ignored;
+  }
+  // A class may be ignored too.
+  EXPECT_THAT(Weigh("labels { int_values: [0, 1, 2, 2] } ignore_index: 2").counts(),
+              ElementsAre(1, 1));
+  EXPECT_THAT(Weigh("labels { int_values: [0, -1] } ignore_index: -1 class_count: 3").counts(),
+              ElementsAre(1, 0, 0));
+  EXPECT_THAT(Weigh("labels { shape: [3, 2] float_values: [0.5, 0.25, nan, -1, inf, 2] } "
+                    "sample_weights { float_values: [2, 0, 0] }")
+                  .counts(),
+              ElementsAre(1, 0.5));
+}
+
 TEST(ClassWeightsHandler, SumsTargets) {
   EXPECT_THAT(Weigh("labels { shape: [2, 3] float_values: [0.5, 0.25, 0.25, 1, 0, 2] }").counts(),
               ElementsAre(1.5, 0.25, 2.25));
@@ -169,6 +195,21 @@ TEST(ClassWeightsHandler, RefusesWhatIsWrong) {
            "class_count = -1, expected >= 1, or 0 for the number in labels or counts"},
           {"labels {}",
            "class_count is not set, expected the number of classes, since there are no labels"},
+          {"labels { int_values: [7, 7] } ignore_index: 7",
+           "class_count is not set, expected the number of classes, since no label counts"},
+          {"labels { int_values: [0, 7] } sample_weights { float_values: [0, 0] }",
+           "class_count is not set, expected the number of classes, since no label counts"},
+          {"labels { int_values: [0, -1] } ignore_index: 255",
+           "labels[1] = -1, expected a class >= 0 or ignore_index 255"},
+          {"labels { int_values: [0, 5] } ignore_index: 255 class_count: 2",
+           "labels[1] = 5 is not in [0, 2) and is not ignore_index 255"},
+          {"labels { shape: [1, 2] float_values: [0, 1] } ignore_index: 255",
+           "ignore_index = 255 beside float labels, expected integer labels"},
+          {"counts { int_values: [3, 4] } ignore_index: 255",
+           "ignore_index = 255 beside counts, expected integer labels"},
+          {"labels { shape: [2, 2] float_values: [0, nan, 0, nan] } sample_weights { float_values: "
+           "[0, 1] }",
+           "labels[1, 1] = nan, expected a finite number >= 0"},
           {"labels { float_values: [0, 1] }",
            "labels.shape = [2], expected [N, C] with C >= 1 for float labels"},
           {"labels { shape: [1, 2] float_values: [0, nan] }",
