@@ -1,5 +1,8 @@
 #include "server/rpc/decode/loss_spec_decoder.h"
 
+#include <algorithm>
+#include <variant>
+
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/class_weighting_decoder.h"
 #include "server/rpc/decode/form_decoder.h"
@@ -36,6 +39,18 @@ void DecodeZLoss(const v1::LossSpec& spec, const Field& field, loss::LossSpec& d
   }
 }
 
+// Smoothing gives every class a part of the target, also one whose logit `prior` makes −∞. All
+// losses would be infinite.
+void CheckSmoothingBesidePrior(const loss::LossSpec& spec, const Field& field) {
+  const auto* prior = std::get_if<loss::PriorAdjustment>(&spec.logit_adjustment);
+  if (prior == nullptr || spec.label_smoothing == 0) return;
+  const auto empty = std::find(prior->counts.begin(), prior->counts.end(), 0.0);
+  if (empty == prior->counts.end()) return;
+  field.Refuse("= ", NumberText(spec.label_smoothing), ", expected 0 beside class ",
+               empty - prior->counts.begin(),
+               ", which has no samples in logit_adjustment.prior.counts");
+}
+
 }  // namespace
 
 loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activation,
@@ -54,6 +69,7 @@ loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activat
   if (spec.has_logit_adjustment()) {
     decoded.logit_adjustment = DecodeLogitAdjustment(spec.logit_adjustment(), activation, layout,
                                                      field["logit_adjustment"]);
+    CheckSmoothingBesidePrior(decoded, field["label_smoothing"]);
   }
   if (spec.has_mining()) decoded.mining = DecodeMining(spec.mining(), field["mining"]);
   return decoded;

@@ -380,6 +380,12 @@ TEST(ComputeRequestDecoder, RefusesWhatActsOnLogits) {
        path + ".seesaw.eps = 0 is not in (0, 1]"},
       {adjustment("seesaw { counts { float_values: [1, nan, 3] } }"),
        path + ".seesaw.counts[1] = nan, expected a finite number >= 0"},
+      // Its part of the target has no probability (BalancedMetaSoftmax#15).
+      {absl::StrCat(WithLabels("int_values: [0, 1]"),
+                    "loss { label_smoothing: 0.1 logit_adjustment { prior { counts { int_values: "
+                    "[7, 3, 0] } } } }"),
+       "loss.label_smoothing = 0.1, expected 0 beside class 2, which has no samples in "
+       "logit_adjustment.prior.counts"},
       {adjustment("prior { counts { int_values: [1, 2, 0] } }"),
        "labels[1] is on class 2, which has no samples in logit_adjustment.prior.counts"},
       {absl::StrCat(kLogits, kTargets,
