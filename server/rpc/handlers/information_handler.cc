@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -62,6 +63,19 @@ bool CheckRows(const Distributions& rows, const Field& field) {
   return elements.empty();
 }
 
+// Returns true when every row of logits has one above −∞, else adds the rows that have none.
+bool CheckLogitRows(const Distributions& rows, const Field& field) {
+  const auto width = static_cast<size_t>(rows.outcomes());
+  const Shape row_shape = rows.RowShape();
+  ElementViolations elements(field, row_shape);
+  for (size_t row = 0; row * width < rows.values.size(); ++row) {
+    const auto* begin = rows.values.data() + row * width;
+    if (std::any_of(begin, begin + width, [](double z) { return std::isfinite(z); })) continue;
+    elements.Add(row, [] { return "has no finite logit, expected at least one"; });
+  }
+  return elements.empty();
+}
+
 std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
                                                  loss::DistributionSource source,
                                                  const Field& field) {
@@ -77,9 +91,10 @@ std::optional<Distributions> DecodeDistributions(const v1::Tensor& tensor,
   if (!values) return std::nullopt;
   Distributions rows{view->shape, view->type, view->style(), *std::move(values)};
   const bool are_logits = source == loss::DistributionSource::kLogits;
-  const Bound bound = are_logits ? Bound::kFinite : Bound::kFiniteAndNotNegative;
+  const Bound bound = are_logits ? Bound::kBelowInfinity : Bound::kFiniteAndNotNegative;
   if (!CheckBound(absl::MakeConstSpan(rows.values), rows.shape, bound, field)) return std::nullopt;
-  if (!are_logits && !CheckRows(rows, field)) return std::nullopt;
+  const bool sums = are_logits ? CheckLogitRows(rows, field) : CheckRows(rows, field);
+  if (!sums) return std::nullopt;
   return rows;
 }
 

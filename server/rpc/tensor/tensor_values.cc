@@ -144,6 +144,8 @@ bool Holds(Bound bound, double value) {
       return value >= 0 && std::isfinite(value);
     case Bound::kUnitInterval:
       return value >= 0 && value <= 1;
+    case Bound::kBelowInfinity:
+      return value < std::numeric_limits<double>::infinity();
   }
   return false;
 }
@@ -156,6 +158,8 @@ absl::string_view TextOf(Bound bound) {
       return ", expected a finite number >= 0";
     case Bound::kUnitInterval:
       return " is not in [0, 1]";
+    case Bound::kBelowInfinity:
+      return ", expected a finite number or -inf";
   }
   return "";
 }

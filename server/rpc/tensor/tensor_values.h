@@ -38,7 +38,8 @@ std::unique_ptr<loss::LogitReader> MakeReader(const TensorView& tensor);
 enum class Bound {
   kFinite,
   kFiniteAndNotNegative,
-  kUnitInterval,  // [0, 1]
+  kUnitInterval,   // [0, 1]
+  kBelowInfinity,  // a number, or −∞
 };
 
 // Returns true when all `values` are inside `bound`, else adds the places of those that are not.

@@ -95,6 +95,29 @@ TEST(InformationHandler, TakesLogits) {
   EXPECT_NEAR(response.kl_divergence().float_values(0), 0, 1e-13);
 }
 
+// Words that may not come next have the logit −inf (heretic#348): they are outcomes of probability
+// 0.
+TEST(InformationHandler, ReadsMaskedLogitsAsProbabilityZero) {
+  const auto response = Measure(
+      "p { shape: [2, 4] float_values: [2, 1, -inf, 0, 1, -inf, -inf, 2] } "
+      "q { shape: [2, 4] float_values: [2, 1, -inf, 0, 2, 1, -inf, 0] } "
+      "from_logits: true self_information: true");
+  const double inf = std::numeric_limits<double>::infinity();
+  // e², e, 1 over their sum
+  EXPECT_NEAR(response.entropy().float_values(0), 0.8323955818399389, 1e-15);
+  EXPECT_NEAR(response.cross_entropy().float_values(0), 0.8323955818399389, 1e-15);
+  EXPECT_EQ(response.kl_divergence().float_values(0), 0);
+  EXPECT_EQ(response.jensen_shannon().float_values(0), 0);
+  EXPECT_EQ(response.self_information().float_values(2), inf);
+  // e, 0, 0, e² against e², e, 0, 1
+  EXPECT_NEAR(response.kl_divergence().float_values(1), 1.2875200128161721, 1e-15);
+  EXPECT_NEAR(response.jensen_shannon().float_values(1), 0.27081772943904503, 1e-15);
+  const auto swapped = Measure(
+      "p { float_values: [0, 0] } q { float_values: [-inf, 7] } "
+      "from_logits: true");
+  EXPECT_EQ(swapped.kl_divergence().float_values(0), inf);
+}
+
 TEST(InformationHandler, AnswersTheWayItWasAsked) {
   v1::MeasureInformationRequest request;
   *request.mutable_p() = DataTensor<float>(v1::DATA_TYPE_FLOAT32, {1, 2}, {0.5F, 0.5F});
@@ -163,7 +186,12 @@ TEST(InformationHandler, RefusesWhatIsWrong) {
           {"p { float_values: [1, 1] } q { float_values: [1, 1, 1] }",
            "q.shape = [3], expected p's shape [2]"},
           {"p { float_values: [1, 1] } q { float_values: [1, inf] } from_logits: true",
-           "q[1] = inf, expected a finite number"},
+           "q[1] = inf, expected a finite number or -inf"},
+          {"p { float_values: [1, nan] } from_logits: true",
+           "p[1] = nan, expected a finite number or -inf"},
+          {"p { shape: [2, 2] float_values: [1, 1, -inf, -inf] } from_logits: true",
+           "p[1] has no finite logit, expected at least one"},
+          {"p { float_values: [1, -inf] }", "p[1] = -inf, expected a finite number >= 0"},
           {"p { float_values: [1, 1] } base: 4", "base = 4 is not an InformationBase"},
       },
       measure);
