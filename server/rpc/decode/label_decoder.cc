@@ -27,7 +27,7 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
   if (!targets) return std::nullopt;
   return std::visit(
       [&](auto array) -> OwnedLabels {
-        return OwnedTargets{MoveClassesLast(layout, std::move(array))};
+        return OwnedTargets{MoveClassesLast(layout, std::move(array)), tensor.type};
       },
       *std::move(targets));
 }

@@ -25,6 +25,7 @@ struct OwnedBinaryLabels {
 };
 struct OwnedTargets {
   FloatArray values;
+  v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent
 };
 using OwnedLabels = std::variant<OwnedClassIds, OwnedBinaryLabels, OwnedTargets>;
 

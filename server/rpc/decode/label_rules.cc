@@ -14,9 +14,14 @@
 namespace lossd::rpc {
 namespace {
 
-// How far from 1 the sum of a row of targets may be: twice what rounding each target to BFLOAT16,
-// the coarsest type, can do.
-constexpr double kSumTolerance = 0x1p-8;
+// Returns how far from 1 the sum of a row of targets may be: twice what rounding each target to
+// BFLOAT16, the type with the fewest digits, can do, and what the targets' own type does to numbers
+// below its smallest normal one: up to half of its smallest to each, which matters to FLOAT16 and
+// many classes.
+double SumTolerance(v1::DataType type, int64_t classes) {
+  constexpr double kOfDigits = 0x1p-8;
+  return kOfDigits + static_cast<double>(classes) * SmallestPositive(type) / 2;
+}
 
 void CheckIgnoreIndex(const loss::LossSpec& spec, const Field& loss_field) {
   if (!spec.ignore_index) return;
@@ -84,6 +89,7 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
                     const LogitsLayout& layout, const Weightless& weightless,
                     const Field& labels_field) {
   constexpr double kNoTarget = std::numeric_limits<double>::quiet_NaN();
+  const double tolerance = SumTolerance(targets.type, layout.classes);
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
   ForEachTarget(targets, layout, labels_field, [&](int64_t row, int64_t, double target) {
     sums[static_cast<size_t>(row)] += target >= 0 ? target : kNoTarget;
@@ -91,7 +97,7 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
   const Shape rows = layout.RowShape();
   ElementViolations elements(labels_field, rows);
   elements.ForEach(sums.size(), [&](size_t row) {
-    if (std::abs(sums[row] - 1) <= kSumTolerance || std::isnan(sums[row])) return;
+    if (std::abs(sums[row] - 1) <= tolerance || std::isnan(sums[row])) return;
     if (weightless.Row(static_cast<int64_t>(row))) return;
     elements.Add(row, [&] {
       return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ", form.name);

@@ -1,5 +1,7 @@
 #include "server/rpc/tensor/data_type.h"
 
+#include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -28,6 +30,19 @@ int64_t ElementSize(v1::DataType type) {
   int64_t size = 0;
   VisitElementType(type, [&](auto row) { size = sizeof(typename decltype(row)::Stored); });
   return size;
+}
+
+double SmallestPositive(v1::DataType type) {
+  double smallest = 0;
+  VisitElementType(type, [&](auto row) {
+    using Row = decltype(row);
+    // Numbers above 0 are in the order of their bits, floats too.
+    const uint64_t bits = 1;
+    typename Row::Stored stored;
+    std::memcpy(&stored, &bits, sizeof(stored));
+    smallest = static_cast<double>(Row::Load(stored));
+  });
+  return smallest;
 }
 
 absl::string_view NameOf(v1::DataType type) {

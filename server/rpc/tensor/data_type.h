@@ -21,6 +21,10 @@ bool IsInteger(v1::DataType type);
 // Returns the bytes of one element; 0 for UNSPECIFIED, which has none.
 int64_t ElementSize(v1::DataType type);
 
+// Returns the smallest element above 0, below its type's normal numbers if there are such; 0 for
+// UNSPECIFIED.
+double SmallestPositive(v1::DataType type);
+
 // Returns the name without the enum's prefix, as people write it: "FLOAT32".
 absl::string_view NameOf(v1::DataType type);
 

@@ -225,6 +225,41 @@ TEST(ComputeHandler, IgnoresSamplesOfWeightZero) {
               1e-16);
 }
 
+// Each of 256,000 equal targets is 65.5 of FLOAT16's smallest numbers, and is rounded to 66 of them
+// (tt-metal#52045): they sum to 1.00708.
+TEST(ComputeHandler, TakesFloat16TargetsOfALargeVocabulary) {
+  constexpr int64_t kWords = 256000;
+  v1::ComputeRequest request;
+  *request.mutable_logits() =
+      DataTensor(v1::DATA_TYPE_FLOAT32, {1, kWords}, std::vector<float>(kWords, 0.5F));
+  *request.mutable_labels() = DataTensor(v1::DATA_TYPE_FLOAT16, {1, kWords},
+                                         std::vector<uint16_t>(kWords, ToFloat16(1.0 / kWords)));
+  request.mutable_loss()->mutable_jensen_shannon();
+  const double sum = 66 * 0x1p-24 * kWords;
+  EXPECT_NEAR(sum, 1.00708, 1e-5);
+  // With y = sum / C and p = 1 / C: ½ Σ (y ln(y / m) + p ln(p / m)).
+  const double m = (sum + 1) / 2;
+  EXPECT_NEAR(Compute(request).loss(), (sum * std::log(sum / m) - std::log(m)) / 2, 1e-9);
+
+  // Two classes leave no such room, nor does another type.
+  const auto refused = [](absl::string_view targets) {
+    return CallHandlers()
+        ->Compute(FromText<v1::ComputeRequest>(absl::StrCat(
+                      "logits { shape: [1, 2] float_values: [0, 0] } loss { jensen_shannon {} } "
+                      "labels { shape: [1, 2] float_values: ",
+                      targets, " }")),
+                  {})
+        .status();
+  };
+  EXPECT_THAT(std::string(refused("[0.5, 0.507] data_type: DATA_TYPE_FLOAT16").message()),
+              HasSubstr("labels[0] sums to 1.0068359375"));
+  EXPECT_TRUE(refused("[0.5, 0.503] data_type: DATA_TYPE_FLOAT64").ok());
+  request.mutable_labels()->set_data_type(v1::DATA_TYPE_FLOAT32);
+  request.mutable_labels()->set_data(Bytes(std::vector<float>(kWords, 66 * 0x1p-24F)));
+  EXPECT_THAT(std::string(CallHandlers()->Compute(request, {}).status().message()),
+              HasSubstr("labels[0] sums to 1.00708"));
+}
+
 // A 0 must be told from a field that is not there.
 TEST(ComputeHandler, SetsEveryScalar) {
   for (const char* request :

@@ -33,6 +33,15 @@ TEST(DataType, UnspecifiedIsOfNoFamily) {
   EXPECT_EQ(ComputedType(v1::DATA_TYPE_UNSPECIFIED), v1::DATA_TYPE_FLOAT32);
 }
 
+TEST(DataType, HasASmallestPositiveNumber) {
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_FLOAT16), 0x1p-24);
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_BFLOAT16), 0x1p-133);
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_FLOAT32), 0x1p-149);
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_FLOAT64), 0x1p-1074);
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_UINT8), 1);
+  EXPECT_EQ(SmallestPositive(v1::DATA_TYPE_UNSPECIFIED), 0);
+}
+
 TEST(DataType, IsComputedInFloatUnlessItIsADouble) {
   EXPECT_EQ(ComputedType(v1::DATA_TYPE_FLOAT64), v1::DATA_TYPE_FLOAT64);
   for (const v1::DataType type :
