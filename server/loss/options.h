@@ -16,7 +16,7 @@ enum class HessianMode { kExact, kPositive };
 // Says what to compute beside the outputs, and how the gradient is scaled.
 struct ComputeOptions {
   Reduction reduction = Reduction::kNone;
-  std::optional<double> normalizer;  // kMean and kMeanValid: replaces their divisor; finite, > 0
+  std::optional<double> normalizer;  // kMean and kMeanValid: replaces their divisor; finite, ≥ 0
   HessianMode hessian_mode = HessianMode::kExact;
   double gradient_scale = 1;  // multiplies the gradient alone, before it is rounded
   bool class_statistics = false;

@@ -66,8 +66,8 @@ struct ComputeOptions {
   // and the Hessian.
   OptionalReals upstream_gradient = {};
 
-  // With kMean and kMeanValid only, > 0: replaces their divisor, so that the parts of a batch add
-  // up to the whole.
+  // With kMean and kMeanValid only, ≥ 0: replaces their divisor, so that the parts of a batch add
+  // up to the whole. 0: no part of the batch has a sample that counts; everything is 0.
   std::optional<double> normalizer = std::nullopt;
 
   // The axis of the logits that the classes lie on: the last (unset) or 1.

@@ -102,8 +102,9 @@ class ScalarMerger {
     switch (options_.reduction) {
       case Reduction::kMean:
       case Reduction::kMeanValid:
-        // There is no normalizer when the divisor of the whole batch is 0.
-        return options_.normalizer ? sum_.loss_sum / *options_.normalizer : 0.0;
+        // There is no normalizer when the divisor of the whole batch is 0, or it is 0.
+        return options_.normalizer.value_or(0.0) == 0.0 ? 0.0
+                                                        : sum_.loss_sum / *options_.normalizer;
       default:
         return sum_.loss_sum;
     }

@@ -10,6 +10,7 @@
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/decode/reduction_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
+#include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/response_size.h"
 
 namespace lossd::rpc {
@@ -31,7 +32,7 @@ void DecodeNormalizer(const v1::ComputeRequest& request, const Field& field,
                       loss::ComputeOptions& options) {
   if (!request.has_normalizer()) return;
   options.normalizer = request.normalizer();
-  CheckRange(request.normalizer(), Range::Above(0), field);
+  CheckRange(request.normalizer(), Range::AtLeast(0), field);
   if (options.reduction != loss::Reduction::kMean &&
       options.reduction != loss::Reduction::kMeanValid) {
     field.Refuse("acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is ",
@@ -65,7 +66,22 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
   call.samples = *std::move(samples);
 }
 
+// Returns the divisor of the mean that `options` ask for.
+double OwnDivisor(const loss::ComputeOptions& options, const loss::Result& result) {
+  return options.reduction == loss::Reduction::kMean ? result.weight_sum
+                                                     : static_cast<double>(result.valid_count);
+}
+
 }  // namespace
+
+absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Result& result) {
+  if (options.normalizer != 0 || OwnDivisor(options, result) == 0) return absl::OkStatus();
+  FieldViolations violations;
+  Field(violations)["normalizer"].Refuse(
+      "= 0, expected a number > 0 for a batch whose own divisor is ",
+      NumberText(OwnDivisor(options, result)));
+  return violations.ToStatus();
+}
 
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
                                                  const wire::TensorPayloads& payloads,

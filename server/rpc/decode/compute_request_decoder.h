@@ -3,8 +3,10 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lossd/v1/compute.pb.h"
+#include "server/loss/compute.h"
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
@@ -31,6 +33,10 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
                                                  const wire::TensorPayloads& payloads,
                                                  BufferPool& pool, int64_t max_message_bytes,
                                                  const Cancellation& cancellation = {});
+
+// Checks what is known only when the batch is computed: that a normalizer of 0 replaces a divisor
+// of 0. Errors: INVALID_ARGUMENT.
+absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Result& result);
 
 }  // namespace lossd::rpc
 

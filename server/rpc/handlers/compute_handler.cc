@@ -46,6 +46,8 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   const auto result =
       loss::Compute(batch, call->spec, call->options, ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
+  absl::Status divided = CheckNormalizer(call->options, *result);
+  if (!divided.ok()) return divided;
   ComputeAnswer answer =
       EncodeComputeResponse(*call, std::move(arrays), *result, pool, cancellation);
   if (cancellation.seen()) return loss::CancelledCall();

@@ -165,6 +165,17 @@ TEST_F(ChunksTest, ADivisorOfNothingIsLeftToTheChunks) {
   EXPECT_EQ(result->loss, 0.0);
 }
 
+TEST_F(ChunksTest, ANormalizerOfZeroGivesZero) {
+  ComputeOptions options;
+  options.reduction = Reduction::kMean;
+  options.normalizer = 0.0;
+  const auto result = Compute({}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(server_.last_call().compute.has_normalizer());
+  EXPECT_EQ(server_.last_call().compute.normalizer(), 0.0);
+  EXPECT_EQ(result->loss, 0.0);
+}
+
 TEST_F(ChunksTest, CountsTheWholeBatchForAScheme) {
   LossSpec loss;
   loss.class_weighting.source = SchemeWeights{WeightScheme::kInverseFrequency};

@@ -288,12 +288,12 @@ TEST(ComputeRequestDecoder, ReadsWhatWeighsSomething) {
 TEST(ComputeRequestDecoder, RefusesReduction) {
   ExpectComputeRefusals({
       {Softmax("reduction: 9"), "reduction = 9 is not a Reduction"},
-      {Softmax("reduction: REDUCTION_MEAN normalizer: 0"),
-       "normalizer = 0, expected a finite number > 0"},
       {Softmax("reduction: REDUCTION_MEAN normalizer: -3"),
-       "normalizer = -3, expected a finite number > 0"},
+       "normalizer = -3, expected a finite number >= 0"},
+      {Softmax("reduction: REDUCTION_MEAN normalizer: nan"),
+       "normalizer = nan, expected a finite number >= 0"},
       {Softmax("reduction: REDUCTION_MEAN_VALID normalizer: inf"),
-       "normalizer = inf, expected a finite number > 0"},
+       "normalizer = inf, expected a finite number >= 0"},
       {Softmax("reduction: REDUCTION_SUM normalizer: 2"),
        "normalizer acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is "
        "REDUCTION_SUM"},

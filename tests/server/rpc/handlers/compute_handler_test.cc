@@ -275,6 +275,55 @@ TEST(ComputeHandler, SetsEveryScalar) {
   }
 }
 
+// A step in which all ranks together have no token.
+TEST(ComputeHandler, DividesNothingByANormalizerOfZero) {
+  const std::string all_ignored =
+      "logits { shape: [2, 2] float_values: [1, 2, 3, nan] } outputs { gradient: true "
+      "hessian_diagonal: true } ";
+  const std::string by_index = "labels { int_values: [-100, -100] } loss { ignore_index: -100 } ";
+  const std::string by_weight =
+      "labels { int_values: [0, 7] } sample_weights { float_values: [0, 0] } ";
+  for (const std::string& batch :
+       {all_ignored + by_index, all_ignored + by_weight,
+        std::string("logits { shape: [0, 3] } labels { shape: 0 } outputs { gradient: true }")}) {
+    for (const char* mean : {"REDUCTION_MEAN", "REDUCTION_MEAN_VALID"}) {
+      const v1::ComputeResponse response =
+          Compute(absl::StrCat(batch, " normalizer: 0 reduction: ", mean));
+      EXPECT_EQ(response.loss(), 0);
+      EXPECT_EQ(response.weight_sum(), 0);
+      EXPECT_EQ(response.valid_count(), 0);
+      EXPECT_THAT(ValuesOf(response.gradient()), ::testing::Each(0.0));
+      EXPECT_THAT(ValuesOf(response.hessian_diagonal()), ::testing::Each(0.0));
+    }
+  }
+}
+
+TEST(ComputeHandler, RefusesANormalizerOfZeroForSamplesThatCount) {
+  const CallHandlers handlers;
+  const auto compute = [&](const v1::ComputeRequest& request) {
+    return handlers->Compute(request, {}).status();
+  };
+  const std::string batch =
+      "logits { shape: [2, 2] float_values: [1, 2, 3, 4] } labels { int_values: [0, 1] } "
+      "normalizer: 0 ";
+  ExpectRefusals<v1::ComputeRequest>(
+      {
+          {batch + "reduction: REDUCTION_MEAN sample_weights { float_values: [0, 0.5] }",
+           "normalizer = 0, expected a number > 0 for a batch whose own divisor is 0.5"},
+          {batch + "reduction: REDUCTION_MEAN_VALID",
+           "normalizer = 0, expected a number > 0 for a batch whose own divisor is 2"},
+          // Samples whose class weighs nothing count, and MEAN_VALID divides by their number.
+          {batch + "reduction: REDUCTION_MEAN_VALID loss { class_weighting { weights { "
+                   "float_values: [0, 0] } } }",
+           "normalizer = 0, expected a number > 0 for a batch whose own divisor is 2"},
+      },
+      compute);
+  EXPECT_EQ(Compute(batch + "reduction: REDUCTION_MEAN loss { class_weighting { weights { "
+                            "float_values: [0, 0] } } }")
+                .loss(),
+            0);
+}
+
 TEST(ComputeHandler, TakesABatchOfNoSamples) {
   for (const char* request :
        {"logits { shape: [0, 3] } labels { shape: 0 }", "logits { shape: [0, 3] } labels {}",
