@@ -48,8 +48,10 @@ OwnedPerSample DecodePerSample(const TensorFields& fields, const LogitsLayout& l
   if (!is_per_sample && tensor->shape != first_axis) {
     const std::string other =
         sample_shape == first_axis ? "" : absl::StrCat(" or ", ShapeText(first_axis));
+    const bool per_row = activation == loss::Activation::kSoftmax;
     field["shape"].Refuse("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
-                          ShapeText(sample_shape), other);
+                          ShapeText(sample_shape), other,
+                          per_row ? layout.OtherAxisHint(tensor->shape) : "");
     return {};
   }
   auto numbers = ReadNumbers(*tensor, field);

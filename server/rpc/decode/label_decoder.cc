@@ -44,12 +44,14 @@ std::string ExpectedIntegers(const TensorView& tensor, const LogitsLayout& layou
                              loss::Activation activation) {
   const std::string rows = ShapeText(layout.RowShape());
   if (activation == loss::Activation::kSoftmax) {
-    return absl::StrCat(rows, " for integer labels, the class of each sample");
+    return absl::StrCat(rows, " for integer labels, the class of each sample",
+                        layout.OtherAxisHint(tensor.shape));
   }
   std::string labels =
       absl::StrCat("the logits' shape ", ShapeText(layout.shape), " for 0/1 labels");
   if (TakesClassIds(layout, activation)) {
-    return absl::StrCat(labels, " or ", rows, " for class labels");
+    return absl::StrCat(labels, " or ", rows, " for class labels",
+                        layout.OtherAxisHint(tensor.shape));
   }
   if (tensor.shape != layout.RowShape()) return labels;
   return absl::StrCat(labels, ": as classes of one column, label 0 would be the yes");

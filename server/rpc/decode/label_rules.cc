@@ -26,7 +26,8 @@ double SumTolerance(v1::DataType type, int64_t classes) {
 void CheckIgnoreIndex(const loss::LossSpec& spec, const Field& loss_field) {
   if (!spec.ignore_index) return;
   loss_field["ignore_index"].Refuse("= ", *spec.ignore_index,
-                                    " beside float labels, expected integer labels");
+                                    " beside float labels, expected integer labels; "
+                                    "sample_weights of the losses' shape ignore where they are 0");
 }
 
 void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, const Field& loss_field) {
@@ -88,8 +89,8 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
 void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
                     const LogitsLayout& layout, const Weightless& weightless,
                     const Field& labels_field) {
-  constexpr double kNoTarget = std::numeric_limits<double>::quiet_NaN();
   const double tolerance = SumTolerance(targets.type, layout.classes);
+  constexpr double kNoTarget = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> sums(static_cast<size_t>(layout.rows), 0.0);
   ForEachTarget(targets, layout, labels_field, [&](int64_t row, int64_t, double target) {
     sums[static_cast<size_t>(row)] += target >= 0 ? target : kNoTarget;

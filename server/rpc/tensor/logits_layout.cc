@@ -41,6 +41,14 @@ Shape LogitsLayout::RowShape() const {
   return class_axis ? WithoutAxis(shape, *class_axis) : shape;
 }
 
+std::string LogitsLayout::OtherAxisHint(const Shape& given) const {
+  if (shape.size() < 3 || given == RowShape()) return "";
+  if (moves_classes()) {
+    return given == WithoutAxis(shape, shape.size() - 1) ? "; class_axis -1 would fit" : "";
+  }
+  return given == WithoutAxis(shape, 1) ? "; class_axis 1 would fit" : "";
+}
+
 int64_t LogitsLayout::CoreElement(int64_t index) const {
   if (!moves_classes()) return index;
   const int64_t outer = index / (classes * inner);

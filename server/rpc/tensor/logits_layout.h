@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/types/span.h"
 #include "server/loss/loss_spec.h"
@@ -25,6 +26,10 @@ struct LogitsLayout {
   // [N, classes, inner]; targets and sigmoid's losses, which it has as [rows, classes], are
   // transposed.
   bool moves_classes() const { return class_axis && *class_axis + 1 != shape.size(); }
+
+  // Returns what an error about a tensor of shape `given`, which is not RowShape(), adds where it
+  // would be that with another class axis: "; class_axis 1 would fit". Returns "" where not.
+  std::string OtherAxisHint(const Shape& given) const;
 
   // Returns where the core has element `index` of the logits' shape, with its classes last.
   int64_t CoreElement(int64_t index) const;

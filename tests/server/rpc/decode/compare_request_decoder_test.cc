@@ -27,7 +27,8 @@ TEST(CompareRequestDecoder, RefusesWhatIsWrong) {
           {absl::StrCat(kLogits, kLabels, "losses {} hard_threshold: 2"),
            "hard_threshold = 2 is not in (0, 1)"},
           {absl::StrCat(kLogits, kTargets, "losses {} losses { ignore_index: 0 }"),
-           "losses[1].ignore_index = 0 beside float labels, expected integer labels"},
+           "losses[1].ignore_index = 0 beside float labels, expected integer labels; "
+           "sample_weights of the losses' shape ignore where they are 0"},
           {absl::StrCat(kLogits, kBinaryLabels, "losses {", kSigmoid, " } losses {}"),
            "labels.shape = [2, 3], expected [2] for integer labels, the class of each sample"},
           // Softmax takes the classes of one column, all 0; a sigmoid beside it guesses nothing.

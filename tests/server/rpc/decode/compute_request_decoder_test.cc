@@ -106,7 +106,8 @@ TEST(ComputeRequestDecoder, RefusesSoftmaxLabels) {
       {WithLabels("int_values: [0, 1] data_type: DATA_TYPE_FLOAT32"),
        "labels.data_type = FLOAT32 beside int_values, expected INT32, INT64 or UINT8"},
       {absl::StrCat(kLogits, kTargets, "loss { ignore_index: 1 }"),
-       "loss.ignore_index = 1 beside float labels, expected integer labels"},
+       "loss.ignore_index = 1 beside float labels, expected integer labels; sample_weights of the "
+       "losses' shape ignore where they are 0"},
   });
 }
 
@@ -489,6 +490,53 @@ TEST(ComputeRequestDecoder, RefusesOutputs) {
       {sigmoid("log_sum_exp: true"),
        "outputs.log_sum_exp acts with softmax only, but the activation is sigmoid"},
   });
+}
+
+// Images that have their classes second, as PyTorch's (pytorch#29754) and ONNX's
+// (onnxruntime#25807), without saying so; and the other way round.
+TEST(ComputeRequestDecoder, NamesTheClassAxisThatWouldFit) {
+  const std::string logits = "logits { shape: [1, 2, 2, 3] data_type: DATA_TYPE_FLOAT32 data: '" +
+                             std::string(48, 'x') + "' } ";
+  const std::string labels = "labels { shape: [1, 2, 3] int_values: [0, 1, 0, 1, 0, 1] } ";
+  const std::string first = "labels { shape: [1, 2, 2] int_values: [0, 1, 0, 1] } ";
+  ExpectComputeRefusals({
+      {logits + labels,
+       "labels.shape = [1, 2, 3], expected [1, 2, 2] for integer labels, the class of each sample; "
+       "class_axis 1 would fit"},
+      {logits + first + "class_axis: 1",
+       "labels.shape = [1, 2, 2], expected [1, 2, 3] for integer labels, the class of each sample; "
+       "class_axis -1 would fit"},
+      {logits + labels + "loss { activation: ACTIVATION_SIGMOID }",
+       "labels.shape = [1, 2, 3], expected the logits' shape [1, 2, 2, 3] for 0/1 labels or "
+       "[1, 2, 2] for class labels; class_axis 1 would fit"},
+      {logits + first + "sample_weights { shape: [1, 2, 3] float_values: [0, 1, 0, 1, 0, 1] }",
+       "sample_weights.shape = [1, 2, 3], expected the losses' shape [1, 2, 2] or [1]; class_axis "
+       "1 would fit"},
+      // Nothing fits, or there is no other axis.
+      {logits + "labels { shape: [1, 3, 2] int_values: [0, 1, 0, 1, 0, 1] } ",
+       "labels.shape = [1, 3, 2], expected [1, 2, 2] for integer labels, the class of each sample"},
+      {"logits { shape: [2, 3] float_values: [1, 2, 3, 4, 5, 6] } labels { int_values: [0, 1, 2] }",
+       "labels.shape = [3], expected [2] for integer labels, the class of each sample"},
+  });
+}
+
+// A sentinel in float targets (micro-sam#1365): what it is for, and where it is, are told at once.
+TEST(ComputeRequestDecoder, SaysHowToIgnoreFloatTargets) {
+  const absl::Status status = Decode(FromText<v1::ComputeRequest>(
+      absl::StrCat(WithLabels("shape: [2, 3] float_values: [0.9, 255, 0, 0, 0.7, 255]"),
+                   " loss { ignore_index: 255 ", kSigmoid, " }")));
+  EXPECT_THAT(
+      Violations(status),
+      ElementsAre("labels[0, 1] = 255 is not in [0, 1]", "labels[1, 2] = 255 is not in [0, 1]",
+                  "loss.ignore_index = 255 beside float labels, expected integer labels; "
+                  "sample_weights of the losses' shape ignore where they are 0"));
+  // A row that breaks the rules of targets breaks none of the loss's beside.
+  const absl::Status divergence = Decode(FromText<v1::ComputeRequest>(
+      absl::StrCat(WithLabels("shape: [2, 3] float_values: [-1, 2, 0, 0, 0.7, 0]"),
+                   " loss { jensen_shannon {} }")));
+  EXPECT_THAT(Violations(divergence),
+              ElementsAre("labels[0, 0] = -1, expected a finite number >= 0",
+                          "labels[1] sums to 0.7, expected 1 for jensen_shannon"));
 }
 
 // One round trip is enough to learn of everything.
