@@ -21,9 +21,9 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
     return totals;
   }
   const auto add = [&](int64_t row, int64_t k) {
-    if (labels.ignored(row, k)) return;
-    ++totals.valid_count;
-    const double s = batch.sample_weights[row * per_row + k];
+    const int64_t used = labels.used(row, k);
+    totals.valid_count += used;
+    const double s = static_cast<double>(used) * batch.sample_weights[row * per_row + k];
     totals.weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
   };
   ForEachBlock(batch.rows, per_row, cancellation, [&](int64_t begin, int64_t end) {

@@ -164,10 +164,11 @@ class BinaryElementBlock {
   void FillColumns(int64_t begin, int64_t size) {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const bool positive = columns_.sign[i] > 0;
-      const bool ignored = plan_.labels.ignored(row, k);
-      const SampleScale scale = ignored ? SampleScale() : plan_.scales[begin + i];
+      const int64_t used = plan_.labels.used(row, k);
+      const bool clears = plan_.scales.has_upstream() && used == 0;
+      const SampleScale scale = clears ? SampleScale() : plan_.scales[begin + i];
       const double weight = positive ? plan_.terms.positive(k) : plan_.terms.negative(k);
-      columns_.weight[i] = ignored ? T(0) : static_cast<T>(weight);
+      columns_.weight[i] = static_cast<T>(static_cast<double>(used) * weight);
       columns_.sample_weight[i] = static_cast<T>(scale.loss);
       columns_.gradient_scale[i] = static_cast<T>(scale.gradient);
       columns_.hessian_scale[i] = static_cast<T>(scale.hessian);

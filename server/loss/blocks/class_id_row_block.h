@@ -67,10 +67,11 @@ class ClassIdRowBlock {
     }
     for (size_t i = 0; i < size; ++i) {
       const int64_t row = begin_ + static_cast<int64_t>(i);
-      const bool ignored = plan_.labels.ignored(row, 0);
-      const SampleScale scale = ignored ? SampleScale() : plan_.scales[row];
-      ids_[i] = ignored ? 0 : plan_.labels.class_id(row);
-      class_weight_[i] = ignored ? 0 : plan_.terms.weight(ids_[i]);
+      const int64_t used = plan_.labels.used(row, 0);
+      const bool clears = plan_.scales.has_upstream() && used == 0;
+      const SampleScale scale = clears ? SampleScale() : plan_.scales[row];
+      ids_[i] = used * plan_.labels.class_id(row);
+      class_weight_[i] = static_cast<double>(used) * plan_.terms.weight(ids_[i]);
       sample_weight_[i] = scale.loss;
       gradient_scale_[i] = scale.gradient;
       hessian_scale_[i] = scale.hessian;

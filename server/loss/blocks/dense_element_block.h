@@ -54,7 +54,7 @@ class DenseElementBlock {
   static constexpr int64_t kAtOnce = 128;
 
   struct Columns {
-    CutMemory<double> memory = CutMemory<double>(16 * kAtOnce);
+    CutMemory<double> memory = CutMemory<double>(17 * kAtOnce);
     double* const logits = memory.Cut(kAtOnce);  // the form's
     double* const positive_weight = memory.Cut(kAtOnce);
     double* const negative_weight = memory.Cut(kAtOnce);
@@ -72,6 +72,7 @@ class DenseElementBlock {
     double* const loss_scale = memory.Cut(kAtOnce);
     double* const gradient_scale = memory.Cut(kAtOnce);
     double* const hessian_scale = memory.Cut(kAtOnce);
+    double* const used = memory.Cut(kAtOnce);  // 0 for ignored elements, else 1
   };
 
   void ComputeColumns(int64_t begin, int64_t size, Kernel kernel) {
@@ -81,7 +82,12 @@ class DenseElementBlock {
     if (plan_.terms.empty() && plan_.labels.ignores_none()) {
       WeighEqually(size);
     } else {
-      WeighByClass(begin, size);
+      plan_.labels.CopyUsed(begin, size, columns_.used);
+      if (plan_.terms.empty()) {
+        WeighUsed(size);
+      } else {
+        WeighByClass(begin, size);
+      }
     }
     Evaluate(size, kernel);
     Write(begin, size);
@@ -107,8 +113,8 @@ class DenseElementBlock {
   // anything.
   void LoadScales(int64_t begin, int64_t size) {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const bool ignored = plan_.labels.ignored(row, k);
-      const SampleScale scale = ignored ? SampleScale() : plan_.scales[begin + i];
+      const bool clears = plan_.scales.has_upstream() && plan_.labels.ignored(row, k);
+      const SampleScale scale = clears ? SampleScale() : plan_.scales[begin + i];
       columns_.loss_scale[i] = scale.loss;
       columns_.gradient_scale[i] = scale.gradient;
       columns_.hessian_scale[i] = scale.hessian;
@@ -136,13 +142,21 @@ class DenseElementBlock {
   }
 
   void WeighByClass(int64_t begin, int64_t size) {
-    ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const double used = plan_.labels.ignored(row, k) ? 0 : 1;
+    ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t, int64_t k) {
+      const double used = columns_.used[i];
       const double y = columns_.targets[i];
       columns_.positive_weight[i] = used * plan_.terms.positive(k) * y;
       columns_.negative_weight[i] = used * plan_.terms.negative(k) * (1 - y);
       columns_.whole_weight[i] = used * plan_.terms.whole(k, columns_.true_targets[i]);
     });
+  }
+
+  void WeighUsed(int64_t size) {
+    for (int64_t i = 0; i < size; ++i) {
+      columns_.positive_weight[i] = columns_.used[i] * columns_.targets[i];
+      columns_.negative_weight[i] = columns_.used[i] * (1 - columns_.targets[i]);
+      columns_.whole_weight[i] = columns_.used[i];
+    }
   }
 
   void WeighEqually(int64_t size) {
@@ -178,7 +192,8 @@ class DenseElementBlock {
       return;
     }
     for (int64_t i = 0; i < size; ++i) {
-      out[i] = scales[i] == 0 ? T(0) : static_cast<T>(values[i] * scales[i]);
+      const double scaled = values[i] * scales[i];
+      out[i] = static_cast<T>(scales[i] == 0 ? 0 : scaled);
     }
   }
 

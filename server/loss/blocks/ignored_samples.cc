@@ -45,11 +45,17 @@ std::vector<uint8_t> FindWeightless(const Batch& batch, Activation activation,
   if (zeros == 0) return {};
   const int64_t per_row = activation == Activation::kSoftmax ? 1 : batch.classes;
   const int64_t repeat = batch.sample_weights.repeat;
-  std::vector<uint8_t> weightless(static_cast<size_t>(batch.rows * per_row), 0);
+  std::vector<uint8_t> weightless(static_cast<size_t>(batch.rows * per_row));
   ForEachBlock(count, repeat, cancellation, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if (weights[static_cast<size_t>(i)] != 0) continue;
-      std::fill_n(weightless.begin() + i * repeat, repeat, uint8_t{1});
+    const auto first = static_cast<size_t>(begin);
+    const auto last = static_cast<size_t>(end);
+    if (repeat == 1) {
+      for (size_t i = first; i < last; ++i) weightless[i] = weights[i] == 0 ? 1 : 0;
+      return;
+    }
+    for (size_t i = first; i < last; ++i) {
+      std::fill_n(weightless.begin() + static_cast<std::ptrdiff_t>(i) * repeat, repeat,
+                  weights[i] == 0 ? 1 : 0);
     }
   });
   return weightless;

@@ -79,14 +79,29 @@ class ElementLabels {
   absl::Span<const int64_t> class_ids() const { return ids_; }
 
   // Returns true when the sample is ignored. Softmax asks with k = 0.
-  bool ignored(int64_t row, int64_t k) const {
-    if (!dropped_.empty() && dropped_[static_cast<size_t>(row * samples_per_row_ + k)] != 0) {
-      return true;
+  bool ignored(int64_t row, int64_t k) const { return used(row, k) == 0; }
+
+  // Returns 0 for a sample that is ignored, else 1: a factor. Which samples weigh nothing is not to
+  // be guessed, and a branch on it would cost more than the sample.
+  int64_t used(int64_t row, int64_t k) const {
+    const int64_t kept =
+        dropped_.empty() ? 1 : 1 - dropped_[static_cast<size_t>(row * samples_per_row_ + k)];
+    if (!ignore_index_) return kept;
+    if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == *ignore_index_ ? 0 : kept;
+    if (!binary_.empty()) return binary_[Index(row, k)] == *ignore_index_ ? 0 : kept;
+    return kept;
+  }
+
+  // Writes used() of the elements begin, begin + 1, ..., row after row, of a sigmoid.
+  void CopyUsed(int64_t begin, int64_t size, double* used_elements) const {
+    if (!ignore_index_ && !dropped_.empty()) {
+      const uint8_t* const dropped = dropped_.data() + begin;
+      for (int64_t i = 0; i < size; ++i) used_elements[i] = 1 - dropped[i];
+      return;
     }
-    if (!ignore_index_) return false;
-    if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == *ignore_index_;
-    if (!binary_.empty()) return binary_[Index(row, k)] == *ignore_index_;
-    return false;
+    ForEachElement(begin, size, classes_, [&](int64_t i, int64_t row, int64_t k) {
+      used_elements[i] = static_cast<double>(used(row, k));
+    });
   }
 
   double target(int64_t row, int64_t k) const {
@@ -108,7 +123,8 @@ class ElementLabels {
     }
   }
 
-  // Writes the targets of the elements begin, begin + 1, ..., row after row; 0 for ignored ones.
+  // Writes the targets of the elements begin, begin + 1, ..., row after row, of a sigmoid; 0 for
+  // ignored ones.
   void CopyElements(int64_t begin, int64_t size, double* targets) const {
     if (!f32_.empty()) {
       CopyTargets(f32_, begin, size, targets);
@@ -121,6 +137,11 @@ class ElementLabels {
       CopyTargets(binary_, begin, size, targets);
     }
     if (ignores_none()) return;
+    if (!ignore_index_) {
+      const uint8_t* const dropped = dropped_.data() + begin;
+      for (int64_t i = 0; i < size; ++i) targets[i] = dropped[i] != 0 ? 0 : targets[i];
+      return;
+    }
     ForEachElement(begin, size, classes_, [&](int64_t i, int64_t row, int64_t k) {
       if (ignored(row, k)) targets[i] = 0;
     });

@@ -28,6 +28,9 @@ class SampleScales {
         derivative_scale_(derivative_scale),
         gradient_scale_(gradient_scale) {}
 
+  // Returns true when samples have upstream gradients, those of ignored samples being anything.
+  bool has_upstream() const { return !upstream_gradient_.empty(); }
+
   // Returns true when every sample has the same factors.
   bool alike() const { return sample_weights_.empty() && upstream_gradient_.empty(); }
 
