@@ -172,12 +172,12 @@ class FaultsTest(unittest.TestCase):
 
 class BlocksTest(unittest.TestCase):
     def test_each_language_has_its_blocks(self):
-        shown = pages.blocks("client/README.md", "python")
+        shown = pages.blocks("README.md", "python")
         self.assertEqual(len(shown), 1)
-        self.assertEqual(pages.read_lines("client/README.md")[shown[0].line - 1], shown[0].lines[0])
+        self.assertEqual(pages.read_lines("README.md")[shown[0].line - 1], shown[0].lines[0])
         fenced = "\n".join(shown[0].lines)
         self.assertNotIn("```", fenced)
-        self.assertNotIn(fenced, "\n".join(line for _, line in pages.prose("client/README.md")))
+        self.assertNotIn(fenced, "\n".join(line for _, line in pages.prose("README.md")))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,15 @@
 """lossd against the gradients of XGBoost's own objectives, and XGBoost trained with lossd's focal
 loss."""
 
-import gzip
 import json
-import os
 
 import numpy as np
 import pytest
 import sklearn.metrics
 import xgboost
 
-import pages
-from lossd_client import ROOT, assert_close
+from lossd_client import assert_close
 
-DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
 FLOOR = 1e-16
 
 
@@ -103,22 +99,6 @@ class FocalObjective:
         return answer.gradient, answer.hessian
 
 
-@pytest.fixture(scope="module")
-def shuttle():
-    """Train and test split of the Shuttle data: (features, class numbers) each; rarest classes
-    last."""
-    with gzip.open(DATA, "rt", encoding="utf-8") as file:
-        next(file)
-        rows = [line.rstrip("\n").split(",") for line in file]
-    features = np.array([row[:-1] for row in rows], dtype=np.float32)
-    names, labels, counts = np.unique(
-        [row[-1] for row in rows], return_inverse=True, return_counts=True)
-    order = np.argsort(-counts)
-    labels = np.argsort(order)[labels]
-    assert names[order][0] == "Rad.Flow" and len(rows) == 58000
-    return (features[:-14500], labels[:-14500]), (features[-14500:], labels[-14500:])
-
-
 def test_multiclass_focal_boosting(lossd, shuttle):
     """Ten rounds on the 43,500 rows of Shuttle, seven classes of which the rarest has ten rows."""
     (x, y), (x_test, y_test) = shuttle
@@ -140,22 +120,6 @@ def test_multiclass_focal_boosting(lossd, shuttle):
     assert objective.mean_losses[-1] < objective.mean_losses[0] / 20
     assert accuracy > 0.99
     assert balanced_accuracy > 0.8
-
-
-def test_the_pages_example(lossd, shuttle, monkeypatch):
-    """Runs the one listing of all pages that trains XGBoost, unchanged but for the address."""
-    listings = ["\n".join(block.lines)
-                for page in pages.pages() for block in pages.blocks(page, "python")]
-    [example] = [listing for listing in listings if "xgboost.train" in listing]
-    assert example.count('"localhost:50051"') == 1
-    # A proxy named in the environment is not for this machine's own server.
-    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
-    (x, y), (x_test, y_test) = shuttle
-    names = {"features": x, "labels": y}
-    exec(example.replace("localhost:50051", lossd.address), names)
-    predicted = names["booster"].predict(
-        xgboost.DMatrix(x_test), output_margin=True).argmax(-1)
-    assert sklearn.metrics.balanced_accuracy_score(y_test, predicted) > 0.8
 
 
 def test_binary_focal_boosting(lossd, shuttle):

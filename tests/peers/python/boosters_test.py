@@ -1,0 +1,137 @@
+"""The listings of client/BOOSTERS.md, run as printed on 217,500 rows, and beside the boosters' own
+objectives where those have the same loss."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+import pages
+
+RARE = 3  # The third rarest of the classes: 171 rows of 58,000.
+COPIES = 5
+
+
+@pytest.fixture(scope="module")
+def data(shuttle):
+    """The demo's training rows five times, with weights: (features, labels, weights)."""
+    (features, labels), _ = shuttle
+    labels = np.tile(labels, COPIES)
+    assert len(labels) >= 200_000
+    return np.tile(features, (COPIES, 1)), labels, np.random.default_rng(91).uniform(0.5, 2, len(labels))
+
+
+def listing(booster, number=0):
+    """Returns the code of a booster's listing, the function that asks lossd before it."""
+    first, *blocks = ["\n".join(block.lines) for block in pages.blocks("client/BOOSTERS.md", "python")]
+    return first + "\n" + [block for block in blocks if f"import {booster}" in block][number]
+
+
+@pytest.fixture
+def run(lossd, monkeypatch):
+    # A proxy named in the environment is not for this machine's own server.
+    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
+
+    def run_listing(code, features, labels, weights, changes=(), **names):
+        """Runs a listing unchanged but for the address, and for changes of one text into another."""
+        for old, new in (("localhost:50051", lossd.address), *changes):
+            assert code.count(old) == 1, old
+            code = code.replace(old, new)
+        names |= {"features": features, "labels": labels, "weights": weights}
+        exec(code, names)
+        return names["booster"]
+
+    return run_listing
+
+
+CROSS_ENTROPY = ('"focal": {"gamma": 2}', '"cross_entropy": {}')
+
+
+def balanced(scores, labels):
+    return sklearn.metrics.balanced_accuracy_score(labels, np.argmax(scores, -1))
+
+
+def test_xgboost(run, data, shuttle):
+    import xgboost
+    _, (x, y) = shuttle
+    booster = run(listing("xgboost"), *data)
+    assert balanced(booster.predict(xgboost.DMatrix(x), output_margin=True), y) > 0.95
+
+
+def test_xgboost_binary(run, data, shuttle):
+    import xgboost
+    (features, labels, weights), (_, (x, y)) = data, shuttle
+    booster = run(listing("xgboost", 1), features, labels == RARE, weights)
+    scores = booster.predict(xgboost.DMatrix(x), output_margin=True)
+    assert sklearn.metrics.average_precision_score(y == RARE, scores) > 0.9
+
+
+def test_xgboost_binary_is_the_built_in_with_weights_and_a_start(run, data):
+    import xgboost
+    features, labels, weights = data
+    start = np.random.default_rng(92).standard_normal(len(labels)).astype(np.float32)
+    booster = run(listing("xgboost", 1), features, labels == RARE, weights,
+                  (CROSS_ENTROPY, ("weight=weights)", "weight=weights, base_margin=start)")), start=start)
+    rows = xgboost.DMatrix(features, label=labels == RARE, weight=weights, base_margin=start)
+    built_in = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.5,
+                              "min_child_weight": 0, "base_score": 0.5}, rows, num_boost_round=10)
+    difference = booster.predict(rows, output_margin=True) - built_in.predict(rows, output_margin=True)
+    assert np.quantile(np.abs(difference), 0.999) < 1e-3
+
+
+def test_a_nan_margin_is_told(run, data):
+    features, labels, weights = data
+    start = np.zeros(len(labels), np.float32)
+    start[-7] = np.nan
+    with pytest.raises(ValueError, match="^1 losses of the rows from 0 on are not finite"):
+        run(listing("xgboost", 1), features, labels == RARE, weights,
+            (("weight=weights)", "weight=weights, base_margin=start)"),), start=start)
+
+
+def test_lightgbm(run, data, shuttle):
+    _, (x, y) = shuttle
+    assert balanced(run(listing("lightgbm"), *data).predict(x), y) > 0.95
+
+
+def test_lightgbm_is_the_built_in_with_weights(run, data, shuttle):
+    import lightgbm
+    (features, labels, weights), (_, (x, y)) = data, shuttle
+    factor = ("derivatives(scores, data.get_label(), data.get_weight(), {",
+              "scaled(scores, data.get_label(), data.get_weight(), {")
+    code = listing("lightgbm").replace("import lightgbm", """
+def scaled(*arguments):
+    gradient, hessian = derivatives(*arguments)
+    return gradient, hessian * (7 / 6)
+
+import lightgbm""")
+    ours = run(code, features, labels, weights, (CROSS_ENTROPY, factor)).predict(x)
+    built_in = lightgbm.train(
+        {"objective": "multiclass", "num_class": 7, "num_leaves": 15, "learning_rate": 0.5,
+         "min_sum_hessian_in_leaf": 0, "lambda_l2": 1, "verbose": -1, "boost_from_average": False},
+        lightgbm.Dataset(features, label=labels, weight=weights), num_boost_round=10)
+    theirs = built_in.predict(x, raw_score=True)
+    assert sklearn.metrics.log_loss(y, softmax(ours)) == pytest.approx(
+        sklearn.metrics.log_loss(y, softmax(theirs)), rel=0.05)
+
+
+def softmax(scores):
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    return p / p.sum(-1, keepdims=True)
+
+
+def test_catboost(run, data, shuttle):
+    (features, labels, weights), (_, (x, y)) = data, shuttle
+    booster = run(listing("catboost"), features, (labels == RARE).astype(int), weights)
+    assert sklearn.metrics.average_precision_score(y == RARE, booster.predict(x)) > 0.9
+
+
+def test_catboost_is_the_built_in_with_weights(run, data, shuttle):
+    import catboost
+    (features, labels, weights), (_, (x, y)) = data, shuttle
+    ours = run(listing("catboost"), features, (labels == RARE).astype(int), weights, (CROSS_ENTROPY,)).predict(x)
+    built_in = catboost.CatBoost(
+        {"loss_function": "Logloss", "iterations": 10, "learning_rate": 0.5, "depth": 4, "verbose": False,
+         "allow_writing_files": False, "boost_from_average": False})
+    built_in.fit(catboost.Pool(features, labels == RARE, weight=weights))
+    theirs = built_in.predict(x)
+    assert sklearn.metrics.log_loss(y == RARE, 1 / (1 + np.exp(-ours))) == pytest.approx(
+        sklearn.metrics.log_loss(y == RARE, 1 / (1 + np.exp(-theirs))), rel=0.05)
