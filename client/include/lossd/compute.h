@@ -58,8 +58,8 @@ struct ComputeOptions {
   Reduction reduction = Reduction::kNone;
   OutputOptions outputs = {};
 
-  // s: finite, ≥ 0, of the losses' shape, or [N], one for each row. A sample of weight 0 is ignored:
-  // nothing of it is read, its outputs are 0, and it counts nowhere.
+  // s: finite, ≥ 0, of the losses' shape, or [N], one for each row. A sample of weight 0 is
+  // ignored: nothing of it is read, its outputs are 0, and it counts nowhere.
   OptionalReals sample_weights = {};
 
   // With kNone only: ∂final/∂loss of each sample, of the losses' shape or [N]; scales the gradient

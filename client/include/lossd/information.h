@@ -17,8 +17,8 @@ enum class InformationBase {
 struct InformationOptions {
   InformationBase base = InformationBase::kNat;
 
-  // Reads p and q as logits, where −inf is probability 0; else as weights, finite and ≥ 0, whose rows
-  // are divided by their sums.
+  // Reads p and q as logits, where −inf is probability 0; else as weights, finite and ≥ 0, whose
+  // rows are divided by their sums.
   bool from_logits = false;
 
   // Also −log p of each entry.
