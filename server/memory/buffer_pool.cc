@@ -109,6 +109,16 @@ class BufferPool::Idle {
     }
   }
 
+  void Drop() {
+    std::vector<Block> dropped;
+    {
+      const absl::MutexLock lock(&mutex_);
+      dropped.swap(blocks_);
+      bytes_ = 0;
+    }
+    for (const Block& block : dropped) Free(block.data, block.capacity);
+  }
+
   size_t bytes() const {
     const absl::MutexLock lock(&mutex_);
     return bytes_;
@@ -166,6 +176,8 @@ Buffer BufferPool::Take(size_t size) {
   buffer.pool_ = shared_from_this();
   return buffer;
 }
+
+void BufferPool::DropIdle() { idle_->Drop(); }
 
 size_t BufferPool::idle_bytes() const { return idle_->bytes(); }
 

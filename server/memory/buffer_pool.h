@@ -46,6 +46,9 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // Returns a buffer of `size` bytes. One of no bytes holds no memory.
   Buffer Take(size_t size);
 
+  // Keeps none of the buffers that are unused now.
+  void DropIdle();
+
   size_t idle_bytes() const;
 
  private:

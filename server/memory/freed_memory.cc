@@ -38,6 +38,14 @@ void AskForHugePages() {}
 
 }  // namespace
 
+void ReturnFreedMemory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+  // The heap has shrunk, and where it grows again it has forgotten.
+  AskForHugePages();
+#endif
+}
+
 void KeepFreedMemory() {
 #ifdef __GLIBC__
   // A request is read on the thread that polls its connection, which may be any. With an arena for

@@ -8,6 +8,9 @@ namespace lossd {
 // the system gives them on demand (madvise).
 void KeepFreedMemory();
 
+// Returns to the system what malloc keeps now; it goes on to keep what is freed from here on.
+void ReturnFreedMemory();
+
 }  // namespace lossd
 
 #endif  // LOSSD_SERVER_MEMORY_FREED_MEMORY_H_

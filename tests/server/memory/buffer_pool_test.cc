@@ -94,5 +94,16 @@ TEST(BufferPoolTest, ThreadsNeverShareABuffer) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST(BufferPoolTest, DropsWhatIsUnusedAndGoesOn) {
+  const auto pool = BufferPool::Create(64 << 20);
+  const Buffer used = pool->Take(1 << 20);
+  { const Buffer unused = pool->Take(1 << 20); }
+  EXPECT_GT(pool->idle_bytes(), 0);
+  pool->DropIdle();
+  EXPECT_EQ(pool->idle_bytes(), 0);
+  { const Buffer unused = pool->Take(1 << 20); }
+  EXPECT_GT(pool->idle_bytes(), 0);
+}
+
 }  // namespace
 }  // namespace lossd::rpc
