@@ -1,11 +1,14 @@
 #include "server/server.h"
 
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "server/memory/buffer_pool.h"
+#include "server/memory/freed_memory.h"
 #include "server/observe/access_log.h"
 #include "server/observe/call_error_log.h"
 #include "server/process/log.h"
@@ -20,11 +23,14 @@
 namespace lossd {
 namespace {
 
-// Memory of this many of the largest messages is kept for the next requests.
+// Memory of this many of the largest messages is kept for the next requests, and at most this part
+// of what may be in flight.
 constexpr int64_t kMessagesKept = 4;
+constexpr int64_t kPartKept = 4;
 
 std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
-  return BufferPool::Create(static_cast<size_t>(kMessagesKept * limits.max_message_bytes));
+  return BufferPool::Create(static_cast<size_t>(
+      std::min(kMessagesKept * limits.max_message_bytes, limits.max_in_flight_bytes / kPartKept)));
 }
 
 }  // namespace
@@ -35,7 +41,8 @@ class Server::Rooms {
   explicit Rooms(const ServerOptions& options)
       : limits_(rpc::MakeLimits(options.max_message_bytes, options.max_in_flight_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
-        handlers_({limits_, executor_, MakePool(limits_), std::string(Version())}) {
+        pool_(MakePool(limits_)),
+        handlers_({limits_, executor_, pool_, std::string(Version())}) {
     if (options.log == nullptr) return;
     error_log_.emplace(*options.log);
     if (options.access_log && options.log->Writes(LogLevel::kInfo)) {
@@ -50,6 +57,10 @@ class Server::Rooms {
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
     grpc_options.worker_count = executor_.thread_count();
+    grpc_options.give_back_memory = [pool = pool_] {
+      pool->DropIdle();
+      ReturnFreedMemory();
+    };
     if (access_log_) grpc_options.filters.push_back(&*access_log_);
     if (error_log_) grpc_options.filters.push_back(&*error_log_);
     auto server =
@@ -64,6 +75,7 @@ class Server::Rooms {
  private:
   const rpc::Limits limits_;
   const Executor executor_;
+  const std::shared_ptr<BufferPool> pool_;
   const rpc::Handlers handlers_;
   std::optional<observe::CallErrorLog> error_log_;
   std::optional<observe::AccessLog> access_log_;

@@ -127,23 +127,20 @@ TEST(CallEndTest, AStreamThatIsCancelledIsToldAsCancelled) {
 TEST(CallEndTest, AMessageThatFindsNoRoomIsTold) {
   Notes notes;
   WaitingRoom room;
-  constexpr int kAll = static_cast<int>(16 * kMessageLimit / (kLargeRequestBytes + 16));
-  TestServer server(room.answer(), WithThreads(kAll, kMessageLimit), {&notes});
-  std::vector<std::unique_ptr<OpenStream>> others;
-  for (int i = 0; i < kAll; ++i) {
-    others.push_back(std::make_unique<OpenStream>(server.stub()));
-    others.back()->Write(0, RequestOfBytes(kLargeRequestBytes));
-  }
-  EXPECT_TRUE(room.WaitUntilEntered(kAll));
+  constexpr int kAll = kMessagesInFlight;
+  TestServer server(room.AnswerLarge(), WithThreads(kAll, kMessageLimit), {&notes});
   OpenStream stream(server.stub());
+  stream.Write(0, RequestOfBytes(10));
+  EXPECT_TRUE(stream.Read().has_response());
+  const LargeCallers others(server, kAll);
+  EXPECT_TRUE(room.WaitUntilEntered(kAll));
   stream.Write(1, RequestOfBytes(kLargeRequestBytes));
   EXPECT_TRUE(stream.Read().has_error());
   const std::vector<Notes::Told> messages = notes.messages();
-  ASSERT_EQ(messages.size(), 1);
-  EXPECT_EQ(messages[0].status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_GT(messages[0].costs.request_bytes, kLargeRequestBytes);
+  ASSERT_EQ(messages.size(), 2);
+  EXPECT_EQ(messages[1].status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_GT(messages[1].costs.request_bytes, kLargeRequestBytes);
   room.Open();
-  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
 }
 
 TEST(CallEndTest, AStreamThatADrainCutsEndsOnce) {

@@ -60,10 +60,18 @@ ComputeAnswer WaitingRoom::answer() {
   };
 }
 
-bool WaitingRoom::WaitUntilEntered(int count) {
+ComputeAnswer WaitingRoom::AnswerLarge() {
+  return [this](const v1::ComputeRequest& request,
+                const rpc::CallContext& context) -> absl::StatusOr<v1::ComputeResponse> {
+    if (request.labels().data().size() <= 1024) return v1::ComputeResponse();
+    return Answer(request, context);
+  };
+}
+
+bool WaitingRoom::WaitUntilEntered(int count, absl::Duration timeout) {
   const auto reached = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return entered_ >= count; };
   const absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(&reached), absl::Seconds(10));
+  return mutex_.AwaitWithTimeout(absl::Condition(&reached), timeout);
 }
 
 bool WaitingRoom::WaitUntilCancelled(int count) {

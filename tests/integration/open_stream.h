@@ -46,9 +46,11 @@ class WaitingRoom {
                                              const rpc::CallContext& context);
   // Answers with the size of the labels as `valid_count`.
   ComputeAnswer answer();
+  // The same, but answers requests of up to a kilobyte at once.
+  ComputeAnswer AnswerLarge();
 
   // False if fewer have come in after ten seconds; all that ever came in count.
-  bool WaitUntilEntered(int count);
+  bool WaitUntilEntered(int count, absl::Duration timeout = absl::Seconds(10));
   // The same for those whose call was cancelled.
   bool WaitUntilCancelled(int count);
   void Open();

@@ -162,17 +162,6 @@ TEST(StreamAnswersTest, MessagesOverTheLimitAreErrorsOfTheirOwn) {
   EXPECT_TRUE(last.has_response());
 }
 
-TEST(StreamAnswersTest, AMessageFarOverTheLimitEndsTheStreamBeforeItIsHeld) {
-  ServerOptions options;
-  options.max_message_bytes = 1 << 20;
-  TestServer server(options);
-  OpenStream stream(server.stub());
-  stream.Write(1, RequestOfBytes(size_t{300} << 20));
-  EXPECT_TRUE(stream.Ends());
-  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_TRUE(OpenStream(server.stub()).Close());
-}
-
 TEST(StreamAnswersTest, AnExceptionIsThatMessagesInternalErrorWithoutItsText) {
   TestServer server([](const v1::ComputeRequest& request,
                        const rpc::CallContext&) -> absl::StatusOr<v1::ComputeResponse> {

@@ -12,6 +12,27 @@ ServerOptions WithThreads(int threads, int64_t max_message_bytes) {
   return options;
 }
 
+grpc::Status ComputeBytes(v1::LossService::Stub& stub, size_t bytes) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  v1::ComputeResponse response;
+  return stub.Compute(&context, RequestOfBytes(bytes), &response);
+}
+
+LargeCallers::LargeCallers(const TestServer& server, int count) {
+  for (int i = 0; i < count; ++i) {
+    threads_.emplace_back([&server] {
+      const auto stub = v1::LossService::NewStub(Connect(server.address()));
+      const grpc::Status status = ComputeBytes(*stub, kLargeRequestBytes);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    });
+  }
+}
+
+LargeCallers::~LargeCallers() {
+  for (std::thread& thread : threads_) thread.join();
+}
+
 std::thread Writer(OpenStream& stream, uint64_t batches) {
   return std::thread([&stream, batches] {
     for (uint64_t i = 0; i < batches; ++i) stream.Write(i, RequestOfBytes(kLargeRequestBytes));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -13,25 +14,14 @@
 namespace lossd {
 namespace {
 
-// Opens streams with a batch of kLargeRequestBytes each.
-std::vector<std::unique_ptr<OpenStream>> OpenOthers(TestServer& server, int count) {
-  std::vector<std::unique_ptr<OpenStream>> others;
-  for (int i = 0; i < count; ++i) {
-    others.push_back(std::make_unique<OpenStream>(server.stub()));
-    others.back()->Write(0, RequestOfBytes(kLargeRequestBytes));
-  }
-  return others;
-}
-
 TEST(StreamOverloadTest, AStreamSendsAheadInHalfOfTheBytesAndLosesNoBatch) {
   WaitingRoom room;
   TestServer server(room.answer(), WithThreads(2 * kWindow, kMessageLimit));
-  constexpr int kHalf = static_cast<int>(8 * kMessageLimit / (kLargeRequestBytes + 16));
+  constexpr int kHalf = kMessagesInHalf;
   OpenStream stream(server.stub());
   std::thread writer = Writer(stream, 50);
   EXPECT_TRUE(room.WaitUntilEntered(kHalf));
-  MakeSomeCalls(server.stub());
-  EXPECT_EQ(room.entered(), kHalf);
+  EXPECT_FALSE(room.WaitUntilEntered(kHalf + 1, absl::Milliseconds(200)));
   // Others find room beside it.
   OpenStream other(server.stub());
   std::thread other_writer = Writer(other, 50);
@@ -43,73 +33,88 @@ TEST(StreamOverloadTest, AStreamSendsAheadInHalfOfTheBytesAndLosesNoBatch) {
   other_writer.join();
 }
 
-TEST(StreamOverloadTest, ABatchWithNothingToWaitForIsAskedToTryAgain) {
+TEST(StreamOverloadTest, AStreamWithNothingInFlightWaitsForRoom) {
   WaitingRoom room;
-  constexpr int kAll = static_cast<int>(16 * kMessageLimit / (kLargeRequestBytes + 16));
+  constexpr int kAll = kMessagesInFlight;
   TestServer server(room.answer(), WithThreads(kAll, kMessageLimit));
-  const auto others = OpenOthers(server, kAll);
+  const LargeCallers others(server, kAll);
+  EXPECT_TRUE(room.WaitUntilEntered(kAll));
+  OpenStream stream(server.stub());
+  std::thread writer = Writer(stream, 3);
+  EXPECT_FALSE(room.WaitUntilEntered(kAll + 1, absl::Milliseconds(200)));
+  room.Open();
+  ExpectAnswers(stream, 3);
+  writer.join();
+}
+
+TEST(StreamOverloadTest, ABatchThatIsLargerThanItsStreamLetExpectIsAskedToTryAgain) {
+  WaitingRoom room;
+  constexpr int kAll = kMessagesInFlight;
+  TestServer server(room.AnswerLarge(), WithThreads(kAll, kMessageLimit));
+  OpenStream stream(server.stub());
+  stream.Write(0, RequestOfBytes(10));
+  EXPECT_TRUE(stream.Read().has_response());
+  const LargeCallers others(server, kAll);
   EXPECT_TRUE(room.WaitUntilEntered(kAll));
 
-  OpenStream stream(server.stub());
   stream.Write(1, RequestOfBytes(kLargeRequestBytes));
   const grpc::Status refused = ErrorOf(stream.Read());
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ErrorInfoOf(refused).reason(), "OVERLOADED");
   EXPECT_TRUE(HasRetryInfo(refused));
 
+  // Now it is expected, and waits for room.
+  stream.Write(2, RequestOfBytes(kLargeRequestBytes));
   room.Open();
-  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
-  // Its bytes return once the server has written it.
-  v1::ComputeStreamResponse answer;
-  do {
-    stream.Write(2, RequestOfBytes(kLargeRequestBytes));
-    answer = stream.Read();
-  } while (ErrorOf(answer).error_code() == grpc::StatusCode::UNAVAILABLE);
-  EXPECT_TRUE(answer.has_response());
+  EXPECT_TRUE(stream.Read().has_response());
 }
 
-TEST(StreamOverloadTest, ABatchLargerThanThoseBeforeItWaitsForThemWhereThereIsNoRoom) {
-  WaitingRoom room;
-  constexpr int kOthers = 16;
-  TestServer server(room.answer(), WithThreads(kOthers + 2, kMessageLimit));
-  OpenStream stream(server.stub());
-  stream.Write(0, RequestOfBytes(kLargeRequestBytes / 3));
-  EXPECT_TRUE(room.WaitUntilEntered(1));
-  const auto others = OpenOthers(server, kOthers);
-  EXPECT_TRUE(room.WaitUntilEntered(kOthers + 1));
+// A stream with a batch in flight, and a larger one behind it for which there is no room.
+class LargerBatchTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kThird = kLargeRequestBytes / 3;
+  static constexpr int kOthers = 14;
+
+  LargerBatchTest() {
+    stream_.Write(0, RequestOfBytes(10));
+    EXPECT_TRUE(stream_.Read().has_response());
+    stream_.Write(0, RequestOfBytes(kThird));
+    EXPECT_TRUE(room_.WaitUntilEntered(1));
+    others_.emplace(server_, kOthers);
+    EXPECT_TRUE(room_.WaitUntilEntered(kOthers + 1));
+  }
+
+  WaitingRoom room_;
+  TestServer server_{room_.AnswerLarge(), WithThreads(kOthers + 2, kMessageLimit)};
+  OpenStream stream_{server_.stub()};
+  std::optional<LargeCallers> others_;
+};
+
+TEST_F(LargerBatchTest, WaitsForThoseBeforeIt) {
   // Ragged batches: each second one is larger than the one before it.
   std::thread writer([&] {
     for (uint64_t i = 1; i < 10; ++i) {
-      stream.Write(i, RequestOfBytes(i % 2 == 1 ? kLargeRequestBytes : kLargeRequestBytes / 3));
+      stream_.Write(i, RequestOfBytes(i % 2 == 1 ? kLargeRequestBytes : kThird));
     }
-    stream.Close();
+    stream_.Close();
   });
-  MakeSomeCalls(server.stub());  // The second batch has been read by then.
-  EXPECT_EQ(room.entered(), kOthers + 1);
-  room.Open();
-  ExpectAnswers(stream, 10);
-  ExpectEndsOk(stream);
-  for (const auto& other : others) EXPECT_TRUE(other->Read().has_response());
+  EXPECT_FALSE(room_.WaitUntilEntered(kOthers + 2, absl::Milliseconds(200)));
+  room_.Open();
+  ExpectAnswers(stream_, 10);
+  ExpectEndsOk(stream_);
   writer.join();
 }
 
-TEST(StreamOverloadTest, ABatchThatWaitsIsAnsweredWhenTheServerDrains) {
-  WaitingRoom room;
-  constexpr int kOthers = 16;
-  TestServer server(room.answer(), WithThreads(kOthers + 2, kMessageLimit));
-  OpenStream stream(server.stub());
-  stream.Write(0, RequestOfBytes(kLargeRequestBytes / 3));
-  EXPECT_TRUE(room.WaitUntilEntered(1));
-  const auto others = OpenOthers(server, kOthers);
-  EXPECT_TRUE(room.WaitUntilEntered(kOthers + 1));
-  stream.Write(1, RequestOfBytes(kLargeRequestBytes));
-  MakeSomeCalls(server.stub());  // It has been read by then.
-  std::thread closer([&] { EXPECT_TRUE(server.Shutdown(absl::Seconds(30))); });
-  WaitUntilRefused(server);
-  room.Open();
-  ExpectAnswers(stream, 2);
-  EXPECT_TRUE(stream.Ends());
-  EXPECT_EQ(ErrorInfoOf(stream.Finish()).reason(), "SHUTTING_DOWN");
+TEST_F(LargerBatchTest, IsAnsweredWhenTheServerDrains) {
+  stream_.Write(1, RequestOfBytes(kLargeRequestBytes));
+  EXPECT_FALSE(
+      room_.WaitUntilEntered(kOthers + 2, absl::Milliseconds(200)));  // It is read by then.
+  std::thread closer([&] { EXPECT_TRUE(server_.Shutdown(absl::Seconds(30))); });
+  WaitUntilRefused(server_);
+  room_.Open();
+  ExpectAnswers(stream_, 2);
+  EXPECT_TRUE(stream_.Ends());
+  EXPECT_EQ(ErrorInfoOf(stream_.Finish()).reason(), "SHUTTING_DOWN");
   closer.join();
 }
 
@@ -161,7 +166,7 @@ TEST(StreamOverloadTest, StreamsThatAreIdleKeepNoStreamFromSendingAhead) {
     idle.back()->Write(0, RequestOfBytes(kLargeRequestBytes + 1));
     EXPECT_TRUE(idle.back()->Read().has_response());
   }
-  constexpr int kHalf = static_cast<int>(8 * kMessageLimit / (kLargeRequestBytes + 16));
+  constexpr int kHalf = kMessagesInHalf;
   OpenStream stream(server.stub());
   std::thread writer = Writer(stream, kHalf);
   EXPECT_TRUE(room.WaitUntilEntered(kHalf));

@@ -29,10 +29,10 @@ int QueueCount(int worker_count) {
 }  // namespace
 
 AsyncService::AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits,
-                           int worker_count, std::vector<rpc::CallFilter*> filters)
+                           CallEnvironment::Options options)
     : methods_(std::move(methods)),
-      queue_count_(QueueCount(worker_count)),
-      environment_(limits, worker_count, std::move(filters)) {}
+      queue_count_(QueueCount(options.worker_count)),
+      environment_(limits, std::move(options)) {}
 
 void AsyncService::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&environment_.service);

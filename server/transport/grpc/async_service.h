@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "grpcpp/server_builder.h"
-#include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
 #include "server/transport/drain.h"
 #include "server/transport/grpc/call_environment.h"
@@ -35,10 +34,10 @@ namespace lossd::transport {
 //   service.Stop();
 class AsyncService {
  public:
-  // `limits` and `filters` must outlive the service. `worker_count` threads answer requests that
-  // are too large to be answered between two events.
-  AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits, int worker_count,
-               std::vector<rpc::CallFilter*> filters);
+  // `limits` and the filters must outlive the service. The workers answer requests that are too
+  // large to be answered between two events.
+  AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits,
+               CallEnvironment::Options options);
   // If Register() was called, Stop() was too.
   ~AsyncService() = default;
   AsyncService(const AsyncService&) = delete;

@@ -1,6 +1,9 @@
 #include "server/transport/grpc/awaited_call.h"
 
+#include <chrono>
 #include <utility>
+
+#include "server/transport/grpc/connection_id.h"
 
 namespace lossd::transport {
 namespace {
@@ -16,7 +19,8 @@ AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
       queue_(queue),
       environment_(environment),
       stream_(&context_),
-      stay_(environment.drain) {
+      stay_(environment.drain),
+      summons_(queue, summons_tag_) {
   environment_.calls.Add();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
@@ -32,13 +36,21 @@ void AwaitedCall::OnArrival(bool ok) {
   }
   AwaitNext();
   arrived_ = true;
-  deadline_ = context_.deadline();
+  NoteDeadline();
   if (environment_.filters.want_notes()) NameCall();
   if (absl::Status refused = Admit(); !refused.ok()) {
     OnRefused(std::move(refused));
     return;
   }
+  connection_ = ConnectionId(context_.c_call());
   OnAdmitted();
+}
+
+void AwaitedCall::NoteDeadline() {
+  const auto deadline = context_.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return;
+  deadline_ =
+      CallDeadline(deadline, std::chrono::system_clock::now(), std::chrono::steady_clock::now());
 }
 
 void AwaitedCall::NameCall() {
@@ -57,9 +69,23 @@ void AwaitedCall::OnDoneEvent(bool) {
   OnDone();
 }
 
-rpc::CallContext AwaitedCall::Context(rpc::CallNotes& notes) const {
+void AwaitedCall::Summon(Summons::Reasons reason) {
+  if (!summons_.Add(reason)) return;
+  HoldForSummons();
+  summons_.Send();
+}
+
+void AwaitedCall::OnSummonsEvent(bool) { OnSummons(summons_.Take()); }
+
+MessageSource AwaitedCall::source() const {
+  return {connection_, static_cast<size_t>(method_.index)};
+}
+
+rpc::CallContext AwaitedCall::Context(
+    rpc::CallNotes& notes, std::function<absl::Status(const rpc::CallWork&)> admit) const {
   rpc::CallContext context;
   context.cancelled = [this] { return Cancelled(); };
+  context.admit = std::move(admit);
   if (environment_.filters.want_notes()) context.notes = &notes;
   return context;
 }
@@ -89,7 +115,9 @@ bool AwaitedCall::Cancelled() const {
   return cancelled_.load(std::memory_order_relaxed) || DeadlinePassed();
 }
 
-bool AwaitedCall::DeadlinePassed() const { return std::chrono::system_clock::now() >= deadline_; }
+bool AwaitedCall::DeadlinePassed() const {
+  return deadline_.Passed(std::chrono::steady_clock::now());
+}
 
 std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) const {
   const auto& metadata = context_.client_metadata();

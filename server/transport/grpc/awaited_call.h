@@ -2,8 +2,9 @@
 #define LOSSD_SERVER_TRANSPORT_GRPC_AWAITED_CALL_H_
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,22 +14,27 @@
 #include "server/rpc/call.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/call_notes.h"
+#include "server/transport/byte_charge.h"
+#include "server/transport/call_deadline.h"
 #include "server/transport/drain.h"
 #include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
 #include "server/transport/grpc/raw_service.h"
 #include "server/transport/grpc/served_method.h"
+#include "server/transport/grpc/summons.h"
 
 namespace lossd::transport {
 
 // Up to here a request takes less time to answer than a switch to another thread and back.
 inline constexpr size_t kSmallRequestBytes = 16 << 10;
+// So many operations take about that long. A small request may ask for any number of them.
+inline constexpr int64_t kMostOperationsOnQueue = 100'000;
 
 // A call from waiting for it to its end, when it deletes itself: what calls with one message and
 // streams have in common. Asks the filters when the call has arrived and tells them when it has
 // ended; a stream itself tells them of its messages.
-class AwaitedCall : private rpc::CallInfo {
+class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
  public:
   AwaitedCall(const AwaitedCall&) = delete;
   AwaitedCall& operator=(const AwaitedCall&) = delete;
@@ -48,9 +54,24 @@ class AwaitedCall : private rpc::CallInfo {
   // gRPC is done with the call, which may still wait for the events of its operations.
   virtual void OnDone() = 0;
 
+  // The call must not go before OnSummons(): an event is on its way. Called with the budget locked.
+  virtual void HoldForSummons() = 0;
+  // What a charge of this call was told came to the queue's thread, which ends the hold.
+  virtual void OnSummons(Summons::Reasons reasons) = 0;
+
   // Returns what the method may know of the call, while the call lives; it notes what it found in
-  // `notes`, if a filter wants that. Any thread.
-  rpc::CallContext Context(rpc::CallNotes& notes) const;
+  // `notes`, if a filter wants that, and asks `admit` for what it takes. Any thread.
+  rpc::CallContext Context(rpc::CallNotes& notes,
+                           std::function<absl::Status(const rpc::CallWork&)> admit) const;
+
+  // What a charge for one of the call's messages is made of.
+  MessageSource source() const;
+  ChargeOwner& charge_owner() { return *this; }
+  // Who takes turns with others on the workers.
+  uint64_t owner() const { return connection_; }
+
+  // Ends the call as one whose client does not read, or went away.
+  void Cancel() { context_.TryCancel(); }
 
   // Notes the status that the call ends with. A call that was cancelled by its deadline is
   // DEADLINE_EXCEEDED.
@@ -90,8 +111,15 @@ class AwaitedCall : private rpc::CallInfo {
   absl::string_view Id() const override { return id_; }
   rpc::CallNotes Notes() const override { return notes_; }
 
+  void OnReserved() override { Summon(Summons::kReserved); }
+  void OnTimeUp() override { Summon(Summons::kTimeUp); }
+  void OnNeeded() override { Summon(Summons::kNeeded); }
+  void Summon(Summons::Reasons reason);
+  void OnSummonsEvent(bool ok);
+
   void OnArrival(bool ok);
   void OnDoneEvent(bool ok);
+  void NoteDeadline();
   void NameCall();
   absl::Status Admit();
   bool DeadlinePassed() const;
@@ -104,7 +132,8 @@ class AwaitedCall : private rpc::CallInfo {
   RawStream stream_;
   bool arrived_ = false;
   Drain::Call stay_;
-  std::chrono::system_clock::time_point deadline_;
+  uintptr_t connection_ = 0;
+  CallDeadline deadline_;
   std::atomic<bool> cancelled_ = false;
   absl::Status status_;
   rpc::CallCosts costs_;
@@ -112,6 +141,8 @@ class AwaitedCall : private rpc::CallInfo {
   rpc::CallNotes notes_;
 
   MemberTag<AwaitedCall, &AwaitedCall::OnArrival> arrival_tag_{this};
+  MemberTag<AwaitedCall, &AwaitedCall::OnSummonsEvent> summons_tag_{this};
+  Summons summons_;
   MemberTag<AwaitedCall, &AwaitedCall::OnDoneEvent> done_tag_{this};
 };
 

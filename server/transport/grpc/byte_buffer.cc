@@ -50,10 +50,14 @@ grpc::Slice ToSlice(Buffer bytes) { return OwningSlice(std::move(bytes)); }
 }  // namespace
 
 absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  const bool dumped = buffer.Dump(&slices).ok();
+  auto received = ShareReceivedBytes(buffer);
   buffer.Clear();
-  if (!dumped) {
+  return received;
+}
+
+absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Dump(&slices).ok()) {
     return rpc::WithErrorInfo(
         absl::InvalidArgumentError("the request message cannot be decompressed"),
         "MALFORMED_REQUEST");

@@ -11,6 +11,8 @@ namespace lossd::transport {
 // Returns the message in the slices that gRPC received, each of which can be released by itself,
 // and clears `buffer`. Fails when the message is compressed and does not decompress.
 absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer);
+// Does the same and leaves `buffer` as it is, which shares the memory.
+absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& buffer);
 
 // Returns the message for gRPC to send. Its slices own the pieces: gRPC may need them longer than
 // the call lives.

@@ -1,13 +1,16 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_CALL_ENVIRONMENT_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_CALL_ENVIRONMENT_H_
 
-#include <utility>
+#include <functional>
 #include <vector>
 
+#include "server/memory/memory_return.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
+#include "server/threads/ticker.h"
 #include "server/threads/work_queue.h"
-#include "server/transport/admission.h"
+#include "server/transport/bounds.h"
+#include "server/transport/byte_budget.h"
 #include "server/transport/call_count.h"
 #include "server/transport/call_filters.h"
 #include "server/transport/call_ids.h"
@@ -19,12 +22,14 @@ namespace lossd::transport {
 
 // The things that all calls share. It outlives them.
 struct CallEnvironment {
-  CallEnvironment(const rpc::Limits& server_limits, int worker_count,
-                  std::vector<rpc::CallFilter*> call_filters)
-      : limits(server_limits),
-        filters(std::move(call_filters)),
-        admission(limits.max_in_flight_bytes),
-        workers(worker_count) {}
+  struct Options {
+    Bounds bounds;
+    int worker_count = 1;
+    std::vector<rpc::CallFilter*> filters;
+    std::function<void()> give_back_memory;
+  };
+  // `server_limits` outlive it.
+  CallEnvironment(const rpc::Limits& server_limits, Options options);
 
   const rpc::Limits& limits;
   const CallFilters filters;
@@ -32,11 +37,17 @@ struct CallEnvironment {
   RawService service;
   CallCount calls;  // those that are waited for included
   Drain drain;
-  Admission admission;
+  ByteBudget budget;
   OpenStreams streams;
-  // For requests that are too large to be answered between two events. Last, so that they end
-  // first.
+  // For requests that are too large to be answered between two events. Late, so that they end
+  // before the things above.
   WorkQueue workers;
+
+ private:
+  void Tick();
+
+  MemoryReturn memory_return_;
+  Ticker ticker_;  // last
 };
 
 }  // namespace lossd::transport

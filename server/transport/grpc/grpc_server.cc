@@ -18,6 +18,7 @@
 #include "server/process/log.h"
 #include "server/transport/acceptor.h"
 #include "server/transport/grpc/async_service.h"
+#include "server/transport/grpc/memory_bounds.h"
 #include "server/transport/grpc/served_method.h"
 #include "server/transport/lingering_sockets.h"
 #include "server/transport/listener.h"
@@ -28,11 +29,6 @@ namespace {
 using ConnectionType = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
 using grpc::experimental::ExternalConnectionAcceptor;
 
-// gRPC refuses a message over its own limit before the server sees it, with a text that cannot name
-// the flag. So that limit is higher, by this much at least, and the server checks its own. What a
-// client can make the server hold stays bounded all the same.
-constexpr int64_t kRefusedMessageBytes = int64_t{256} << 20;
-
 // For a client to answer a ping, and to acknowledge what was sent: gRPC's own default.
 constexpr absl::Duration kPatienceWithSilence = absl::Seconds(20);
 // For a client to send its first frame.
@@ -42,11 +38,6 @@ constexpr absl::Duration kPatienceWithNewcomers = absl::Seconds(10);
 // the calls that were on their way then have arrived.
 absl::Duration LongestStay(const Bounds& bounds) {
   return 1.1 * bounds.max_connection_age + absl::Seconds(1);
-}
-
-int GrpcReceiveLimit(int64_t max_message_bytes) {
-  const int64_t limit = max_message_bytes + std::max(max_message_bytes, kRefusedMessageBytes);
-  return static_cast<int>(std::min<int64_t>(limit, std::numeric_limits<int>::max()));
 }
 
 // Adds an argument that is a time; gRPC takes the largest for never.
@@ -121,8 +112,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(std::vector<rpc::M
   if (!served.ok()) return served.status();
   // The constructor is private.
   std::unique_ptr<GrpcServer> server(
-      new GrpcServer(std::make_unique<AsyncService>(*std::move(served), limits,
-                                                    options.worker_count, options.filters),
+      new GrpcServer(std::make_unique<AsyncService>(
+                         *std::move(served), limits,
+                         CallEnvironment::Options{options.bounds, options.worker_count,
+                                                  options.filters, options.give_back_memory}),
                      options.bounds));
   absl::Status listening = server->Listen(limits, options);
   if (!listening.ok()) return listening;
@@ -139,7 +132,7 @@ absl::Status GrpcServer::Listen(const rpc::Limits& limits, const GrpcServerOptio
   if (!listeners.ok()) return listeners.status();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.SetMaxReceiveMessageSize(GrpcReceiveLimit(limits.max_message_bytes));
+  BoundMemory(limits, builder);
   builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
   SetConnectionOptions(options.bounds, builder);
   // gRPC's own listener falls deaf when descriptors run out, and can neither count its connections

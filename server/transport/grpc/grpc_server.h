@@ -37,6 +37,9 @@ struct GrpcServerOptions {
   int worker_count = 1;
   // Asked and told of every call of LossService, in this order. Not owned.
   std::vector<rpc::CallFilter*> filters;
+  // Returns to the system the memory that is kept for the next requests. Called when there were
+  // none for some seconds, or when it is too much.
+  std::function<void()> give_back_memory = [] {};
   // Called on a thread of the server's when a socket that listens accepts no connections any more.
   std::function<void()> on_deaf;
   // Is told why connections are refused. Not owned; null logs nothing.

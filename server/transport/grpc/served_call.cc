@@ -1,53 +1,106 @@
 #include "server/transport/grpc/served_call.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <variant>
 
 #include "absl/time/time.h"
 #include "server/rpc/catch_exceptions.h"
 #include "server/rpc/errors/status.h"
+#include "server/transport/byte_budget.h"
 #include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/grpc_status.h"
 
 namespace lossd::transport {
+namespace {
+
+// More is not told apart.
+constexpr int64_t kMostOperations = int64_t{1} << 50;
+
+SteadyTime Now() { return std::chrono::steady_clock::now(); }
+
+absl::Status CallCancelled() { return absl::CancelledError("the call was cancelled"); }
+
+absl::Status MissingRequest() {
+  return rpc::WithErrorInfo(
+      absl::InvalidArgumentError("the request message is missing or incomplete"),
+      "MALFORMED_REQUEST");
+}
+
+absl::Status TooSlow() {
+  return absl::CancelledError(
+      "the request took longer to arrive than --stall-timeout and a second for each MiB");
+}
+
+}  // namespace
 
 void ServedCall::Await(const ServedMethod& method, EventQueue& queue,
                        CallEnvironment& environment) {
   (new ServedCall(method, queue, environment))->AwaitArrival();
 }
 
-ServedCall::~ServedCall() { environment().admission.ReturnBytes(admitted_bytes_); }
-
 void ServedCall::AwaitNext() { Await(served_method(), queue(), environment()); }
 
-void ServedCall::OnAdmitted() { stream().Read(&request_, &request_tag_); }
+void ServedCall::OnAdmitted() {
+  charge_.emplace(source(), Reader::kCall, charge_owner());
+  switch (environment().budget.Reserve(*charge_, Now())) {
+    case ByteBudget::Reservation::kReserved:
+      Read();
+      break;
+    case ByteBudget::Reservation::kWaits:
+      break;
+    case ByteBudget::Reservation::kRefused:
+      Refuse(environment().budget.Overloaded());
+  }
+}
 
 void ServedCall::OnRefused(absl::Status refused) { Refuse(std::move(refused)); }
 
+void ServedCall::Read() {
+  stage_ = Stage::kReading;
+  stream().Read(&request_, &request_tag_);
+}
+
 void ServedCall::OnRequest(bool ok) {
-  if (!ok) {  // Cancelled, over gRPC's own limit, or a client that closed without a message.
-    misses_request_ = true;
-    Refuse(rpc::WithErrorInfo(
-        absl::InvalidArgumentError("the request message is missing or incomplete"),
-        "MALFORMED_REQUEST"));
+  if (stage_ != Stage::kReading) {  // It was given up.
+    request_.Clear();
+    LetGo();
     return;
   }
+  if (!ok) {  // Cancelled, or a client that closed without a message.
+    misses_request_ = true;
+    Refuse(MissingRequest());
+    return;
+  }
+  stage_ = Stage::kComputing;
   Enter(Drain::Stage::kComputing);
   request_arrival_ = environment().filters.Now();
   const auto bytes = static_cast<int64_t>(request_.Length());
   rpc::CallCosts costs;
   costs.request_bytes = bytes;
   AddCosts(costs);
-  if (absl::Status refused = environment().admission.AdmitBytes(bytes); !refused.ok()) {
+  const bool too_large = bytes > environment().limits.max_message_bytes;
+  if (too_large) {
+    environment().budget.ArrivedToStay(*charge_, bytes);  // until the method has refused it
+  } else if (absl::Status refused = environment().budget.Arrived(*charge_, bytes); !refused.ok()) {
     Refuse(std::move(refused));
     return;
   }
-  admitted_bytes_ = bytes;
-  if (request_.Length() <= kSmallRequestBytes) {
-    Respond();
+  if (too_large || request_.Length() <= kSmallRequestBytes) {
+    RespondOnQueue();
   } else {
-    environment().workers.Schedule({0, bytes, [this] { Respond(); }});
+    RespondOnWorker(bytes);
   }
+}
+
+void ServedCall::RespondOnWorker(int64_t work) {
+  ticket_ = environment().workers.Schedule({owner(), work, [this] { Respond(); }});
+}
+
+void ServedCall::RespondOnQueue() {
+  on_queue_ = true;
+  Respond();
 }
 
 void ServedCall::Respond() {
@@ -55,6 +108,11 @@ void ServedCall::Respond() {
   const CallFilters::Moment begin = filters.Now();
   grpc::ByteBuffer response;
   absl::Status status = Answer(response);
+  if (std::exchange(is_much_, false)) {
+    on_queue_ = false;
+    RespondOnWorker(operations_);
+    return;
+  }
   rpc::CallCosts costs;
   costs.queued = absl::FromChrono(begin - request_arrival_);
   costs.computing = absl::FromChrono(filters.Now() - begin);
@@ -67,19 +125,25 @@ void ServedCall::Respond() {
     return;
   }
   request_.Clear();
+  const auto bytes = static_cast<int64_t>(response.Length());
+  environment().budget.Settle(*charge_, bytes);
+  charge_->SetLimit(Now() + environment().budget.TimeFor(bytes));
   Enter(Drain::Stage::kAnswering);
+  stage_ = Stage::kEnding;
   stream().WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
 }
 
 absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
   // It may have waited for a worker.
-  if (Cancelled()) return absl::CancelledError("the call was cancelled");
+  if (Cancelled()) return CallCancelled();
   const auto& method = std::get<rpc::UnaryMethod>(served_method().method);
   return rpc::CatchExceptions([&]() -> absl::Status {
-    auto request = TakeReceivedBytes(request_);
+    // On the queue the request is kept, for a worker to answer.
+    auto request = on_queue_ ? ShareReceivedBytes(request_) : TakeReceivedBytes(request_);
     if (!request.ok()) return request.status();
     rpc::CallNotes notes;
-    auto answer = method(*std::move(request), Context(notes));
+    auto answer = method(*std::move(request),
+                         Context(notes, [this](const rpc::CallWork& work) { return Admit(work); }));
     AddNotes(std::move(notes));
     if (!answer.ok()) return answer.status();
     response = ToByteBuffer(*std::move(answer));
@@ -87,25 +151,78 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
   });
 }
 
+absl::Status ServedCall::Admit(const rpc::CallWork& work) {
+  if (on_queue_) {
+    operations_ += std::min(work.operations, kMostOperations);
+    is_much_ = operations_ > kMostOperationsOnQueue;
+    if (is_much_) return absl::AbortedError("the call is answered on a worker");
+  }
+  return environment().budget.Grow(*charge_, work.bytes);
+}
+
 void ServedCall::Refuse(absl::Status error) {
   request_.Clear();
+  if (charge_) {
+    // What has arrived of a request stays with gRPC until the call has ended.
+    if (stage_ != Stage::kReading) environment().budget.Settle(*charge_, 0);
+    charge_->SetLimit(Now() + environment().budget.TimeFor(0));
+  }
   Enter(Drain::Stage::kAnswering);
+  stage_ = Stage::kEnding;
   stream().Finish(ToGrpcStatus(EndWith(std::move(error))), &finished_tag_);
 }
 
 void ServedCall::OnFinished(bool ok) {
   if (!ok && misses_request_) {  // It did not come because the call was cancelled.
-    NoteEnd(absl::CancelledError("the call was cancelled"));
+    NoteEnd(CallCancelled());
   } else if (!ok) {
     NoteUndelivered();
   }
-  DeleteAfterLastEvent();
+  if (charge_) environment().budget.Return(*charge_);
+  LetGo();
 }
 
-void ServedCall::OnDone() { DeleteAfterLastEvent(); }
+void ServedCall::OnDone() {
+  if (charge_ && stage_ == Stage::kWaiting && environment().budget.StopWaiting(*charge_)) {
+    Refuse(CallCancelled());
+  } else if (ticket_ != 0 && Cancelled() && environment().workers.Remove(ticket_)) {
+    Refuse(CallCancelled());
+  }
+  LetGo();
+}
 
-void ServedCall::DeleteAfterLastEvent() {
-  if (--last_events_ == 0) DeleteThis();
+void ServedCall::OnSummons(Summons::Reasons reasons) {
+  if ((reasons & Summons::kReserved) != 0 && stage_ == Stage::kWaiting) Read();
+  if ((reasons & Summons::kTimeUp) != 0) EndWhatTakesTooLong();
+  if ((reasons & Summons::kNeeded) != 0 && stage_ == Stage::kReading) {
+    GiveUp(environment().budget.Overloaded());
+  }
+  LetGo();
+}
+
+void ServedCall::EndWhatTakesTooLong() {
+  if (!charge_->LimitPassed(Now())) return;  // It went on meanwhile.
+  switch (stage_.load()) {
+    case Stage::kWaiting:
+      if (environment().budget.StopWaiting(*charge_)) Refuse(environment().budget.Overloaded());
+      break;
+    case Stage::kReading:
+      GiveUp(TooSlow());
+      break;
+    case Stage::kComputing:
+      break;
+    case Stage::kEnding:
+      Cancel();
+  }
+}
+
+void ServedCall::GiveUp(absl::Status error) {
+  Hold();  // for the event of the read, which ends with the call
+  Refuse(std::move(error));
+}
+
+void ServedCall::LetGo() {
+  if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) DeleteThis();
 }
 
 }  // namespace lossd::transport

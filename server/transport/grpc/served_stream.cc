@@ -1,21 +1,13 @@
 #include "server/transport/grpc/served_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
-#include "absl/time/time.h"
-#include "server/rpc/catch_exceptions.h"
-#include "server/transport/grpc/byte_buffer.h"
+#include "server/transport/byte_budget.h"
 #include "server/transport/grpc/grpc_status.h"
 
 namespace lossd::transport {
-namespace {
-
-// A batch like the one before it is larger by this much at most: its sequence takes more digits.
-constexpr int64_t kSequenceGrowth = 16;
-
-}  // namespace
-
 void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
                          CallEnvironment& environment) {
   (new ServedStream(method, queue, environment))->AwaitArrival();
@@ -56,6 +48,39 @@ Drain::Stage ServedStream::StageNow() const {
     if (!batch.answered) return Drain::Stage::kComputing;
   }
   return batches_.empty() ? Drain::Stage::kArriving : Drain::Stage::kAnswering;
+}
+
+void ServedStream::OnSummons(Summons::Reasons reasons) {
+  if ((reasons & Summons::kReserved) != 0) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      waits_ = false;
+      if (takes_requests_) {
+        Read();
+      } else {
+        CancelReservation();
+      }
+      FinishIfDone();
+    }
+    LetGo();  // It was held while it waited.
+  }
+  if ((reasons & Summons::kTimeUp) != 0) EndIfStalled();
+  if ((reasons & Summons::kNeeded) != 0) EndIfIdle();
+  LetGo();
+}
+
+void ServedStream::EndIfStalled() {
+  const absl::MutexLock lock(&mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (writing_ && batches_.front().charge->LimitPassed(now)) Cancel();
+}
+
+void ServedStream::EndIfIdle() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!reading_ || !batches_.empty() || has_request_) return;
+  }
+  StopTaking(environment().budget.Overloaded());
 }
 
 void ServedStream::OnRead(bool ok) {
@@ -109,19 +134,23 @@ void ServedStream::OnFinished(bool ok) {
 }
 
 // If the call was cancelled, its operations fail, and with those events the stream comes to its
-// end.
-void ServedStream::OnDone() { LetGo(); }
+// end. One that waits for room has none.
+void ServedStream::OnDone() {
+  Advance();
+  LetGo();
+}
 
 void ServedStream::StopTaking(absl::Status end) {
   const absl::MutexLock lock(&mutex_);
   if (!takes_requests_) return;
   takes_requests_ = false;
   end_ = std::move(end);
+  StopWaiting();
   FinishIfDone();
 }
 
 void ServedStream::Advance() {
-  while (Batch* batch = StartWhatCanBe()) Compute(*batch);
+  while (Batch* batch = StartWhatCanBe()) ComputeOnQueue(*batch);
 }
 
 ServedStream::Batch* ServedStream::StartWhatCanBe() {
@@ -146,37 +175,25 @@ bool ServedStream::CanWrite() const {
 }
 
 bool ServedStream::MayRead() {
-  if (!takes_requests_ || reading_ || has_request_ || WindowIsFull()) return false;
-  if (batches_.empty()) return true;
-  const int64_t bytes = std::min(std::max(LargestInFlight(), last_bytes_) + kSequenceGrowth,
-                                 environment().limits.max_message_bytes);
-  if (!environment().admission.ReserveBytes(bytes)) return false;
-  reserved_bytes_ = bytes;
-  return true;
-}
-
-int64_t ServedStream::LargestInFlight() const {
-  int64_t largest = 0;
-  for (const Batch& batch : batches_) largest = std::max(largest, batch.admitted_bytes);
-  return largest;
-}
-
-void ServedStream::CancelReservation() {
-  environment().admission.CancelReservation(std::exchange(reserved_bytes_, 0));
+  if (!takes_requests_ || reading_ || has_request_ || waits_ || WindowIsFull()) return false;
+  return ReserveNext();
 }
 
 void ServedStream::RemoveOldest() {
-  const int64_t bytes = batches_.front().admitted_bytes;
-  environment().admission.ReturnBytes(bytes);
+  Batch& oldest = batches_.front();
+  last_taken_ = oldest.charge->taken();
+  environment().budget.Return(*oldest.charge);
+  if (oldest.refused.ok()) request_waits_ = false;
   batches_.pop_front();
-  if (bytes > 0) request_waits_ = false;
-  // An idle stream, which may wait for long for the next message, keeps nothing from others.
-  if (batches_.empty() && !has_request_) CancelReservation();
+  if (batches_.empty() && reading_) {
+    environment().budget.NoteIdle(*next_, std::chrono::steady_clock::now());
+  }
 }
 
 void ServedStream::Abandon() {
   takes_requests_ = false;
   end_ = absl::CancelledError("the call was cancelled");
+  StopWaiting();
   if (has_request_) {
     request_.Clear();
     CancelReservation();
@@ -194,12 +211,17 @@ void ServedStream::HoldAnswers() {
 }
 
 ServedStream::Batch* ServedStream::TakeRequest() {
-  Admission& admission = environment().admission;
+  ByteBudget& budget = environment().budget;
   const auto bytes = static_cast<int64_t>(request_.Length());
-  absl::Status refused = admission.AdmitReserved(std::exchange(reserved_bytes_, 0), bytes);
-  if (!refused.ok() && LargestInFlight() > 0) {
-    admission.ReserveInMemory(bytes);
-    reserved_bytes_ = bytes;
+  const bool too_large = bytes > environment().limits.max_message_bytes;
+  absl::Status refused;
+  if (too_large) {
+    budget.ArrivedToStay(*next_, bytes);  // until the method has refused it
+  } else {
+    refused = budget.Arrived(*next_, bytes);
+  }
+  if (!refused.ok() && HoldsBytes()) {
+    budget.ArrivedToStay(*next_, bytes);
     request_waits_ = true;
     return nullptr;
   }
@@ -207,17 +229,13 @@ ServedStream::Batch* ServedStream::TakeRequest() {
   Batch& batch = batches_.emplace_back();
   batch.bytes.Swap(&request_);
   batch.arrival = request_arrival_;
+  batch.charge = std::move(next_);
   batch.refused = std::move(refused);
+  batch.expected = {bytes, batch.charge->bytes()};
+  last_message_ = bytes;
   if (!batch.refused.ok()) return &batch;
-  batch.admitted_bytes = bytes;
-  last_bytes_ = bytes;
-  if (batch.bytes.Length() <= kSmallRequestBytes) return &batch;
-  Hold();
-  environment().workers.Schedule({0, bytes, [this, &batch] {
-                                    Compute(batch);
-                                    Advance();
-                                    LetGo();
-                                  }});
+  if (too_large || batch.bytes.Length() <= kSmallRequestBytes) return &batch;
+  ComputeOnWorker(batch, bytes);
   return nullptr;
 }
 
@@ -230,6 +248,9 @@ void ServedStream::Read() {
 void ServedStream::Write() {
   writing_ = true;
   Hold();
+  const auto bytes = static_cast<int64_t>(batches_.front().bytes.Length());
+  batches_.front().charge->SetLimit(std::chrono::steady_clock::now() +
+                                    environment().budget.TimeFor(bytes));
   grpc::WriteOptions options;
   // gRPC may keep an answer until the next one comes, which is at hand. Not the first: the headers
   // go with it, and while gRPC keeps those the write is not over.
@@ -244,47 +265,6 @@ void ServedStream::FinishIfDone() {
   Enter(Drain::Stage::kAnswering);
   Hold();
   stream().Finish(ToGrpcStatus(EndWith(end_)), &finished_tag_);
-}
-
-void ServedStream::Compute(Batch& batch) {
-  const CallFilters& filters = environment().filters;
-  rpc::CallCosts costs;
-  costs.messages = 1;
-  costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
-  const CallFilters::Moment begin = filters.Now();
-  const absl::Status status = Answer(batch);
-  costs.queued = absl::FromChrono(begin - batch.arrival);
-  costs.computing = absl::FromChrono(filters.Now() - begin);
-  costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
-  costs.failed_messages = status.ok() ? 0 : 1;
-  if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
-  const absl::MutexLock lock(&mutex_);
-  AddCosts(costs);
-  AddNotes(std::move(batch.notes));
-  batch.answered = true;
-}
-
-absl::Status ServedStream::Answer(Batch& batch) {
-  absl::Status status;
-  absl::Status thrown = rpc::CatchExceptions([&] {
-    rpc::StreamAnswer answer = MakeAnswer(batch);
-    status = std::move(answer.status);
-    batch.bytes = ToByteBuffer(std::move(answer.message));
-    return absl::OkStatus();
-  });
-  if (thrown.ok()) return status;
-  batch.bytes = ToByteBuffer(stream_method().refuse({}, thrown));
-  return thrown;
-}
-
-rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
-  auto request = TakeReceivedBytes(batch.bytes);
-  if (!request.ok()) return {stream_method().refuse({}, request.status()), request.status()};
-  absl::Status refused = std::move(batch.refused);
-  // It may have waited for a worker.
-  if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
-  if (!refused.ok()) return {stream_method().refuse(*request, refused), refused};
-  return stream_method().answer(*std::move(request), Context(batch.notes));
 }
 
 void ServedStream::LetGo() {

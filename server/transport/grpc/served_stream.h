@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
@@ -11,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/call.h"
+#include "server/transport/byte_charge.h"
 #include "server/transport/call_filters.h"
 #include "server/transport/grpc/awaited_call.h"
 #include "server/transport/grpc/completion_tag.h"
@@ -25,14 +27,16 @@ namespace lossd::transport {
 // the stream reads no further, gRPC's flow control holds up the client, and the server holds no
 // more than the window for a client that does not read its answers.
 //
-// The bytes in flight are bounded over all calls (see Admission). With others of its batches in
-// flight, the stream reads another only after it has reserved bytes for it: a training job gets
-// slower under load and loses no batch. It reserves as many bytes as the last batch has or the
-// largest in flight, and the next batch may have more. If that one finds no room, it waits until a
-// batch of its stream has been answered, and the stream reads no further meanwhile.
+// The bytes in flight are bounded over all calls (see ByteBudget). The stream reads a batch only
+// after it has reserved bytes for it and its answer: a training job gets slower under load and
+// loses no batch. It reserves as much as the last batch took or the largest in flight, and the next
+// batch may take more. If that one finds no room, it waits until a batch of its stream has been
+// answered, and the stream reads no further meanwhile; with none in flight it is answered with
+// UNAVAILABLE, as a unary call is.
 //
-// With nothing in flight the stream reads always, so that it cannot wait for others that wait for
-// it. A batch that finds no room then is answered with UNAVAILABLE, as a unary call is.
+// With nothing in flight the stream waits for its turn among all calls. An idle one gives up what
+// it reserved when others wait for it, and ends with UNAVAILABLE if it is not known what it will
+// send.
 //
 // Small batches are computed on the queue's thread, at once; large ones on the workers, side by
 // side. Small answers that follow each other closely go out together: a system call and a packet
@@ -50,8 +54,12 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   struct Batch {
     grpc::ByteBuffer bytes;  // the request, then the answer
     CallFilters::Moment arrival;
-    absl::Status refused;        // by the admission of its bytes
-    int64_t admitted_bytes = 0;  // 0 if it was refused
+    std::unique_ptr<ByteCharge> charge;
+    absl::Status refused;    // for want of room
+    MessageBytes expected;   // its size, and what it takes
+    int64_t operations = 0;  // that were asked for on the queue's thread
+    bool on_queue = false;   // it is computed there
+    bool is_much = false;    // and was not, because it is much work
     rpc::CallNotes notes;
     bool answered = false;
   };
@@ -65,6 +73,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void OnDone() override;
   void OnDrain() override;
   bool EndIfIdleSince(OpenStreams::Clock::time_point since) override;
+  void HoldForSummons() override { Hold(); }
+  void OnSummons(Summons::Reasons reasons) override;
 
   // gRPC's events, on the queue's thread: one read and one write at a time, then the end.
   void OnRead(bool ok);
@@ -82,8 +92,13 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   // Puts what was read in flight. Returns it if it is small or refused, and schedules it if not.
   // Returns null and lets it wait if it is to wait for a batch in flight.
   Batch* TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns the bytes of the largest batch in flight; 0 if none is but those that were refused.
-  int64_t LargestInFlight() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns whether a batch in flight will return bytes.
+  bool HoldsBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns what the next batch is expected to take: it may be as large as the last one, or the
+  // largest in flight. 0: nothing is known.
+  MessageBytes ExpectedNext() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits for no room to read any more.
+  void StopWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes no requests and drops the answers, for which nobody waits.
   void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,8 +106,10 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void HoldAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns true if the oldest answer is to be written now.
   bool CanWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns true if another request is to be read now, and then has reserved what it needs.
+  // Returns true if another request is to be read now, and then has reserved what it needs. A
+  // stream with nothing in flight may begin to wait for that.
   bool MayRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool ReserveNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelReservation() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -103,13 +120,22 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   // Takes no requests from here on. The stream ends with `end` unless it took none before. Computes
   // nothing: if something is in flight, a thread that holds the stream advances it.
   void StopTaking(absl::Status end) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a stream whose client does not read its answers.
+  void EndIfStalled() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a stream that waits for its client, so that others have the bytes it has reserved.
+  void EndIfIdle() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Answers a batch and tells the filters.
-  void Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Answers a batch and tells the filters, there or on a worker if it turns out to be much work.
+  void ComputeOnQueue(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ComputeOnWorker(Batch& batch, int64_t work);
+  // Returns false if that was not done, because it is much work.
+  bool Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
   // Makes the batch's bytes those of its answer, and returns how the request was answered. An
   // exception is an INTERNAL error.
   absl::Status Answer(Batch& batch);
   rpc::StreamAnswer MakeAnswer(Batch& batch);
+  // Lets the method take what it asks for, if that is there.
+  absl::Status Admit(Batch& batch, const rpc::CallWork& work);
   const rpc::StreamMethod& stream_method() const {
     return std::get<rpc::StreamMethod>(served_method().method);
   }
@@ -123,8 +149,11 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or just read
   CallFilters::Moment request_arrival_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t reserved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // for what is being read, or just read
-  int64_t last_bytes_ ABSL_GUARDED_BY(mutex_) = 0;      // of the last batch that was admitted
+  // For what is being read, was just read, or waits to be; none reserved otherwise.
+  std::unique_ptr<ByteCharge> next_ ABSL_GUARDED_BY(mutex_);
+  bool waits_ ABSL_GUARDED_BY(mutex_) = false;        // for room to read
+  int64_t last_message_ ABSL_GUARDED_BY(mutex_) = 0;  // the size of the last batch that was read
+  MessageBytes last_taken_ ABSL_GUARDED_BY(mutex_);   // of the last one that was answered
   bool has_request_ ABSL_GUARDED_BY(mutex_) = false;
   bool request_waits_ ABSL_GUARDED_BY(mutex_) = false;  // until a batch in flight is answered
   bool takes_requests_ ABSL_GUARDED_BY(mutex_) = true;

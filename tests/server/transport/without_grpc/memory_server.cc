@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/transport/grpc/connection_id.h"
 #include "server/transport/grpc/served_call.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -16,9 +17,12 @@ constexpr int kAwaitedCalls = 4;
 
 }  // namespace
 
+// Each call comes over a connection of its own.
+uintptr_t ConnectionId(grpc_call* call) { return reinterpret_cast<uintptr_t>(call); }
+
 MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& limits,
                            int worker_count, std::vector<rpc::CallFilter*> filters)
-    : environment_(limits, worker_count, std::move(filters)) {
+    : environment_(limits, {{}, worker_count, std::move(filters), [] {}}) {
   for (rpc::MethodRow& row : rows) {
     methods_.push_back(
         {std::move(row.name), static_cast<int>(methods_.size()), std::move(row.method)});

@@ -13,6 +13,8 @@
 #include "grpcpp/completion_queue.h"
 #include "tests/server/transport/without_grpc/memory_call.h"
 
+struct grpc_call;
+
 namespace grpc {
 
 using string_ref = absl::string_view;
@@ -25,6 +27,7 @@ class ServerContext {
   }
   bool IsCancelled() const { return call_->IsCancelled(); }
   void TryCancel() const { std::shared_ptr(call_)->Cancel(); }
+  grpc_call* c_call() const { return reinterpret_cast<grpc_call*>(call_.get()); }
   std::string peer() const { return "memory"; }
   void AddTrailingMetadata(const std::string& /*key*/, const std::string& /*value*/) {}
   const std::multimap<string_ref, string_ref>& client_metadata() const { return metadata_; }

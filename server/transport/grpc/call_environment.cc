@@ -1,0 +1,29 @@
+#include "server/transport/grpc/call_environment.h"
+
+#include <chrono>
+#include <utility>
+
+namespace lossd::transport {
+namespace {
+
+constexpr std::chrono::milliseconds kTickInterval{100};
+
+}  // namespace
+
+CallEnvironment::CallEnvironment(const rpc::Limits& server_limits, Options options)
+    : limits(server_limits),
+      filters(std::move(options.filters)),
+      budget({limits.max_in_flight_bytes, limits.max_message_bytes, options.bounds.stall_timeout}),
+      workers(options.worker_count),
+      memory_return_(
+          {limits.max_in_flight_bytes, &ResidentBytes, std::move(options.give_back_memory)}),
+      ticker_(kTickInterval, [this] { Tick(); }) {}
+
+void CallEnvironment::Tick() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  budget.Tick(now);
+  const ByteBudget::Use use = budget.use();
+  memory_return_.Observe({use.busy, use.begun}, now);
+}
+
+}  // namespace lossd::transport

@@ -1,0 +1,16 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_CONNECTION_ID_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_CONNECTION_ID_H_
+
+#include <cstdint>
+
+struct grpc_call;
+
+namespace lossd::transport {
+
+// Returns what tells the call's connection from all others that are open. A later connection may
+// get the same.
+uintptr_t ConnectionId(grpc_call* call);
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_CONNECTION_ID_H_

@@ -1,0 +1,93 @@
+// How a ServedStream makes its answers.
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "server/rpc/catch_exceptions.h"
+#include "server/transport/byte_budget.h"
+#include "server/transport/grpc/byte_buffer.h"
+#include "server/transport/grpc/served_stream.h"
+
+namespace lossd::transport {
+namespace {
+
+// More is not told apart.
+constexpr int64_t kMostOperations = int64_t{1} << 50;
+
+}  // namespace
+
+void ServedStream::ComputeOnQueue(Batch& batch) {
+  batch.on_queue = true;
+  if (Compute(batch)) return;
+  batch.on_queue = batch.is_much = false;
+  ComputeOnWorker(batch, batch.operations);
+}
+
+void ServedStream::ComputeOnWorker(Batch& batch, int64_t work) {
+  Hold();
+  environment().workers.Schedule({owner(), work, [this, &batch] {
+                                    Compute(batch);
+                                    Advance();
+                                    LetGo();
+                                  }});
+}
+
+bool ServedStream::Compute(Batch& batch) {
+  const CallFilters& filters = environment().filters;
+  rpc::CallCosts costs;
+  costs.messages = 1;
+  costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
+  const CallFilters::Moment begin = filters.Now();
+  const absl::Status status = Answer(batch);
+  if (batch.is_much) return false;
+  costs.queued = absl::FromChrono(begin - batch.arrival);
+  costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
+  costs.failed_messages = status.ok() ? 0 : 1;
+  environment().budget.Settle(*batch.charge, costs.response_bytes);
+  if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
+  const absl::MutexLock lock(&mutex_);
+  AddCosts(costs);
+  AddNotes(std::move(batch.notes));
+  batch.answered = true;
+  return true;
+}
+
+absl::Status ServedStream::Answer(Batch& batch) {
+  absl::Status status;
+  absl::Status thrown = rpc::CatchExceptions([&] {
+    rpc::StreamAnswer answer = MakeAnswer(batch);
+    status = std::move(answer.status);
+    if (batch.is_much) return absl::OkStatus();
+    batch.bytes = ToByteBuffer(std::move(answer.message));
+    return absl::OkStatus();
+  });
+  if (thrown.ok() || batch.is_much) return status;
+  batch.bytes = ToByteBuffer(stream_method().refuse({}, thrown));
+  return thrown;
+}
+
+rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
+  // On the queue the request is kept, for a worker to answer.
+  auto request = batch.on_queue ? ShareReceivedBytes(batch.bytes) : TakeReceivedBytes(batch.bytes);
+  if (!request.ok()) return {stream_method().refuse({}, request.status()), request.status()};
+  absl::Status refused = batch.refused;
+  // It may have waited for a worker.
+  if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
+  if (!refused.ok()) return {stream_method().refuse(*request, refused), refused};
+  return stream_method().answer(*std::move(request),
+                                Context(batch.notes, [this, &batch](const rpc::CallWork& work) {
+                                  return Admit(batch, work);
+                                }));
+}
+
+absl::Status ServedStream::Admit(Batch& batch, const rpc::CallWork& work) {
+  if (batch.on_queue) {
+    batch.operations += std::min(work.operations, kMostOperations);
+    batch.is_much = batch.operations > kMostOperationsOnQueue;
+    if (batch.is_much) return absl::AbortedError("the batch is answered on a worker");
+  }
+  return environment().budget.Grow(*batch.charge, work.bytes);
+}
+
+}  // namespace lossd::transport
