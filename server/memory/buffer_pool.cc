@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd {
 namespace {
@@ -87,7 +87,7 @@ class BufferPool::Idle {
   // Takes the smallest buffer that is large enough and not wasteful. Returns nullptr when there is
   // none.
   void* Take(size_t& capacity) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     auto best = blocks_.end();
     for (auto it = blocks_.begin(); it != blocks_.end(); ++it) {
       if (it->capacity < capacity || it->capacity > capacity + capacity / 2) continue;
@@ -112,7 +112,7 @@ class BufferPool::Idle {
   void Drop() {
     std::vector<Block> dropped;
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       dropped.swap(blocks_);
       bytes_ = 0;
     }
@@ -120,7 +120,7 @@ class BufferPool::Idle {
   }
 
   size_t bytes() const {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return bytes_;
   }
 
@@ -131,7 +131,7 @@ class BufferPool::Idle {
   };
 
   bool Keep(const Block& block) noexcept {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     try {
       blocks_.push_back(block);
     } catch (const std::bad_alloc&) {
@@ -143,7 +143,7 @@ class BufferPool::Idle {
 
   // Returns the longest unused while there are more bytes than may be kept.
   std::optional<Block> TakeOneTooMany() {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     if (bytes_ <= max_bytes_) return std::nullopt;
     const Block block = blocks_.front();
     bytes_ -= block.capacity;
@@ -152,7 +152,7 @@ class BufferPool::Idle {
   }
 
   const size_t max_bytes_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Block> blocks_ ABSL_GUARDED_BY(mutex_);  // the longest unused first
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };

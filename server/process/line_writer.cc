@@ -14,7 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd {
 namespace {
@@ -59,7 +59,7 @@ class LineWriter::Queue {
       : descriptor_(descriptor), source_(std::move(source)) {}
 
   void Add(std::string line) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     const size_t room = dropped_ > 0 ? kMaxWaitingBytes / 2 : kMaxWaitingBytes;
     if (bytes_ + SizeInQueue(line) > room) {
       ++dropped_;
@@ -73,7 +73,7 @@ class LineWriter::Queue {
     const auto written = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return lines_.empty() && dropped_ == 0 && !writing_;
     };
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     ++flushing_;
     const bool in_time = mutex_.AwaitWithTimeout(absl::Condition(&written), at_most);
     --flushing_;
@@ -82,7 +82,7 @@ class LineWriter::Queue {
 
   // Makes WriteLines() return soon. Returns true when it has; false if it cannot.
   bool Stop() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     stop_time_ = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kLastFlush);
     stopping_ = true;
     return mutex_.AwaitWithTimeout(absl::Condition(&ended_), kLastFlush + 2 * kLook);
@@ -96,7 +96,7 @@ class LineWriter::Queue {
       if (!WriteAll(chunk) || IsDone()) break;
       Gather();
     }
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     writing_ = false;
     ended_ = true;
   }
@@ -126,7 +126,7 @@ class LineWriter::Queue {
     const auto wakes = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return !lines_.empty() || dropped_ > 0 || stopping_;
     };
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     writing_ = false;
     mutex_.AwaitWithTimeout(absl::Condition(&wakes), at_most);
     if (lines_.empty()) TellDropped();
@@ -145,14 +145,14 @@ class LineWriter::Queue {
     const auto hurries = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return stopping_ || flushing_ > 0 || bytes_ > kMaxWaitingBytes / 2;
     };
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     if (!lines_.empty()) return;
     writing_ = false;
     mutex_.AwaitWithTimeout(absl::Condition(&hurries), kGather);
   }
 
   bool IsDone() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return stopping_ && lines_.empty() && dropped_ == 0;
   }
 
@@ -180,20 +180,20 @@ class LineWriter::Queue {
   }
 
   bool MustEnd() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return stopping_ && std::chrono::steady_clock::now() >= stop_time_;
   }
 
   // Waits before the next try. Returns false if the thread is to end, at the latest after that.
   bool Pause(absl::Duration pause) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return !mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
   }
 
   const int descriptor_;
   const std::shared_ptr<LineSource> source_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;     // of the lines, as SizeInQueue() has them
   int64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;  // after the last of the lines

@@ -9,8 +9,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "server/process/log_repeats.h"
+#include "server/threads/mutex.h"
 #include "spdlog/details/log_msg.h"
 #include "spdlog/pattern_formatter.h"
 
@@ -49,14 +49,14 @@ class Log::Lines final : public LineSource {
                                                          : LogText(entry.message, entry.fields);
     const spdlog::details::log_msg message("lossd", SpdlogLevel(entry.level), text);
     spdlog::memory_buf_t line;
-    const absl::MutexLock lock(&mutex_);  // The formatter keeps the last second's text.
+    const MutexLock lock(&mutex_);  // The formatter keeps the last second's text.
     formatter_.format(message, line);
     return {line.data(), line.size()};
   }
 
   // Returns true if the entry is to be written now; it becomes part of a sum if not.
   bool IsFirst(absl::string_view kind, const LogEntry& entry) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return repeats_.IsFirst(
         absl::StrCat(static_cast<int>(entry.level), " ", entry.message, " ", kind), entry, Now());
   }
@@ -64,7 +64,7 @@ class Log::Lines final : public LineSource {
   std::vector<std::string> TakeSums() ABSL_LOCKS_EXCLUDED(mutex_) {
     std::vector<LogEntry> sums;
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       sums = repeats_.TakeAll();
     }
     return LinesOf(sums);
@@ -81,7 +81,7 @@ class Log::Lines final : public LineSource {
     std::vector<LogEntry> sums;
     Due due;
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       const LogRepeats::Moment now = Now();
       sums = repeats_.TakeDue(now);
       const LogRepeats::Moment next = repeats_.next_due();
@@ -102,7 +102,7 @@ class Log::Lines final : public LineSource {
   }
 
   const LogFormat format_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   spdlog::pattern_formatter formatter_ ABSL_GUARDED_BY(mutex_);
   LogRepeats repeats_ ABSL_GUARDED_BY(mutex_);
 };

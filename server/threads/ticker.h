@@ -25,7 +25,7 @@ class Ticker {
 
   const std::chrono::milliseconds interval_;
   const std::function<void()> tick_;
-  // absl::Mutex waits by the wall clock.
+  // Mutex waits by the wall clock.
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ending_ = false;

@@ -2,8 +2,8 @@
 #define LOSSD_SERVER_TRANSPORT_CALL_COUNT_H_
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 
@@ -17,7 +17,7 @@ class CallCount {
   bool WaitForNone(absl::Time deadline);
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -18,7 +18,7 @@ ino_t InodeOf(int descriptor) {
 }  // namespace
 
 bool ConnectionTable::Add(int descriptor, size_t most) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const Clock::time_point now = Clock::now();
   const Connection connection = {InodeOf(descriptor), now};
   // The system gives the least free number: mostly one of a connection that is over.
@@ -37,19 +37,19 @@ bool ConnectionTable::Add(int descriptor, size_t most) {
 }
 
 bool ConnectionTable::Contains(int descriptor) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto found = connections_.find(descriptor);
   return found != connections_.end() && found->second.inode == InodeOf(descriptor);
 }
 
 size_t ConnectionTable::Count() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   Sweep();
   return connections_.size();
 }
 
 size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point end) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   Sweep();
   size_t count = 0;
   for (const auto& [descriptor, connection] : connections_) {

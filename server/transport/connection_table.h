@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 
@@ -39,7 +39,7 @@ class ConnectionTable {
   // Drops the connections that are over.
   void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);  // by descriptor
   Clock::time_point next_sweep_ ABSL_GUARDED_BY(mutex_);
 };

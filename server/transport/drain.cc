@@ -32,7 +32,7 @@ absl::Status ShuttingDown() {
 
 absl::Status Drain::Call::Arrive() {
   const Clock::time_point now = Clock::now();
-  const absl::MutexLock lock(&drain_.mutex_);
+  const MutexLock lock(&drain_.mutex_);
   drain_.last_arrival_ = now;
   if (drain_.refuses_) return ShuttingDown();
   drain_.last_admission_ = now;
@@ -43,7 +43,7 @@ absl::Status Drain::Call::Arrive() {
 
 void Drain::Call::Enter(Stage stage) {
   if (stage == stage_ || stage_ == Stage::kOutside) return;
-  const absl::MutexLock lock(&drain_.mutex_);
+  const MutexLock lock(&drain_.mutex_);
   --drain_.calls_[Index(stage_)];
   stage_ = stage;
   ++drain_.calls_[Index(stage_)];
@@ -51,7 +51,7 @@ void Drain::Call::Enter(Stage stage) {
 }
 
 void Drain::RefuseCalls() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   refuses_ = true;
 }
 
@@ -69,7 +69,7 @@ bool Drain::WaitUntilDone(Clock::time_point deadline) {
 }
 
 bool Drain::MustWait(Clock::time_point now) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto are_in = [this](Stage stage) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return calls_[Index(stage)] > 0;
   };
@@ -79,14 +79,14 @@ bool Drain::MustWait(Clock::time_point now) {
 }
 
 bool Drain::IsDone() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   return calls_[Index(Stage::kArriving)] + calls_[Index(Stage::kComputing)] +
              calls_[Index(Stage::kAnswering)] ==
          0;
 }
 
 Drain::Clock::time_point Drain::LastArrival() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   return last_arrival_;
 }
 

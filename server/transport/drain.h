@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 
@@ -61,7 +61,7 @@ class Drain {
   Clock::time_point LastArrival();
   bool IsDone();
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool refuses_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<int, 4> calls_ ABSL_GUARDED_BY(mutex_) = {};  // by stage
   Clock::time_point last_arrival_ ABSL_GUARDED_BY(mutex_);

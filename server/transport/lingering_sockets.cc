@@ -31,7 +31,7 @@ Shutdown SystemShutdown() {
 // shutdown() is called without anything by which to find them. Never destroyed: gRPC has threads
 // that may call until the end of the process.
 struct Newest {
-  absl::Mutex mutex;
+  Mutex mutex;
   LingeringSockets* sockets ABSL_GUARDED_BY(mutex) = nullptr;
 };
 Newest& TheNewest() {
@@ -64,17 +64,17 @@ LingeringSockets::LingeringSockets(std::function<bool(int)> is_connection)
     : is_connection_(std::move(is_connection)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { Run(); }) {
-  const absl::MutexLock lock(&TheNewest().mutex);
+  const MutexLock lock(&TheNewest().mutex);
   TheNewest().sockets = this;
 }
 
 LingeringSockets::~LingeringSockets() {
   {
-    const absl::MutexLock lock(&TheNewest().mutex);
+    const MutexLock lock(&TheNewest().mutex);
     if (TheNewest().sockets == this) TheNewest().sockets = nullptr;
   }
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     ending_ = true;
     const Clock::time_point end = Clock::now() + kLongestAtTheEnd;
     for (Socket& socket : sockets_) socket.end = std::min(socket.end, end);
@@ -85,7 +85,7 @@ LingeringSockets::~LingeringSockets() {
 
 bool LingeringSockets::CloseSendingSide(int descriptor) {
   if (!IsTcp(descriptor) || !is_connection_(descriptor)) return false;
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (ending_ || sockets_.size() >= kMost) return false;
   Descriptor copy(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
   if (!copy || SystemShutdown()(descriptor, SHUT_WR) != 0) return false;
@@ -98,7 +98,7 @@ void LingeringSockets::Run() {
   while (Serve()) {
     std::vector<pollfd> polled = {{wake_.number(), POLLIN, 0}};
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       for (const Socket& socket : sockets_) polled.push_back({socket.copy.number(), POLLIN, 0});
     }
     constexpr int kForever = -1;
@@ -110,7 +110,7 @@ void LingeringSockets::Run() {
 }
 
 bool LingeringSockets::Serve() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const Clock::time_point now = Clock::now();
   const auto is_over = [now](const Socket& socket) {
     return now >= socket.end || !Drop(socket.copy.number());
@@ -126,7 +126,7 @@ bool LingeringSockets::Serve() {
 extern "C" int shutdown(int descriptor, int how) noexcept {
   using lossd::transport::TheNewest;
   if (how == SHUT_RDWR) {
-    const absl::MutexLock lock(&TheNewest().mutex);
+    const lossd::MutexLock lock(&TheNewest().mutex);
     lossd::transport::LingeringSockets* sockets = TheNewest().sockets;
     if (sockets != nullptr && sockets->CloseSendingSide(descriptor)) return 0;
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 #include "server/transport/descriptor.h"
 
 namespace lossd::transport {
@@ -46,7 +46,7 @@ class LingeringSockets {
 
   const std::function<bool(int)> is_connection_;
   Descriptor wake_;  // is readable when there is a new one, or the end has come
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Socket> sockets_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

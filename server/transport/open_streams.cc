@@ -3,18 +3,18 @@
 namespace lossd::transport {
 
 void OpenStreams::Add(Stream& stream) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   streams_.insert(&stream);
   if (draining_) stream.OnDrain();
 }
 
 void OpenStreams::Remove(Stream& stream) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   streams_.erase(&stream);
 }
 
 int OpenStreams::EndIdleSince(Clock::time_point since) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   int busy = 0;
   for (Stream* stream : streams_) {
     if (stream->EndIfIdleSince(since)) ++busy;
@@ -23,7 +23,7 @@ int OpenStreams::EndIdleSince(Clock::time_point since) {
 }
 
 void OpenStreams::Drain() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (draining_) return;
   draining_ = true;
   for (Stream* stream : streams_) stream->OnDrain();

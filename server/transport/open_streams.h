@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 
@@ -40,7 +40,7 @@ class OpenStreams {
   void Drain();
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::unordered_set<Stream*> streams_ ABSL_GUARDED_BY(mutex_);
 };

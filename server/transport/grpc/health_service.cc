@@ -78,7 +78,7 @@ class HealthService::Check final : public Call {
     }
     HealthCheckResponse response;
     {
-      const absl::MutexLock lock(&health_.mutex_);
+      const MutexLock lock(&health_.mutex_);
       response.set_status(health_.StatusOf(service));
     }
     responder_.Finish(response, grpc::Status::OK, &finished_tag_);
@@ -132,14 +132,14 @@ class HealthService::Watch final : public Call {
   }
 
   void OnRequest() override {
-    const absl::MutexLock lock(&health_.mutex_);
+    const MutexLock lock(&health_.mutex_);
     health_.watches_.insert(this);
     Update();
   }
 
   void OnWritten(bool) {
     {
-      const absl::MutexLock lock(&health_.mutex_);
+      const MutexLock lock(&health_.mutex_);
       writing_ = false;
       if (!done_) {
         Update();
@@ -151,7 +151,7 @@ class HealthService::Watch final : public Call {
 
   void OnDone(bool) {
     {
-      const absl::MutexLock lock(&health_.mutex_);
+      const MutexLock lock(&health_.mutex_);
       done_ = true;
       health_.watches_.erase(this);
       if (writing_) return;
@@ -185,14 +185,14 @@ void HealthService::Start(EventQueue& queue) {
 }
 
 void HealthService::StopServing() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   serving_ = false;
   for (Watch* watch : watches_) watch->Update();
 }
 
 void HealthService::EndWatches(absl::Time deadline) {
   const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return watches_.empty(); };
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   ends_watches_ = true;
   for (Watch* watch : watches_) watch->Update();
   mutex_.AwaitWithDeadline(absl::Condition(&none), deadline);

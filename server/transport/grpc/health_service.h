@@ -7,10 +7,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/server_builder.h"
+#include "server/threads/mutex.h"
 #include "server/transport/call_count.h"
 #include "server/transport/grpc/event_queue.h"
 
@@ -55,7 +55,7 @@ class HealthService {
   grpc::health::v1::Health::AsyncService service_;
   CallCount calls_;  // those that are waited for included
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool serving_ ABSL_GUARDED_BY(mutex_) = true;
   bool ends_watches_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<Watch*> watches_ ABSL_GUARDED_BY(mutex_);

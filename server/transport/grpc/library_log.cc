@@ -4,15 +4,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 namespace {
 
 // The libraries take plain functions, so what those write to must be static.
-ABSL_CONST_INIT absl::Mutex mutex(absl::kConstInit);
+ABSL_CONST_INIT Mutex mutex(absl::kConstInit);
 const Log* current ABSL_GUARDED_BY(mutex) = nullptr;
 
 enum class Then { kGoOn, kAbort };
@@ -21,7 +21,7 @@ enum class Then { kGoOn, kAbort };
 // errors; less than those is written when somebody has asked for it, and then whole.
 void Write(absl::string_view source, absl::string_view file, int line, LogLevel level,
            absl::string_view message, Then then) {
-  const absl::MutexLock lock(&mutex);
+  const MutexLock lock(&mutex);
   if (current == nullptr) return;
   const LogFields fields = {{"source", source}};
   if (level < LogLevel::kWarning) {
@@ -73,7 +73,7 @@ void WriteOfProtobuf(google::protobuf::LogLevel level, const char* file, int lin
 
 LibraryLog::LibraryLog(const Log& log) {
   {
-    const absl::MutexLock lock(&mutex);
+    const MutexLock lock(&mutex);
     current = &log;
   }
   gpr_set_log_function(WriteOfGrpc);
@@ -81,7 +81,7 @@ LibraryLog::LibraryLog(const Log& log) {
 }
 
 LibraryLog::~LibraryLog() {
-  const absl::MutexLock lock(&mutex);
+  const MutexLock lock(&mutex);
   current = nullptr;
 }
 

@@ -19,7 +19,7 @@ void ServedStream::AwaitNext() { Await(served_method(), queue(), environment());
 
 void ServedStream::OnAdmitted() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     last_progress_ = OpenStreams::Clock::now();
   }
   environment().streams.Add(*this);
@@ -32,7 +32,7 @@ void ServedStream::OnDrain() { StopTaking(ShuttingDown()); }
 
 bool ServedStream::EndIfIdleSince(OpenStreams::Clock::time_point since) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     const Drain::Stage stage = StageNow();
     if (stage == Drain::Stage::kComputing || last_progress_ > since) return !finishing_;
     if (stage != Drain::Stage::kArriving) return false;
@@ -53,7 +53,7 @@ Drain::Stage ServedStream::StageNow() const {
 void ServedStream::OnSummons(Summons::Reasons reasons) {
   if ((reasons & Summons::kReserved) != 0) {
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       waits_ = false;
       if (takes_requests_) {
         Read();
@@ -70,14 +70,14 @@ void ServedStream::OnSummons(Summons::Reasons reasons) {
 }
 
 void ServedStream::EndIfStalled() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (writing_ && batches_.front().charge->LimitPassed(now)) Cancel();
 }
 
 void ServedStream::EndIfIdle() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     if (!reading_ || !batches_.empty() || has_request_) return;
   }
   StopTaking(environment().budget.Overloaded());
@@ -85,7 +85,7 @@ void ServedStream::EndIfIdle() {
 
 void ServedStream::OnRead(bool ok) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     reading_ = false;
     if (!ok || !takes_requests_) CancelReservation();
     if (!ok) {  // The client has closed its side or is gone; to one that closed nothing is lost.
@@ -107,7 +107,7 @@ void ServedStream::OnRead(bool ok) {
 
 void ServedStream::OnWritten(bool) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     writing_ = false;
     last_progress_ = OpenStreams::Clock::now();
     RemoveOldest();
@@ -118,7 +118,7 @@ void ServedStream::OnWritten(bool) {
 
 void ServedStream::OnQueueIdle(bool) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     holds_answers_ = false;
   }
   Advance();
@@ -127,7 +127,7 @@ void ServedStream::OnQueueIdle(bool) {
 
 void ServedStream::OnFinished(bool ok) {
   if (!ok) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     NoteUndelivered();
   }
   LetGo();
@@ -141,7 +141,7 @@ void ServedStream::OnDone() {
 }
 
 void ServedStream::StopTaking(absl::Status end) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (!takes_requests_) return;
   takes_requests_ = false;
   end_ = std::move(end);
@@ -154,7 +154,7 @@ void ServedStream::Advance() {
 }
 
 ServedStream::Batch* ServedStream::StartWhatCanBe() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (finishing_) return nullptr;
   if (Cancelled()) Abandon();
   if (CanWrite()) Write();

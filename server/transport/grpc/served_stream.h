@@ -9,9 +9,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "server/rpc/call.h"
+#include "server/threads/mutex.h"
 #include "server/transport/byte_charge.h"
 #include "server/transport/call_filters.h"
 #include "server/transport/grpc/awaited_call.h"
@@ -145,7 +145,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void LetGo();
 
   std::atomic<int> holders_ = 1;  // at first OnDone() alone
-  absl::Mutex mutex_;
+  Mutex mutex_;
   grpc::ByteBuffer request_ ABSL_GUARDED_BY(mutex_);  // being read, or just read
   CallFilters::Moment request_arrival_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;

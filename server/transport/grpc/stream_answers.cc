@@ -46,7 +46,7 @@ bool ServedStream::Compute(Batch& batch) {
   costs.failed_messages = status.ok() ? 0 : 1;
   environment().budget.Settle(*batch.charge, costs.response_bytes);
   if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   AddCosts(costs);
   AddNotes(std::move(batch.notes));
   batch.answered = true;
