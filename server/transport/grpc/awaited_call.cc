@@ -116,7 +116,7 @@ bool AwaitedCall::Cancelled() const {
 }
 
 bool AwaitedCall::DeadlinePassed() const {
-  return deadline_.Passed(std::chrono::steady_clock::now());
+  return deadline_.CanPass() && deadline_.Passed(std::chrono::steady_clock::now());
 }
 
 std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) const {
