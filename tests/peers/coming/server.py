@@ -10,7 +10,8 @@ from lossd.v1 import loss_service_pb2_grpc
 
 class Server:
     def __init__(self):
-        self._process = subprocess.Popen([os.environ["LOSSD_BINARY"], "--listen", "127.0.0.1:0"],
+        self._process = subprocess.Popen([os.environ["LOSSD_BINARY"], "--listen", "127.0.0.1:0",
+                                          "--drain-delay", "0s"],
                                          stdout=subprocess.PIPE, text=True)
         listening = (line for line in self._process.stdout if line.startswith("listening on "))
         self.address = next(listening).split()[-1]
