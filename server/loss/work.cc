@@ -179,9 +179,9 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
 }
 
 Work WorkOfCompare(const Batch& batch, absl::Span<const LossSpec* const> specs,
-                   const ComputeOptions& given, int thread_count) {
-  ComputeOptions options = given;
-  options.vanishing = true;
+                   const ComputeOptions& options, int thread_count) {
+  ComputeOptions with_gradient = options;
+  with_gradient.vanishing = true;
   PerOutput<bool> wanted;
   wanted[Output::kGradient] = true;
   Work all;
@@ -192,11 +192,12 @@ Work WorkOfCompare(const Batch& batch, absl::Span<const LossSpec* const> specs,
   for (const LossSpec* one : specs) {
     const LossSpec& spec = *one;
     const Shape shape(batch, spec);
-    const Work work = WorkOfCompute(batch, spec, options, wanted, thread_count);
+    const Work work = WorkOfCompute(batch, spec, with_gradient, wanted, thread_count);
     all.operations += work.operations + 2 * kReadLogit * shape.logits();
     most = std::max(most, work.bytes);
     kept += kBytesOfNumber * (spec.class_weighting.empty() ? 0 : shape.entries);
-    if (options.class_statistics) kept += kBytesOfColumns * ColumnEntries(batch, spec, options);
+    if (options.class_statistics)
+      kept += kBytesOfColumns * ColumnEntries(batch, spec, with_gradient);
     logits = shape.logits();
     element = shape.element;
   }

@@ -13,10 +13,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/numbers.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/threads/mutex.h"
 
 namespace lossd::transport {
 namespace {
@@ -27,7 +27,7 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 class Hall {
  public:
   void Take(int descriptor) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     connections_.emplace_back(descriptor);
   }
 
@@ -36,22 +36,22 @@ class Hall {
     const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return connections_.size() >= count;
     };
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
   }
 
   size_t count() {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return connections_.size();
   }
 
   void CloseAll() {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     connections_.clear();
   }
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Descriptor> connections_ ABSL_GUARDED_BY(mutex_);
 };
 
