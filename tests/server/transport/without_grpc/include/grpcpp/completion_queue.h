@@ -14,6 +14,7 @@ namespace grpc {
 
 class CompletionQueue {
  public:
+  // NOLINTNEXTLINE(readability-identifier-naming): the names are gRPC's.
   enum NextStatus { SHUTDOWN, GOT_EVENT, TIMEOUT };
 
   bool Next(void** tag, bool* ok) {

@@ -6,6 +6,7 @@
 
 namespace grpc {
 
+// NOLINTBEGIN(readability-identifier-naming): the names are gRPC's.
 enum StatusCode {
   OK = 0,
   CANCELLED = 1,
@@ -14,6 +15,7 @@ enum StatusCode {
   FAILED_PRECONDITION = 9,
   UNAVAILABLE = 14,
 };
+// NOLINTEND(readability-identifier-naming)
 
 class Status {
  public:
