@@ -183,9 +183,9 @@ void ServedCall::OnFinished(bool ok) {
 }
 
 void ServedCall::OnDone() {
-  if (charge_ && stage_ == Stage::kWaiting && environment().budget.StopWaiting(*charge_)) {
-    Refuse(CallCancelled());
-  } else if (ticket_ != 0 && Cancelled() && environment().workers.Remove(ticket_)) {
+  const bool waited =
+      charge_ && stage_ == Stage::kWaiting && environment().budget.StopWaiting(*charge_);
+  if (waited || (ticket_ != 0 && Cancelled() && environment().workers.Remove(ticket_))) {
     Refuse(CallCancelled());
   }
   LetGo();

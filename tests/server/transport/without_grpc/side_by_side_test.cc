@@ -89,7 +89,7 @@ class Counts final : public rpc::CallFilter {
 
 class SideBySideTest : public ::testing::Test {
  protected:
-  SideBySideTest() { Serve(int64_t{64} << 20); }
+  SideBySideTest() { Serve(int64_t{1} << 30); }
 
   void Serve(int64_t max_in_flight_bytes) {
     limits_.max_in_flight_bytes = max_in_flight_bytes;
