@@ -12,9 +12,8 @@ constexpr int64_t kSmallOfPart = 16;
 constexpr int64_t kLargestSmall = 1 << 20;
 // A message of at most this part of the budget passes longer ones.
 constexpr int64_t kShortPart = 64;
-// Of a message that waits gRPC holds this much.
-constexpr int64_t kWindowBytes = 64 << 10;
-constexpr int64_t kWindowsPart = 16;
+// What is held of all messages that wait is this part of the budget.
+constexpr int64_t kUnreadPart = 16;
 constexpr int64_t kLeastWaiting = 64;
 
 // An answer in FLOAT64 to a request in bfloat16 has so many times its bytes, with all outputs.
@@ -34,7 +33,7 @@ ByteBudget::ByteBudget(const Options& options)
       small_bytes_(std::min(SmallMax(options) / kSmallOfPart, kLargestSmall)),
       regular_max_(options.max_bytes - SmallMax(options)),
       most_waiting_(static_cast<size_t>(
-          std::max(options.max_bytes / kWindowsPart / kWindowBytes, kLeastWaiting))) {}
+          std::max(options.max_bytes / kUnreadPart / kUnreadBytes, kLeastWaiting))) {}
 
 ByteBudget::Reservation ByteBudget::Reserve(ByteCharge& charge, SteadyTime now) {
   const MutexLock lock(&mutex_);

@@ -15,6 +15,9 @@
 
 namespace lossd::transport {
 
+// What a transport holds of a message that is not read yet; the client keeps the rest.
+inline constexpr int64_t kUnreadBytes = 64 << 10;
+
 // Bounds the bytes of all messages and their answers, from before a message is read until its
 // answer is written. Thread-safe.
 //

@@ -5,13 +5,10 @@
 
 #include "grpc/grpc.h"
 #include "grpcpp/resource_quota.h"
+#include "server/transport/byte_budget.h"
 
 namespace lossd::transport {
 namespace {
-
-// What a client may send of a message that is not read yet. gRPC would let this grow with the
-// connection's speed, to megabytes for each call.
-constexpr int kWindowBytes = 64 << 10;
 
 // Beside the budget, for windows, headers, and calls themselves.
 constexpr int64_t kQuotaBeside = 64 << 20;
@@ -21,7 +18,8 @@ constexpr int64_t kQuotaBeside = 64 << 20;
 void BoundMemory(const rpc::Limits& limits, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
+  // gRPC would let it grow with the connection's speed, to megabytes for each call.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(kUnreadBytes));
   const int64_t budget = limits.max_in_flight_bytes;
   grpc::ResourceQuota quota("lossd");
   quota.Resize(static_cast<size_t>(budget + budget / 4 + kQuotaBeside));
