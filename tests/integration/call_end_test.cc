@@ -80,9 +80,13 @@ TEST(CallEndTest, ACallThatIsCancelledBeforeItsMessageIsToldAsCancelled) {
     EXPECT_TRUE(unused.Ends());
     EXPECT_TRUE(unused.Finish().ok());
   }
-  CancelWithoutMessage(server.channel(), absl::StrCat("/", kCompute), [&] {
-    while (notes.arrived().size() < 2) absl::SleepFor(absl::Milliseconds(1));
-  });
+  const grpc::Status cancelled = StartWithoutMessage(server.channel(), absl::StrCat("/", kCompute),
+                                                     [&](grpc::ClientContext& call) {
+                                                       while (notes.arrived().size() < 2)
+                                                         absl::SleepFor(absl::Milliseconds(1));
+                                                       call.TryCancel();
+                                                     });
+  EXPECT_EQ(cancelled.error_code(), grpc::StatusCode::CANCELLED);
   const std::vector<Notes::Told> ended = EndedOf(server, notes);
   ASSERT_EQ(ended.size(), 2);
   EXPECT_EQ(ended[1].method, kCompute);

@@ -47,35 +47,20 @@ RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
   return {std::move(answer.status), FirstOf(answer.responses)};
 }
 
-void StartWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                         const std::function<void()>& arrived) {
+grpc::Status StartWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
+                                 const std::string& method,
+                                 const std::function<void(grpc::ClientContext&)>& arrived) {
   grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   grpc::ClientContext context;
   const auto call = stub.PrepareCall(&context, method, &queue);
   call->StartCall(nullptr);
   WaitFor(queue);
-  arrived();
+  arrived(context);
   grpc::Status status;
   call->Finish(&status, nullptr);
   WaitFor(queue);
-  EXPECT_FALSE(status.ok());
-}
-
-void CancelWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                          const std::function<void()>& arrived) {
-  grpc::GenericStub stub(channel);
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  const auto call = stub.PrepareCall(&context, method, &queue);
-  call->StartCall(nullptr);
-  WaitFor(queue);
-  arrived();
-  context.TryCancel();
-  grpc::Status status;
-  call->Finish(&status, nullptr);
-  WaitFor(queue);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  return status;
 }
 
 RawStreamAnswer StreamRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,

@@ -9,6 +9,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/client_context.h"
 #include "grpcpp/support/status.h"
 
 namespace lossd {
@@ -27,13 +28,10 @@ RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::stri
 RawAnswer CallWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& method);
 
-// Starts a call that sends no message, and waits for its end after `arrived` has returned.
-void StartWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                         const std::function<void()>& arrived);
-
-// Starts a call that sends no message, and cancels it after `arrived` has returned.
-void CancelWithoutMessage(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                          const std::function<void()>& arrived);
+// Starts a call that sends no message, calls `arrived` with it, and waits for its end.
+grpc::Status StartWithoutMessage(const std::shared_ptr<grpc::Channel>& channel,
+                                 const std::string& method,
+                                 const std::function<void(grpc::ClientContext&)>& arrived);
 
 struct RawStreamAnswer {
   grpc::Status status;
