@@ -21,7 +21,6 @@ namespace lossd::loss {
 namespace {
 
 using oracle::Activation;
-using oracle::Problem;
 
 TEST(ForEachBlockTest, CoversEverythingInOrder) {
   std::vector<int64_t> seen;
