@@ -89,12 +89,14 @@ double KlDivergence(const Distribution& p, const Distribution& q) {
 
 double JensenShannon(const Distribution& p, const Distribution& q,
                      const Cancellation& cancellation) {
-  Distribution m = WithRoom(p.p.size());
+  double of_p = 0;  // the divergence from the mean of both
+  double of_q = 0;
   ForEachOutcome(p.p.size(), cancellation, [&](size_t i) {
-    m.p.push_back((p.p[i] + q.p[i]) / 2);
-    m.log_p.push_back(std::log(m.p.back()));
+    const double log_mean = std::log((p.p[i] + q.p[i]) / 2);
+    of_p += ZeroWins(p.p[i], p.log_p[i] - log_mean);
+    of_q += ZeroWins(q.p[i], q.log_p[i] - log_mean);
   });
-  return (KlDivergence(p, m) + KlDivergence(q, m)) / 2;
+  return (of_p + of_q) / 2;
 }
 
 double NatsPerUnit(InformationBase base) {
