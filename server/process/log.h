@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_PROCESS_LOG_H_
 #define LOSSD_SERVER_PROCESS_LOG_H_
 
+#include <atomic>
 #include <memory>
 
 #include "absl/strings/string_view.h"
@@ -35,7 +36,10 @@ class Log {
                      LogFields fields) const;
 
   // Returns true if entries of `level` are written.
-  bool Writes(LogLevel level) const { return level >= least_; }
+  bool Writes(LogLevel level) const { return level >= least_.load(std::memory_order_relaxed); }
+
+  // Changes the least level that is written, from the next entry on.
+  void SetLeast(LogLevel least) { least_.store(least, std::memory_order_relaxed); }
 
   // Returns true once all entries up to here are written; false after `at_most`.
   bool Flush(absl::Duration at_most) const { return writer_->Flush(at_most); }
@@ -43,7 +47,7 @@ class Log {
  private:
   class Lines;
 
-  const LogLevel least_;
+  std::atomic<LogLevel> least_;
   const std::shared_ptr<Lines> lines_;
   const std::unique_ptr<LineWriter> writer_;
 };

@@ -110,6 +110,18 @@ TEST(LogTest, EntriesBelowTheLevelAreNotWritten) {
               MatchesRegex("[^\n]* warning late\n"));
 }
 
+TEST(LogTest, TheLevelMayChange) {
+  EXPECT_THAT(Stderr([] {
+                Log log(LogFormat::kText, LogLevel::kWarning);
+                log.Write(LogLevel::kInfo, "one");
+                log.SetLeast(LogLevel::kInfo);
+                log.Write(LogLevel::kInfo, "two");
+                log.SetLeast(LogLevel::kError);
+                log.Write(LogLevel::kWarning, "three");
+              }),
+              MatchesRegex("[^\n]* info two\n"));
+}
+
 TEST(LogTest, EntriesThatAreAlikeAreSummedUp) {
   const std::string text = Stderr([] {
     const Log log(LogFormat::kText);
