@@ -4,60 +4,87 @@
 #include <iostream>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
-#include "server/config/flags.h"
+#include "server/config/configuration.h"
+#include "server/config/reload.h"
 #include "server/memory/freed_memory.h"
 #include "server/process/descriptor_limit.h"
 #include "server/process/line_writer.h"
 #include "server/process/log.h"
 #include "server/process/standard_streams.h"
 #include "server/process/stop_signals.h"
+#include "server/rpc/limits.h"
 #include "server/server.h"
+#include "server/threads/cpu_count.h"
 #include "server/transport/grpc/library_log.h"
 
 namespace {
 
 using lossd::LogLevel;
 
-lossd::ServerOptions MakeServerOptions(const lossd::Flags& flags, const lossd::Log& log) {
+// Returns `settings` with what stands behind those that the server works out.
+lossd::Settings WithoutAutomatic(lossd::Settings settings) {
+  settings.max_in_flight_bytes =
+      lossd::rpc::MakeLimits(settings.max_message_bytes, settings.max_in_flight_bytes)
+          .max_in_flight_bytes;
+  if (settings.threads == 0) settings.threads = lossd::AvailableCpuCount();
+  return settings;
+}
+
+lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lossd::Log& log) {
   lossd::ServerOptions options;
-  options.listen = flags.listen;
-  options.max_message_bytes = flags.max_message_bytes;
-  options.max_in_flight_bytes = flags.max_in_flight_bytes;
-  options.bounds.max_connections = flags.max_connections;
-  options.bounds.max_streams_per_connection = flags.max_streams_per_connection;
-  options.bounds.max_connection_age = flags.max_connection_age;
-  options.bounds.stall_timeout = flags.stall_timeout;
-  options.bounds.min_ping_interval = flags.min_ping_interval;
-  options.threads = flags.threads;
+  options.listen = settings.listen;
+  options.max_message_bytes = settings.max_message_bytes;
+  options.max_in_flight_bytes = settings.max_in_flight_bytes;
+  options.bounds.max_connections = settings.max_connections;
+  options.bounds.max_streams_per_connection = settings.max_streams_per_connection;
+  options.bounds.max_connection_age = settings.max_connection_age;
+  options.bounds.stall_timeout = settings.stall_timeout;
+  options.bounds.min_ping_interval = settings.min_ping_interval;
+  options.threads = settings.threads;
   options.log = &log;
-  options.access_log = flags.access_log;
+  options.access_log = settings.access_log;
   return options;
+}
+
+// Adds what a reload makes anew.
+void AddReloadables(lossd::Reload& reload, lossd::Log& log) {
+  reload.Add({"the log level", [&log](const lossd::Settings& running) {
+                log.SetLeast(running.log_level);
+                return absl::OkStatus();
+              }});
+}
+
+int Exit(const lossd::ProgramExit& exit) {
+  std::cout << exit.standard_output;
+  std::cerr << exit.standard_error;
+  return exit.code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   lossd::OpenClosedStreams(argv);
-  const lossd::FlagsOutcome parsed =
-      lossd::ParseFlags({argv + 1, argv + argc}, lossd::ProcessEnvironment);
-  if (parsed.exit) {
-    std::cout << parsed.exit->standard_output;
-    std::cerr << parsed.exit->standard_error;
-    return parsed.exit->code;
-  }
+  const lossd::ConfigurationOutcome configured =
+      lossd::Configure({argv + 1, argv + argc}, lossd::ProcessEnvironment);
+  if (configured.exit) return Exit(*configured.exit);
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
   lossd::RaiseDescriptorLimit();
   lossd::KeepFreedMemory();
   // Otherwise Debian's Abseil looks for cycles at every lock, gRPC's too, which is for debugging.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  const lossd::Log log(parsed.flags.log_format, parsed.flags.log_level);
+  const lossd::Settings settings = WithoutAutomatic(configured.configuration.settings);
+  lossd::Log log(settings.log_format, settings.log_level);
   const lossd::transport::LibraryLog library_log(log);
+  log.Write(LogLevel::kInfo, "settings", lossd::SettingsFields(settings));
+  lossd::Reload reload(configured.sources, configured.configuration.settings, log);
+  AddReloadables(reload, log);
 
-  lossd::ServerOptions options = MakeServerOptions(parsed.flags, log);
+  lossd::ServerOptions options = MakeServerOptions(settings, log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
   const auto server = lossd::Server::Create(options);
   if (!server.ok()) {
@@ -70,16 +97,14 @@ int main(int argc, char** argv) {
   }
   log.Write(LogLevel::kInfo, "serving",
             {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
-  const std::string signal = stop_signals.Wait([&log] {
-    log.Write(LogLevel::kInfo, "there is nothing to reload", {{"signal", "SIGHUP"}});
-  });
+  const std::string signal = stop_signals.Wait([&reload] { reload.Run(); });
   if (signal.empty()) {
     log.Write(LogLevel::kError, "stopping: connections are not accepted any more");
   } else {
     log.Write(LogLevel::kInfo, "stopping", {{"signal", absl::StrCat("SIG", signal)}});
   }
   const bool finished =
-      (*server)->DrainAndShutdown(parsed.flags.drain_delay, parsed.flags.drain_timeout);
+      (*server)->DrainAndShutdown(reload.running().drain_delay, reload.running().drain_timeout);
   log.Write(LogLevel::kInfo, "stopped", {{"cancelled_calls", finished ? "none" : "some"}});
   return signal.empty() ? 1 : 0;
 }

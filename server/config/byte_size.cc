@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace lossd {
 namespace {
@@ -20,9 +21,13 @@ constexpr Unit kUnits[] = {
     {"kb", 1'000},
     {"mb", 1'000'000},
     {"gb", 1'000'000'000},
+    {"tb", 1'000'000'000'000},
+    {"pb", 1'000'000'000'000'000},
     {"kib", int64_t{1} << 10},
     {"mib", int64_t{1} << 20},
     {"gib", int64_t{1} << 30},
+    {"tib", int64_t{1} << 40},
+    {"pib", int64_t{1} << 50},
 };
 
 }  // namespace
@@ -42,6 +47,16 @@ std::optional<int64_t> ParseByteSize(absl::string_view text) {
     return bytes;
   }
   return std::nullopt;
+}
+
+std::string PrintByteSize(int64_t bytes) {
+  constexpr absl::string_view kNames[] = {"PiB", "TiB", "GiB", "MiB", "KiB"};
+  int64_t unit = int64_t{1} << 50;
+  for (const absl::string_view name : kNames) {
+    if (bytes != 0 && bytes % unit == 0) return absl::StrCat(bytes / unit, name);
+    unit >>= 10;
+  }
+  return absl::StrCat(bytes);
 }
 
 }  // namespace lossd

@@ -15,8 +15,14 @@ std::optional<absl::Duration> ParseTime(absl::string_view text) {
   });
   absl::Duration time;
   if (!has_allowed_characters || !absl::ParseDuration(text, &time)) return std::nullopt;
-  if (time == absl::InfiniteDuration()) return std::nullopt;
+  if (time == absl::InfiniteDuration() || time % absl::Milliseconds(1) != absl::ZeroDuration()) {
+    return std::nullopt;
+  }
   return time;
+}
+
+std::string PrintTime(absl::Duration time) {
+  return time == absl::ZeroDuration() ? "0s" : absl::FormatDuration(time);
 }
 
 }  // namespace lossd

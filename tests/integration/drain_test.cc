@@ -140,7 +140,7 @@ TEST(DrainTest, AHangupIsNoStop) {
   ChildProcess process(kProgram, {"--listen", "127.0.0.1:0", "--drain-delay", "0s"});
   const std::string address = ReadAddress(process);
   process.Signal(SIGHUP);
-  EXPECT_TRUE(WaitForLog(process, "nothing to reload"));
+  EXPECT_TRUE(WaitForLog(process, "reloaded"));
   process.Signal(SIGHUP);
   EXPECT_TRUE(Call(Connect(absl::StrCat("ipv4:", address))).ok());
   process.Signal(SIGKILL);

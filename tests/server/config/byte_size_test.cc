@@ -18,6 +18,10 @@ TEST(ParseByteSizeTest, ReadsNumbersWithAndWithoutUnits) {
   EXPECT_THAT(ParseByteSize("64MiB"), Optional(67108864));
   EXPECT_THAT(ParseByteSize("2GB"), Optional(2000000000));
   EXPECT_THAT(ParseByteSize("1GiB"), Optional(1073741824));
+  EXPECT_THAT(ParseByteSize("3TB"), Optional(3000000000000));
+  EXPECT_THAT(ParseByteSize("2TiB"), Optional(2199023255552));
+  EXPECT_THAT(ParseByteSize("1PB"), Optional(1000000000000000));
+  EXPECT_THAT(ParseByteSize("1PiB"), Optional(1125899906842624));
 }
 
 TEST(ParseByteSizeTest, TakesAnyCaseAndSpaces) {
@@ -34,6 +38,16 @@ TEST(ParseByteSizeTest, RefusesWhatIsNoSize) {
 
 TEST(ParseByteSizeTest, ReachesTheLargestInteger) {
   EXPECT_THAT(ParseByteSize("9223372036854775807"), Optional(9223372036854775807));
+}
+
+TEST(PrintByteSizeTest, UsesTheLargestUnitThatSaysItWhole) {
+  EXPECT_EQ(PrintByteSize(0), "0");
+  EXPECT_EQ(PrintByteSize(1023), "1023");
+  EXPECT_EQ(PrintByteSize(1024), "1KiB");
+  EXPECT_EQ(PrintByteSize(1572864), "1536KiB");
+  EXPECT_EQ(PrintByteSize(67108864), "64MiB");
+  EXPECT_EQ(PrintByteSize(2147483647), "2147483647");
+  EXPECT_EQ(PrintByteSize(int64_t{1} << 50), "1PiB");
 }
 
 }  // namespace

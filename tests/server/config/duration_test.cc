@@ -18,8 +18,18 @@ TEST(ParseTimeTest, ReadsTimesWithTheirUnits) {
 
 TEST(ParseTimeTest, RefusesWhatIsNoTime) {
   for (const char* text : {"", "s", "30", "-1s", "+1s", "1d", "1us", "5ns", "inf", "1 s", "1s s",
-                           "ms", ".", "1e3s", "99999999999999999999h"}) {
+                           "ms", ".", "1e3s", "99999999999999999999h", "0.5ms", "1.0001s"}) {
     EXPECT_EQ(ParseTime(text), std::nullopt) << text;
+  }
+}
+
+TEST(PrintTimeTest, IsReadBack) {
+  EXPECT_EQ(PrintTime(absl::ZeroDuration()), "0s");
+  EXPECT_EQ(PrintTime(absl::Milliseconds(1)), "1ms");
+  EXPECT_EQ(PrintTime(absl::Milliseconds(90500)), "1m30.5s");
+  for (const int64_t milliseconds : {0, 1, 999, 1001, 59999, 3600000, 1728000000}) {
+    const absl::Duration time = absl::Milliseconds(milliseconds);
+    EXPECT_EQ(ParseTime(PrintTime(time)), time) << milliseconds;
   }
 }
 

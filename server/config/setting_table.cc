@@ -1,0 +1,105 @@
+#include "server/config/setting_table.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace lossd {
+namespace {
+
+constexpr int64_t kKiB = 1 << 10;
+constexpr int64_t kMaxMessageBytes = (int64_t{1} << 31) - 1;
+constexpr int64_t kMaxInFlightBytes = int64_t{1} << 50;
+// gRPC takes its times as milliseconds in an int.
+constexpr absl::Duration kMaxTime = absl::Hours(24 * 20);
+
+constexpr ChoiceKind<LogFormat>::Word kLogFormats[] = {{"text", LogFormat::kText},
+                                                       {"json", LogFormat::kJson}};
+constexpr ChoiceKind<LogLevel>::Word kLogLevels[] = {{"debug", LogLevel::kDebug},
+                                                     {"info", LogLevel::kInfo},
+                                                     {"warning", LogLevel::kWarning},
+                                                     {"error", LogLevel::kError}};
+
+constexpr Setting kTable[] = {
+    {"listen", "ADDRESS", AddressesKind{&Settings::listen}, TakesEffect::kAtRestart,
+     "listens at `host:port` or `unix:path`; repeatable, or split by commas; port 0 takes a free "
+     "one",
+     "keep to `127.0.0.1` or a socket where clients are on the same host"},
+    {"max-message-bytes", "SIZE", SizeKind{&Settings::max_message_bytes, kKiB, kMaxMessageBytes},
+     TakesEffect::kAtRestart,
+     "refuses a larger request, and a request with a larger answer, before it computes",
+     "raise it, on client and server, for larger batches; memory in flight grows with it"},
+    {"max-in-flight-bytes", "SIZE",
+     SizeKind{&Settings::max_in_flight_bytes, kKiB, kMaxInFlightBytes, "auto"},
+     TakesEffect::kAtRestart,
+     "bounds the memory of requests that arrive or wait, and of their answers; `auto` is the "
+     "larger of `1GiB` and 16 × `--max-message-bytes`",
+     "half of what the container has"},
+    {"max-connections", "COUNT", CountKind{&Settings::max_connections, 1, 1'000'000},
+     TakesEffect::kAtRestart, "closes further connections at once", "with the limit of open files"},
+    {"max-streams-per-connection", "COUNT",
+     CountKind{&Settings::max_streams_per_connection, 1, 100'000}, TakesEffect::kAtRestart,
+     "makes a client wait with further calls", "raise it for a proxy that has few connections"},
+    {"max-connection-age", "TIME",
+     TimeKind{&Settings::max_connection_age, absl::Milliseconds(100), kMaxTime},
+     TakesEffect::kAtRestart,
+     "asks a client to connect anew after that time, within 10 %; its calls go on",
+     "keep 1.1 × it below the drain's timeout less its delay; longer where connecting is dear"},
+    {"stall-timeout", "TIME", TimeKind{&Settings::stall_timeout, absl::Milliseconds(100), kMaxTime},
+     TakesEffect::kAtRestart,
+     "ends a request that does not finish arriving, an answer that is not read, a wait for room, "
+     "and the connection of a silent client",
+     "raise it for slow networks"},
+    {"min-ping-interval", "TIME",
+     TimeKind{&Settings::min_ping_interval, absl::Milliseconds(1), kMaxTime},
+     TakesEffect::kAtRestart, "closes the connection of a client that pings more often", "–"},
+    {"drain-delay", "TIME", TimeKind{&Settings::drain_delay, absl::ZeroDuration(), kMaxTime},
+     TakesEffect::kAtReload,
+     "answers as before for so long after the signal to stop, while health says NOT_SERVING",
+     "`0s` where no load balancer looks at health"},
+    {"drain-timeout", "TIME", TimeKind{&Settings::drain_timeout, absl::ZeroDuration(), kMaxTime},
+     TakesEffect::kAtReload, "cancels what is left so long after the signal; the delay counts",
+     "below the grace of what stops it"},
+    {"threads", "COUNT", CountKind{&Settings::threads, 0, 1024}, TakesEffect::kAtRestart,
+     "computes on so many threads; 0 is one for each CPU of the affinity mask and the cgroup's "
+     "quota",
+     "lower it where a trainer shares the CPUs"},
+    {"log-format", "FORMAT", ChoiceKind<LogFormat>{&Settings::log_format, kLogFormats},
+     TakesEffect::kAtRestart, "writes `text` or `json` to stderr, one line an entry",
+     "`json` for log collectors"},
+    {"log-level", "LEVEL", ChoiceKind<LogLevel>{&Settings::log_level, kLogLevels},
+     TakesEffect::kAtReload, "writes entries of this level and above", "`warning` for a quiet log"},
+    {"access-log", "SWITCH", SwitchKind{&Settings::access_log}, TakesEffect::kAtRestart,
+     "writes an entry for each call, at level info", "to see who calls what"},
+};
+
+}  // namespace
+
+std::string Setting::Flag() const { return absl::StrCat("--", name); }
+
+std::string Setting::Variable() const {
+  return absl::StrCat("LOSSD_", absl::StrReplaceAll(absl::AsciiStrToUpper(name), {{"-", "_"}}));
+}
+
+std::string Setting::Range() const {
+  return std::visit([](const auto& one) { return one.Range(); }, kind);
+}
+
+absl::Status Setting::Read(absl::string_view value, Settings& settings) const {
+  return std::visit([&](const auto& one) { return one.Read(value, settings); }, kind);
+}
+
+std::string Setting::Print(const Settings& settings) const {
+  return std::visit([&](const auto& one) { return one.Print(settings); }, kind);
+}
+
+absl::Span<const Setting> SettingTable() { return kTable; }
+
+const Setting* FindSetting(absl::string_view name) {
+  for (const Setting& setting : kTable) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+}  // namespace lossd
