@@ -109,7 +109,7 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   if (!violations.empty()) return violations.ToStatus();
 
   call.logits = *std::move(logits);
-  call.outputs = SelectOutputs(request.outputs());
+  call.outputs = SelectOutputs(request.outputs(), call.logits.style);
   if (call.outputs.gradient_type == v1::DATA_TYPE_UNSPECIFIED) {
     call.outputs.gradient_type = call.logits.type;
   }

@@ -59,12 +59,14 @@ void CheckSoftmaxOnly(const v1::OutputOptions& outputs, loss::Activation activat
 
 }  // namespace
 
-OutputSelection SelectOutputs(const v1::OutputOptions& outputs) {
+OutputSelection SelectOutputs(const v1::OutputOptions& outputs, TensorStyle style) {
   OutputSelection selection;
   for (const OutputFields& fields : kOutputFields) {
     selection.arrays[fields.output] = fields.IsWanted(outputs);
   }
   selection.class_weights = !outputs.omit_class_weights();
+  // People write value lists, and want to see what their request was taken for.
+  selection.applied = outputs.has_applied() ? outputs.applied() : style == TensorStyle::kValues;
   selection.gradient_type = outputs.gradient_data_type();
   return selection;
 }

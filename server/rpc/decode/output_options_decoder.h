@@ -7,6 +7,7 @@
 #include "server/loss/outputs.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/field.h"
+#include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
 
@@ -16,11 +17,12 @@ inline constexpr Range kHardThresholdRange = Range::Inside(0, 1);
 struct OutputSelection {
   loss::PerOutput<bool> arrays;
   bool class_weights = true;
+  bool applied = false;  // the loss and the reduction, every default filled in
   v1::DataType gradient_type = v1::DATA_TYPE_UNSPECIFIED;  // UNSPECIFIED: the logits'
 };
 
-// Returns what `outputs` asks for.
-OutputSelection SelectOutputs(const v1::OutputOptions& outputs);
+// Returns what `outputs` asks for, of a batch whose logits have this style.
+OutputSelection SelectOutputs(const v1::OutputOptions& outputs, TensorStyle style);
 
 // Writes what the options at `field` say about the computation to `options`. Adds what is out of
 // range or does not act with `activation` to the violations.

@@ -34,6 +34,20 @@ inline constexpr NormalizationRow kNormalizations[] = {
     {v1::NORMALIZATION_EXPECTED_ONE, loss::Normalization::kExpectedOne},
 };
 
+// Return the value in the contract of one in the core.
+inline v1::WeightScheme EncodeWeightScheme(loss::WeightScheme scheme) {
+  for (const WeightSchemeRow& row : kWeightSchemes) {
+    if (row.core == scheme) return row.wire;
+  }
+  return v1::WEIGHT_SCHEME_UNSPECIFIED;
+}
+inline v1::Normalization EncodeNormalization(loss::Normalization normalization) {
+  for (const NormalizationRow& row : kNormalizations) {
+    if (row.core == normalization) return row.wire;
+  }
+  return v1::NORMALIZATION_UNSPECIFIED;
+}
+
 }  // namespace lossd::rpc
 
 #endif  // LOSSD_SERVER_RPC_DECODE_WEIGHT_SCHEMES_H_

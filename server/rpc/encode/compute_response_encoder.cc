@@ -187,6 +187,8 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
 
 loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
   constexpr double kNanosecondsOfElement = 4;
+  // A loss has few fields, and its tensors leave their elements out.
+  constexpr loss::Work kWorkOfApplied = {2000, 2048};
   loss::Work work;
   const v1::DataType computed = ComputedType(call.logits.type);
   ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
@@ -205,6 +207,7 @@ loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
     work += ClassStatisticsWork(loss::ColumnEntries(batch, call.spec, call.options));
   }
   work.bytes += kBytesOfListed * static_cast<double>(call.options.top_k.size());
+  if (call.outputs.applied) work += kWorkOfApplied;
   return work;
 }
 

@@ -105,20 +105,6 @@ absl::StatusOr<ClassWeightsCall> DecodeClassWeightsRequest(
   return call;
 }
 
-v1::WeightScheme EncodeWeightScheme(loss::WeightScheme scheme) {
-  for (const WeightSchemeRow& row : kWeightSchemes) {
-    if (row.core == scheme) return row.wire;
-  }
-  return v1::WEIGHT_SCHEME_UNSPECIFIED;
-}
-
-v1::Normalization EncodeNormalization(loss::Normalization normalization) {
-  for (const NormalizationRow& row : kNormalizations) {
-    if (row.core == normalization) return row.wire;
-  }
-  return v1::NORMALIZATION_UNSPECIFIED;
-}
-
 void EncodeWeights(const loss::SchemeWeights& scheme, absl::Span<const double> counts,
                    const Cancellation& cancellation, v1::ClassWeights& message) {
   message.set_scheme(EncodeWeightScheme(scheme.scheme));

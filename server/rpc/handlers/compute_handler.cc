@@ -5,6 +5,7 @@
 #include "server/loss/work.h"
 #include "server/rpc/decode/compute_request_decoder.h"
 #include "server/rpc/decode/decoding_work.h"
+#include "server/rpc/encode/applied_loss_encoder.h"
 #include "server/rpc/encode/compute_response_encoder.h"
 #include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
@@ -51,6 +52,9 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   ComputeAnswer answer =
       EncodeComputeResponse(*call, std::move(arrays), *result, pool, cancellation);
   if (cancellation.seen()) return loss::CancelledCall();
+  if (call->outputs.applied) {
+    *answer.message.mutable_applied() = EncodeAppliedLoss(*call, request.loss());
+  }
   return answer;
 }
 

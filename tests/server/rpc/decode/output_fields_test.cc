@@ -27,9 +27,9 @@ TEST(OutputFields, BelongToTheOutputOfTheirRow) {
         omits ? std::string("omit_") + row.name : row.name);
     ASSERT_NE(option, nullptr);
     v1::OutputOptions outputs;
-    EXPECT_EQ(SelectOutputs(outputs).arrays[row.output], omits);
+    EXPECT_EQ(SelectOutputs(outputs, TensorStyle::kData).arrays[row.output], omits);
     outputs.GetReflection()->SetBool(&outputs, option, true);
-    EXPECT_EQ(SelectOutputs(outputs).arrays[row.output], !omits);
+    EXPECT_EQ(SelectOutputs(outputs, TensorStyle::kData).arrays[row.output], !omits);
   }
 }
 

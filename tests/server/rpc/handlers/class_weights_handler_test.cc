@@ -158,7 +158,8 @@ TEST(ClassWeightsHandler, GivesTheWeightsThatTheLossUses) {
       "logits { shape: [6, 3] float_values: [1, 2, 3, 3, 2, 1, 0, 0, 1, 0, 2, 0, 1, 1, 1, 0, 1, 0] "
       "} "
       "labels { int_values: [0, 0, 1, 2, 2, 2] } reduction: REDUCTION_MEAN "
-      "loss { class_weighting { scheme { scheme: WEIGHT_SCHEME_MEDIAN_FREQUENCY } } }");
+      "loss { class_weighting { scheme { scheme: WEIGHT_SCHEME_MEDIAN_FREQUENCY } } } "
+      "outputs { applied: false }");
   const auto by_scheme = CallHandlers()->Compute(request, {});
   *request.mutable_loss()->mutable_class_weighting()->mutable_weights()->mutable_float_values() =
       weights.weights(0).values();
