@@ -87,6 +87,7 @@ class Client {
   // Counts are exact. Class statistics and difficulty are merged: their sums, shares and means
   // agree with Compute's as sums of doubles in another order do. Shares of the gradient come from
   // the gradient that was sent back; in float they agree to 2⁻²² where it does not underflow.
+  // `applied` is that of each chunk, where a scheme without counts has those of the batch.
   //
   // Returns INVALID_ARGUMENT, before anything is sent, for options that need the whole batch in one
   // request: mining; a scheme without counts beside other labels than softmax's integers;

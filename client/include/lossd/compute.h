@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lossd/array_view.h"
+#include "lossd/loss_spec.h"
 #include "lossd/result_memory.h"
 #include "lossd/statistics.h"
 #include "xtensor/xarray.hpp"
@@ -37,6 +38,7 @@ struct OutputOptions {
   bool log_sum_exp = false;  // softmax only
   bool margin = false;       // z_t − max z_j over j ≠ t; sigmoid: z if t ≥ ½, else −z
   bool class_weights = true;
+  bool applied = false;  // the loss and the reduction that the server computed
 
   HessianMode hessian_mode = HessianMode::kExact;
   // Each ≥ 1. Counts the samples whose class is among the k largest logits.
@@ -77,6 +79,14 @@ struct ComputeOptions {
   ResultMemory memory = {};
 };
 
+// The loss and the reduction that a batch was computed with, as the server understood them: each
+// field has its value, whether it was sent or the server's default. Vectors have their length, and
+// NaN for each element, which the server does not send back.
+struct AppliedLoss {
+  LossSpec loss = {};
+  Reduction reduction = Reduction::kNone;
+};
+
 // The losses of one batch. Arrays that were not asked for are unset; those that were are always
 // there, or in the memory that was given for them.
 template <typename T>
@@ -98,6 +108,7 @@ struct Result {
   std::optional<Difficulty> difficulty;
   std::vector<double> class_weights;   // those applied, one per class; empty when none were
   std::vector<int64_t> top_k_correct;  // one per `top_k`
+  std::optional<AppliedLoss> applied;
 };
 
 }  // namespace lossd

@@ -66,6 +66,7 @@ class ScalarMerger {
     sum_.valid_count += chunk.valid_count;
     sum_.non_finite_count += chunk.non_finite_count;
     sum_.class_weights = chunk.class_weights;
+    sum_.applied = chunk.applied;
     sum_.top_k_correct.resize(chunk.top_k_correct.size());
     for (size_t i = 0; i < chunk.top_k_correct.size(); ++i) {
       sum_.top_k_correct[i] += chunk.top_k_correct[i];
@@ -87,6 +88,7 @@ class ScalarMerger {
     result.valid_count = sum_.valid_count;
     result.non_finite_count = sum_.non_finite_count;
     result.class_weights = sum_.class_weights;
+    result.applied = sum_.applied;
     result.top_k_correct = sum_.top_k_correct;
     const OutputOptions& asked = options_.outputs;
     if (asked.class_statistics) {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/src/convert/loss_spec_decoding.h"
 #include "client/src/convert/outputs.h"
 #include "client/src/convert/statistics_decoding.h"
 #include "client/src/wire/tensor_codec.h"
@@ -70,6 +71,17 @@ absl::Status DecodeClassWeights(const ReceivedResponse& response, Result<T>& res
   return absl::OkStatus();
 }
 
+template <typename T>
+absl::Status DecodeApplied(const v1::ComputeResponse& response, const OutputOptions& asked,
+                           Result<T>& result) {
+  if (!asked.applied) return absl::OkStatus();
+  if (!response.has_applied()) return MissingField("applied");
+  absl::StatusOr<AppliedLoss> applied = DecodeAppliedLoss(response.applied());
+  if (!applied.ok()) return applied.status();
+  result.applied = *std::move(applied);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 template <typename T>
@@ -91,6 +103,7 @@ absl::StatusOr<Result<T>> DecodeCompute(const ReceivedResponse& response,
     return MissingField("top_k_correct for each top_k");
   }
   status = DecodeClassWeights(response, result);
+  if (status.ok()) status = DecodeApplied(message, asked, result);
   if (!status.ok()) return status;
   return result;
 }

@@ -82,6 +82,8 @@ v1::OutputOptions Encode(const OutputOptions& outputs) {
   message.set_class_statistics(outputs.class_statistics);
   message.set_difficulty(outputs.difficulty);
   message.set_omit_class_weights(!outputs.class_weights);
+  // Unset is false for data, which a server that does not know the field takes too.
+  if (outputs.applied) message.set_applied(true);
   message.set_present_classes_only(outputs.present_classes_only);
   message.mutable_top_k()->Add(outputs.top_k.begin(), outputs.top_k.end());
   if (outputs.hessian_mode == HessianMode::kPositive) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/src/convert/loss_spec_decoding.h"
 #include "client/src/convert/statistics_decoding.h"
 #include "client/src/wire/tensor_codec.h"
 
@@ -27,41 +28,6 @@ absl::Status DecodeInto(absl::string_view field, const v1::Tensor& tensor,
 template <typename T>
 std::vector<T> ToVector(const google::protobuf::RepeatedField<T>& values) {
   return {values.begin(), values.end()};
-}
-
-// Returns nullopt for a scheme of a newer server.
-std::optional<WeightScheme> Decode(v1::WeightScheme scheme) {
-  switch (scheme) {
-    case v1::WEIGHT_SCHEME_BALANCED:
-      return WeightScheme::kBalanced;
-    case v1::WEIGHT_SCHEME_INVERSE_FREQUENCY:
-      return WeightScheme::kInverseFrequency;
-    case v1::WEIGHT_SCHEME_INVERSE_SQUARE_ROOT:
-      return WeightScheme::kInverseSquareRoot;
-    case v1::WEIGHT_SCHEME_EFFECTIVE_NUMBER:
-      return WeightScheme::kEffectiveNumber;
-    case v1::WEIGHT_SCHEME_MEDIAN_FREQUENCY:
-      return WeightScheme::kMedianFrequency;
-    case v1::WEIGHT_SCHEME_LOG_FREQUENCY:
-      return WeightScheme::kLogFrequency;
-    default:
-      return std::nullopt;
-  }
-}
-
-Normalization Decode(v1::Normalization normalization) {
-  switch (normalization) {
-    case v1::NORMALIZATION_NONE:
-      return Normalization::kNone;
-    case v1::NORMALIZATION_MEAN_ONE:
-      return Normalization::kMeanOne;
-    case v1::NORMALIZATION_SUM_ONE:
-      return Normalization::kSumOne;
-    case v1::NORMALIZATION_EXPECTED_ONE:
-      return Normalization::kExpectedOne;
-    default:
-      return Normalization::kSchemeDefault;
-  }
 }
 
 LossParameter Decode(const v1::LossParameter& message) {
@@ -111,11 +77,11 @@ absl::StatusOr<ClassWeightsResult> DecodeClassWeights(
   result.frequencies = ToVector(response.frequencies());
   result.empty_classes = ToVector(response.empty_classes());
   for (const auto& message : response.weights()) {
-    const std::optional<WeightScheme> scheme = Decode(message.scheme());
+    const std::optional<WeightScheme> scheme = DecodeWeightScheme(message.scheme());
     if (!scheme) continue;
     ClassWeights weights;
     weights.scheme = *scheme;
-    weights.normalization = Decode(message.normalization());
+    weights.normalization = DecodeNormalization(message.normalization());
     weights.values = ToVector(message.values());
     if (message.has_beta()) weights.beta = message.beta();
     result.weights.push_back(std::move(weights));

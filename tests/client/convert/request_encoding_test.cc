@@ -245,6 +245,7 @@ TEST(RequestEncodingTest, SendsEveryOption) {
   options.outputs.difficulty = true;
   options.outputs.log_sum_exp = true;
   options.outputs.margin = true;
+  options.outputs.applied = true;
   options.outputs.class_weights = false;
   options.outputs.hessian_mode = HessianMode::kPositive;
   options.outputs.top_k = {1, 5};
@@ -277,6 +278,7 @@ TEST(RequestEncodingTest, SendsEveryOption) {
                   gradient_scale: 1024
                   present_classes_only: true
                   margin: true
+                  applied: true
                 })pb"));
 }
 

@@ -44,6 +44,7 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   asked.class_statistics = true;
   asked.difficulty = true;
   asked.top_k = {1, 2};
+  asked.applied = true;
   const auto result = DecodeCompute<float>(
       ReceivedResponse(Parse<v1::ComputeResponse>(R"pb(
         losses { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
@@ -98,6 +99,14 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
           hard_loss_share: 7
           hard_gradient_share: 8
           mean_true_probability: 9
+        }
+        applied {
+          loss {
+            activation: ACTIVATION_SOFTMAX
+            focal { gamma: 2.5 }
+            temperature: 1
+          }
+          reduction: REDUCTION_MEAN
         })pb")),
       asked);
 
@@ -115,6 +124,8 @@ TEST(ResponseDecodingTest, ReadsEveryField) {
   EXPECT_EQ(result->non_finite_count, 5);
   EXPECT_THAT(result->class_weights, ElementsAre(1.0));
   EXPECT_THAT(result->top_k_correct, ElementsAre(6, 7));
+  EXPECT_EQ(std::get<Focal>(result->applied->loss.form).gamma, 2.5);
+  EXPECT_EQ(result->applied->reduction, Reduction::kMean);
 
   const ClassStatistics& statistics = *result->class_statistics;
   EXPECT_THAT(statistics.count, ElementsAre(1));
@@ -152,6 +163,9 @@ TEST(ResponseDecodingTest, MissesWhatWasAskedFor) {
   asked = Nothing();
   asked.difficulty = true;
   EXPECT_THAT(ErrorOf("", asked), HasSubstr("has no difficulty"));
+  asked = Nothing();
+  asked.applied = true;
+  EXPECT_THAT(ErrorOf("", asked), HasSubstr("has no applied"));
   asked = Nothing();
   asked.top_k = {1};
   EXPECT_THAT(ErrorOf("", asked), HasSubstr("top_k_correct"));

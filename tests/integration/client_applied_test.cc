@@ -1,0 +1,150 @@
+// What the program says it computed, through the C++ client, whose defaults are written down a
+// second time in its headers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/strip.h"
+#include "lossd/client.h"
+#include "tests/integration/child_process.h"
+
+namespace lossd {
+namespace {
+
+using ::testing::ElementsAreArray;
+
+class ClientAppliedTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    server_ = new ChildProcess(LOSSD_PROGRAM, {"--listen", "127.0.0.1:0", "--threads", "1"});
+    const std::string line = server_->ReadLine().value_or("(the end)");
+    absl::string_view address = line;
+    ASSERT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line;
+    absl::StatusOr<Client> client = Client::Create({std::string(address)});
+    ASSERT_TRUE(client.ok()) << client.status();
+    client_ = new Client(*std::move(client));
+  }
+  static void TearDownTestSuite() {
+    delete client_;
+    delete server_;
+  }
+
+  static ChildProcess* server_;
+  static Client* client_;
+};
+
+ChildProcess* ClientAppliedTest::server_ = nullptr;
+Client* ClientAppliedTest::client_ = nullptr;
+
+ComputeOptions WithApplied() {
+  ComputeOptions options;
+  options.outputs.applied = true;
+  return options;
+}
+
+// A form, and its parameters in the order of their numbers.
+struct Parameters {
+  using Values = std::vector<double>;
+
+  template <typename Form>
+  Values operator()(const Form&) const {
+    return {};
+  }
+  Values operator()(const Focal& form) const { return {form.gamma}; }
+  Values operator()(const Poly1& form) const { return {form.epsilon}; }
+  Values operator()(const GeneralizedCrossEntropy& form) const { return {form.q}; }
+  Values operator()(const SymmetricCrossEntropy& form) const {
+    return {form.alpha, form.beta, form.log_zero};
+  }
+  Values operator()(const Asymmetric& form) const {
+    return {form.gamma_positive, form.gamma_negative, form.margin};
+  }
+  Values operator()(const QualityFocal& form) const { return {form.beta}; }
+  Values operator()(const Varifocal& form) const { return {form.alpha, form.gamma}; }
+  Values operator()(const FocalStar& form) const { return {form.gamma, form.beta}; }
+};
+
+// Returns each form of the client with its defaults, in the order of LossForm, which is that of the
+// catalogue.
+template <size_t... kIndex>
+std::vector<LossForm> FormsOf(std::index_sequence<kIndex...> /*all*/) {
+  return {LossForm(std::in_place_index<kIndex>)...};
+}
+
+TEST_F(ClientAppliedTest, DefaultsOfTheClientAreThoseOfTheServer) {
+  const auto catalogue = client_->ListLosses();
+  ASSERT_TRUE(catalogue.ok()) << catalogue.status();
+  const auto forms = FormsOf(std::make_index_sequence<std::variant_size_v<LossForm>>());
+  ASSERT_EQ(catalogue->size(), forms.size());
+  const xt::xarray<double> logits = {{2.0, 1.0}, {0.0, -1.0}};
+  const xt::xarray<double> targets = {{1.0, 0.0}, {0.25, 0.75}};
+  for (size_t i = 0; i < forms.size(); ++i) {
+    SCOPED_TRACE((*catalogue)[i].name);
+    std::vector<double> listed;
+    for (const LossParameter& parameter : (*catalogue)[i].parameters) {
+      listed.push_back(parameter.default_value.value());
+    }
+    EXPECT_THAT(std::visit(Parameters(), forms[i]), ElementsAreArray(listed));
+
+    const LossSpec loss{forms[i], Activation::kSigmoid};
+    const auto result = client_->Compute(logits, targets, loss, WithApplied());
+    ASSERT_TRUE(result.ok()) << result.status();
+    const LossSpec& applied = result->applied.value().loss;
+    EXPECT_EQ(applied.form.index(), i);
+    EXPECT_THAT(std::visit(Parameters(), applied.form), ElementsAreArray(listed));
+    EXPECT_EQ(applied.activation, Activation::kSigmoid);
+    EXPECT_EQ(applied.temperature, LossSpec().temperature);
+    EXPECT_EQ(result->applied->reduction, Reduction::kNone);
+  }
+}
+
+TEST_F(ClientAppliedTest, ComesWhenItIsAskedFor) {
+  const xt::xarray<float> logits = {{2.0F, 1.0F, 0.0F}};
+  const xt::xarray<int64_t> labels = {1};
+  const auto without = client_->Compute(logits, labels);
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_FALSE(without->applied);
+
+  auto stream = client_->OpenStream<float>();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  LossSpec loss{Focal{}};
+  loss.class_weighting.source = SchemeWeights{WeightScheme::kEffectiveNumber};
+  ComputeOptions options = WithApplied();
+  options.reduction = Reduction::kMean;
+  ASSERT_TRUE(stream->Send(logits, labels, loss, options).ok());
+  ASSERT_TRUE(stream->Send(logits, labels, loss).ok());
+  const auto first = stream->Receive();
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(first->applied);
+  EXPECT_EQ(first->applied->reduction, Reduction::kMean);
+  const auto& scheme = std::get<SchemeWeights>(first->applied->loss.class_weighting.source);
+  EXPECT_EQ(scheme.beta, 0.9999);
+  EXPECT_EQ(scheme.normalization, Normalization::kMeanOne);
+  const auto second = stream->Receive();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE(second->applied);
+}
+
+TEST_F(ClientAppliedTest, OfABatchInChunksIsThatOfEachChunk) {
+  const xt::xarray<float> logits = {{2.0F, 1.0F}, {0.0F, 1.0F}, {-1.0F, 1.0F}};
+  const xt::xarray<int64_t> labels = {1, 0, 1};
+  ComputeOptions options = WithApplied();
+  options.reduction = Reduction::kMeanValid;
+  ChunkOptions chunks;
+  chunks.chunk_bytes = 1;
+  const auto result =
+      client_->ComputeChunked(logits, labels, LossSpec{Poly1{0.5}}, options, chunks);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_TRUE(result->applied);
+  EXPECT_EQ(std::get<Poly1>(result->applied->loss.form).epsilon, 0.5);
+  EXPECT_EQ(result->applied->reduction, Reduction::kMeanValid);
+}
+
+}  // namespace
+}  // namespace lossd
