@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "server/rpc/errors/status.h"
+#include "server/threads/coarse_clock.h"
 
 namespace lossd::transport {
 namespace {
@@ -31,7 +32,7 @@ absl::Status ShuttingDown() {
 }
 
 absl::Status Drain::Call::Arrive() {
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = CoarseNow();
   const MutexLock lock(&drain_.mutex_);
   drain_.last_arrival_ = now;
   if (drain_.refuses_) return ShuttingDown();
@@ -47,7 +48,7 @@ void Drain::Call::Enter(Stage stage) {
   --drain_.calls_[Index(stage_)];
   stage_ = stage;
   ++drain_.calls_[Index(stage_)];
-  if (stage == Stage::kAnswering) drain_.last_answer_ = Clock::now();
+  if (stage == Stage::kAnswering) drain_.last_answer_ = CoarseNow();
 }
 
 void Drain::RefuseCalls() {

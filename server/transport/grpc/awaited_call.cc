@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/threads/coarse_clock.h"
 #include "server/transport/grpc/connection_id.h"
 
 namespace lossd::transport {
@@ -96,7 +97,7 @@ void AwaitedCall::AddNotes(rpc::CallNotes notes) {
 }
 
 void AwaitedCall::NoteEnd(absl::Status status) {
-  if (absl::IsCancelled(status) && DeadlinePassed()) {
+  if (absl::IsCancelled(status) && deadline_.Passed(std::chrono::steady_clock::now())) {
     status = absl::DeadlineExceededError("the call's deadline passed");
   }
   status_ = std::move(status);
@@ -112,11 +113,8 @@ void AwaitedCall::NoteUndelivered() {
 }
 
 bool AwaitedCall::Cancelled() const {
-  return cancelled_.load(std::memory_order_relaxed) || DeadlinePassed();
-}
-
-bool AwaitedCall::DeadlinePassed() const {
-  return deadline_.CanPass() && deadline_.Passed(std::chrono::steady_clock::now());
+  return cancelled_.load(std::memory_order_relaxed) ||
+         (deadline_.CanPass() && deadline_.Passed(CoarseNow()));
 }
 
 std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) const {

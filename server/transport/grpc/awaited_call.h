@@ -122,7 +122,6 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   void NoteDeadline();
   void NameCall();
   absl::Status Admit();
-  bool DeadlinePassed() const;
 
   const ServedMethod& method_;
   EventQueue& queue_;

@@ -1,13 +1,13 @@
 #include "server/transport/grpc/served_call.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <variant>
 
 #include "absl/time/time.h"
 #include "server/rpc/catch_exceptions.h"
 #include "server/rpc/errors/status.h"
+#include "server/threads/coarse_clock.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/grpc_status.h"
@@ -17,8 +17,6 @@ namespace {
 
 // More is not told apart.
 constexpr int64_t kMostOperations = int64_t{1} << 50;
-
-SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
 absl::Status CallCancelled() { return absl::CancelledError("the call was cancelled"); }
 
@@ -44,7 +42,7 @@ void ServedCall::AwaitNext() { Await(served_method(), queue(), environment()); }
 
 void ServedCall::OnAdmitted() {
   charge_.emplace(source(), Reader::kCall, charge_owner());
-  switch (environment().budget.Reserve(*charge_, Now())) {
+  switch (environment().budget.Reserve(*charge_, CoarseNow())) {
     case ByteBudget::Reservation::kReserved:
       Read();
       break;
@@ -127,7 +125,7 @@ void ServedCall::Respond() {
   request_.Clear();
   const auto bytes = static_cast<int64_t>(response.Length());
   environment().budget.Settle(*charge_, bytes);
-  charge_->SetLimit(Now() + environment().budget.TimeFor(bytes));
+  charge_->SetLimit(CoarseNow() + environment().budget.TimeFor(bytes));
   Enter(Drain::Stage::kAnswering);
   stage_ = Stage::kEnding;
   stream().WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
@@ -165,7 +163,7 @@ void ServedCall::Refuse(absl::Status error) {
   if (charge_) {
     // What has arrived of a request stays with gRPC until the call has ended.
     if (stage_ != Stage::kReading) environment().budget.Settle(*charge_, 0);
-    charge_->SetLimit(Now() + environment().budget.TimeFor(0));
+    charge_->SetLimit(CoarseNow() + environment().budget.TimeFor(0));
   }
   Enter(Drain::Stage::kAnswering);
   stage_ = Stage::kEnding;
@@ -201,7 +199,7 @@ void ServedCall::OnSummons(Summons::Reasons reasons) {
 }
 
 void ServedCall::EndWhatTakesTooLong() {
-  if (!charge_->LimitPassed(Now())) return;  // It went on meanwhile.
+  if (!charge_->LimitPassed(CoarseNow())) return;  // It went on meanwhile.
   switch (stage_.load()) {
     case Stage::kWaiting:
       if (environment().budget.StopWaiting(*charge_)) Refuse(environment().budget.Overloaded());

@@ -1,9 +1,9 @@
 #include "server/transport/grpc/served_stream.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "server/threads/coarse_clock.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/grpc_status.h"
 
@@ -20,7 +20,7 @@ void ServedStream::AwaitNext() { Await(served_method(), queue(), environment());
 void ServedStream::OnAdmitted() {
   {
     const MutexLock lock(&mutex_);
-    last_progress_ = OpenStreams::Clock::now();
+    last_progress_ = CoarseNow();
   }
   environment().streams.Add(*this);
   Advance();
@@ -43,10 +43,7 @@ bool ServedStream::EndIfIdleSince(OpenStreams::Clock::time_point since) {
 
 Drain::Stage ServedStream::StageNow() const {
   if (finishing_) return Drain::Stage::kAnswering;
-  if (has_request_) return Drain::Stage::kComputing;
-  for (const Batch& batch : batches_) {
-    if (!batch.answered) return Drain::Stage::kComputing;
-  }
+  if (has_request_ || unanswered_ > 0) return Drain::Stage::kComputing;
   return batches_.empty() ? Drain::Stage::kArriving : Drain::Stage::kAnswering;
 }
 
@@ -71,8 +68,7 @@ void ServedStream::OnSummons(Summons::Reasons reasons) {
 
 void ServedStream::EndIfStalled() {
   const MutexLock lock(&mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (writing_ && batches_.front().charge->LimitPassed(now)) Cancel();
+  if (writing_ && batches_.front().charge->LimitPassed(CoarseNow())) Cancel();
 }
 
 void ServedStream::EndIfIdle() {
@@ -93,7 +89,7 @@ void ServedStream::OnRead(bool ok) {
       end_ = absl::OkStatus();
     } else if (takes_requests_) {
       has_request_ = true;
-      last_progress_ = OpenStreams::Clock::now();
+      last_progress_ = CoarseNow();
       request_arrival_ = environment().filters.Now();
       // It came before the answer to the one before it was out: more may be at hand.
       if (!batches_.empty()) HoldAnswers();
@@ -109,7 +105,7 @@ void ServedStream::OnWritten(bool) {
   {
     const MutexLock lock(&mutex_);
     writing_ = false;
-    last_progress_ = OpenStreams::Clock::now();
+    last_progress_ = CoarseNow();
     RemoveOldest();
   }
   Advance();
@@ -184,9 +180,10 @@ void ServedStream::RemoveOldest() {
   last_taken_ = oldest.charge->taken();
   environment().budget.Return(*oldest.charge);
   if (oldest.refused.ok()) request_waits_ = false;
+  spare_ = std::move(oldest.charge);
   batches_.pop_front();
   if (batches_.empty() && reading_) {
-    environment().budget.NoteIdle(*next_, std::chrono::steady_clock::now());
+    environment().budget.NoteIdle(*next_, CoarseNow());
   }
 }
 
@@ -227,6 +224,7 @@ ServedStream::Batch* ServedStream::TakeRequest() {
   }
   has_request_ = false;
   Batch& batch = batches_.emplace_back();
+  ++unanswered_;
   batch.bytes.Swap(&request_);
   batch.arrival = request_arrival_;
   batch.charge = std::move(next_);
@@ -249,8 +247,7 @@ void ServedStream::Write() {
   writing_ = true;
   Hold();
   const auto bytes = static_cast<int64_t>(batches_.front().bytes.Length());
-  batches_.front().charge->SetLimit(std::chrono::steady_clock::now() +
-                                    environment().budget.TimeFor(bytes));
+  batches_.front().charge->SetLimit(CoarseNow() + environment().budget.TimeFor(bytes));
   grpc::WriteOptions options;
   // gRPC may keep an answer until the next one comes, which is at hand. Not the first: the headers
   // go with it, and while gRPC keeps those the write is not over.

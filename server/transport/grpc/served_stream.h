@@ -151,6 +151,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   // For what is being read, was just read, or waits to be; none reserved otherwise.
   std::unique_ptr<ByteCharge> next_ ABSL_GUARDED_BY(mutex_);
+  // Of a batch that was answered, for the next one.
+  std::unique_ptr<ByteCharge> spare_ ABSL_GUARDED_BY(mutex_);
   bool waits_ ABSL_GUARDED_BY(mutex_) = false;        // for room to read
   int64_t last_message_ ABSL_GUARDED_BY(mutex_) = 0;  // the size of the last batch that was read
   MessageBytes last_taken_ ABSL_GUARDED_BY(mutex_);   // of the last one that was answered
@@ -158,6 +160,7 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   bool request_waits_ ABSL_GUARDED_BY(mutex_) = false;  // until a batch in flight is answered
   bool takes_requests_ ABSL_GUARDED_BY(mutex_) = true;
   std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);  // in flight, the oldest first
+  int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;         // of them
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;       // the oldest's answer
   bool has_written_ ABSL_GUARDED_BY(mutex_) = false;
   bool holds_answers_ ABSL_GUARDED_BY(mutex_) = false;

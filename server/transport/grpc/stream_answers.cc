@@ -50,6 +50,7 @@ bool ServedStream::Compute(Batch& batch) {
   AddCosts(costs);
   AddNotes(std::move(batch.notes));
   batch.answered = true;
+  --unanswered_;
   return true;
 }
 

@@ -1,8 +1,9 @@
 // How a ServedStream reserves bytes for its next batch.
 #include <algorithm>
-#include <chrono>
 #include <memory>
+#include <utility>
 
+#include "server/threads/coarse_clock.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -15,12 +16,14 @@ constexpr int64_t kSequenceGrowth = 16;
 }  // namespace
 
 bool ServedStream::ReserveNext() {
-  if (next_ == nullptr)
+  if (next_ == nullptr) next_ = std::move(spare_);
+  if (next_ == nullptr) {
     next_ = std::make_unique<ByteCharge>(source(), Reader::kStream, charge_owner());
+  }
   next_->Expect(ExpectedNext());
   ByteBudget& budget = environment().budget;
   if (!batches_.empty()) return budget.ReserveAhead(*next_);
-  switch (budget.Reserve(*next_, std::chrono::steady_clock::now())) {
+  switch (budget.Reserve(*next_, CoarseNow())) {
     case ByteBudget::Reservation::kReserved:
       return true;
     case ByteBudget::Reservation::kWaits:
