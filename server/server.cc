@@ -18,6 +18,7 @@
 #include "server/rpc/method_table.h"
 #include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/grpc/grpc_server.h"
 
 namespace lossd {
@@ -51,20 +52,14 @@ class Server::Rooms {
   }
 
   absl::Status Start(const ServerOptions& options) {
+    environment_.emplace(limits_, MakeEnvironmentOptions(options));
     transport::GrpcServerOptions grpc_options;
     grpc_options.listen = options.listen;
     grpc_options.bounds = options.bounds;
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
-    grpc_options.worker_count = executor_.thread_count();
-    grpc_options.give_back_memory = [pool = pool_] {
-      pool->DropIdle();
-      ReturnFreedMemory();
-    };
-    if (access_log_) grpc_options.filters.push_back(&*access_log_);
-    if (error_log_) grpc_options.filters.push_back(&*error_log_);
-    auto server =
-        transport::GrpcServer::Start(rpc::MakeMethods(handlers_, limits_), limits_, grpc_options);
+    auto server = transport::GrpcServer::Start(rpc::MakeMethods(handlers_, limits_), *environment_,
+                                               grpc_options);
     if (!server.ok()) return server.status();
     grpc_server_ = *std::move(server);
     return absl::OkStatus();
@@ -73,12 +68,26 @@ class Server::Rooms {
   transport::GrpcServer& grpc_server() { return *grpc_server_; }
 
  private:
+  transport::CallEnvironment::Options MakeEnvironmentOptions(const ServerOptions& options) {
+    transport::CallEnvironment::Options environment_options;
+    environment_options.stall_timeout = options.bounds.stall_timeout;
+    environment_options.worker_count = executor_.thread_count();
+    environment_options.give_back_memory = [pool = pool_] {
+      pool->DropIdle();
+      ReturnFreedMemory();
+    };
+    if (access_log_) environment_options.filters.push_back(&*access_log_);
+    if (error_log_) environment_options.filters.push_back(&*error_log_);
+    return environment_options;
+  }
+
   const rpc::Limits limits_;
   const Executor executor_;
   const std::shared_ptr<BufferPool> pool_;
   const rpc::Handlers handlers_;
   std::optional<observe::CallErrorLog> error_log_;
   std::optional<observe::AccessLog> access_log_;
+  std::optional<transport::CallEnvironment> environment_;
   std::unique_ptr<transport::GrpcServer> grpc_server_;
 };
 

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_THREADS_WORK_QUEUE_H_
 #define LOSSD_SERVER_THREADS_WORK_QUEUE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <thread>
@@ -47,6 +48,12 @@ class WorkQueue {
   // Takes back a job that has not begun: it then never runs. Returns false when it has, or ended.
   bool Remove(uint64_t ticket);
 
+  // Waits for the jobs that run now, and not for those that follow, to return.
+  void WaitForRunning();
+
+  // Returns how many threads run any jobs.
+  int thread_count() const { return static_cast<int>(threads_.size()) - 1; }
+
  private:
   // Where a job waits.
   struct Place {
@@ -54,10 +61,11 @@ class WorkQueue {
     uint64_t owner;
   };
 
-  void RunAnyJobs();
-  void RunShortJobs();
-  // Takes the next job out of `lane`, which has one.
-  std::function<void()> TakeFrom(JobLane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunAnyJobs(size_t thread);
+  void RunShortJobs(size_t thread);
+  // Takes the next job out of `lane`, which has one, and notes that it runs.
+  std::function<void()> TakeFrom(JobLane& lane, size_t thread)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   JobLane short_ ABSL_GUARDED_BY(mutex_);
@@ -65,6 +73,8 @@ class WorkQueue {
   std::unordered_map<uint64_t, Place> places_ ABSL_GUARDED_BY(mutex_);  // of each ticket
   uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  // The ticket of what each thread runs; 0: nothing.
+  std::vector<uint64_t> running_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };
 

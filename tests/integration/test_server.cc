@@ -112,14 +112,16 @@ TestServer::TestServer(ServerOptions options) {
 TestServer::TestServer(const ComputeAnswer& compute, const ServerOptions& options,
                        std::vector<rpc::CallFilter*> filters)
     : limits_(rpc::MakeLimits(options.max_message_bytes, InFlightBytes(options))) {
+  transport::CallEnvironment::Options environment_options;
+  environment_options.stall_timeout = options.bounds.stall_timeout;
+  environment_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
+  environment_options.filters = std::move(filters);
+  environment_.emplace(limits_, std::move(environment_options));
   transport::GrpcServerOptions grpc_options;
   grpc_options.listen = {"127.0.0.1:0"};
   grpc_options.bounds = options.bounds;
-  grpc_options.worker_count = options.threads > 0 ? options.threads : AvailableCpuCount();
-  grpc_options.filters = std::move(filters);
-  grpc_options.bounds = options.bounds;
-  grpc_server_ =
-      OrAbort(transport::GrpcServer::Start(MakeMethods(limits_, compute), limits_, grpc_options));
+  grpc_server_ = OrAbort(
+      transport::GrpcServer::Start(MakeMethods(limits_, compute), *environment_, grpc_options));
   channel_ = Connect(address());
   stub_ = v1::LossService::NewStub(channel_);
 }

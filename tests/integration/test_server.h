@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
 #include "server/server.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/grpc/grpc_server.h"
 
 namespace lossd {
@@ -43,8 +45,9 @@ class TestServer {
 
  private:
   rpc::Limits limits_;
-  // One of the two.
+  // The one, or the other two.
   std::unique_ptr<Server> server_;
+  std::optional<transport::CallEnvironment> environment_;
   std::unique_ptr<transport::GrpcServer> grpc_server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::LossService::Stub> stub_;

@@ -28,16 +28,14 @@ int QueueCount(int worker_count) {
 
 }  // namespace
 
-AsyncService::AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits,
-                           CallEnvironment::Options options)
-    : methods_(std::move(methods)),
-      queue_count_(QueueCount(options.worker_count)),
-      environment_(limits, std::move(options)) {}
+AsyncService::AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment)
+    : methods_(std::move(methods)), calls_(environment) {}
 
 void AsyncService::Register(grpc::ServerBuilder& builder) {
-  builder.RegisterService(&environment_.service);
+  builder.RegisterService(&calls_.service);
   health_.Register(builder);
-  for (int i = 0; i < queue_count_; ++i) {
+  const int queue_count = QueueCount(calls_.environment.workers.thread_count());
+  for (int i = 0; i < queue_count; ++i) {
     queues_.push_back(std::make_unique<EventQueue>(builder.AddCompletionQueue()));
   }
 }
@@ -54,31 +52,23 @@ void AsyncService::Start() {
 
 void AsyncService::Await(const ServedMethod& method, EventQueue& queue) {
   if (std::holds_alternative<rpc::StreamMethod>(method.method)) {
-    ServedStream::Await(method, queue, environment_);
+    ServedStream::Await(method, queue, calls_);
   } else {
-    ServedCall::Await(method, queue, environment_);
+    ServedCall::Await(method, queue, calls_);
   }
 }
 
 void AsyncService::StopServing() { health_.StopServing(); }
 
-int AsyncService::EndIdleStreams(OpenStreams::Clock::time_point since) {
-  return environment_.streams.EndIdleSince(since);
-}
-
-bool AsyncService::FinishCalls(Drain::Clock::time_point deadline) {
-  environment_.drain.RefuseCalls();
-  environment_.streams.Drain();
-  return environment_.drain.WaitUntilDone(deadline);
-}
-
 void AsyncService::EndWatches() { health_.EndWatches(absl::Now() + kMoment); }
 
-void AsyncService::WaitForCalls() { environment_.calls.WaitForNone(absl::Now() + kMoment); }
+void AsyncService::WaitForCalls() { calls_.count.WaitForNone(absl::Now() + kMoment); }
 
 void AsyncService::Stop() {
-  // A call that is being computed still needs its queue to end on.
-  environment_.calls.WaitForNone(absl::InfiniteFuture());
+  // A call that is being computed still needs its queue to end on, and a worker returns through
+  // gRPC from the call that it has ended.
+  calls_.count.WaitForNone(absl::InfiniteFuture());
+  calls_.environment.workers.WaitForRunning();
   health_.WaitForCalls();
   for (const auto& queue : queues_) queue->queue().Shutdown();
   for (std::thread& thread : threads_) thread.join();

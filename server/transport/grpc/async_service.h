@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "grpcpp/server_builder.h"
-#include "server/rpc/limits.h"
-#include "server/transport/drain.h"
-#include "server/transport/grpc/call_environment.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/grpc/event_queue.h"
+#include "server/transport/grpc/grpc_calls.h"
 #include "server/transport/grpc/health_service.h"
 #include "server/transport/grpc/served_method.h"
-#include "server/transport/open_streams.h"
 
 namespace lossd::transport {
 
@@ -22,22 +20,20 @@ namespace lossd::transport {
 // messages are taken and given as bytes, so that what is malformed gets an answer in words; to
 // reflection it is the service as generated.
 //
-//   AsyncService service(methods, limits, worker_count, filters);
+//   AsyncService service(methods, environment);
 //   service.Register(builder);
 //   server = builder.BuildAndStart();
 //   service.Start();
 //   ...
 //   service.StopServing();
-//   service.FinishCalls(deadline);
+//   environment.FinishCalls(deadline);
 //   service.EndWatches();
 //   server->Shutdown(deadline);
 //   service.Stop();
 class AsyncService {
  public:
-  // `limits` and the filters must outlive the service. The workers answer requests that are too
-  // large to be answered between two events.
-  AsyncService(std::vector<ServedMethod> methods, const rpc::Limits& limits,
-               CallEnvironment::Options options);
+  // The environment must outlive the service.
+  AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment);
   // If Register() was called, Stop() was too.
   ~AsyncService() = default;
   AsyncService(const AsyncService&) = delete;
@@ -51,19 +47,8 @@ class AsyncService {
   // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it.
   void StopServing();
 
-  // Ends the streams in which nothing was in flight since `since`, with UNAVAILABLE, and returns
-  // how many go on.
-  int EndIdleStreams(OpenStreams::Clock::time_point since);
-
-  // Refuses new calls with UNAVAILABLE from here on, ends open streams after the batches that they
-  // have read, and waits for calls and for clients to notice (see Drain). This comes before the
-  // gRPC server shuts down: under clients that keep calling, that answers some of them CANCELLED,
-  // which nobody tries again. Returns false if there are calls left, of which those that compute
-  // were waited for until `deadline`.
-  bool FinishCalls(Drain::Clock::time_point deadline);
-
-  // Ends the watches of the server's health, and waits for that for a moment. FinishCalls() was
-  // called.
+  // Ends the watches of the server's health, and waits for that for a moment. The environment's
+  // calls were finished.
   void EndWatches();
 
   // Waits for a moment until the server has begun to shut down and every call that it took has
@@ -77,10 +62,9 @@ class AsyncService {
   void Await(const ServedMethod& method, EventQueue& queue);
 
   const std::vector<ServedMethod> methods_;
-  const int queue_count_;
+  GrpcCalls calls_;
   HealthService health_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
-  CallEnvironment environment_;
   std::vector<std::thread> threads_;
 };
 

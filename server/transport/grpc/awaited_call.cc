@@ -14,20 +14,20 @@ constexpr char kCallIdKey[] = "lossd-call-id";
 
 }  // namespace
 
-AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue,
-                         CallEnvironment& environment)
+AwaitedCall::AwaitedCall(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls)
     : method_(method),
       queue_(queue),
-      environment_(environment),
+      calls_(calls),
+      environment_(calls.environment),
       stream_(&context_),
-      stay_(environment.drain),
+      stay_(environment_.drain),
       summons_(queue, summons_tag_) {
-  environment_.calls.Add();
+  calls_.count.Add();
   context_.AsyncNotifyWhenDone(&done_tag_);
 }
 
 void AwaitedCall::AwaitArrival() {
-  environment_.service.RequestCall(method_.index, context_, stream_, queue_.queue(), &arrival_tag_);
+  calls_.service.RequestCall(method_.index, context_, stream_, queue_.queue(), &arrival_tag_);
 }
 
 void AwaitedCall::OnArrival(bool ok) {
@@ -126,9 +126,9 @@ std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) co
 
 void AwaitedCall::DeleteThis() {
   if (arrived_) environment_.filters.Ended(*this, status_, costs_);
-  CallCount& calls = environment_.calls;
+  CallCount& count = calls_.count;
   delete this;
-  calls.Remove();
+  count.Remove();
 }
 
 }  // namespace lossd::transport

@@ -16,10 +16,11 @@
 #include "server/rpc/call_notes.h"
 #include "server/transport/byte_charge.h"
 #include "server/transport/call_deadline.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/drain.h"
-#include "server/transport/grpc/call_environment.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/event_queue.h"
+#include "server/transport/grpc/grpc_calls.h"
 #include "server/transport/grpc/raw_service.h"
 #include "server/transport/grpc/served_method.h"
 #include "server/transport/grpc/summons.h"
@@ -40,7 +41,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   AwaitedCall& operator=(const AwaitedCall&) = delete;
 
  protected:
-  AwaitedCall(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
+  AwaitedCall(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls);
   virtual ~AwaitedCall() = default;
 
   void AwaitArrival();
@@ -99,6 +100,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
 
   const rpc::CallInfo& info() const { return *this; }
   const ServedMethod& served_method() const { return method_; }
+  GrpcCalls& calls() const { return calls_; }
   CallEnvironment& environment() const { return environment_; }
   RawStream& stream() { return stream_; }
   // The queue that delivers this call's events.
@@ -125,6 +127,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
 
   const ServedMethod& method_;
   EventQueue& queue_;
+  GrpcCalls& calls_;
   CallEnvironment& environment_;
 
   grpc::ServerContext context_;

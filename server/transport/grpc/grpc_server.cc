@@ -17,6 +17,7 @@
 #include "server/process/descriptor_limit.h"
 #include "server/process/log.h"
 #include "server/transport/acceptor.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/grpc/async_service.h"
 #include "server/transport/grpc/memory_bounds.h"
 #include "server/transport/grpc/served_method.h"
@@ -106,33 +107,32 @@ absl::StatusOr<std::vector<Listener>> ListenAtAll(const GrpcServerOptions& optio
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(std::vector<rpc::MethodRow> methods,
-                                                              const rpc::Limits& limits,
+                                                              CallEnvironment& environment,
                                                               const GrpcServerOptions& options) {
   auto served = MatchMethods(std::move(methods));
   if (!served.ok()) return served.status();
   // The constructor is private.
   std::unique_ptr<GrpcServer> server(
-      new GrpcServer(std::make_unique<AsyncService>(
-                         *std::move(served), limits,
-                         CallEnvironment::Options{options.bounds, options.worker_count,
-                                                  options.filters, options.give_back_memory}),
-                     options.bounds));
-  absl::Status listening = server->Listen(limits, options);
+      new GrpcServer(*std::move(served), environment, options.bounds));
+  absl::Status listening = server->Listen(options);
   if (!listening.ok()) return listening;
   return server;
 }
 
-GrpcServer::GrpcServer(std::unique_ptr<AsyncService> service, const Bounds& bounds)
-    : service_(std::move(service)), bounds_(bounds) {}
+GrpcServer::GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment,
+                       const Bounds& bounds)
+    : environment_(environment),
+      service_(std::make_unique<AsyncService>(std::move(methods), environment)),
+      bounds_(bounds) {}
 
 GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
 
-absl::Status GrpcServer::Listen(const rpc::Limits& limits, const GrpcServerOptions& options) {
+absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   auto listeners = ListenAtAll(options);
   if (!listeners.ok()) return listeners.status();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  BoundMemory(limits, builder);
+  BoundMemory(environment_.limits, builder);
   builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
   SetConnectionOptions(options.bounds, builder);
   // gRPC's own listener falls deaf when descriptors run out, and can neither count its connections
@@ -174,7 +174,7 @@ void GrpcServer::WaitForConnections(Clock::time_point last_moment) {
   constexpr std::chrono::seconds kIdle(1);
   const auto stay = absl::ToChronoNanoseconds(LongestStay(bounds_));
   for (auto now = Clock::now(); now < last_moment; now = Clock::now()) {
-    const int streams = service_->EndIdleStreams(now - kIdle);
+    const int streams = environment_.streams.EndIdleSince(now - kIdle);
     // Those that were accepted before have been told to leave: they bring no new calls.
     const size_t leaving = acceptor_->connections().CountAccepted(now - stay, last_moment - stay);
     if (streams == 0 && leaving == 0) return;
@@ -189,7 +189,9 @@ bool GrpcServer::Shutdown(absl::Duration grace) {
 bool GrpcServer::ShutdownBy(Clock::time_point deadline) {
   if (server_ == nullptr) return true;
   service_->StopServing();
-  const bool finished = service_->FinishCalls(deadline);
+  // Before gRPC's server shuts down: under clients that keep calling, that answers some of them
+  // CANCELLED, which nobody tries again.
+  const bool finished = environment_.FinishCalls(deadline);
   acceptor_->Stop();
   service_->EndWatches();
   constexpr std::chrono::seconds kMoment(1);

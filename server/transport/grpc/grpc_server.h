@@ -11,8 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/rpc/call.h"
-#include "server/rpc/call_filter.h"
-#include "server/rpc/limits.h"
 #include "server/transport/bounds.h"
 
 namespace grpc {
@@ -28,18 +26,13 @@ namespace lossd::transport {
 class Acceptor;
 class AsyncService;
 class LingeringSockets;
+struct CallEnvironment;
+struct ServedMethod;
 
 struct GrpcServerOptions {
   // Addresses as --listen has them.
   std::vector<std::string> listen;
   Bounds bounds;
-  // Threads that answer large requests.
-  int worker_count = 1;
-  // Asked and told of every call of LossService, in this order. Not owned.
-  std::vector<rpc::CallFilter*> filters;
-  // Returns to the system the memory that is kept for the next requests. Called when there were
-  // none for some seconds, or when it is too much.
-  std::function<void()> give_back_memory = [] {};
   // Called on a thread of the server's when a socket that listens accepts no connections any more.
   std::function<void()> on_deaf;
   // Is told why connections are refused. Not owned; null logs nothing.
@@ -49,11 +42,11 @@ struct GrpcServerOptions {
 // lossd.v1.LossService over gRPC, with reflection and the standard health service.
 class GrpcServer {
  public:
-  // Listens and serves from here on. `methods` must be those of the .proto file; `limits` and the
-  // filters must outlive the server. The error names the method that is missing or too many, or the
-  // address that it cannot listen at and why.
+  // Listens and serves from here on. `methods` must be those of the .proto file; the environment
+  // must outlive the server. The error names the method that is missing or too many, or the address
+  // that it cannot listen at and why.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(std::vector<rpc::MethodRow> methods,
-                                                           const rpc::Limits& limits,
+                                                           CallEnvironment& environment,
                                                            const GrpcServerOptions& options);
   // Shuts down without grace unless Shutdown() was called.
   ~GrpcServer();
@@ -78,12 +71,13 @@ class GrpcServer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  GrpcServer(std::unique_ptr<AsyncService> service, const Bounds& bounds);
-  absl::Status Listen(const rpc::Limits& limits, const GrpcServerOptions& options);
+  GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment, const Bounds& bounds);
+  absl::Status Listen(const GrpcServerOptions& options);
   // Waits while connections are to leave by their age until `last_moment`, or streams are in use.
   void WaitForConnections(Clock::time_point last_moment);
   bool ShutdownBy(Clock::time_point deadline);
 
+  CallEnvironment& environment_;
   const std::unique_ptr<AsyncService> service_;
   const Bounds bounds_;
   std::unique_ptr<grpc::Server> server_;

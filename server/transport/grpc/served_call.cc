@@ -33,12 +33,11 @@ absl::Status TooSlow() {
 
 }  // namespace
 
-void ServedCall::Await(const ServedMethod& method, EventQueue& queue,
-                       CallEnvironment& environment) {
-  (new ServedCall(method, queue, environment))->AwaitArrival();
+void ServedCall::Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls) {
+  (new ServedCall(method, queue, calls))->AwaitArrival();
 }
 
-void ServedCall::AwaitNext() { Await(served_method(), queue(), environment()); }
+void ServedCall::AwaitNext() { Await(served_method(), queue(), calls()); }
 
 void ServedCall::OnAdmitted() {
   charge_.emplace(source(), Reader::kCall, charge_owner());

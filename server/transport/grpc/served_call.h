@@ -20,7 +20,7 @@ namespace lossd::transport {
 // out to be much work, on the workers, so that they do not hold up the others.
 class ServedCall final : public AwaitedCall {
  public:
-  static void Await(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
+  static void Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls);
 
  private:
   using AwaitedCall::AwaitedCall;

@@ -8,14 +8,13 @@
 #include "server/transport/grpc/grpc_status.h"
 
 namespace lossd::transport {
-void ServedStream::Await(const ServedMethod& method, EventQueue& queue,
-                         CallEnvironment& environment) {
-  (new ServedStream(method, queue, environment))->AwaitArrival();
+void ServedStream::Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls) {
+  (new ServedStream(method, queue, calls))->AwaitArrival();
 }
 
 ServedStream::~ServedStream() { environment().streams.Remove(*this); }
 
-void ServedStream::AwaitNext() { Await(served_method(), queue(), environment()); }
+void ServedStream::AwaitNext() { Await(served_method(), queue(), calls()); }
 
 void ServedStream::OnAdmitted() {
   {

@@ -47,7 +47,7 @@ namespace lossd::transport {
 // batches to send to another server.
 class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
  public:
-  static void Await(const ServedMethod& method, EventQueue& queue, CallEnvironment& environment);
+  static void Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls);
 
  private:
   // A message in flight.

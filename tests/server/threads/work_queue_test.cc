@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 #include <thread>
@@ -232,6 +233,35 @@ TEST(WorkQueueTest, JobsAreScheduledAndRemovedFromManyThreads) {
 }
 
 // The thread for short jobs does not wait for the executor's other threads.
+TEST(WorkQueueTest, WaitsForTheJobsThatRun) {
+  WorkQueue queue(2);
+  queue.WaitForRunning();  // There are none.
+  for (const int64_t work : {kShort, kLong}) {
+    Event begun;
+    std::atomic<bool> is_done = false;
+    queue.Schedule({1, work, [&] {
+                      begun.Notify();
+                      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                      is_done = true;
+                    }});
+    begun.Wait();
+    queue.WaitForRunning();
+    EXPECT_TRUE(is_done);
+  }
+}
+
+TEST(WorkQueueTest, DoesNotWaitForTheJobsThatFollow) {
+  std::atomic<bool> stops = false;
+  std::function<void()> run;
+  WorkQueue queue(1);
+  run = [&] {
+    if (!stops) queue.Schedule({1, kLong, run});
+  };
+  queue.Schedule({1, kLong, run});
+  for (int i = 0; i < 10; ++i) queue.WaitForRunning();
+  stops = true;
+}
+
 TEST(WorkQueueTest, TheThreadForShortJobsComputesAlone) {
   const Executor executor(4);
   WorkQueue queue(1);

@@ -20,9 +20,8 @@ constexpr int kAwaitedCalls = 4;
 // Each call comes over a connection of its own.
 uintptr_t ConnectionId(grpc_call* call) { return reinterpret_cast<uintptr_t>(call); }
 
-MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& limits,
-                           int worker_count, std::vector<rpc::CallFilter*> filters)
-    : environment_(limits, {{}, worker_count, std::move(filters), [] {}}) {
+MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, CallEnvironment& environment)
+    : calls_(environment) {
   for (rpc::MethodRow& row : rows) {
     methods_.push_back(
         {std::move(row.name), static_cast<int>(methods_.size()), std::move(row.method)});
@@ -33,9 +32,9 @@ MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& 
     for (int j = 0; j < kAwaitedCalls; ++j) {
       for (const ServedMethod& method : methods_) {
         if (std::holds_alternative<rpc::StreamMethod>(method.method)) {
-          ServedStream::Await(method, queue, environment_);
+          ServedStream::Await(method, queue, calls_);
         } else {
-          ServedCall::Await(method, queue, environment_);
+          ServedCall::Await(method, queue, calls_);
         }
       }
     }
@@ -46,8 +45,9 @@ MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& 
 }
 
 MemoryServer::~MemoryServer() {
-  environment_.service.Shutdown();
-  environment_.calls.WaitForNone(absl::InfiniteFuture());
+  calls_.service.Shutdown();
+  calls_.count.WaitForNone(absl::InfiniteFuture());
+  calls_.environment.workers.WaitForRunning();
   for (const auto& queue : queues_) queue->queue().Shutdown();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -57,14 +57,8 @@ std::shared_ptr<MemoryCall> MemoryServer::Start(absl::string_view method, absl::
   const auto served = std::find_if(methods_.begin(), methods_.end(),
                                    [&](const ServedMethod& m) { return m.name == method; });
   auto call = std::make_shared<MemoryCall>(deadline, unread_answers);
-  environment_.service.Start(served->index, call);
+  calls_.service.Start(served->index, call);
   return call;
-}
-
-bool MemoryServer::Drain(Drain::Clock::time_point deadline) {
-  environment_.drain.RefuseCalls();
-  environment_.streams.Drain();
-  return environment_.drain.WaitUntilDone(deadline);
 }
 
 }  // namespace lossd::transport

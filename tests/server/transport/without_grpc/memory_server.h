@@ -9,22 +9,19 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/rpc/call.h"
-#include "server/rpc/call_filter.h"
-#include "server/rpc/limits.h"
-#include "server/transport/grpc/call_environment.h"
+#include "server/transport/call_environment.h"
 #include "server/transport/grpc/event_queue.h"
+#include "server/transport/grpc/grpc_calls.h"
 #include "server/transport/grpc/served_method.h"
 #include "tests/server/transport/without_grpc/memory_call.h"
 
 namespace lossd::transport {
 
-// The transport's queues, calls, streams, workers and admission, whose clients are in the same
-// process.
+// The transport's queues, calls and streams, whose clients are in the same process.
 class MemoryServer {
  public:
   // Two queues, so that calls run side by side on those, too.
-  MemoryServer(std::vector<rpc::MethodRow> rows, const rpc::Limits& limits, int worker_count,
-               std::vector<rpc::CallFilter*> filters);
+  MemoryServer(std::vector<rpc::MethodRow> rows, CallEnvironment& environment);
   // Waits for the calls to end.
   ~MemoryServer();
   MemoryServer(const MemoryServer&) = delete;
@@ -35,11 +32,8 @@ class MemoryServer {
                                     absl::Time deadline = absl::InfiniteFuture(),
                                     size_t unread_answers = 4);
 
-  // Takes no calls from here on, ends the streams, and waits for the calls in flight.
-  bool Drain(transport::Drain::Clock::time_point deadline);
-
  private:
-  CallEnvironment environment_;
+  GrpcCalls calls_;
   std::vector<ServedMethod> methods_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   std::vector<std::thread> threads_;

@@ -93,8 +93,12 @@ class SideBySideTest : public ::testing::Test {
 
   void Serve(int64_t max_in_flight_bytes) {
     limits_.max_in_flight_bytes = max_in_flight_bytes;
-    server_.emplace(rpc::MakeMethods(handlers_, limits_), limits_, 2,
-                    std::vector<rpc::CallFilter*>{&counts_});
+    server_.reset();
+    CallEnvironment::Options options;
+    options.worker_count = 2;
+    options.filters = {&counts_};
+    environment_.emplace(limits_, std::move(options));
+    server_.emplace(rpc::MakeMethods(handlers_, limits_), *environment_);
   }
 
   // Runs `client` on so many threads, with the number of each.
@@ -110,6 +114,7 @@ class SideBySideTest : public ::testing::Test {
   Executor executor_{2};
   rpc::Handlers handlers_{{limits_, executor_, BufferPool::Create(size_t{64} << 20), "1.2.3"}};
   Counts counts_;
+  std::optional<CallEnvironment> environment_;
   std::optional<MemoryServer> server_;
 };
 
@@ -212,7 +217,7 @@ TEST_F(SideBySideTest, ADrainEndsStreamsAfterTheBatchesThatTheyHaveRead) {
   std::atomic<int> answered = 0;
   std::thread drain([&] {
     while (answered < 20) std::this_thread::yield();
-    EXPECT_TRUE(server_->Drain(Drain::Clock::time_point::max()));
+    EXPECT_TRUE(environment_->FinishCalls(Drain::Clock::time_point::max()));
   });
   Clients(3, [&](int client) {
     const auto call = server_->Start("ComputeStream");

@@ -1,4 +1,4 @@
-#include "server/transport/grpc/call_environment.h"
+#include "server/transport/call_environment.h"
 
 #include <chrono>
 #include <utility>
@@ -13,11 +13,17 @@ constexpr std::chrono::milliseconds kTickInterval{100};
 CallEnvironment::CallEnvironment(const rpc::Limits& server_limits, Options options)
     : limits(server_limits),
       filters(std::move(options.filters)),
-      budget({limits.max_in_flight_bytes, limits.max_message_bytes, options.bounds.stall_timeout}),
+      budget({limits.max_in_flight_bytes, limits.max_message_bytes, options.stall_timeout}),
       workers(options.worker_count),
       memory_return_(
           {limits.max_in_flight_bytes, &ResidentBytes, std::move(options.give_back_memory)}),
       ticker_(kTickInterval, [this] { Tick(); }) {}
+
+bool CallEnvironment::FinishCalls(Drain::Clock::time_point deadline) {
+  drain.RefuseCalls();
+  streams.Drain();
+  return drain.WaitUntilDone(deadline);
+}
 
 void CallEnvironment::Tick() {
   const SteadyTime now = std::chrono::steady_clock::now();

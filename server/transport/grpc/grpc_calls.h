@@ -1,0 +1,22 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_GRPC_CALLS_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_GRPC_CALLS_H_
+
+#include "server/transport/call_count.h"
+#include "server/transport/call_environment.h"
+#include "server/transport/grpc/raw_service.h"
+
+namespace lossd::transport {
+
+// Where gRPC's calls come from, how many there are, and what they share with those of other
+// transports. It outlives them.
+struct GrpcCalls {
+  explicit GrpcCalls(CallEnvironment& of_all) : environment(of_all) {}
+
+  CallEnvironment& environment;
+  RawService service;
+  CallCount count;  // those that are waited for included
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_GRPC_CALLS_H_
