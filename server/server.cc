@@ -1,9 +1,11 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -23,6 +25,8 @@
 
 namespace lossd {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Memory of this many of the largest messages is kept for the next requests, and at most this part
 // of what may be in flight.
@@ -107,9 +111,20 @@ const std::vector<std::string>& Server::addresses() const {
 }
 
 bool Server::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
-  return rooms_->grpc_server().DrainAndShutdown(delay, timeout);
+  transport::GrpcServer& grpc_server = rooms_->grpc_server();
+  if (grpc_server.has_ended()) return true;
+  // For calls to end that nobody can wait for any longer.
+  const absl::Duration last_part = std::min(absl::Seconds(2), timeout / 5);
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point last_moment = start + absl::ToChronoNanoseconds(timeout - last_part);
+  grpc_server.StopServing();
+  std::this_thread::sleep_until(std::min(start + absl::ToChronoNanoseconds(delay), last_moment));
+  grpc_server.LetClientsLeave(last_moment);
+  return grpc_server.Shutdown(start + absl::ToChronoNanoseconds(timeout));
 }
 
-bool Server::Shutdown(absl::Duration grace) { return rooms_->grpc_server().Shutdown(grace); }
+bool Server::Shutdown(absl::Duration grace) {
+  return rooms_->grpc_server().Shutdown(Clock::now() + absl::ToChronoNanoseconds(grace));
+}
 
 }  // namespace lossd

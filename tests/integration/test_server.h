@@ -1,6 +1,7 @@
 #ifndef LOSSD_TESTS_INTEGRATION_TEST_SERVER_H_
 #define LOSSD_TESTS_INTEGRATION_TEST_SERVER_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,7 +36,9 @@ class TestServer {
                       std::vector<rpc::CallFilter*> filters = {});
 
   bool Shutdown(absl::Duration grace) {
-    return server_ ? server_->Shutdown(grace) : grpc_server_->Shutdown(grace);
+    if (server_) return server_->Shutdown(grace);
+    return grpc_server_->Shutdown(std::chrono::steady_clock::now() +
+                                  absl::ToChronoNanoseconds(grace));
   }
   const std::string& address() const {
     return (server_ ? server_->addresses() : grpc_server_->addresses()).at(0);

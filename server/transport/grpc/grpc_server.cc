@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/security/server_credentials.h"
@@ -125,7 +125,7 @@ GrpcServer::GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& envir
       service_(std::make_unique<AsyncService>(std::move(methods), environment)),
       bounds_(bounds) {}
 
-GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
+GrpcServer::~GrpcServer() { Shutdown(Clock::now()); }
 
 absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   auto listeners = ListenAtAll(options);
@@ -156,23 +156,13 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   return absl::OkStatus();
 }
 
-bool GrpcServer::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
-  if (server_ == nullptr) return true;
-  // For calls to end that nobody can wait for any longer.
-  const absl::Duration last_part = std::min(absl::Seconds(2), timeout / 5);
-  const Clock::time_point start = Clock::now();
-  const Clock::time_point last_moment = start + absl::ToChronoNanoseconds(timeout - last_part);
-  service_->StopServing();
-  std::this_thread::sleep_until(std::min(start + absl::ToChronoNanoseconds(delay), last_moment));
-  acceptor_->Stop();
-  WaitForConnections(last_moment);
-  return ShutdownBy(start + absl::ToChronoNanoseconds(timeout));
-}
+void GrpcServer::StopServing() { service_->StopServing(); }
 
-void GrpcServer::WaitForConnections(Clock::time_point last_moment) {
+void GrpcServer::LetClientsLeave(Clock::time_point last_moment) {
   constexpr std::chrono::milliseconds kPollInterval(20);
   constexpr std::chrono::seconds kIdle(1);
   const auto stay = absl::ToChronoNanoseconds(LongestStay(bounds_));
+  acceptor_->Stop();
   for (auto now = Clock::now(); now < last_moment; now = Clock::now()) {
     const int streams = environment_.streams.EndIdleSince(now - kIdle);
     // Those that were accepted before have been told to leave: they bring no new calls.
@@ -182,13 +172,9 @@ void GrpcServer::WaitForConnections(Clock::time_point last_moment) {
   }
 }
 
-bool GrpcServer::Shutdown(absl::Duration grace) {
-  return ShutdownBy(Clock::now() + absl::ToChronoNanoseconds(grace));
-}
-
-bool GrpcServer::ShutdownBy(Clock::time_point deadline) {
-  if (server_ == nullptr) return true;
-  service_->StopServing();
+bool GrpcServer::Shutdown(Clock::time_point deadline) {
+  if (has_ended()) return true;
+  StopServing();
   // Before gRPC's server shuts down: under clients that keep calling, that answers some of them
   // CANCELLED, which nobody tries again.
   const bool finished = environment_.FinishCalls(deadline);

@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "server/rpc/call.h"
 #include "server/transport/bounds.h"
 
@@ -42,6 +41,8 @@ struct GrpcServerOptions {
 // lossd.v1.LossService over gRPC, with reflection and the standard health service.
 class GrpcServer {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // Listens and serves from here on. `methods` must be those of the .proto file; the environment
   // must outlive the server. The error names the method that is missing or too many, or the address
   // that it cannot listen at and why.
@@ -56,26 +57,25 @@ class GrpcServer {
   // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // Stops and loses no call of a client that heeds what it is told: answers NOT_SERVING to clients
-  // that ask for its health and everything else as before for `delay`; then takes no connections,
-  // and waits for those that there are to leave at their age, and for streams until nothing was in
-  // flight for a second. What is there shortly before `timeout`, of which the delay is a part, ends
-  // as by Shutdown(). Returns what that does.
-  bool DrainAndShutdown(absl::Duration delay, absl::Duration timeout);
+  // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it, and
+  // everything else as before.
+  void StopServing();
+
+  // Takes no connections from here on, and waits for those that there are to leave at their age,
+  // and for streams until nothing was in flight for a second; until `last_moment` at most.
+  void LetClientsLeave(Clock::time_point last_moment);
 
   // Takes no new calls, answers NOT_SERVING to clients that watch its health, and returns when the
-  // calls in flight are finished; cancels those that are not after `grace`, or that do not move,
-  // and then returns false.
-  bool Shutdown(absl::Duration grace);
+  // calls in flight, those of other transports too, are finished; cancels its own that are not at
+  // `deadline`, or that do not move, and then returns false.
+  bool Shutdown(Clock::time_point deadline);
+
+  // Returns true once Shutdown() has returned.
+  bool has_ended() const { return server_ == nullptr; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment, const Bounds& bounds);
   absl::Status Listen(const GrpcServerOptions& options);
-  // Waits while connections are to leave by their age until `last_moment`, or streams are in use.
-  void WaitForConnections(Clock::time_point last_moment);
-  bool ShutdownBy(Clock::time_point deadline);
 
   CallEnvironment& environment_;
   const std::unique_ptr<AsyncService> service_;
