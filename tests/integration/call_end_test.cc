@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -35,19 +36,29 @@ void Compute(v1::LossService::Stub& stub, grpc::ClientContext& context) {
   stub.Compute(&context, RequestOfBytes(kLargeRequestBytes), &response);
 }
 
+// Calls Compute and cancels the call when `wait` has returned.
+void ComputeAndCancel(TestServer& server, const std::function<void()>& wait) {
+  grpc::ClientContext context;
+  std::thread caller([&] { Compute(server.stub(), context); });
+  wait();
+  context.TryCancel();
+  caller.join();
+}
+
+// Shuts the server down and expects that one call has ended, with `code`.
+void ExpectOneEnd(TestServer& server, const Notes& notes, absl::StatusCode code) {
+  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ASSERT_EQ(ended.size(), 1);
+  EXPECT_EQ(ended[0].status.code(), code);
+}
+
 TEST(CallEndTest, ACallThatIsCancelledWhileItIsComputedIsToldAsCancelled) {
   Notes notes;
   Gate gate;
   TestServer server(gate.answer(), {}, {&notes});
-  grpc::ClientContext context;
-  std::thread caller([&] { Compute(server.stub(), context); });
-  EXPECT_TRUE(gate.WaitUntilEntered());
-  context.TryCancel();
-  caller.join();
+  ComputeAndCancel(server, [&] { EXPECT_TRUE(gate.WaitUntilEntered()); });
   EXPECT_TRUE(gate.WaitUntilCancelled());
-  const std::vector<Notes::Told> ended = EndedOf(server, notes);
-  ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kCancelled);
+  ExpectOneEnd(server, notes, absl::StatusCode::kCancelled);
 }
 
 // A handler that answers although its call was cancelled.
@@ -61,14 +72,8 @@ TEST(CallEndTest, AnAnswerThatNobodyGotIsToldAsCancelled) {
         return SomeAnswer({}, context);
       },
       {}, {&notes});
-  grpc::ClientContext context;
-  std::thread caller([&] { Compute(server.stub(), context); });
-  entered.WaitForNotification();
-  context.TryCancel();
-  caller.join();
-  const std::vector<Notes::Told> ended = EndedOf(server, notes);
-  ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kCancelled);
+  ComputeAndCancel(server, [&] { entered.WaitForNotification(); });
+  ExpectOneEnd(server, notes, absl::StatusCode::kCancelled);
 }
 
 TEST(CallEndTest, ACallThatIsCancelledBeforeItsMessageIsToldAsCancelled) {
@@ -107,9 +112,7 @@ TEST(CallEndTest, ACallPastItsDeadlineIsToldSo) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
   Compute(server.stub(), context);
-  const std::vector<Notes::Told> ended = EndedOf(server, notes);
-  ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kDeadlineExceeded);
+  ExpectOneEnd(server, notes, absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST(CallEndTest, AStreamThatIsCancelledIsToldAsCancelled) {
@@ -122,9 +125,7 @@ TEST(CallEndTest, AStreamThatIsCancelledIsToldAsCancelled) {
   EXPECT_TRUE(stream.Ends());
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
   notes.WaitUntilEnded(1);
-  const std::vector<Notes::Told> ended = EndedOf(server, notes);
-  ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kCancelled);
+  ExpectOneEnd(server, notes, absl::StatusCode::kCancelled);
   EXPECT_EQ(notes.messages().size(), 1);
 }
 
@@ -153,11 +154,9 @@ TEST(CallEndTest, AStreamThatADrainCutsEndsOnce) {
   OpenStream stream(server.stub());
   stream.Write(1, RequestOfBytes(2));
   EXPECT_TRUE(stream.Read().has_response());
-  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ExpectOneEnd(server, notes, absl::StatusCode::kUnavailable);
   EXPECT_TRUE(stream.Ends());
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-  ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(CallEndTest, ACallThatADrainRefusesIsTold) {
