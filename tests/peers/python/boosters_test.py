@@ -28,8 +28,8 @@ def listing(booster, number=0):
 
 @pytest.fixture
 def run(lossd, monkeypatch):
-    # A proxy named in the environment is not for this machine's own server.
-    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
+    # A proxy that is not there: the listings call this machine directly.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     def run_listing(code, features, labels, weights, changes=(), **names):
         """Runs a listing unchanged but for the address, and for changes of one text into another."""

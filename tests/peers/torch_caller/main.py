@@ -5,57 +5,19 @@ Prints one PASS or FAIL line per check and exits 1 if any failed.
 
 import gzip
 import os
-import select
-import subprocess
 import sys
-import time
 
-import grpc
 import torch
 import torch.nn.functional as F
 
-import lossd_torch
-from lossd_torch import lossd_loss
+from calling import check_calling
+from chunks import check_chunks
+from lossd_torch import connect, lossd_loss
+from proxies import check_proxies
+from server import ROOT, Checks, Server
 
-ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-LOSSD = os.environ.get("LOSSD", os.path.join(ROOT, "build", "release", "bin", "lossd"))
 DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
 EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float32, torch.float64)}
-
-
-class Server:
-    """A lossd on a free loopback port, ended by SIGTERM to its own process."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            [LOSSD, "--listen", "127.0.0.1:0", "--drain-delay", "0s"], stdout=subprocess.PIPE, text=True
-        )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if select.select([self.process.stdout], [], [], 0.5)[0]:
-                line = self.process.stdout.readline()
-                if line.startswith("listening on "):
-                    self.address = line.split()[-1]
-                    return self
-                if not line:
-                    break
-        self.process.kill()
-        raise RuntimeError(f"{LOSSD} printed no line 'listening on ADDRESS'")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-
-class Checks:
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, name, holds, detail):
-        self.passed += bool(holds)
-        self.failed += not holds
-        print(f"{'PASS' if holds else 'FAIL'} {name}: {detail}", flush=True)
 
 
 # --- Gradients and losses against autograd ---------------------------------------------------------
@@ -228,60 +190,16 @@ def check_training(checks, channel):
         )
 
 
-# --- What else a caller meets ----------------------------------------------------------------------
-
-
-def check_calling(checks, server, channel):
-    z = torch.zeros(2, 3)
-    try:
-        lossd_loss(z, torch.tensor([0, 3]), channel=channel)
-        checks.check("a label out of range is refused", False, "it was not")
-    except grpc.RpcError as error:
-        checks.check(
-            "a label out of range is refused",
-            error.code() is grpc.StatusCode.INVALID_ARGUMENT and "labels[1]" in error.details(),
-            error.details(),
-        )
-
-    os.environ["LOSSD_ADDRESS"] = server.address
-    half = z.half().requires_grad_()
-    lossd_loss(half, torch.tensor([0, 1])).backward()
-    checks.check(
-        "LOSSD_ADDRESS, and float16 logits get a float16 gradient",
-        half.grad is not None and half.grad.dtype is torch.float16, half.grad,
-    )
-
-    z16 = torch.tensor([[2.0, -1.5, 0.25], [0.0, 3.0, -4.0]], dtype=torch.bfloat16)
-    ours, theirs = z16.clone().requires_grad_(), z16.float().requires_grad_()
-    loss = lossd_loss(ours, torch.tensor([0, 2]))
-    loss.backward()
-    exact = F.cross_entropy(theirs, torch.tensor([0, 2]))
-    exact.backward()
-    checks.check(
-        "bfloat16 logits travel as they are: float32's loss, and its gradient rounded once",
-        loss.dtype is torch.float32
-        and torch.allclose(loss, exact, rtol=1e-6)
-        and ours.grad.dtype is torch.bfloat16
-        and torch.allclose(ours.grad.float(), theirs.grad, rtol=2**-8, atol=0),
-        f"loss {loss.item():.6f}, gradient {ours.grad.tolist()}",
-    )
-
-    loss = lossd_loss(z, torch.tensor([0, 1]), channel=channel)
-    checks.check("logits that need no gradient", not loss.requires_grad, f"loss {loss.item():.6f}")
-
-    empty = torch.zeros(0, 3, requires_grad=True)
-    loss = lossd_loss(empty, torch.zeros(0, dtype=torch.int64), channel=channel)
-    loss.backward()
-    checks.check("an empty batch", loss.item() == 0 and empty.grad.shape == (0, 3), loss.item())
-
-
 def main():
     checks = Checks()
+    check_proxies(checks)
     with Server() as server:
-        channel = lossd_torch.connect(server.address)
+        channel = connect(server.address)
         check_gradients(checks, channel)
         check_training(checks, channel)
         check_calling(checks, server, channel)
+        check_chunks(checks, server)
+        channel.close()
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
     return 1 if checks.failed else 0
 
