@@ -18,6 +18,7 @@
 namespace lossd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -258,7 +259,9 @@ TEST_F(ClientErrorsTest, RefusesARequestOverTheLimitBeforeSending) {
           .Compute(ArrayView<float>(values, {1, 250}), ArrayView<int64_t>(labels, {1}))
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("limit of 1000"));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("limit of 1000"), HasSubstr("ClientOptions::max_message_bytes"),
+                    HasSubstr("--max-message-bytes"), HasSubstr("ComputeChunked")));
   EXPECT_EQ(server_.last_call().count, 0);
 }
 
@@ -268,8 +271,11 @@ TEST_F(ClientErrorsTest, RefusesAnAnswerOverTheLimit) {
   v1::GetServerInfoResponse answer;
   answer.set_version(std::string(2000, 'x'));
   server_.AnswerWith(answer);
-  EXPECT_EQ(MakeClient(options).GetServerInfo().status().code(),
-            absl::StatusCode::kResourceExhausted);
+  const absl::Status status = MakeClient(options).GetServerInfo().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("1000"), HasSubstr("ClientOptions::max_message_bytes"),
+                    HasSubstr("--max-message-bytes"), HasSubstr("ComputeChunked")));
 }
 
 TEST_F(ClientErrorsTest, RefusesOptionsThatMakeNoSense) {

@@ -44,8 +44,8 @@ class Connection;
 //   INVALID_ARGUMENT     the request breaks a rule; a shape that does not fit its values is found
 //                        before anything is sent
 //   UNIMPLEMENTED        this server does not know the loss or an option
-//   RESOURCE_EXHAUSTED   the request or its answer is over a size limit
-//   UNAVAILABLE          no server there, or an overloaded one
+//   RESOURCE_EXHAUSTED   the request or its answer is over a size limit, which the error names
+//   UNAVAILABLE          no server there, or an overloaded one; the error names a proxy on the way
 //   DEADLINE_EXCEEDED    no answer in time; the server stops working on it
 //   INTERNAL             the server failed, or its answer is not what was asked for
 // The client repeats no call.

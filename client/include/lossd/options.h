@@ -24,6 +24,10 @@ struct TlsOptions {
 
 struct ClientOptions {
   // The server's address as gRPC writes it: "host:port" or "unix:/path".
+  //
+  // No proxy is used for this machine (localhost, loopback addresses, unix:), nor for hosts whose
+  // names end in an entry of no_grpc_proxy, no_proxy or NO_PROXY, the first that is set. Others are
+  // called through the proxy that grpc_proxy, https_proxy or http_proxy names, as gRPC does.
   std::string target = "localhost:50051";
 
   // How long a call may take, from request to answer, unless CallOptions sets another time. Above 0
@@ -34,7 +38,8 @@ struct ClientOptions {
   std::optional<TlsOptions> tls = std::nullopt;
 
   // The largest request sent and the largest answer taken, in bytes, from 1 to 2³¹ − 1. The server
-  // has the same default. Raise both (the server's --max-message-bytes) for larger batches.
+  // has the same default. Raise both (the server's --max-message-bytes) for larger batches, or send
+  // them by Client::ComputeChunked.
   int64_t max_message_bytes = int64_t{64} << 20;
 
   // How long a TCP connection may make no progress while data is to be sent, from 1 ms to 24 hours,

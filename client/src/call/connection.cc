@@ -3,8 +3,10 @@
 #include <chrono>
 #include <limits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/src/call/proxy.h"
 #include "client/src/status.h"
 #include "client/src/wire/loan.h"
 #include "grpcpp/client_context.h"
@@ -35,8 +37,15 @@ void LimitStalls(absl::Duration timeout, grpc::ChannelArguments& arguments) {
                    static_cast<int>(absl::ToInt64Milliseconds(timeout)));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
+// The limits that a message may be over, and the way out.
+constexpr char kMessageLimits[] =
+    "ClientOptions::max_message_bytes (the server's own limit is its flag --max-message-bytes); "
+    "ComputeChunked sends a batch in smaller messages";
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options,
+                                           const std::optional<std::string>& proxy) {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, proxy ? 1 : 0);
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   LimitStalls(options.stall_timeout, arguments);
@@ -89,7 +98,8 @@ void DrainQueue(grpc::CompletionQueue& queue) {
 }
 
 Connection::Connection(const ClientOptions& options)
-    : stub_(std::make_unique<grpc::GenericStub>(MakeChannel(options))),
+    : proxy_(ProxyFor(options.target)),
+      stub_(std::make_unique<grpc::GenericStub>(MakeChannel(options, proxy_))),
       deadline_(options.deadline),
       max_message_bytes_(options.max_message_bytes) {}
 
@@ -102,11 +112,25 @@ absl::StatusOr<absl::Duration> Connection::DeadlineOf(const CallOptions& call) c
 absl::Status Connection::CheckSize(const MessagePieces& request) const {
   // gRPC has the same limit, with a text of its own.
   if (request.size() > static_cast<size_t>(max_message_bytes_)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the request is ", request.size(), " bytes, over the client's limit of ",
-                     max_message_bytes_, " (ClientOptions::max_message_bytes)"));
+    return absl::ResourceExhaustedError(absl::StrCat("the request is ", request.size(),
+                                                     " bytes, over the client's limit of ",
+                                                     max_message_bytes_, ", ", kMessageLimits));
   }
   return absl::OkStatus();
+}
+
+absl::Status Connection::EndOf(const grpc::Status& status) const {
+  absl::Status end = FromGrpcStatus(status);
+  if (!status.error_details().empty()) return end;
+  std::string advice;
+  if (absl::IsResourceExhausted(end) &&
+      absl::StrContains(end.message(), "message larger than max")) {
+    advice = absl::StrCat("the client's limit is ", kMessageLimits);
+  } else if (proxy_ && (absl::IsUnavailable(end) || absl::IsDeadlineExceeded(end))) {
+    advice = absl::StrCat("the call went through the proxy ", *proxy_,
+                          "; no_proxy lists hosts that go without");
+  }
+  return advice.empty() ? end : absl::Status(end.code(), absl::StrCat(end.message(), "; ", advice));
 }
 
 absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const MessagePieces& request,
@@ -135,7 +159,7 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
     queue.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + turn));
   });
   DrainQueue(queue);
-  if (!status.ok()) return FromGrpcStatus(status);
+  if (!status.ok()) return EndOf(status);
   return answer;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -13,6 +14,10 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "lossd/options.h"
+
+namespace grpc {
+class Status;
+}  // namespace grpc
 
 namespace lossd::client {
 
@@ -36,9 +41,14 @@ class Connection {
   // Returns RESOURCE_EXHAUSTED when the request is over the client's limit.
   absl::Status CheckSize(const MessagePieces& request) const;
 
+  // Returns how a call ended. An error of the server is its own code, message and details; one of
+  // gRPC says as well what the client may do about it.
+  absl::Status EndOf(const grpc::Status& status) const;
+
   grpc::GenericStub& stub() const { return *stub_; }
 
  private:
+  std::optional<std::string> proxy_;
   std::unique_ptr<grpc::GenericStub> stub_;
   absl::Duration deadline_;
   int64_t max_message_bytes_;

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/src/status.h"
 #include "client/src/wire/loan.h"
 
 namespace lossd::client {
@@ -20,7 +19,7 @@ constexpr size_t kLentBytes = (size_t{256} << 10) + 1;
 
 StreamCall::StreamCall(const Connection& connection, const char* method, absl::Time deadline,
                        absl::Duration patience)
-    : patience_(patience) {
+    : connection_(connection), patience_(patience) {
   context_.set_deadline(absl::ToChronoTime(deadline));
   stream_ = connection.stub().PrepareCall(&context_, MethodPath(method), &queue_);
   Expect(kStart);
@@ -76,7 +75,7 @@ absl::Status StreamCall::Finish() {
     return absl::DeadlineExceededError(
         absl::StrCat("the server took longer than ", absl::FormatDuration(patience_)));
   }
-  return FromGrpcStatus(status);
+  return connection_.EndOf(status);
 }
 
 void StreamCall::Expect(Operation operation) {

@@ -22,7 +22,7 @@ namespace lossd::client {
 class StreamCall {
  public:
   // Opens the stream. Cancels the call at `deadline`, and when one operation takes longer than
-  // `patience`.
+  // `patience`. The connection must outlive it.
   StreamCall(const Connection& connection, const char* method, absl::Time deadline,
              absl::Duration patience);
   // Cancels the call. No operation may be waiting.
@@ -60,6 +60,7 @@ class StreamCall {
   // Releases the lock meanwhile.
   bool Poll(absl::Time until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const Connection& connection_;
   const absl::Duration patience_;
   grpc::CompletionQueue queue_;
   grpc::ClientContext context_;
