@@ -57,10 +57,13 @@ struct FormInfo {
     row.targets = TargetRule::kSumToOne;
     return row;
   }
-  // An option of `form` picks this row; the request has no field for it.
-  constexpr FormInfo VariantOf(const char* form) const {
+  // An option of `form` picks this row; the request has no field for it. Its parameters are the
+  // form's.
+  constexpr FormInfo VariantOf(const FormInfo& form) const {
     FormInfo row = *this;
-    row.variant_of = form;
+    row.variant_of = form.name;
+    row.parameter_count = form.parameter_count;
+    row.parameters = form.parameters;
     return row;
   }
 

@@ -488,11 +488,14 @@ std::vector<FormCase> AllForms() {
          p.gamma = 1.5;
          p.soft_target_rule = SoftTargetRule::kBlended;
        })}},
-      {Form::kAsymmetric, false, {standard, With([](Parameters& p) {
-                                    p.gamma_positive = 1;
-                                    p.gamma_negative = 2;
-                                    p.margin = 0;
-                                  })}},
+      {Form::kAsymmetric,
+       false,
+       {standard, With([](Parameters& p) {
+          p.gamma_positive = 1;
+          p.gamma_negative = 2;
+          p.margin = 0;
+        }),
+        With([](Parameters& p) { p.gamma_negative = 0; })}},
       {Form::kQualityFocal,
        false,
        {With([](Parameters& p) { p.beta = 2; }), With([](Parameters& p) { p.beta = 0; })}},
@@ -565,6 +568,51 @@ TEST(OracleTest, PositiveHessianDropsOnlyNegativeCurvature) {
           EXPECT_GE(positive.hessian_diagonal(i, k),
                     exact.hessian_diagonal(i, k) - 1e-15 * exact.hessian_magnitude(i, k));
           EXPECT_GE(positive.hessian_diagonal(i, k), 1e-16);
+        }
+      }
+    }
+  }
+}
+
+Answer AsymmetricAt(double z, double target, const Parameters& parameters, HessianMode mode) {
+  Problem problem;
+  problem.activation = Activation::kSigmoid;
+  problem.form = Form::kAsymmetric;
+  problem.parameters = parameters;
+  problem.logits = {{z}};
+  problem.targets = Matrix{{target}};
+  problem.hessian_mode = mode;
+  return Evaluate(problem);
+}
+
+// A detached factor is a number: the loss without focusing, whose derivatives are differences
+// above, times the factor.
+TEST(OracleTest, DetachedDerivativesAreTheUnfocusedLossesTimesTheFactor) {
+  for (const double margin : {0.0, 0.0625}) {
+    for (const HessianMode mode : {HessianMode::kExact, HessianMode::kPositive}) {
+      for (const double z : {-20.0, -4.0, -1.0, 0.5, 3.0, 20.0}) {
+        for (const double target : {0.0, 1.0}) {
+          Parameters focused;
+          focused.gamma_positive = 1.5;
+          focused.gamma_negative = 2.5;
+          focused.margin = margin;
+          Parameters detached = focused;
+          detached.detach_focusing = true;
+          Parameters unfocused = focused;
+          unfocused.gamma_positive = 0;
+          unfocused.gamma_negative = 0;
+          const Answer expected = AsymmetricAt(z, target, focused, mode);
+          const Answer actual = AsymmetricAt(z, target, detached, mode);
+          const Answer plain = AsymmetricAt(z, target, unfocused, mode);
+          EXPECT_EQ(actual.losses[0], expected.losses[0]);
+          if (plain.losses[0] == 0) continue;  // below the margin
+          const auto factor = static_cast<double>(expected.losses[0] / plain.losses[0]);
+          EXPECT_NEAR(actual.gradient(0, 0), factor * plain.gradient(0, 0),
+                      1e-15 * actual.gradient_magnitude(0, 0));
+          EXPECT_NEAR(actual.hessian_diagonal(0, 0),
+                      std::max(factor * plain.hessian_diagonal(0, 0),
+                               mode == HessianMode::kPositive ? 1e-16 : -1.0),
+                      1e-15 * actual.hessian_magnitude(0, 0) + 1e-31);
         }
       }
     }

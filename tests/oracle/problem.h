@@ -45,6 +45,7 @@ struct Parameters {
   double gamma_positive = 0;  // asymmetric
   double gamma_negative = 4;
   double margin = 0.05;
+  bool detach_focusing = false;
   SoftTargetRule soft_target_rule = SoftTargetRule::kPerClass;  // focal beside sigmoid
 };
 

@@ -267,8 +267,30 @@ Element BlendedFocal(Real gamma, const Probability& p, const Probability& n, Rea
   return Product(Power(m, sign * Slope(p), sign * Bend(p), gamma), bce);
 }
 
+// The positive side of the asymmetric loss, (1 - p)^gamma (-log p), with a factor that is a number.
+Term DetachedPositive(Real gamma, const Probability& p) {
+  return Scaled(CrossEntropy(p), gamma == 0 ? 1 : std::pow(p.complement, gamma));
+}
+
+// Returns p_m^gamma times -log(1 - p_m). Detached, p_m^gamma is a number.
+Element Focused(const Parameters& parameters, Real shifted, const Probability& p,
+                const Factor& log_loss) {
+  const Real gamma = parameters.gamma_negative;
+  if (!parameters.detach_focusing) {
+    return Product(Power(shifted, Slope(p), Bend(p), gamma), log_loss);
+  }
+  const Real factor = gamma == 0 ? 1 : std::pow(shifted, gamma);
+  const Real rest = p.complement + parameters.margin;
+  const Real slope = Slope(p) / rest;
+  Element e = Product({factor, 0, 0}, log_loss);
+  e.hessian_magnitude = factor * (std::abs(Bend(p)) / rest + slope * slope);
+  return e;
+}
+
 // The negative side of the asymmetric loss: p_m^gamma (-log(1 - p_m)).
-Element AsymmetricNegative(Real gamma, Real margin, const Probability& p, const Probability& n) {
+Element AsymmetricNegative(const Parameters& parameters, const Probability& p,
+                           const Probability& n) {
+  const Real margin = parameters.margin;
   const Real shifted = p.value - margin;
   if (shifted <= 0) return {};
   const Real rest = p.complement + margin;  // 1 - p_m
@@ -282,8 +304,8 @@ Element AsymmetricNegative(Real gamma, Real margin, const Probability& p, const 
   }
   log_loss.first = slope / rest;
   log_loss.second = bend / rest + slope * slope / (rest * rest);
-  Element e = WithCancellation(Product(Power(shifted, slope, bend, gamma), log_loss),
-                               p.value + margin, shifted);
+  Element e =
+      WithCancellation(Focused(parameters, shifted, p, log_loss), p.value + margin, shifted);
   // phi is a function of log(1 - p) = log n, so dphi/dz = -phi' p and
   // d2phi/dz2 = phi'' p^2 - phi' p (1 - p); only phi'' is cut off at 0.
   const Real concave = -e.gradient * p.complement;  // phi' p (1 - p)
@@ -465,10 +487,12 @@ Element SigmoidElement(Form form, const Parameters& parameters, Real logit, Real
       return WithAbsoluteHessian(Sum(OfLogit(positive, p, 1), OfLogit(negative, n, -1)));
     }
     case Form::kAsymmetric: {
-      const Term positive = Scaled(Focal(parameters.gamma_positive, p), weights.positive);
-      const Element negative =
-          AsymmetricNegative(parameters.gamma_negative, parameters.margin, p, n);
-      return Sum(OfLogit(positive, p, 1), ScaledElement(negative, weights.negative));
+      const Real gamma = parameters.gamma_positive;
+      const Term positive =
+          parameters.detach_focusing ? DetachedPositive(gamma, p) : Focal(gamma, p);
+      const Element negative = AsymmetricNegative(parameters, p, n);
+      return Sum(OfLogit(Scaled(positive, weights.positive), p, 1),
+                 ScaledElement(negative, weights.negative));
     }
     case Form::kQualityFocal:
       return WithAbsoluteHessian(

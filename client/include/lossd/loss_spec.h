@@ -57,6 +57,9 @@ struct Asymmetric {  // a₁(1 − p)^γ⁺(−ln p) + a₀ p_m^γ⁻(−ln(1 �
   double gamma_positive = 0.0;
   double gamma_negative = 4.0;
   double margin = 0.05;  // in [0, 1)
+
+  // Gradient and Hessian hold the factors (1 − p)^γ⁺ and p_m^γ⁻ constant. The loss is the same.
+  bool detach_focusing = false;
 };
 
 struct QualityFocal {  // |y − p|^β BCE; sigmoid; Li et al. 2020

@@ -74,6 +74,7 @@ class FormEncoder {
     message->set_gamma_positive(form.gamma_positive);
     message->set_gamma_negative(form.gamma_negative);
     message->set_margin(form.margin);
+    message->set_detach_focusing(form.detach_focusing);
   }
   void operator()(const QualityFocal& form) const {
     loss_.mutable_quality_focal()->set_beta(form.beta);

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_KERNELS_FORMS_ALL_H_
 
 #include "server/kernels/forms/asymmetric-inl.h"
+#include "server/kernels/forms/asymmetric_detached-inl.h"
 #include "server/kernels/forms/cross_entropy-inl.h"
 #include "server/kernels/forms/focal-inl.h"
 #include "server/kernels/forms/focal_blended-inl.h"
@@ -37,7 +38,8 @@ using AllForms = FormList<
     Varifocal,
     FocalStar,
     JensenShannon,
-    FocalBlended>;
+    FocalBlended,
+    AsymmetricDetached>;
 // clang-format on
 
 }  // namespace lossd::kernels

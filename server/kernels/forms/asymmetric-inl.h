@@ -6,6 +6,27 @@
 
 namespace lossd::kernels {
 
+// A negative's shifted probability p_m = max(p − margin, 0), margin > 0.
+template <typename V>
+struct ShiftedNegative {
+  static ShiftedNegative Of(const LogitPoint<V>& x, const V& margin) {
+    using T = typename V::value_type;
+    const V shifted = x.yes.p - margin;
+    ShiftedNegative negative;
+    negative.active = shifted > V(T(0));
+    negative.p_m = xsimd::select(negative.active, shifted, V(T(1)));
+    negative.rest = x.no.p + margin;
+    negative.loss = -xsimd::select(negative.p_m < V(T(0.5)), xsimd::log1p(-negative.p_m),
+                                   xsimd::log(negative.rest));
+    return negative;
+  }
+
+  typename V::batch_bool_type active;  // p > margin
+  V p_m;                               // elsewhere 1, by which one can divide
+  V rest;                              // 1 − p_m
+  V loss;                              // −log(1 − p_m)
+};
+
 // Positives are focal with gamma_positive. Negatives are p_m^γ (−log(1 − p_m)), γ = gamma_negative,
 // with the shifted p_m = max(p − margin, 0), and the full gradient. With P = p_m, L = −log(1 − P),
 // r = L / P and w = p (1 − p) = dP/dz:
@@ -41,12 +62,8 @@ struct Asymmetric : FormTraits {
     const V one(T(1));
     const double exponent = parameters[1];
     const V g(static_cast<T>(exponent));
-    const V margin(static_cast<T>(parameters[2]));
-    const V shifted = x.yes.p - margin;
-    const auto active = shifted > zero;
-    const V p_m = xsimd::select(active, shifted, one);  // elsewhere 1, by which one can divide
-    const V rest = x.no.p + margin;                     // 1 − p_m
-    const V loss = -xsimd::select(p_m < V(T(0.5)), xsimd::log1p(-p_m), xsimd::log(rest));
+    const auto [active, p_m, rest, loss] =
+        ShiftedNegative<V>::Of(x, V(static_cast<T>(parameters[2])));
     const V r = loss / p_m;
     const V w = x.yes.p * x.no.p;
     const V power = PowUnit(p_m, exponent);

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_INL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_FOCAL_BLENDED_INL_H_
 
+#include "server/kernels/forms/focal-inl.h"
 #include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
@@ -15,10 +16,8 @@ struct FocalBlended : FormTraits {
                "M^gamma BCE(p, y), M = y (1 - p) + (1 - y) p: focal with soft_target_rule BLENDED",
                "Lin et al. 2017, arXiv:1708.02002, with targets blended as torchvision's "
                "sigmoid_focal_loss"}
-          .VariantOf("focal")
-          .SigmoidOnly()
-          .With(Parameter("gamma", 2, Range::AtLeast(0),
-                          "focusing: how strongly easy samples are damped; 0 is cross entropy"));
+          .VariantOf(Focal::kInfo)
+          .SigmoidOnly();
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 

@@ -31,11 +31,16 @@ bool BlendsTargets(const v1::LossSpec& spec) {
   return spec.has_focal() && spec.focal().soft_target_rule() == v1::SOFT_TARGET_RULE_BLENDED;
 }
 
+// Tells whether an option of the form picks its variant.
+bool PicksVariant(const v1::LossSpec& spec) {
+  return BlendsTargets(spec) || spec.asymmetric().detach_focusing();
+}
+
 // Returns the row that computes the loss: the one named as the form's field, or its variant.
 const loss::FormInfo* RowOf(const v1::LossSpec& spec, const FieldDescriptor& field) {
   const loss::FormInfo* form = loss::FindForm(field.name());
   assert(form != nullptr);
-  return BlendsTargets(spec) ? loss::FindVariant(*form) : form;
+  return PicksVariant(spec) ? loss::FindVariant(*form) : form;
 }
 
 void CheckSoftTargetRule(const v1::LossSpec& spec, const Field& field) {

@@ -58,6 +58,7 @@ void EncodeForm(const loss::LossSpec& spec, v1::LossSpec& message) {
     message.mutable_focal()->set_soft_target_rule(is_variant ? v1::SOFT_TARGET_RULE_BLENDED
                                                              : v1::SOFT_TARGET_RULE_PER_CLASS);
   }
+  if (message.has_asymmetric()) message.mutable_asymmetric()->set_detach_focusing(is_variant);
 }
 
 void EncodeScheme(const loss::SchemeWeights& scheme, const v1::SchemeWeights& request,

@@ -25,6 +25,7 @@ _WHY_SLOW = {
     "softmax/squared_error": _EVERY_CLASS,
     "softmax/symmetric_cross_entropy": _EVERY_CLASS,
     "sigmoid/asymmetric": _LOGIT,
+    "sigmoid/asymmetric_detached": _LOGIT,
     "sigmoid/focal": _POWER,
     "sigmoid/focal_blended": _LOGIT,
     "sigmoid/focal_star": _LOGIT,

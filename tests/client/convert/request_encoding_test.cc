@@ -112,6 +112,9 @@ TEST(RequestEncodingTest, SendsEverySigmoidForm) {
   EXPECT_THAT(form(Asymmetric{}),
               EqualsText("activation: ACTIVATION_SIGMOID "
                          "asymmetric { gamma_positive: 0 gamma_negative: 4 margin: 0.05 }"));
+  EXPECT_THAT(form(Asymmetric{1.0, 2.0, 0.0, true}),
+              EqualsText("activation: ACTIVATION_SIGMOID asymmetric { gamma_positive: 1 "
+                         "gamma_negative: 2 margin: 0 detach_focusing: true }"));
   EXPECT_THAT(form(QualityFocal{}),
               EqualsText("activation: ACTIVATION_SIGMOID quality_focal { beta: 2 }"));
   EXPECT_THAT(form(Varifocal{}),

@@ -22,6 +22,7 @@ FORMS = {
     "generalized_cross_entropy": ("softmax", "sigmoid"),
     "symmetric_cross_entropy": ("softmax", "sigmoid"),
     "asymmetric": ("sigmoid",),
+    "asymmetric detached": ("sigmoid",),
     "quality_focal": ("sigmoid",),
     "varifocal": ("sigmoid",),
     "focal_star": ("sigmoid",),
@@ -36,6 +37,12 @@ GAMMAS = (0.0, 0.3, 0.5, 0.9, 1.0, 1.5, 2.0, 3.7)
 
 def draw_parameters(generator, form):
     pick = generator.choice
+
+    def asymmetric():
+        return {
+            "gamma_positive": pick((0.0, 0.5, 1.0)), "gamma_negative": pick((0.5, 2.0, 4.0)),
+            "margin": pick((0.0, 0.05, 0.2))}
+
     return {
         "focal": lambda: {"gamma": pick(GAMMAS)},
         "focal blended": lambda: {"gamma": pick(GAMMAS)},
@@ -44,9 +51,7 @@ def draw_parameters(generator, form):
         "symmetric_cross_entropy": lambda: {
             "alpha": pick((0.1, 1.0, 6.0)), "beta": pick((0.0, 0.1, 1.0)),
             "log_zero": pick((-4.0, -1.5, -6.0))},
-        "asymmetric": lambda: {
-            "gamma_positive": pick((0.0, 0.5, 1.0)), "gamma_negative": pick((0.5, 2.0, 4.0)),
-            "margin": pick((0.0, 0.05, 0.2))},
+        "asymmetric": asymmetric, "asymmetric detached": asymmetric,
         "quality_focal": lambda: {"beta": pick((0.0, 1.0, 1.5, 2.0, 3.0))},
         "varifocal": lambda: {"alpha": pick((0.25, 0.75)), "gamma": pick((0.5, 1.0, 2.0))},
         "focal_star": lambda: {"gamma": pick((0.5, 2.0)), "beta": pick((0.0, 1.0, -0.5))},
@@ -76,6 +81,8 @@ def loss_spec(case, activation):
     parameters = dict(case.parameters)
     if case.blended:
         parameters["soft_target_rule"] = "SOFT_TARGET_RULE_BLENDED"
+    if case.detaches:
+        parameters["detach_focusing"] = True
     spec = {
         "activation": "ACTIVATION_" + activation.upper(),
         case.form: parameters,
@@ -131,7 +138,8 @@ def check(lossd, case, activation, logits, targets, sample_weights=None):
 
 
 def draw_case(generator, form, activation, around, labels):
-    case = Case(form.split()[0], draw_parameters(generator, form), blended="blended" in form)
+    case = Case(form.split()[0], draw_parameters(generator, form), blended="blended" in form,
+                detaches="detached" in form)
     if around in ("weights and smoothing", "everything"):
         case.weights = (generator.random(CLASSES) * 3).tolist()
         case.weights[generator.integers(CLASSES)] = 0.0

@@ -24,6 +24,7 @@ class Case:
     form: str
     parameters: dict = dataclasses.field(default_factory=dict)
     blended: bool = False
+    detaches: bool = False
     weights: list = None
     alpha: float = None
     positive_weights: list = None
@@ -52,8 +53,9 @@ def power(x, exponent):
 # --- φ(ln p) of the forms that are Σ a_k φ(ln p_k) -----------------------------------------------
 
 
-def phi(case, u, positive=True):
-    """`positive`: which side of a sigmoid, for the one form whose sides differ."""
+def phi(case, u, positive=True, factor=None):
+    """`positive`: which side of a sigmoid, for the one form whose sides differ; `factor`: its
+    focusing factor, where that is held constant."""
     parameter = {name: mpf(value) for name, value in case.parameters.items()}
     p = mpmath.exp(u)
     if case.form in ("cross_entropy", "kl_divergence"):
@@ -69,11 +71,19 @@ def phi(case, u, positive=True):
         x = parameter["gamma"] * logit + parameter["beta"]
         return mpmath.log(1 + mpmath.exp(-x)) / parameter["gamma"]
     if case.form == "asymmetric":
+        factor = focusing(case, p, positive) if factor is None else factor
         if positive:
-            return -power(1 - p, parameter["gamma_positive"]) * u
-        shifted = max(1 - p - parameter["margin"], mpf(0))
-        return -power(shifted, parameter["gamma_negative"]) * log(1 - shifted)
+            return -factor * u
+        return -factor * log(1 - max(1 - p - parameter["margin"], mpf(0)))
     raise KeyError(case.form)
+
+
+def focusing(case, p, positive):
+    """The focusing factor of a side of the asymmetric loss, of which p is the probability."""
+    if positive:
+        return power(1 - p, mpf(case.parameters["gamma_positive"]))
+    shifted = max(1 - p - mpf(case.parameters["margin"]), mpf(0))
+    return power(shifted, mpf(case.parameters["gamma_negative"]))
 
 
 SUMS_OF_PHI = ("cross_entropy", "kl_divergence", "focal", "poly1", "generalized_cross_entropy",
@@ -191,15 +201,24 @@ def sides(case, t, class_index):
     return y, yes * v * w * y, no * v * (1 - y), v * balance * (w * t + 1 - t)
 
 
-def sigmoid_loss(case, z, t, class_index):
+def held_factors(case, z):
+    """The focusing factors of both sides at logit z where they are held constant, else None."""
+    if not case.detaches:
+        return None, None
+    (z,) = before_adjustment(case, [z])
+    p = 1 / (1 + mpmath.exp(-z))
+    return focusing(case, p, True), focusing(case, 1 / (1 + mpmath.exp(z)), False)
+
+
+def sigmoid_loss(case, z, t, class_index, held=(None, None)):
     """ℓ of one element."""
     (z,) = before_adjustment(case, [z])
     p = 1 / (1 + mpmath.exp(-z))
     u1, u0 = -mpmath.log(1 + mpmath.exp(-z)), -mpmath.log(1 + mpmath.exp(z))
     y, a1, a0, mean_weight = sides(case, t, class_index)
     if is_sum_of_phi(case):
-        loss = (times(a1, phi(case, u1, True)) if a1 else mpf(0)) + (
-            times(a0, phi(case, u0, False)) if a0 else mpf(0))
+        loss = (times(a1, phi(case, u1, True, held[0])) if a1 else mpf(0)) + (
+            times(a0, phi(case, u0, False, held[1])) if a0 else mpf(0))
         if case.form == "kl_divergence":
             loss += times(a1, log(y)) + times(a0, log(1 - y))
         return loss
@@ -249,8 +268,9 @@ def sigmoid_derivatives(case, z, targets):
     losses, gradient, hessian = [], [], []
     for k, (zk, tk) in enumerate(zip(z, targets)):
         zk = mpf(zk)
+        held = held_factors(case, zk)
         losses.append(sigmoid_loss(case, zk, tk, k))
-        first, second = first_and_second(lambda x: sigmoid_loss(case, x, tk, k), zk)
+        first, second = first_and_second(lambda x: sigmoid_loss(case, x, tk, k, held), zk)
         gradient.append(first)
         hessian.append(second)
     return losses, gradient, hessian
@@ -270,10 +290,10 @@ def positive_hessian(case, activation, z, target):
             p = 1 / (1 + mpmath.exp(-zk))
             _, a1, a0, _ = sides(case, tk, k)
             h = mpf(0)
-            for a, q, positive in ((a1, p, True), (a0, 1 - p, False)):
+            for a, q, positive, factor in zip((a1, a0), (p, 1 - p), (True, False), held_factors(case, zk)):
                 if a:
                     first, second = first_and_second(
-                        lambda u: phi(case, u, positive), mpmath.log(q))
+                        lambda u: phi(case, u, positive, factor), mpmath.log(q))
                     h += a * (max(second, mpf(0)) * (1 - q) ** 2 - first * q * (1 - q))
             result.append(max(h, floor))
         return result

@@ -32,6 +32,14 @@ def focal(logits, labels, gamma, weight=None):
     return (weight[labels] * losses).sum() / weight[labels].sum()
 
 
+def detached_asymmetric(logits, targets, gamma_positive, gamma_negative, margin):
+    """Ridnik et al. 2021, by the definition, with focusing factors that autograd does not see."""
+    p = logits.sigmoid()
+    shifted = (p - margin).clamp(min=0)
+    positive, negative = (((1 - p) ** gamma_positive).detach(), (shifted**gamma_negative).detach())
+    return -(targets * positive * p.log() + (1 - targets) * negative * (1 - shifted).log()).mean()
+
+
 def tensor_spec(values):
     return {"weights": {"floatValues": values.tolist()}}
 
@@ -76,6 +84,12 @@ def cases():
            lambda z: ((z.softmax(-1) - F.one_hot(labels, c)) ** 2).sum(-1).mean())
     yield ("binary cross entropy", logits, binary, {"activation": "ACTIVATION_SIGMOID"}, {},
            lambda z: F.binary_cross_entropy_with_logits(z, binary.to(z)))
+    for margin in (0.05, 0):
+        form = {"gammaPositive": 1, "gammaNegative": 4, "margin": margin, "detachFocusing": True}
+        yield (f"detached asymmetric, margin {margin}", logits, (binary + targets) / 2,
+               {"activation": "ACTIVATION_SIGMOID", "asymmetric": form}, {},
+               lambda z, margin=margin: detached_asymmetric(
+                   z, ((binary + targets) / 2).to(z), 1, 4, margin))
     yield ("sample weights", logits, labels, None,
            {"reduction": "sum", "sample_weights": torch.arange(n, dtype=torch.float64)},
            lambda z: (torch.arange(n).to(z) * F.cross_entropy(z, labels, reduction="none")).sum())

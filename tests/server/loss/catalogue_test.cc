@@ -43,6 +43,11 @@ const std::vector<Contract>& Contracts() {
        {{"gamma_positive", 0, Range::AtLeast(0)},
         {"gamma_negative", 4, Range::AtLeast(0)},
         {"margin", 0.05, Range::FromBelow(0, 1)}}},
+      {"asymmetric_detached",
+       kSigmoid,
+       {{"gamma_positive", 0, Range::AtLeast(0)},
+        {"gamma_negative", 4, Range::AtLeast(0)},
+        {"margin", 0.05, Range::FromBelow(0, 1)}}},
       {"quality_focal", kSigmoid, {{"beta", 2, Range::AtLeast(0).WithGap(0, 1)}}},
       {"varifocal",
        kSigmoid,
@@ -131,6 +136,7 @@ TEST(CatalogueTest, AVariantIsFoundByTheFormWhoseOptionPicksIt) {
   const FormInfo& focal = *FindForm("focal");
   EXPECT_EQ(focal.variant_of, nullptr);
   EXPECT_EQ(FindVariant(focal), FindForm("focal_blended"));
+  EXPECT_EQ(FindVariant(*FindForm("asymmetric")), FindForm("asymmetric_detached"));
   EXPECT_EQ(FindVariant(CrossEntropyForm()), nullptr);
   for (const FormInfo* form : Catalogue()) {
     if (form->variant_of == nullptr) continue;

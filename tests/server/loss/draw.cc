@@ -32,8 +32,7 @@ void DrawTargets(oracle::Problem* problem, LabelKind labels, Random& random) {
 }
 
 oracle::Parameters DefaultsOf(const FormInfo& form) {
-  oracle::Parameters parameters;
-  parameters.soft_target_rule = OracleSoftTargetRule(form.name);
+  oracle::Parameters parameters = OracleOptions(form.name);
   for (int n = 0; n < form.parameter_count; ++n) {
     const kernels::ParameterInfo& info = form.parameters[static_cast<size_t>(n)];
     const std::string name = info.name;
@@ -119,6 +118,7 @@ std::vector<FormChoice> FormChoices() {
     choice.parameters = DefaultsOf(*info);
     choice.has_softmax = info->activations == kernels::ActivationSet::kSoftmaxAndSigmoid;
     choice.has_smoothing = info->smoothing == kernels::SmoothingRule::kAllowed;
+    if (choice.parameters.detach_focusing) choice.parameters.gamma_positive = 1;
     if (choice.form != oracle::Form::kFocal) {
       choices.push_back(choice);
       continue;

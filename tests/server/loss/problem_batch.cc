@@ -30,8 +30,9 @@ constexpr NamedForm kForms[] = {
     {oracle::Form::kFocalStar, "focal_star"},
     {oracle::Form::kJensenShannon, "jensen_shannon"},
 };
-// focal with the other rule for soft targets is a row of its own.
+// Forms with an option that picks another row.
 constexpr char kFocalBlended[] = "focal_blended";
+constexpr char kAsymmetricDetached[] = "asymmetric_detached";
 
 double ParameterNamed(const oracle::Parameters& parameters, absl::string_view name) {
   const std::pair<const char*, double> values[] = {
@@ -109,6 +110,7 @@ PerSample PerSampleOf(const std::vector<double>& values, size_t samples) {
 
 oracle::Form OracleForm(absl::string_view name) {
   if (name == kFocalBlended) return oracle::Form::kFocal;
+  if (name == kAsymmetricDetached) return oracle::Form::kAsymmetric;
   for (const NamedForm& known : kForms) {
     if (name == known.name) return known.form;
   }
@@ -116,15 +118,20 @@ oracle::Form OracleForm(absl::string_view name) {
   return oracle::Form::kCrossEntropy;
 }
 
-oracle::SoftTargetRule OracleSoftTargetRule(absl::string_view name) {
-  return name == kFocalBlended ? oracle::SoftTargetRule::kBlended
-                               : oracle::SoftTargetRule::kPerClass;
+oracle::Parameters OracleOptions(absl::string_view name) {
+  oracle::Parameters parameters;
+  if (name == kFocalBlended) parameters.soft_target_rule = oracle::SoftTargetRule::kBlended;
+  parameters.detach_focusing = name == kAsymmetricDetached;
+  return parameters;
 }
 
 absl::string_view FormName(const oracle::Problem& problem) {
   if (problem.form == oracle::Form::kFocal &&
       problem.parameters.soft_target_rule == oracle::SoftTargetRule::kBlended) {
     return kFocalBlended;
+  }
+  if (problem.form == oracle::Form::kAsymmetric && problem.parameters.detach_focusing) {
+    return kAsymmetricDetached;
   }
   for (const NamedForm& known : kForms) {
     if (known.form == problem.form) return known.name;

@@ -14,7 +14,9 @@ namespace lossd::loss {
 
 // Returns the oracle's form of a catalogue name; fails the test for a name that it does not know.
 oracle::Form OracleForm(absl::string_view name);
-oracle::SoftTargetRule OracleSoftTargetRule(absl::string_view name);
+// Returns parameters whose options pick the row of that name; the numbers are the oracle's
+// defaults.
+oracle::Parameters OracleOptions(absl::string_view name);
 // Returns the name of the problem's form in the catalogue.
 absl::string_view FormName(const oracle::Problem& problem);
 

@@ -24,7 +24,7 @@ LINES = [
     line("FocalLoss('binary', alpha=0.25)(z, b)", sigmoid(**FOCAL, class_weighting={"alpha": 0.25}),
          labels=B),
     line("FocalLoss('multilabel', reduced_threshold=0.5)(z, b)", sigmoid(**FOCAL), labels=B, lossd=0.118024,
-         note="`reduced_threshold` cannot be said"),
+         note="`reduced_threshold` cannot be said: no factor is 1 below a threshold; focal is nearest"),
     line("FocalLoss('multilabel', normalized=True)(z, b)", sigmoid(**FOCAL), labels=B, lossd=0.118024,
          note="`normalized` cannot be said: it divides by a sum over the batch, which a `normalizer` "
               "may be given"),
