@@ -84,6 +84,11 @@ class VectorsTest(unittest.TestCase):
 
 
 class PageTest(unittest.TestCase):
+    def test_no_call_has_two_lines(self):
+        for library in lines.libraries():
+            calls = [vector["call"] for vector in lines.read(library)["vectors"]]
+            self.assertEqual(len(calls), len(set(calls)), library)
+
     def test_there_is_a_line_for_each_vector_and_no_other(self):
         for library in lines.libraries():
             self.assertEqual(pages.between_marks(COMING_FROM, library), page.table(library), library)

@@ -26,10 +26,10 @@ import mmdet
 stand_in("mmdet.models", __path__=[os.path.join(os.path.dirname(mmdet.__file__), "models")])
 stand_in("mmdet.models.losses", __path__=[os.path.join(sys.modules["mmdet.models"].__path__[0], "losses")])
 
-from mmdet.models.losses import (cross_entropy_loss, focal_loss, gfocal_loss, ghm_loss, seesaw_loss,
-                                 varifocal_loss)
+from mmdet.models.losses import (cross_entropy_loss, focal_loss, gfocal_loss, ghm_loss, kd_loss,
+                                 seesaw_loss, varifocal_loss)
 
-from lines import B, Q, V, Y_255, floats, sigmoid, weights
+from lines import B, Q, T, V, Y_255, floats, sigmoid, weights
 from libraries.with_torch import caller
 
 TITLE = "MMDetection"
@@ -40,6 +40,7 @@ line = caller({"CrossEntropyLoss": cross_entropy_loss.CrossEntropyLoss, "GHMC": 
                "py_sigmoid_focal_loss": focal_loss.py_sigmoid_focal_loss,
                "quality_focal_loss": gfocal_loss.quality_focal_loss_tensor_target,
                "varifocal_loss": varifocal_loss.varifocal_loss,
+               "knowledge_distillation_kl_div_loss": kd_loss.knowledge_distillation_kl_div_loss,
                "seesaw_ce_loss": seesaw_loss.seesaw_ce_loss}, tolerance=1e-6)
 
 SEESAW = {"seesaw": {"counts": floats([100, 10, 1])}}
@@ -64,6 +65,10 @@ LINES = [
          note="VarifocalLoss"),
     line("varifocal_loss(z, q, iou_weighted=False)", sigmoid(varifocal={"alpha": 0.75, "gamma": 2}),
          labels=Q, lossd=0.218613, note="`iou_weighted=False` cannot be said"),
+    line("knowledge_distillation_kl_div_loss(z, 4 * t.log(), T=4)",
+         {"kl_divergence": {}, "temperature": 4}, labels=T, normalizer="N·C",
+         times={"loss": 16, "gradient": 16},
+         note="KnowledgeDistillationKLDivLoss: a mean over classes, times T²; `t` is the teacher's softmax"),
     line("GHMC(bins=10)(z, b, torch.ones_like(z))",
          sigmoid(mining={"gradient_harmonizing": {"bins": 10}}), labels=B,
          note="without momentum: lossd keeps nothing between calls"),
