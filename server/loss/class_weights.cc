@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "server/loss/selection.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 namespace {
@@ -37,9 +39,10 @@ double Median(absl::Span<const double> counts, int64_t present, const Cancellati
 }
 
 // Returns (1 − β) / (1 − βⁿ), without cancelling for β close to 1.
-double EffectiveNumberWeight(double beta, double n) {
+template <typename Number>
+Number EffectiveNumberWeight(double beta, Number n) {
   if (beta == 0) return 1;
-  return (1 - beta) / -std::expm1(n * std::log(beta));
+  return (1 - beta) / -std::expm1(n * Number(std::log(beta)));
 }
 
 struct Totals {
@@ -47,6 +50,14 @@ struct Totals {
   double classes;  // those that have samples
   double median;   // MEDIAN_FREQUENCY alone
 };
+
+// Returns true when no formula leaves double's range on its way to a weight.
+bool AreOrdinary(absl::Span<const double> counts, const Cancellation& cancellation) {
+  const OrdinaryRange range = OrdinaryRangeOf(sizeof(double));
+  bool are_ordinary = true;
+  ForEachPresent(counts, cancellation, [&](size_t, double n) { are_ordinary &= range.Has(n); });
+  return are_ordinary;
+}
 
 Totals CountTotals(absl::Span<const double> counts, const SchemeWeights& scheme,
                    const Cancellation& cancellation) {
@@ -63,7 +74,8 @@ Totals CountTotals(absl::Span<const double> counts, const SchemeWeights& scheme,
   return totals;
 }
 
-double RawWeight(const SchemeWeights& scheme, double n, const Totals& totals) {
+template <typename Number>
+Number RawWeight(const SchemeWeights& scheme, Number n, const Totals& totals) {
   switch (scheme.scheme) {
     case WeightScheme::kBalanced:
       return totals.count / (totals.classes * n);
@@ -76,17 +88,18 @@ double RawWeight(const SchemeWeights& scheme, double n, const Totals& totals) {
     case WeightScheme::kMedianFrequency:
       return totals.median / n;
     case WeightScheme::kLogFrequency:
-      return 1 / std::log(1.02 + n / totals.count);
+      return 1 / std::log(Number(1.02) + n / totals.count);
   }
   assert(false && "unknown weight scheme");
   return 0;
 }
 
-double NormalizingFactor(Normalization normalization, absl::Span<const double> weights,
+template <typename Number>
+Number NormalizingFactor(Normalization normalization, absl::Span<const Number> weights,
                          absl::Span<const double> counts, const Totals& totals,
                          const Cancellation& cancellation) {
-  double sum = 0;
-  double expected = 0;
+  Number sum = 0;
+  Number expected = 0;
   // The weights of the others are 0.
   ForEachPresent(counts, cancellation, [&](size_t k, double n) {
     sum += weights[k];
@@ -106,6 +119,22 @@ double NormalizingFactor(Normalization normalization, absl::Span<const double> w
   return 1;
 }
 
+template <typename Number>
+std::vector<double> WeighClasses(absl::Span<const double> counts, const SchemeWeights& scheme,
+                                 const Totals& totals, const Cancellation& cancellation) {
+  std::vector<Number> weights(counts.size(), Number(0));
+  ForEachPresent(counts, cancellation,
+                 [&](size_t k, double n) { weights[k] = RawWeight(scheme, Number(n), totals); });
+  const Number factor = NormalizingFactor<Number>(ResolveNormalization(scheme), weights, counts,
+                                                  totals, cancellation);
+  for (Number& weight : weights) weight *= factor;
+  if constexpr (std::is_same_v<Number, double>) {
+    return weights;
+  } else {
+    return {weights.begin(), weights.end()};
+  }
+}
+
 }  // namespace
 
 Normalization ResolveNormalization(const SchemeWeights& scheme) {
@@ -117,15 +146,11 @@ Normalization ResolveNormalization(const SchemeWeights& scheme) {
 std::vector<double> ComputeClassWeights(absl::Span<const double> counts,
                                         const SchemeWeights& scheme,
                                         const Cancellation& cancellation) {
-  std::vector<double> weights(counts.size(), 0.0);
   const Totals totals = CountTotals(counts, scheme, cancellation);
-  if (totals.classes == 0) return weights;
-  ForEachPresent(counts, cancellation,
-                 [&](size_t k, double n) { weights[k] = RawWeight(scheme, n, totals); });
-  const double factor =
-      NormalizingFactor(ResolveNormalization(scheme), weights, counts, totals, cancellation);
-  for (double& weight : weights) weight *= factor;
-  return weights;
+  if (totals.classes == 0) return std::vector<double>(counts.size(), 0.0);
+  return AreOrdinary(counts, cancellation)
+             ? WeighClasses<double>(counts, scheme, totals, cancellation)
+             : WeighClasses<Wide>(counts, scheme, totals, cancellation);
 }
 
 std::vector<int64_t> EmptyClasses(absl::Span<const double> counts) {

@@ -7,27 +7,41 @@
 
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/cancelled_call.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 namespace {
 
-// Returns the L2 norm, added up in the order of rows and classes wherever the classes lie.
-template <typename T>
-double Norm(const Batch& batch, absl::Span<const T> gradient, const Cancellation& cancellation) {
+// Returns Σ g², added up in the order of rows and classes wherever the classes lie.
+template <typename Number, typename T>
+Number SumOfSquares(const Batch& batch, absl::Span<const T> gradient,
+                    const Cancellation& cancellation) {
   const StridedMatrix matrix = {batch.classes, batch.inner};
-  double squares = 0;
+  Number squares = 0;
   const auto add_row = [&](int64_t row) {
     const T* const first = gradient.data() + matrix.Offset(row);
     for (int64_t k = 0; k < batch.classes; ++k) {
-      const auto g = static_cast<double>(first[k * batch.inner]);
+      const auto g = static_cast<Number>(first[k * batch.inner]);
       squares += g * g;
     }
   };
   ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) add_row(row);
   });
-  return std::sqrt(squares);
+  return squares;
+}
+
+// Returns the L2 norm.
+template <typename T>
+double Norm(const Batch& batch, absl::Span<const T> gradient, const Cancellation& cancellation) {
+  const auto squares = SumOfSquares<double>(batch, gradient, cancellation);
+  // Squares of tiny and huge numbers leave double's range; those of floats do not.
+  if (sizeof(T) == sizeof(float) || OrdinaryRangeOf(sizeof(T)).Has(squares)) {
+    return std::sqrt(squares);
+  }
+  const auto wide_squares = SumOfSquares<Wide>(batch, gradient, cancellation);
+  return static_cast<double>(std::sqrt(wide_squares));
 }
 
 template <typename T>

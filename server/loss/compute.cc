@@ -16,6 +16,7 @@
 #include "server/loss/cancelled_call.h"
 #include "server/loss/mining.h"
 #include "server/loss/top_k.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
@@ -94,17 +95,30 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
   return logits;
 }
 
+// Writes the sum of the losses and what they reduce to. `exponent` is that of the summed losses.
+void Reduce(absl::Span<const BlockSum> sums, Wide divisor, int exponent, Result& result) {
+  double sum = 0;
+  Wide wide_sum = 0;
+  for (const BlockSum& block : sums) {
+    sum += static_cast<double>(block.sum);
+    wide_sum += block.sum;
+    result.non_finite_count += block.non_finite_count;
+  }
+  const auto narrow_divisor = static_cast<double>(divisor);
+  const bool is_narrow = exponent == 0 && narrow_divisor == divisor &&
+                         (std::isfinite(sum) || result.non_finite_count > 0);
+  result.loss_sum = is_narrow ? sum : Scaled(wide_sum, -exponent);
+  if (divisor == 0) return;
+  result.loss = is_narrow ? sum / narrow_divisor : Scaled(wide_sum / divisor, -exponent);
+}
+
 // Returns the scalars and statistics of a batch whose losses and records were computed.
 template <typename T>
 absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
                                  absl::Span<const BlockSum> sums,
                                  const Cancellation& cancellation) {
   Result result;
-  for (const BlockSum& block : sums) {
-    result.loss_sum += block.sum;
-    result.non_finite_count += block.non_finite_count;
-  }
-  result.loss = plan.divisor == 0 ? 0 : result.loss_sum / plan.divisor;
+  Reduce(sums, plan.divisor, plan.scales.exponent(), result);
   result.weight_sum = plan.totals.weight_sum;
   result.valid_count = plan.totals.valid_count;
   result.class_weights = plan.terms.weights();
@@ -114,8 +128,8 @@ absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whol
   return result;
 }
 
-// Returns the decision of mining, its weights multiplied by the batch's; `weightless` samples are
-// dropped too. It takes the losses of the whole batch, which are computed here without derivatives.
+// Returns the decision of mining; `weightless` samples are dropped too. It takes the losses of the
+// whole batch, which are computed here without derivatives.
 template <typename T>
 absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const T> logits,
                                          absl::Span<const uint8_t> weightless,
@@ -141,19 +155,29 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
     }
   });
   MiningDecision decision = Mine(mined, plan.spec.mining, cancellation);
-  for (size_t i = 0; i < decision.weights.size(); ++i) {
-    decision.weights[i] *= plan.batch.sample_weights[static_cast<int64_t>(i)];
-  }
   for (size_t i = 0; i < weightless.size(); ++i) decision.dropped[i] |= weightless[i];
   if (cancellation.seen()) return CancelledCall();
   return decision;
 }
 
+// A reader whose logits are read once more after those who read here.
+class ReadAgain final : public LogitReader {
+ public:
+  explicit ReadAgain(const LogitReader& reader) : reader_(reader) {}
+
+  void Read(int64_t begin, absl::Span<float> out) const override { reader_.Read(begin, out); }
+  void Read(int64_t begin, absl::Span<double> out) const override { reader_.Read(begin, out); }
+  absl::Span<const Piece> pieces() const override { return reader_.pieces(); }
+
+ private:
+  const LogitReader& reader_;
+};
+
 // Computes a batch that is planned.
 template <typename T>
-absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, absl::Span<const T> logits,
-                                      TypedOutputs<T> outputs, const Executor& executor,
-                                      const Cancellation& cancellation) {
+absl::StatusOr<Result> ComputeAtOnce(const BatchPlan& plan, absl::Span<const T> logits,
+                                     TypedOutputs<T> outputs, const Executor& executor,
+                                     const Cancellation& cancellation) {
   std::vector<T> own_losses;
   SampleRecords records;
   if (WantsRecords(plan.options)) {
@@ -169,6 +193,42 @@ absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, absl::Span<const T>
   return Summarize<T>(plan, whole, *sums, cancellation);
 }
 
+// Computes a batch whose samples weigh so little, or so much, that their losses cannot be added up
+// as they are: once for what is added up, by weights of a common size, and once for the outputs.
+template <typename T>
+absl::StatusOr<Result> ComputeInTwo(const BatchPlan& plan, const MiningDecision& decided,
+                                    int exponent, absl::Span<const T> logits,
+                                    const TypedOutputs<T>& outputs, const Executor& executor,
+                                    const Cancellation& cancellation) {
+  Batch batch = plan.batch;
+  std::optional<ReadAgain> reader;
+  if (batch.logit_reader != nullptr) batch.logit_reader = &reader.emplace(*batch.logit_reader);
+  const BatchPlan summing = PlanBatch(batch, plan.spec, plan.options, plan.terms, plan.transform,
+                                      sizeof(T), cancellation, decided, exponent);
+  absl::StatusOr<Result> result =
+      ComputeAtOnce<T>(summing, logits, TypedOutputs<T>(), executor, cancellation);
+  if (!result.ok()) return result;
+  SampleRecords none;
+  const auto sums = ComputeRows(plan, WholeBatch(plan, logits, outputs, none), executor);
+  if (!sums.ok()) return sums.status();
+  result->non_finite_count = 0;
+  for (const BlockSum& block : *sums) result->non_finite_count += block.non_finite_count;
+  if (result->class_statistics) {
+    for (double& sum : result->class_statistics->loss_sum) sum = Scaled(sum, -exponent);
+  }
+  return result;
+}
+
+template <typename T>
+absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, const MiningDecision& decided,
+                                      absl::Span<const T> logits, const TypedOutputs<T>& outputs,
+                                      const Executor& executor, const Cancellation& cancellation) {
+  if (cancellation.seen()) return CancelledCall();
+  const int exponent = plan.SummingExponent();
+  if (exponent == 0) return ComputeAtOnce(plan, logits, outputs, executor, cancellation);
+  return ComputeInTwo(plan, decided, exponent, logits, outputs, executor, cancellation);
+}
+
 template <typename T>
 absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
                                     const ComputeOptions& options, const Outputs& outputs,
@@ -182,24 +242,28 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   const TypedOutputs<T> typed = TypeOutputs<T>(outputs);
   MiningDecision unmined;
   unmined.dropped = FindWeightless(batch, spec.activation, cancellation);
-  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& decided) {
-    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, decided);
+  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& decided,
+                             int exponent) {
+    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, decided,
+                     exponent);
   };
   if (std::holds_alternative<std::monostate>(spec.mining)) {
-    const BatchPlan plan = make_plan(options, unmined);
-    if (cancellation.seen()) return CancelledCall();
-    return ComputePlanned(plan, logits, typed, executor, cancellation);
+    const BatchPlan plan = make_plan(options, unmined, 0);
+    return ComputePlanned(plan, unmined, logits, typed, executor, cancellation);
   }
 
   ComputeOptions losses_alone;
   losses_alone.cancelled = options.cancelled;
-  const BatchPlan first = make_plan(losses_alone, unmined);
+  const BatchPlan first = make_plan(losses_alone, unmined, 0);
   if (cancellation.seen()) return CancelledCall();
-  const auto decision = MineBatch(first, logits, unmined.dropped, executor, cancellation);
+  const int exponent = first.SummingExponent();
+  const auto decision = exponent == 0
+                            ? MineBatch(first, logits, unmined.dropped, executor, cancellation)
+                            : MineBatch(make_plan(losses_alone, unmined, exponent), logits,
+                                        unmined.dropped, executor, cancellation);
   if (!decision.ok()) return decision.status();
-  const BatchPlan plan = make_plan(options, *decision);
-  if (cancellation.seen()) return CancelledCall();
-  return ComputePlanned(plan, logits, typed, executor, cancellation);
+  const BatchPlan plan = make_plan(options, *decision, 0);
+  return ComputePlanned(plan, *decision, logits, typed, executor, cancellation);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 namespace lossd::loss {
 namespace {
@@ -43,7 +44,10 @@ Distribution FromWeights(Row weights, const Cancellation& cancellation) {
   Distribution d = WithRoom(weights.size());
   ForEachOutcome(weights.size(), cancellation, [&](size_t i) {
     d.p.push_back(weights[i] / largest / sum);
-    d.log_p.push_back(std::log(d.p.back()));
+    // A quotient below double's normal range has a logarithm all the same.
+    const bool is_normal = weights[i] == 0 || d.p.back() >= std::numeric_limits<double>::min();
+    d.log_p.push_back(is_normal ? std::log(d.p.back())
+                                : std::log(weights[i]) - std::log(largest) - std::log(sum));
   });
   return d;
 }

@@ -25,6 +25,8 @@ constexpr double kOutcome = 80;
 
 constexpr double kBytesOfNumber = sizeof(double);
 constexpr double kBytesOfRecord = 2 * sizeof(double) + 1;
+// Whether a sample weighs nothing.
+constexpr double kBytesOfWeightless = 1;
 // The losses, flags and weights of mining.
 constexpr double kBytesOfMined = 3 * sizeof(double) + 2;
 // Nine columns, and the list of empty classes or of ids.
@@ -164,6 +166,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
     if (wanted[row.output]) work.operations += kReadLogit * shape.logits();
   }
   work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
+  if (!batch.sample_weights.empty()) work.bytes += kBytesOfWeightless * shape.samples;
   const bool looks_again = HasRecords(options) || !options.top_k.empty() || IsMined(spec);
   constexpr double kLongestRow = 0x1p20;
   const bool reads_all =

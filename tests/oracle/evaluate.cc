@@ -322,6 +322,7 @@ class Evaluation {
     const size_t rows = problem.rows();
     const size_t classes = problem.classes();
     answer_.class_weights = weights_;
+    derivatives_.resize(rows * classes);
     answer_.losses.assign(problem.samples(), Real{0});
     answer_.losses_magnitude.assign(problem.samples(), 0.0);
     answer_.true_probability.assign(problem.samples(), kNan);
@@ -373,16 +374,17 @@ class Evaluation {
     sample.is_correct = sample.predicted == sample.owner;
     sample.probability = TrueProbability(softmax, targets);
     for (size_t k = 0; k < classes; ++k) {
-      answer_.gradient(i, k) = static_cast<double>(s * row.gradient[k]);
-      answer_.gradient_magnitude(i, k) = static_cast<double>(s * row.gradient_magnitude[k]);
-      answer_.hessian_diagonal(i, k) = static_cast<double>(
+      Derivatives& derivatives = derivatives_[i * classes + k];
+      derivatives.gradient = s * row.gradient[k];
+      derivatives.gradient_magnitude = s * row.gradient_magnitude[k];
+      derivatives.hessian =
           s * (problem_.hessian_mode == HessianMode::kPositive ? row.positive_hessian[k]
-                                                               : row.hessian[k]));
+                                                               : row.hessian[k]);
       // The positive one is summed differently: of terms up to its own size.
       const Real magnitude = problem_.hessian_mode == HessianMode::kPositive
                                  ? row.hessian_magnitude[k] + row.positive_hessian[k]
                                  : row.hessian_magnitude[k];
-      answer_.hessian_magnitude(i, k) = static_cast<double>(s * magnitude);
+      derivatives.hessian_magnitude = s * magnitude;
       sample.gradient += std::abs(s * row.gradient[k]);
     }
     Collect(sample, i, s, row.value, row.value_magnitude);
@@ -413,14 +415,15 @@ class Evaluation {
     };
     const Element e = element(true);
     const Real s = PerSample(problem_.sample_weights, index, problem_.samples());
-    answer_.gradient(i, k) = static_cast<double>(s * e.gradient);
-    answer_.gradient_magnitude(i, k) = static_cast<double>(s * e.gradient_magnitude);
-    answer_.hessian_diagonal(i, k) = static_cast<double>(
-        s * (problem_.hessian_mode == HessianMode::kPositive ? e.positive_hessian : e.hessian));
+    Derivatives& derivatives = derivatives_[index];
+    derivatives.gradient = s * e.gradient;
+    derivatives.gradient_magnitude = s * e.gradient_magnitude;
+    derivatives.hessian =
+        s * (problem_.hessian_mode == HessianMode::kPositive ? e.positive_hessian : e.hessian);
     const Real magnitude = problem_.hessian_mode == HessianMode::kPositive
                                ? e.hessian_magnitude + e.positive_hessian
                                : e.hessian_magnitude;
-    answer_.hessian_magnitude(i, k) = static_cast<double>(s * magnitude);
+    derivatives.hessian_magnitude = s * magnitude;
 
     Sample sample;
     const bool is_positive = given >= 0.5L;
@@ -498,21 +501,31 @@ class Evaluation {
             problem_.activation == Activation::kSoftmax ? i : i * problem_.classes() + k;
         const Real u = truth_.is_valid(i, k) ? UpstreamOf(index) * factor : 0;
         const Real g = u * problem_.gradient_scale;
-        answer_.gradient(i, k) = static_cast<double>(g * answer_.gradient(i, k));
+        const Derivatives& of_sample = derivatives_[i * problem_.classes() + k];
+        answer_.gradient(i, k) = static_cast<double>(g * of_sample.gradient);
         answer_.gradient_magnitude(i, k) =
-            static_cast<double>(std::abs(g) * answer_.gradient_magnitude(i, k));
+            static_cast<double>(std::abs(g) * of_sample.gradient_magnitude);
         double& h = answer_.hessian_diagonal(i, k);
-        h = static_cast<double>(u * h);
+        h = static_cast<double>(u * of_sample.hessian);
         if (problem_.hessian_mode == HessianMode::kPositive) h = std::max(h, 1e-16);
         answer_.hessian_magnitude(i, k) =
-            static_cast<double>(std::abs(u) * answer_.hessian_magnitude(i, k));
+            static_cast<double>(std::abs(u) * of_sample.hessian_magnitude);
       }
     }
   }
 
   const Problem& problem_;
   Truth truth_;
+  // Of one logit, before the reduction.
+  struct Derivatives {
+    Real gradient = 0;
+    Real gradient_magnitude = 0;
+    Real hessian = 0;
+    Real hessian_magnitude = 0;
+  };
+
   std::vector<double> weights_;
+  std::vector<Derivatives> derivatives_;
   Answer answer_;
   std::vector<Sample> samples_;
   Real loss_sum_ = 0;

@@ -1,11 +1,33 @@
 #include "server/loss/blocks/batch_plan.h"
 
+#include <cmath>
+#include <cstdlib>
+
 namespace lossd::loss {
 namespace {
 
 // Matrices of more bytes are written past the caches where a kernel can: the lines that they would
 // take there have to be read from memory first, and an answer is sent from memory as fast.
 constexpr size_t kStreamingBytes = size_t{1} << 20;
+
+// Counts samples that have a weight each, which is their own but for those that are dropped.
+SampleTotals CountKept(absl::Span<const double> weights, absl::Span<const uint8_t> dropped,
+                       const Cancellation& cancellation) {
+  SampleTotals totals;
+  const auto samples = static_cast<int64_t>(weights.size());
+  totals.valid_count = samples;
+  ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin);
+    const auto last = static_cast<size_t>(end);
+    if (dropped.empty()) {
+      for (size_t i = first; i < last; ++i) totals.weight_sum += weights[i];
+      return;
+    }
+    for (size_t i = first; i < last; ++i) totals.valid_count -= dropped[i];
+    for (size_t i = first; i < last; ++i) totals.weight_sum += dropped[i] != 0 ? 0 : weights[i];
+  });
+  return totals;
+}
 
 SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
                           const ElementLabels& labels, const Cancellation& cancellation) {
@@ -19,6 +41,10 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
         batch.rows * per_row - (by_class ? labels.CountIgnoredIds(0, batch.rows) : 0);
     totals.weight_sum = static_cast<double>(totals.valid_count);
     return totals;
+  }
+  const PerSample& weights = batch.sample_weights;
+  if (!by_class && !labels.ignores_by_label() && !weights.empty() && weights.repeat == 1) {
+    return CountKept(weights.values, labels.dropped(), cancellation);
   }
   const auto add = [&](int64_t row, int64_t k) {
     const int64_t used = labels.used(row, k);
@@ -34,17 +60,70 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   return totals;
 }
 
-double ResolveDivisor(const ComputeOptions& options, const SampleTotals& totals) {
+// Adds the sums that are taken in Wide.
+void AddWideSums(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
+                 const ElementLabels& labels, const Cancellation& cancellation,
+                 SampleTotals& totals) {
+  const bool softmax = spec.activation == Activation::kSoftmax;
+  const int64_t per_row = softmax ? 1 : batch.classes;
+  const bool by_class = softmax && labels.has_class_ids();
+  const auto factor = [&](int64_t row, int64_t k) -> Wide {
+    if (by_class) return terms.weight(labels.class_id(row));
+    if (!softmax) return terms.whole(k, labels.target(row, k));
+    Wide sum = 0;
+    for (int64_t j = 0; j < batch.classes; ++j) {
+      sum += Wide{terms.weight(j)} * labels.target(row, j);
+    }
+    return sum;
+  };
+  ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t k = 0; k < per_row; ++k) {
+        if (labels.ignored(row, k)) continue;
+        const Wide s = batch.sample_weights[row * per_row + k];
+        const Wide weighted = s * factor(row, k);
+        totals.wide_weight_sum += by_class ? weighted : s;
+        totals.factor_sum += weighted;
+      }
+    }
+  });
+}
+
+Wide ResolveDivisor(const ComputeOptions& options, const SampleTotals& totals) {
+  const bool wide = totals.wide_weight_sum != 0;
   switch (options.reduction) {
     case Reduction::kNone:
     case Reduction::kSum:
       return 1;
     case Reduction::kMean:
-      return options.normalizer.value_or(totals.weight_sum);
+      if (options.normalizer) return *options.normalizer;
+      return wide ? totals.wide_weight_sum : totals.weight_sum;
     case Reduction::kMeanValid:
       return options.normalizer.value_or(static_cast<double>(totals.valid_count));
   }
   return 1;
+}
+
+// Returns true when no product of two of a sample's factors leaves double's range.
+bool HasOrdinaryFactors(const ComputeOptions& options, const ClassTerms& terms,
+                        const LogitTransform& transform, const SampleTotals& totals,
+                        const OrdinaryRange& range) {
+  return range.HasOrZero(options.normalizer.value_or(1)) &&
+         range.HasOrZero(options.gradient_scale) && transform.exponent() == 0 &&
+         (totals.valid_count == 0 || range.Has(totals.weight_sum)) && terms.AreIn(range);
+}
+
+BatchScale ScaleOf(const ComputeOptions& options, const LogitTransform& transform, Wide divisor,
+                   bool wide, int exponent) {
+  const Wide d = divisor == 0 ? 0 : 1 / divisor;
+  BatchScale scale;
+  scale.gradient = std::scalbn(d, transform.exponent());
+  scale.hessian = std::scalbn(d, 2 * transform.exponent());
+  if (!wide && divisor != 0) scale.gradient = scale.hessian = 1 / static_cast<double>(divisor);
+  scale.gradient_scale = options.gradient_scale;
+  scale.wide = wide;
+  scale.exponent = exponent;
+  return scale;
 }
 
 kernels::Stores ChooseStores(const Batch& batch, size_t element_size) {
@@ -54,14 +133,24 @@ kernels::Stores ChooseStores(const Batch& batch, size_t element_size) {
 
 }  // namespace
 
+int BatchPlan::SummingExponent() const {
+  if (!scales.wide() || totals.factor_sum == 0) return 0;
+  const int exponent = std::ilogb(totals.factor_sum);
+  const int most = std::ilogb(OrdinaryRangeOf(element_size).most);
+  return std::abs(exponent) <= most ? 0 : -exponent;
+}
+
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& decided) {
+                    const Cancellation& cancellation, const MiningDecision& decided, int exponent) {
   const int64_t samples_per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
   const ElementLabels labels(batch, spec.ignore_index, decided.dropped, samples_per_row);
-  const SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
-  const double divisor = ResolveDivisor(options, totals);
-  const double derivative_scale = divisor == 0 ? 0 : 1 / divisor;
+  SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
+  const bool wide =
+      !HasOrdinaryFactors(options, terms, transform, totals, OrdinaryRangeOf(element_size));
+  if (wide) AddWideSums(batch, spec, terms, labels, cancellation, totals);
+  const Wide divisor = ResolveDivisor(options, totals);
+  const BatchScale scale = ScaleOf(options, transform, divisor, wide, exponent);
   return {batch,
           spec,
           options,
@@ -71,10 +160,11 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
           labels,
           totals,
           divisor,
-          SampleScales(batch, decided.weights, derivative_scale, options.gradient_scale),
+          SampleScales(batch, decided.weights, scale),
           options.hessian_mode == HessianMode::kPositive ? kernels::Curvature::kPositive
                                                          : kernels::Curvature::kExact,
-          ChooseStores(batch, element_size)};
+          ChooseStores(batch, element_size),
+          element_size};
 }
 
 }  // namespace lossd::loss

@@ -15,6 +15,7 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/mining.h"
 #include "server/loss/options.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 // The core is a 2 × 2: rows of softmax or elements of sigmoid, with one hard label or with any
@@ -32,6 +33,10 @@ using kernels::kHessianFloor;
 struct SampleTotals {
   double weight_sum = 0;  // kMean's divisor
   int64_t valid_count = 0;
+  // The same and the sum of what the samples' losses are multiplied by, class weights too. Only
+  // where doubles may not do.
+  Wide wide_weight_sum = 0;
+  Wide factor_sum = 0;
 };
 
 // Everything that is resolved once for a batch, and that the computation of any of its rows reads.
@@ -45,22 +50,29 @@ struct BatchPlan {
   const kernels::FormKernels& kernels;
   ElementLabels labels;
   SampleTotals totals;
-  double divisor;  // the reduction's
+  Wide divisor;  // the reduction's
   SampleScales scales;
   kernels::Curvature curvature;
   kernels::Stores stores;
+  size_t element_size;
 
   bool is_softmax() const { return spec.activation == Activation::kSoftmax; }
   int64_t samples_per_row() const { return is_softmax() ? 1 : batch.classes; }
   int64_t sample_count() const { return batch.rows * samples_per_row(); }
+
+  // Returns a power of two that brings the losses of so tiny or huge weights to where their type
+  // can add them up, in a plan of its own that has it as exponent; 0 where that is not needed.
+  int SummingExponent() const;
 };
 
 // Counts the samples and returns the plan of a batch whose logits are computed as elements of
 // `element_size` bytes. `decided` drops all samples of weight 0, and those that mining does. Its
-// weights replace the sample weights, but not in the divisor. All arguments must outlive the plan.
+// weights multiply the sample weights, but not in the divisor. Sample weights, and nothing else,
+// are multiplied by 2^exponent. All arguments must outlive the plan.
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& decided);
+                    const Cancellation& cancellation, const MiningDecision& decided,
+                    int exponent = 0);
 
 }  // namespace lossd::loss
 

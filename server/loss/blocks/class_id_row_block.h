@@ -65,13 +65,17 @@ class ClassIdRowBlock {
     for (auto* column : {&class_weight_, &sample_weight_, &gradient_scale_, &hessian_scale_}) {
       column->resize(size);
     }
+    const bool wide = plan_.scales.wide();
     for (size_t i = 0; i < size; ++i) {
       const int64_t row = begin_ + static_cast<int64_t>(i);
       const int64_t used = plan_.labels.used(row, 0);
-      const bool clears = plan_.scales.has_upstream() && used == 0;
-      const SampleScale scale = clears ? SampleScale() : plan_.scales[row];
       ids_[i] = used * plan_.labels.class_id(row);
-      class_weight_[i] = static_cast<double>(used) * plan_.terms.weight(ids_[i]);
+      const double weight = plan_.terms.weight(ids_[i]);
+      const bool clears = (plan_.scales.has_upstream() || wide) && used == 0;
+      const SampleScale scale = clears ? SampleScale()
+                                : wide ? plan_.scales.WithClass(row, weight)
+                                       : plan_.scales[row];
+      class_weight_[i] = static_cast<double>(used) * (wide ? 1 : weight);
       sample_weight_[i] = scale.loss;
       gradient_scale_[i] = scale.gradient;
       hessian_scale_[i] = scale.hessian;

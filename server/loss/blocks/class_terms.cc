@@ -34,7 +34,8 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellat
     }
     alpha_positive_.push_back(alpha * weight(one_logit ? 1 : k));
     positive_weight_.push_back(positive_weight);
-    positive_.push_back(alpha_positive_.back() * positive_weight);
+    const double v = weight(one_logit ? 1 : k);
+    positive_.push_back(static_cast<double>(WideProduct({alpha, v, positive_weight})));
     negative_.push_back(other * weight(one_logit ? 0 : k));
   };
   for (auto* column : {&positive_, &negative_, &alpha_positive_, &positive_weight_}) {
@@ -48,8 +49,17 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellat
 double ClassTerms::whole(int64_t k, double target) const {
   if (empty_) return 1;
   const auto i = static_cast<size_t>(k);
+  if (target == 1) return positive_[i];
   return (alpha_positive_[i] * target + negative_[i] * (1 - target)) *
          (positive_weight_[i] * target + (1 - target));
+}
+
+bool ClassTerms::AreIn(const OrdinaryRange& range) const {
+  bool are_in = true;
+  for (const auto* column : {&weights_, &positive_, &negative_}) {
+    for (const double weight : *column) are_in &= range.HasOrZero(weight);
+  }
+  return are_in;
 }
 
 }  // namespace lossd::loss

@@ -7,6 +7,7 @@
 
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
@@ -34,6 +35,9 @@ class ClassTerms {
   // Returns one weight for a whole element of column k, for forms that are not sums over outcomes:
   // v (α t + (1 - α)(1 - t)) (w₊ t + 1 - t). Sigmoid only.
   double whole(int64_t k, double target) const;
+
+  // Returns true when every weight that is not 0 is in `range`.
+  bool AreIn(const OrdinaryRange& range) const;
 
  private:
   bool empty_ = true;

@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "server/kernels/dense_elements.h"
 #include "server/kernels/hessian.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_window.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 
@@ -112,13 +114,31 @@ class DenseElementBlock {
   // Writes the factors of each element: 0 for ignored ones, whose upstream gradient may be
   // anything.
   void LoadScales(int64_t begin, int64_t size) {
+    if (plan_.scales.wide()) return LoadWideScales(begin, size);
+    plan_.scales.Copy(begin, size, columns_.loss_scale, columns_.gradient_scale,
+                      columns_.hessian_scale);
+    if (!plan_.scales.has_upstream()) return;
+    for (double* const column :
+         {columns_.loss_scale, columns_.gradient_scale, columns_.hessian_scale}) {
+      plan_.labels.ClearUnused(begin, size, column);
+    }
+  }
+
+  void LoadWideScales(int64_t begin, int64_t size) {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
-      const bool clears = plan_.scales.has_upstream() && plan_.labels.ignored(row, k);
-      const SampleScale scale = clears ? SampleScale() : plan_.scales[begin + i];
+      const bool used = !plan_.labels.ignored(row, k);
+      const double unit = WeightUnit(k, columns_.true_targets[i]);
+      const SampleScale scale = used ? plan_.scales.WithClass(begin + i, unit) : SampleScale();
       columns_.loss_scale[i] = scale.loss;
       columns_.gradient_scale[i] = scale.gradient;
       columns_.hessian_scale[i] = scale.hessian;
     });
+  }
+
+  // Returns the power of two that is taken out of the weights of an element of wide scales.
+  double WeightUnit(int64_t k, double target) const {
+    const double whole = plan_.terms.whole(k, target);
+    return whole == 0 ? 1 : std::ldexp(1.0, std::clamp(std::ilogb(whole), -1000, 1000));
   }
 
   void Evaluate(int64_t size, Kernel kernel) {
@@ -142,12 +162,28 @@ class DenseElementBlock {
   }
 
   void WeighByClass(int64_t begin, int64_t size) {
+    if (plan_.scales.wide()) return WeighByScaledClass(begin, size);
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t, int64_t k) {
       const double used = columns_.used[i];
       const double y = columns_.targets[i];
       columns_.positive_weight[i] = used * plan_.terms.positive(k) * y;
       columns_.negative_weight[i] = used * plan_.terms.negative(k) * (1 - y);
       columns_.whole_weight[i] = used * plan_.terms.whole(k, columns_.true_targets[i]);
+    });
+  }
+
+  void WeighByScaledClass(int64_t begin, int64_t size) {
+    ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t, int64_t k) {
+      const double used = columns_.used[i];
+      const double y = columns_.targets[i];
+      const double t = columns_.true_targets[i];
+      const auto scaled = [&, unit = Wide{WeightUnit(k, t)}](double weight) {
+        constexpr double kMost = std::numeric_limits<double>::max();
+        return used * std::min(kMost, static_cast<double>(weight / unit));
+      };
+      columns_.positive_weight[i] = scaled(plan_.terms.positive(k)) * y;
+      columns_.negative_weight[i] = scaled(plan_.terms.negative(k)) * (1 - y);
+      columns_.whole_weight[i] = scaled(plan_.terms.whole(k, t));
     });
   }
 
@@ -222,7 +258,8 @@ class DenseElementBlock {
     for (int64_t i = 0; i < size; ++i) {
       const auto sample = static_cast<size_t>(begin + i);
       const double p = window_.records.true_probability[sample];
-      window_.records.vanishing[sample] = Vanishes(p, columns_.gradient[i]) ? 1 : 0;
+      const double g = plan_.transform.DerivativeOf(columns_.gradient[i]);
+      window_.records.vanishing[sample] = Vanishes(p, g) ? 1 : 0;
     }
   }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 
 #include "server/kernels/dense_row.h"
 #include "server/kernels/hessian.h"
@@ -13,6 +14,7 @@
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_window.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 
@@ -46,7 +48,12 @@ class DenseRowBlock {
     if (!plan_.transform.identity()) TransformLogits(index);
     WeighByClass();
     Evaluate(kernel);
-    const SampleScale scale = plan_.scales[index];
+    // Only a transform makes infinite logits of finite ones.
+    if (!plan_.transform.identity() && !std::isfinite(row_.log_sum_exp)) {
+      EvaluateBelowLargest(index, kernel);
+    }
+    const SampleScale scale =
+        plan_.scales.wide() ? plan_.scales.WithClass(index, weight_unit_) : plan_.scales[index];
     Write(index, scale);
     if (window_.records.wanted()) Record(index, scale, kernel);
   }
@@ -73,17 +80,31 @@ class DenseRowBlock {
   };
 
   void LoadLogits(int64_t index) {
+    offset_ = 0;
     const T* const in = window_.RowAt(window_.logits, index);
     for (int64_t k = 0; k < classes_; ++k) arrays_.logits[k] = static_cast<double>(in[k]);
     std::fill(arrays_.logits + classes_, arrays_.logits + arrays_.size,
               -std::numeric_limits<double>::infinity());
   }
 
+  int64_t ClassIdOf(int64_t index) const {
+    return plan_.labels.has_class_ids() ? plan_.labels.class_id(index) : -1;
+  }
+
   void TransformLogits(int64_t index) {
     const auto size = static_cast<size_t>(classes_);
-    plan_.transform.Apply(plan_.labels.has_class_ids() ? plan_.labels.class_id(index) : -1,
-                          {arrays_.logits, size}, {arrays_.first_derivatives, size},
-                          {arrays_.second_derivatives, size});
+    plan_.transform.Apply(ClassIdOf(index), {arrays_.logits, size},
+                          {arrays_.first_derivatives, size}, {arrays_.second_derivatives, size});
+  }
+
+  // Evaluates the row anew by logits that are taken from their largest before they are rounded.
+  void EvaluateBelowLargest(int64_t index, Kernel kernel) {
+    LoadLogits(index);
+    const absl::Span<double> logits = {arrays_.logits, static_cast<size_t>(classes_)};
+    const auto largest = plan_.transform.ApplyBelowLargest(ClassIdOf(index), logits);
+    if (!largest) return TransformLogits(index);
+    offset_ = static_cast<double>(*largest);
+    Evaluate(kernel);
   }
 
   // Writes t, then y = (1 - ε) t + (ε / C) Σ t.
@@ -93,8 +114,36 @@ class DenseRowBlock {
     plan_.labels.CopyRow(index, t);
     FindTruth(index);
     const double smoothing = plan_.spec.label_smoothing;
-    const double spread = smoothing / static_cast<double>(classes_) * target_sum_;
+    const double spread = Spread(smoothing / static_cast<double>(classes_));
     for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
+  }
+
+  // Returns part · Σ t, where the sum may be beyond double's range.
+  double Spread(double part) const {
+    if (std::isfinite(target_sum_)) return part * target_sum_;
+    return static_cast<double>(part * WideTargetSum());
+  }
+
+  Wide WideTargetSum() const {
+    const double* const t = arrays_.true_targets;
+    return std::accumulate(t, t + classes_, Wide{0});
+  }
+
+  // Returns Σ t_k f(k) / Σ t_k, of which `sum` is the numerator, and 0 where there is no target.
+  template <typename F>
+  double MeanOfTargets(double sum, F f) const {
+    if (target_sum_ == 0) return 0;
+    const bool fits = OrdinaryRangeOf(sizeof(double)).Has(target_sum_) && !std::isinf(sum);
+    return fits ? sum / target_sum_ : static_cast<double>(WideMeanOfTargets(f));
+  }
+
+  template <typename F>
+  Wide WideMeanOfTargets(F f) const {
+    if (target_sum_ == 0) return 0;
+    const double* const t = arrays_.true_targets;
+    Wide sum = 0;
+    for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : Wide{t[k]} * f(k);
+    return sum / WideTargetSum();
   }
 
   void FindTruth(int64_t index) {
@@ -117,29 +166,46 @@ class DenseRowBlock {
       WeighEqually();
       return;
     }
+    if (plan_.scales.wide()) return WeighByScaledClass();
+    const auto weight = [&](int64_t k) { return plan_.terms.weight(k); };
     double weighted_sum = 0;
     for (int64_t k = 0; k < classes_; ++k) {
-      const double v = plan_.terms.weight(k);
+      const double v = weight(k);
       arrays_.weighted_targets[k] = v * arrays_.targets[k];
       weighted_sum += v * arrays_.true_targets[k];
     }
-    row_.whole_weight = target_sum_ == 0 ? 0 : weighted_sum / target_sum_;
+    row_.whole_weight = MeanOfTargets(weighted_sum, weight);
+  }
+
+  // Takes the size of the class weights out of them, a power of two.
+  void WeighByScaledClass() {
+    const Wide mean = WideMeanOfTargets([&](int64_t k) { return plan_.terms.weight(k); });
+    const int exponent = mean == 0 ? 0 : std::clamp(std::ilogb(mean), -1000, 1000);
+    weight_unit_ = std::ldexp(1.0, exponent);
+    for (int64_t k = 0; k < classes_; ++k) {
+      constexpr double kMost = std::numeric_limits<double>::max();
+      const double v = std::min(kMost, Scaled(plan_.terms.weight(k), -exponent));
+      arrays_.weighted_targets[k] = v * arrays_.targets[k];
+    }
+    row_.whole_weight = Scaled(mean, -exponent);
   }
 
   void WeighEqually() {
+    weight_unit_ = 1;
     std::copy(arrays_.targets, arrays_.targets + classes_, arrays_.weighted_targets);
     row_.whole_weight = target_sum_ == 0 ? 0 : 1;
   }
 
   void Evaluate(Kernel kernel) {
     kernel(row_, plan_.spec.parameters);
+    if (offset_ != 0) row_.log_sum_exp += offset_;
     if (plan_.spec.z_loss != 0) AddZLoss();
     if (!plan_.transform.identity()) ChainToRequest();
   }
 
   // Adds λ logsumexp², whose gradient is 2 λ logsumexp p. Chowdhery et al. 2022, arXiv:2204.02311.
   void AddZLoss() {
-    const double lambda = plan_.spec.z_loss;
+    const double lambda = plan_.spec.z_loss / weight_unit_;
     const double slope = 2 * lambda * row_.log_sum_exp;
     row_.loss += lambda * row_.log_sum_exp * row_.log_sum_exp;
     for (int64_t k = 0; k < classes_; ++k) {
@@ -199,6 +265,9 @@ class DenseRowBlock {
       return;
     }
     for (int64_t k = 0; k < classes_; ++k) out[k] = static_cast<T>(in[k] * scale);
+    if (std::isfinite(scale)) return;
+    // A factor beyond double's range leaves a 0 alone.
+    for (int64_t k = 0; k < classes_; ++k) out[k] = in[k] == 0 ? T(0) : out[k];
   }
 
   void WriteHessian(double scale, T* out) const {
@@ -209,11 +278,10 @@ class DenseRowBlock {
   }
 
   double TrueProbability() const {
-    if (target_sum_ == 0) return 0;
     double sum = 0;
     const double* const t = arrays_.true_targets;
     for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : t[k] * row_.probabilities[k];
-    return sum / target_sum_;
+    return MeanOfTargets(sum, [&](int64_t k) { return row_.probabilities[k]; });
   }
 
   void Record(int64_t index, const SampleScale& scale, Kernel kernel) {
@@ -229,7 +297,8 @@ class DenseRowBlock {
       WeighEqually();
       Evaluate(kernel);
     }
-    window_.records.vanishing[row] = Vanishes(p, row_.gradient[true_class_]) ? 1 : 0;
+    const double g = plan_.transform.DerivativeOf(row_.gradient[true_class_]);
+    window_.records.vanishing[row] = Vanishes(p, g) ? 1 : 0;
   }
 
   const BatchPlan& plan_;
@@ -239,6 +308,8 @@ class DenseRowBlock {
   kernels::DenseRow row_;
   double target_sum_ = 0;
   int64_t true_class_ = 0;
+  double weight_unit_ = 1;  // class weights are this many times what they are in the row
+  double offset_ = 0;       // the logits' own are so much larger
 };
 
 }  // namespace lossd::loss

@@ -26,12 +26,19 @@ std::vector<double> ForEachCount(const std::vector<double>& counts,
   return results;
 }
 
+// Returns ln(n / total), of a quotient below double's normal range too.
+double LogFrequency(double n, double total) {
+  const double frequency = n / total;
+  if (frequency >= std::numeric_limits<double>::min()) return std::log(frequency);
+  return std::log(n) - std::log(total);
+}
+
 std::vector<double> Constants(std::monostate, const Cancellation&) { return {}; }
 
 std::vector<double> Constants(const PriorAdjustment& prior, const Cancellation& cancellation) {
   const double total = std::accumulate(prior.counts.begin(), prior.counts.end(), 0.0);
   return ForEachCount(prior.counts, cancellation, [&](double n) {
-    return n > 0 ? prior.tau * std::log(n / total) : kMinusInfinity;
+    return n > 0 ? prior.tau * LogFrequency(n, total) : kMinusInfinity;
   });
 }
 
@@ -50,10 +57,11 @@ std::vector<double> Constants(const SeesawAdjustment& seesaw, const Cancellation
                       [](double n) { return std::log(std::max(n, 1.0)); });
 }
 
-double LogSumExp(absl::Span<const double> logits) {
-  const double max = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const double z : logits) sum += std::exp(z - max);
+template <typename Number>
+Number LogSumExp(absl::Span<const Number> logits) {
+  const Number max = *std::max_element(logits.begin(), logits.end());
+  Number sum = 0;
+  for (const Number z : logits) sum += std::exp(z - max);
   return max + std::log(sum);
 }
 
@@ -66,9 +74,30 @@ LogitTransform::LogitTransform(const LossSpec& spec, const Cancellation& cancell
       identity_(softcap_ == 0 && temperature_ == 1 &&
                 std::holds_alternative<std::monostate>(adjustment_)),
       constants_(
-          std::visit([&](const auto& a) { return Constants(a, cancellation); }, adjustment_)) {}
+          std::visit([&](const auto& a) { return Constants(a, cancellation); }, adjustment_)) {
+  FindSlopes();
+}
 
-// Applies c tanh(z / c); -inf, a class that cannot be, stays -inf.
+void LogitTransform::FindSlopes() {
+  const auto* margin = std::get_if<MarginAdjustment>(&adjustment_);
+  const double scale = margin == nullptr ? 1 : margin->scale;
+  first_slope_ = second_slope_ = 1 / temperature_ * scale;
+  const OrdinaryRange range = OrdinaryRangeOf(sizeof(double));
+  if (range.Has(temperature_) && range.Has(scale)) return;
+  const Wide slope = Wide{scale} / temperature_;
+  exponent_ = std::ilogb(slope);
+  first_slope_ = Scaled(slope, -exponent_);
+  second_slope_ = Scaled(slope, -2 * exponent_);
+}
+
+// Returns c tanh(z / c), and z where the quotient would lose digits below the normal range; -inf, a
+// class that cannot be, stays -inf.
+double LogitTransform::Cap(double z) const {
+  const double x = z / softcap_;
+  const bool keeps = z == kMinusInfinity || std::abs(x) < std::numeric_limits<double>::min();
+  return keeps ? z : softcap_ * std::tanh(x);
+}
+
 void LogitTransform::ApplySoftcap(absl::Span<double> logits, absl::Span<double> first,
                                   absl::Span<double> second) const {
   for (size_t k = 0; k < logits.size(); ++k) {
@@ -80,22 +109,40 @@ void LogitTransform::ApplySoftcap(absl::Span<double> logits, absl::Span<double> 
     const double tanh = std::tanh(x);
     // 1 - tanh² without cancellation where it is small.
     const double slope = 1 / (std::cosh(x) * std::cosh(x));
-    logits[k] = softcap_ * tanh;
+    logits[k] = std::abs(x) < std::numeric_limits<double>::min() ? logits[k] : softcap_ * tanh;
     first[k] = slope;
     second[k] = -2 * tanh * slope / softcap_;
   }
 }
 
-void LogitTransform::AddSeesaw(int64_t true_class, absl::Span<double> logits) const {
+template <typename Number>
+void LogitTransform::AddSeesaw(int64_t true_class, absl::Span<Number> logits) const {
   const auto& seesaw = std::get<SeesawAdjustment>(adjustment_);
   const auto t = static_cast<size_t>(true_class);
-  const double log_sum_exp = LogSumExp(logits);
-  const double log_truth = std::max(logits[t] - log_sum_exp, std::log(seesaw.eps));
+  const Number zero(0);
+  const Number log_sum_exp = LogSumExp<Number>(logits);
+  const Number log_truth = std::max<Number>(logits[t] - log_sum_exp, std::log(seesaw.eps));
   for (size_t j = 0; j < logits.size(); ++j) {
     if (j == t) continue;
     const double mitigation = std::min(0.0, constants_[j] - constants_[t]);
-    const double compensation = std::max(0.0, logits[j] - log_sum_exp - log_truth);
-    logits[j] += seesaw.p * mitigation + seesaw.q * compensation;
+    const Number compensation = std::max(zero, logits[j] - log_sum_exp - log_truth);
+    logits[j] += Number(seesaw.p) * Number(mitigation) + Number(seesaw.q) * compensation;
+  }
+}
+
+template <typename Number>
+void LogitTransform::Adjust(int64_t true_class, absl::Span<Number> logits) const {
+  for (Number& z : logits) z /= Number(temperature_);
+  if (std::holds_alternative<PriorAdjustment>(adjustment_)) {
+    for (size_t k = 0; k < logits.size(); ++k) logits[k] += Number(constants_[k]);
+  } else if (const auto* margin = std::get_if<MarginAdjustment>(&adjustment_)) {
+    if (true_class >= 0) {
+      const auto t = static_cast<size_t>(true_class);
+      logits[t] -= Number(constants_[t]);
+    }
+    for (Number& z : logits) z *= Number(margin->scale);
+  } else if (std::holds_alternative<SeesawAdjustment>(adjustment_) && true_class >= 0) {
+    AddSeesaw(true_class, logits);
   }
 }
 
@@ -104,25 +151,30 @@ void LogitTransform::Apply(int64_t true_class, absl::Span<double> logits, absl::
   std::fill(first.begin(), first.end(), 1.0);
   std::fill(second.begin(), second.end(), 0.0);
   if (softcap_ != 0) ApplySoftcap(logits, first, second);
-  double scale = 1 / temperature_;
-  for (double& z : logits) z /= temperature_;
-  if (std::holds_alternative<PriorAdjustment>(adjustment_)) {
-    for (size_t k = 0; k < logits.size(); ++k) logits[k] += constants_[k];
-  } else if (const auto* margin = std::get_if<MarginAdjustment>(&adjustment_)) {
-    if (true_class >= 0) {
-      const auto t = static_cast<size_t>(true_class);
-      logits[t] -= constants_[t];
-    }
-    for (double& z : logits) z *= margin->scale;
-    scale *= margin->scale;
-  } else if (std::holds_alternative<SeesawAdjustment>(adjustment_) && true_class >= 0) {
-    AddSeesaw(true_class, logits);
-  }
-  if (scale == 1) return;
+  Adjust(true_class, logits);
+  if (first_slope_ == 1 && second_slope_ == 1) return;
   for (size_t k = 0; k < logits.size(); ++k) {
-    first[k] *= scale;
-    second[k] *= scale;
+    first[k] *= first_slope_;
+    second[k] *= second_slope_;
   }
+}
+
+std::optional<Wide> LogitTransform::ApplyBelowLargest(int64_t true_class,
+                                                      absl::Span<double> logits) const {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  std::vector<Wide> adjusted;
+  adjusted.reserve(logits.size());
+  for (const double z : logits) {
+    if (!(z <= kLargest)) return std::nullopt;
+    adjusted.push_back(softcap_ == 0 ? z : Cap(z));
+  }
+  Adjust(true_class, absl::MakeSpan(adjusted));
+  const Wide largest = *std::max_element(adjusted.begin(), adjusted.end());
+  if (!std::isfinite(largest)) return std::nullopt;
+  for (size_t k = 0; k < logits.size(); ++k) {
+    logits[k] = static_cast<double>(adjusted[k] - largest);
+  }
+  return largest;
 }
 
 }  // namespace lossd::loss

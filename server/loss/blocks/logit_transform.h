@@ -1,11 +1,15 @@
 #ifndef LOSSD_SERVER_LOSS_BLOCKS_LOGIT_TRANSFORM_H_
 #define LOSSD_SERVER_LOSS_BLOCKS_LOGIT_TRANSFORM_H_
 
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
@@ -26,15 +30,39 @@ class LogitTransform {
   void Apply(int64_t true_class, absl::Span<double> logits, absl::Span<double> first,
              absl::Span<double> second) const;
 
+  // Replaces the logits of a softmax row by the transformed ones less the largest of these, which
+  // may be beyond double's range. Returns that one, or nothing, with the logits as they were, when
+  // one of them is not below +inf or all are -inf.
+  std::optional<Wide> ApplyBelowLargest(int64_t true_class, absl::Span<double> logits) const;
+
+  // First derivatives are 2^-exponent times what they are, second ones 2^(-2 exponent) times: not 0
+  // where a temperature is so tiny or huge that they, or products of them, would leave double's
+  // range.
+  int exponent() const { return exponent_; }
+
+  // Returns the derivative by a request's logit that was computed with those.
+  double DerivativeOf(double computed) const {
+    return exponent_ == 0 ? computed : std::ldexp(computed, exponent_);
+  }
+
  private:
+  double Cap(double z) const;
   void ApplySoftcap(absl::Span<double> logits, absl::Span<double> first,
                     absl::Span<double> second) const;
-  void AddSeesaw(int64_t true_class, absl::Span<double> logits) const;
+  // Makes the form's logits of capped ones.
+  template <typename Number>
+  void Adjust(int64_t true_class, absl::Span<Number> logits) const;
+  template <typename Number>
+  void AddSeesaw(int64_t true_class, absl::Span<Number> logits) const;
+  void FindSlopes();
 
   double softcap_;
   double temperature_;
   LogitAdjustment adjustment_;
   bool identity_;
+  int exponent_ = 0;
+  double first_slope_ = 1;   // of Adjust, times 2^-exponent
+  double second_slope_ = 1;  // of Adjust, times 2^(-2 exponent)
   // Per class: the term that prior adds, the margin that LDAM takes off the true class, or ln of
   // seesaw's counts.
   std::vector<double> constants_;

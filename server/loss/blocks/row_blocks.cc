@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "server/kernels/dispatch.h"
@@ -43,9 +44,11 @@ BlockSum SumBlock(absl::Span<const T> losses) {
   BlockSum block;
   block.sum = Sum(losses);
   // A loss that is not finite leaves no finite sum behind.
-  if (!std::isfinite(block.sum)) {
-    block.non_finite_count =
-        std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
+  if (std::isfinite(block.sum)) return block;
+  block.non_finite_count =
+      std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
+  if (block.non_finite_count == 0) {
+    block.sum = std::accumulate(losses.begin(), losses.end(), Wide{0});
   }
   return block;
 }

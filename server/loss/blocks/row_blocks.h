@@ -7,13 +7,14 @@
 #include "absl/status/statusor.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/row_window.h"
+#include "server/loss/wide.h"
 #include "server/threads/executor.h"
 
 namespace lossd::loss {
 
 // The sum of a block's losses, taken while the caches hold them.
 struct BlockSum {
-  double sum = 0;
+  Wide sum = 0;  // a double's value, unless finite losses add up to more than a double has
   int64_t non_finite_count = 0;
 };
 

@@ -60,6 +60,12 @@ class ElementLabels {
   // Returns true when no sample can be ignored, whatever its label is.
   bool ignores_none() const { return !ignore_index_ && dropped_.empty(); }
 
+  // Returns true when samples are ignored by their label, beside those that are dropped.
+  bool ignores_by_label() const { return ignore_index_.has_value(); }
+
+  // Returns an entry per sample, 1 for those that are dropped; empty when none is.
+  absl::Span<const uint8_t> dropped() const { return dropped_; }
+
   // Returns how many of the rows [begin, end), which must be labelled by class ids, are ignored.
   int64_t CountIgnoredIds(int64_t begin, int64_t end) const {
     if (ignores_none()) return 0;
@@ -104,6 +110,20 @@ class ElementLabels {
     });
   }
 
+  // Writes 0 for those of the elements begin, begin + 1, ..., row after row, of a sigmoid that are
+  // ignored.
+  template <typename T>
+  void ClearUnused(int64_t begin, int64_t size, T* elements) const {
+    if (!dropped_.empty()) {
+      const uint8_t* const dropped = dropped_.data() + begin;
+      for (int64_t i = 0; i < size; ++i) elements[i] = dropped[i] != 0 ? T(0) : elements[i];
+    }
+    if (!ignore_index_) return;
+    ForEachElement(begin, size, classes_, [&](int64_t i, int64_t row, int64_t k) {
+      elements[i] = ignored(row, k) ? T(0) : elements[i];
+    });
+  }
+
   double target(int64_t row, int64_t k) const {
     if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == k ? 1 : 0;
     if (!binary_.empty()) return static_cast<double>(binary_[Index(row, k)]);
@@ -136,15 +156,7 @@ class ElementLabels {
     } else {
       CopyTargets(binary_, begin, size, targets);
     }
-    if (ignores_none()) return;
-    if (!ignore_index_) {
-      const uint8_t* const dropped = dropped_.data() + begin;
-      for (int64_t i = 0; i < size; ++i) targets[i] = dropped[i] != 0 ? 0 : targets[i];
-      return;
-    }
-    ForEachElement(begin, size, classes_, [&](int64_t i, int64_t row, int64_t k) {
-      if (ignored(row, k)) targets[i] = 0;
-    });
+    ClearUnused(begin, size, targets);
   }
 
   // Writes the targets of `row`, [classes].

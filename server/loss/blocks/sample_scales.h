@@ -1,10 +1,12 @@
 #ifndef LOSSD_SERVER_LOSS_BLOCKS_SAMPLE_SCALES_H_
 #define LOSSD_SERVER_LOSS_BLOCKS_SAMPLE_SCALES_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/types/span.h"
 #include "server/loss/batch.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 
@@ -16,35 +18,83 @@ struct SampleScale {
   double hessian = 0;   // s · u · d
 };
 
+// What all samples of a batch are scaled by.
+struct BatchScale {
+  // d is 1 / the reduction's divisor, or 0 when that is 0, times what the derivatives by the
+  // request's logits have in common.
+  Wide gradient = 1;
+  Wide hessian = 1;
+  double gradient_scale = 1;  // g
+  // Where d, g, a class weight or the sum of the weights is so large or small that a product may
+  // leave double's range before its last factor. The class weight is then a factor of a sample's.
+  bool wide = false;
+  int exponent = 0;  // s is 2^exponent times what it is
+};
+
 // The factors of every sample of a batch.
 class SampleScales {
  public:
-  // `derivative_scale` is 1 / the reduction's divisor, or 0 when that is 0. `mined_weights` replace
-  // the batch's sample weights unless they are empty.
-  SampleScales(const Batch& batch, absl::Span<const double> mined_weights, double derivative_scale,
-               double gradient_scale)
-      : sample_weights_(mined_weights.empty() ? batch.sample_weights : PerSample{mined_weights, 1}),
+  // `mined_weights` multiply the batch's sample weights unless they are empty.
+  SampleScales(const Batch& batch, absl::Span<const double> mined_weights, const BatchScale& scale)
+      : sample_weights_(batch.sample_weights),
+        mined_weights_{mined_weights, 1},
         upstream_gradient_(batch.upstream_gradient),
-        derivative_scale_(derivative_scale),
-        gradient_scale_(gradient_scale) {}
+        scale_(scale),
+        derivative_scale_(static_cast<double>(scale.gradient)) {}
 
   // Returns true when samples have upstream gradients, those of ignored samples being anything.
   bool has_upstream() const { return !upstream_gradient_.empty(); }
 
   // Returns true when every sample has the same factors.
-  bool alike() const { return sample_weights_.empty() && upstream_gradient_.empty(); }
+  bool alike() const {
+    return !wide() && sample_weights_.empty() && mined_weights_.empty() &&
+           upstream_gradient_.empty();
+  }
 
+  // Returns true when WithClass has to be asked.
+  bool wide() const { return scale_.wide; }
+  int exponent() const { return scale_.exponent; }
+
+  // Unless wide().
   SampleScale operator[](int64_t sample) const {
-    const double s = sample_weights_[sample];
+    const double s = sample_weights_[sample] * mined_weights_[sample];
     const double derivative = s * upstream_gradient_[sample] * derivative_scale_;
-    return {s, derivative * gradient_scale_, derivative};
+    return {s, derivative * scale_.gradient_scale, derivative};
+  }
+
+  // Returns the factors of a sample, the weight of its class among them.
+  SampleScale WithClass(int64_t sample, double class_weight) const;
+
+  // Writes the factors of the samples begin, begin + 1, ... Unless wide().
+  template <typename T>
+  void Copy(int64_t begin, int64_t size, T* loss, T* gradient, T* hessian) const {
+    if (!mined_weights_.empty() || has_upstream() || sample_weights_.empty() ||
+        sample_weights_.repeat != 1) {
+      for (int64_t i = 0; i < size; ++i) {
+        const SampleScale scale = (*this)[begin + i];
+        loss[i] = static_cast<T>(scale.loss);
+        gradient[i] = static_cast<T>(scale.gradient);
+        hessian[i] = static_cast<T>(scale.hessian);
+      }
+      return;
+    }
+    const double* const s = sample_weights_.values.data() + begin;
+    const double d = derivative_scale_;
+    const double g = scale_.gradient_scale;
+    for (int64_t i = 0; i < size; ++i) {
+      const double derivative = s[i] * d;
+      loss[i] = static_cast<T>(s[i]);
+      gradient[i] = static_cast<T>(derivative * g);
+      hessian[i] = static_cast<T>(derivative);
+    }
   }
 
  private:
   PerSample sample_weights_;
+  PerSample mined_weights_;
   PerSample upstream_gradient_;
+  BatchScale scale_;
   double derivative_scale_;
-  double gradient_scale_;
 };
 
 }  // namespace lossd::loss
