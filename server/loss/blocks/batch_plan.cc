@@ -1,7 +1,9 @@
 #include "server/loss/blocks/batch_plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <variant>
 
 namespace lossd::loss {
 namespace {
@@ -10,21 +12,20 @@ namespace {
 // take there have to be read from memory first, and an answer is sent from memory as fast.
 constexpr size_t kStreamingBytes = size_t{1} << 20;
 
-// Counts samples that have a weight each, which is their own but for those that are dropped.
-SampleTotals CountKept(absl::Span<const double> weights, absl::Span<const uint8_t> dropped,
-                       const Cancellation& cancellation) {
+// Counts samples that have a weight each; those of weight 0, which add nothing, are all that are
+// dropped.
+SampleTotals CountWeighted(absl::Span<const double> weights, absl::Span<const uint8_t> dropped,
+                           const Cancellation& cancellation) {
   SampleTotals totals;
   const auto samples = static_cast<int64_t>(weights.size());
   totals.valid_count = samples;
   ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin);
     const auto last = static_cast<size_t>(end);
-    if (dropped.empty()) {
-      for (size_t i = first; i < last; ++i) totals.weight_sum += weights[i];
-      return;
-    }
-    for (size_t i = first; i < last; ++i) totals.valid_count -= dropped[i];
-    for (size_t i = first; i < last; ++i) totals.weight_sum += dropped[i] != 0 ? 0 : weights[i];
+    double& sum = totals.weight_sum;
+    for (size_t i = first; i < last; ++i) sum += weights[i];
+    if (dropped.empty()) return;
+    totals.valid_count -= std::count(dropped.begin() + begin, dropped.begin() + end, 1);
   });
   return totals;
 }
@@ -43,8 +44,10 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
     return totals;
   }
   const PerSample& weights = batch.sample_weights;
-  if (!by_class && !labels.ignores_by_label() && !weights.empty() && weights.repeat == 1) {
-    return CountKept(weights.values, labels.dropped(), cancellation);
+  const bool ignores_weightless =
+      !labels.ignores_by_label() && std::holds_alternative<std::monostate>(spec.mining);
+  if (!by_class && ignores_weightless && !weights.empty() && weights.repeat == 1) {
+    return CountWeighted(weights.values, labels.dropped(), cancellation);
   }
   const auto add = [&](int64_t row, int64_t k) {
     const int64_t used = labels.used(row, k);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "server/kernels/binary_elements.h"
@@ -176,7 +177,11 @@ class BinaryElementBlock {
     }
     plan_.scales.Copy(begin, size, columns_.sample_weight, columns_.gradient_scale,
                       columns_.hessian_scale);
-    if (!plan_.labels.ignores_none()) ClearIgnored(begin, size);
+    // A sample that is ignored for its weight has factors of 0, unless its upstream gradient is
+    // NaN.
+    const bool by_weight = !plan_.labels.ignores_by_label() && !plan_.scales.has_upstream() &&
+                           std::holds_alternative<std::monostate>(plan_.spec.mining);
+    if (!plan_.labels.ignores_none() && !by_weight) ClearIgnored(begin, size);
   }
 
   void ClearIgnored(int64_t begin, int64_t size) {

@@ -50,7 +50,10 @@ std::vector<uint8_t> FindWeightless(const Batch& batch, Activation activation,
     const auto first = static_cast<size_t>(begin);
     const auto last = static_cast<size_t>(end);
     if (repeat == 1) {
-      for (size_t i = first; i < last; ++i) weightless[i] = weights[i] == 0 ? 1 : 0;
+      // By pointers: a byte that is written could be any part of a vector.
+      const double* const from = weights.data();
+      uint8_t* const to = weightless.data();
+      for (size_t i = first; i < last; ++i) to[i] = from[i] == 0 ? 1 : 0;
       return;
     }
     for (size_t i = first; i < last; ++i) {

@@ -5,13 +5,18 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/loss/class_weights.h"
 #include "server/loss/compare.h"
+#include "server/loss/information.h"
+#include "tests/oracle/class_weights.h"
 #include "tests/oracle/evaluate.h"
+#include "tests/oracle/information.h"
 #include "tests/server/loss/agreement.h"
 #include "tests/server/loss/draw.h"
 #include "tests/server/loss/problem_batch.h"
@@ -269,6 +274,49 @@ TEST(ExtremeSumsTest, OfAGradientsSquares) {
   };
   EXPECT_DOUBLE_EQ(norm(0x1p-900), std::ldexp(norm(1), -900));
   EXPECT_DOUBLE_EQ(norm(0x1p900), std::ldexp(norm(1), 900));
+}
+
+TEST(ExtremeSumsTest, OfCounts) {
+  constexpr std::pair<WeightScheme, oracle::SchemeName> kSchemes[] = {
+      {WeightScheme::kBalanced, oracle::SchemeName::kBalanced},
+      {WeightScheme::kInverseFrequency, oracle::SchemeName::kInverseFrequency},
+      {WeightScheme::kInverseSquareRoot, oracle::SchemeName::kInverseSquareRoot},
+      {WeightScheme::kEffectiveNumber, oracle::SchemeName::kEffectiveNumber},
+      {WeightScheme::kMedianFrequency, oracle::SchemeName::kMedianFrequency},
+      {WeightScheme::kLogFrequency, oracle::SchemeName::kLogFrequency},
+  };
+  constexpr std::pair<Normalization, oracle::SchemeNormalization> kNormalizations[] = {
+      {Normalization::kOwn, oracle::SchemeNormalization::kOwn},
+      {Normalization::kSumOne, oracle::SchemeNormalization::kSumOne},
+      {Normalization::kExpectedOne, oracle::SchemeNormalization::kExpectedOne},
+  };
+  for (const std::vector<double>& counts :
+       {std::vector<double>{1e-310, 3e-310, 0}, {8e307, 3e307, 1}, {1e-300, 1e300, 5}}) {
+    for (const auto& [scheme, reference] : kSchemes) {
+      for (const auto& [normalization, reference_normalization] : kNormalizations) {
+        SchemeWeights weights;
+        weights.scheme = scheme;
+        weights.normalization = normalization;
+        oracle::Scheme expected;
+        expected.name = reference;
+        expected.beta = weights.beta;
+        expected.normalization = reference_normalization;
+        ExpectAllNear<double>(ComputeClassWeights(counts, weights),
+                              oracle::SchemeClassWeights(counts, expected), "weights");
+      }
+    }
+  }
+}
+
+TEST(ExtremeSumsTest, OfOutcomes) {
+  const std::vector<double> p = {0.5, 0.25, 0.25};
+  const std::vector<double> q = {1e-320, 1e300, 2e-310};
+  InformationOptions options;
+  options.source = DistributionSource::kWeights;
+  const Information actual = MeasureInformation(p, q, 3, options);
+  const oracle::Measures expected = oracle::Measure(p, q);
+  ExpectNear<double>(actual.cross_entropy[0], expected.cross_entropy, 1e3, "cross_entropy");
+  ExpectNear<double>(actual.kl_divergence[0], expected.kl_divergence, 1e3, "kl_divergence");
 }
 
 class ExtremeTemperatureTest : public ::testing::TestWithParam<double> {};
