@@ -60,6 +60,15 @@ TEST_F(AskedWorkTest, ComputeAsksForTheTensorsOfASigmoid) {
   }
 }
 
+TEST_F(AskedWorkTest, ComputeAsksForTheMarksOfSamplesWithoutWeight) {
+  v1::ComputeRequest request;
+  SetData(v1::DATA_TYPE_BFLOAT16, {kLogits}, 2 * kLogits, 0, *request.mutable_logits());
+  SetData(v1::DATA_TYPE_UINT8, {kLogits}, kLogits, 1, *request.mutable_labels());
+  SetData(v1::DATA_TYPE_UINT8, {kLogits}, kLogits, 0, *request.mutable_sample_weights());
+  request.mutable_loss()->set_activation(v1::ACTIVATION_SIGMOID);
+  ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+}
+
 TEST_F(AskedWorkTest, ComputeAsksForValuesThatAreListed) {
   v1::ComputeRequest request;
   request.mutable_logits()->add_shape(1000);
