@@ -44,6 +44,7 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.bounds.max_connection_age = settings.max_connection_age;
   options.bounds.stall_timeout = settings.stall_timeout;
   options.bounds.min_ping_interval = settings.min_ping_interval;
+  options.bounds.accept_compressed = settings.accept_compressed;
   options.threads = settings.threads;
   options.log = &log;
   options.access_log = settings.access_log;

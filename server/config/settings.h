@@ -29,6 +29,8 @@ struct Settings {
   absl::Duration stall_timeout = absl::Seconds(60);
   // The shortest time between a client's pings.
   absl::Duration min_ping_interval = absl::Seconds(1);
+  // Requests that are compressed, which are unpacked whatever they hold.
+  bool accept_compressed = false;
   // From the signal to stop until new connections are refused.
   absl::Duration drain_delay = absl::Seconds(5);
   // From the signal to stop until calls are cancelled.

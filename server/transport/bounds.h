@@ -16,6 +16,8 @@ struct Bounds {
   absl::Duration stall_timeout = absl::Seconds(60);
   // The shortest time between a client's pings.
   absl::Duration min_ping_interval = absl::Seconds(1);
+  // Whether a request may be compressed. gRPC unpacks it before it says how large it is.
+  bool accept_compressed = false;
 };
 
 }  // namespace lossd::transport

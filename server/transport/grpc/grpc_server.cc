@@ -132,7 +132,7 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   if (!listeners.ok()) return listeners.status();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  BoundMemory(environment_.limits, builder);
+  BoundMemory(environment_.limits, options.bounds, builder);
   builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
   SetConnectionOptions(options.bounds, builder);
   // gRPC's own listener falls deaf when descriptors run out, and can neither count its connections

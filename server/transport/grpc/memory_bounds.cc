@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "grpc/compression.h"
 #include "grpc/grpc.h"
 #include "grpcpp/resource_quota.h"
 #include "server/transport/byte_budget.h"
@@ -13,9 +14,17 @@ namespace {
 // Beside the budget, for windows, headers, and calls themselves.
 constexpr int64_t kQuotaBeside = 64 << 20;
 
+// A thousandth of what a message of zeros takes is enough to send it compressed. gRPC counts what
+// comes, and unpacks it all at once.
+void RefuseCompressed(grpc::ServerBuilder& builder) {
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+}
+
 }  // namespace
 
-void BoundMemory(const rpc::Limits& limits, grpc::ServerBuilder& builder) {
+void BoundMemory(const rpc::Limits& limits, const Bounds& bounds, grpc::ServerBuilder& builder) {
+  if (!bounds.accept_compressed) RefuseCompressed(builder);
   builder.SetMaxReceiveMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   // gRPC would let it grow with the connection's speed, to megabytes for each call.

@@ -261,6 +261,7 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"max-connection-age", "9s"},
                                                      {"stall-timeout", "10s"},
                                                      {"min-ping-interval", "11s"},
+                                                     {"accept-compressed", "on"},
                                                      {"drain-delay", "12s"},
                                                      {"drain-timeout", "13s"},
                                                      {"threads", "14"},
