@@ -18,11 +18,21 @@ namespace {
 class ReceivedSlice final : public wire::BytesOwner {
  public:
   explicit ReceivedSlice(grpc::Slice slice) : slice_(std::move(slice)) {}
+  ReceivedSlice(ReceivedSlice&& other) = default;
+  ReceivedSlice& operator=(ReceivedSlice&& other) = delete;
+  ~ReceivedSlice() override { Release(); }
 
   absl::string_view bytes() const {
     return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
   }
-  void Release() override { slice_ = grpc::Slice(); }
+  // Gives the memory back as the last of a buffer's. Where the quota is short of memory, gRPC looks
+  // for more when some comes back, and needs a context for that, which a buffer's end has and a
+  // slice's on a thread that is not gRPC's has not: it would end the process.
+  void Release() override {
+    if (slice_.size() == 0) return;
+    const grpc::ByteBuffer last(&slice_, 1);
+    slice_ = grpc::Slice();
+  }
 
  private:
   grpc::Slice slice_;
