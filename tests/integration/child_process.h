@@ -41,6 +41,8 @@ class ChildProcess {
   // Bytes of its memory that are resident, and the most that ever were.
   int64_t ResidentBytes() const { return StatusBytes("VmRSS:"); }
   int64_t MostResidentBytes() const { return StatusBytes("VmHWM:"); }
+  // The most bytes of addresses that it ever had.
+  int64_t MostVirtualBytes() const { return StatusBytes("VmPeak:"); }
 
  private:
   // A line of /proc/PID/status, which are in KiB.

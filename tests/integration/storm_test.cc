@@ -14,14 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/client_context.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/generic/generic_stub.h"
-#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
 #include "tests/integration/child_process.h"
+#include "tests/integration/large_calls.h"
 
 namespace lossd {
 namespace {
@@ -39,52 +36,6 @@ const int64_t kQuietSeconds = Setting("LOSSD_STORM_QUIET_SECONDS", 10);
 const int64_t kClients = Setting("LOSSD_STORM_CLIENTS", 64);
 const int64_t kRequestMiB = Setting("LOSSD_STORM_REQUEST_MIB", 32);
 const int64_t kBudgetMiB = Setting("LOSSD_STORM_BUDGET_MIB", 512);
-
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  // A call's time is not to be that of its connection.
-  EXPECT_TRUE(
-      channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(30)));
-  return channel;
-}
-
-// A batch of `mebibytes` of logits, with its gradient.
-v1::ComputeRequest Batch(int64_t mebibytes) {
-  constexpr int64_t kClasses = 256;
-  const int64_t rows = mebibytes * kMiB / kClasses / static_cast<int64_t>(sizeof(float));
-  v1::ComputeRequest request;
-  request.mutable_logits()->add_shape(rows);
-  request.mutable_logits()->add_shape(kClasses);
-  std::string& data = *request.mutable_logits()->mutable_data();
-  data.assign(static_cast<size_t>(rows * kClasses) * sizeof(float), '\0');
-  request.mutable_labels()->set_data_type(v1::DATA_TYPE_UINT8);
-  request.mutable_labels()->set_data(std::string(static_cast<size_t>(rows), '\3'));
-  request.mutable_labels()->add_shape(rows);
-  request.mutable_outputs()->set_gradient(true);
-  request.mutable_outputs()->set_omit_losses(true);
-  return request;
-}
-
-v1::ComputeRequest SmallBatch() {
-  v1::ComputeRequest request;
-  for (int i = 0; i < 20; ++i) request.mutable_logits()->add_float_values(i);
-  request.mutable_logits()->add_shape(2);
-  request.mutable_logits()->add_shape(10);
-  request.mutable_labels()->add_int_values(1);
-  request.mutable_labels()->add_int_values(2);
-  return request;
-}
-
-bool HasRetryInfo(const grpc::Status& status) {
-  google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) return false;
-  return std::any_of(
-      details.details().begin(), details.details().end(),
-      [](const google::protobuf::Any& detail) { return detail.Is<google::rpc::RetryInfo>(); });
-}
 
 bool SameBytes(const grpc::ByteBuffer& a, const std::string& b) {
   std::vector<grpc::Slice> slices;
@@ -107,31 +58,6 @@ std::string Text(const grpc::ByteBuffer& bytes) {
   return text;
 }
 
-// The same call again and again, without a copy of its bytes.
-class LargeCalls {
- public:
-  LargeCalls(const std::string& address, const grpc::ByteBuffer& request)
-      : stub_(Connect(address)), request_(request) {}
-
-  grpc::Status Call(grpc::ByteBuffer& response) {
-    grpc::ClientContext context;
-    grpc::CompletionQueue queue;
-    const auto call =
-        stub_.PrepareUnaryCall(&context, "/lossd.v1.LossService/Compute", request_, &queue);
-    call->StartCall();
-    grpc::Status status;
-    call->Finish(&response, &status, nullptr);
-    void* tag = nullptr;
-    bool ok = false;
-    queue.Next(&tag, &ok);
-    return status;
-  }
-
- private:
-  grpc::GenericStub stub_;
-  const grpc::ByteBuffer& request_;
-};
-
 class StormTest : public ::testing::Test {
  protected:
   StormTest() {
@@ -140,9 +66,7 @@ class StormTest : public ::testing::Test {
     address = line_;
     EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on "));
     address_ = std::string(address);
-    const std::string bytes = Batch(kRequestMiB).SerializeAsString();
-    const grpc::Slice slice(bytes);
-    request_ = grpc::ByteBuffer(&slice, 1);
+    request_ = LargeBatch(kRequestMiB);
     idle_ = process_.ResidentBytes();
   }
 
@@ -160,9 +84,7 @@ class StormTest : public ::testing::Test {
         const absl::MutexLock lock(&mutex_);
         begins_.push_back(begin);
       } else {
-        const bool may_be =
-            status.error_code() == grpc::StatusCode::UNAVAILABLE && HasRetryInfo(status);
-        if (!may_be) {
+        if (!SaysTryAgain(status)) {
           ++wrong_;
           ADD_FAILURE() << status.error_code() << ": " << status.error_message();
         }
@@ -174,7 +96,7 @@ class StormTest : public ::testing::Test {
 
   // Calls until the end; no large call that began later is to be answered earlier, but for a few.
   void SendSmall() {
-    const auto stub = v1::LossService::NewStub(Connect(address_));
+    const auto stub = v1::LossService::NewStub(ConnectAlone(address_));
     while (!done_) {
       const absl::Time begin = absl::Now();
       grpc::ClientContext context;
