@@ -20,6 +20,7 @@ class AccessLog final : public rpc::CallFilter {
              const rpc::CallCosts& costs) override;
   bool WantsTimes() const override { return true; }
   bool WantsNotes() const override { return true; }
+  bool WantsIds() const override { return true; }
 
  private:
   const Log& log_;

@@ -20,7 +20,8 @@ void Write(const Log& log, const rpc::CallInfo& call, const absl::Status& error)
 }  // namespace
 
 void CallErrorLog::MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
-                                   const rpc::CallCosts& /*costs*/) {
+                                   const rpc::CallCosts& /*costs*/,
+                                   const rpc::CallNotes& /*notes*/) {
   if (!status.ok()) Write(log_, call, status);
 }
 

@@ -15,7 +15,7 @@ class CallErrorLog final : public rpc::CallFilter {
   explicit CallErrorLog(const Log& log) : log_(log) {}
 
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
-                       const rpc::CallCosts& costs) override;
+                       const rpc::CallCosts& costs, const rpc::CallNotes& notes) override;
   void Ended(const rpc::CallInfo& call, const absl::Status& status,
              const rpc::CallCosts& costs) override;
 

@@ -23,7 +23,7 @@ class CallInfo {
   // Returns what the client sent beside the request under `key`, which is in lower case, such as
   // "authorization"; nullopt when it sent nothing there.
   virtual std::optional<absl::string_view> Metadata(absl::string_view key) const = 0;
-  // Returns the call's name, which the client gets with its end; empty if no filter wants notes.
+  // Returns the call's name, which the client gets with its end; empty if no filter wants ids.
   virtual absl::string_view Id() const { return {}; }
   // Returns what the method noted of the request, or of the last valid message of a stream; empty
   // if no filter wants notes. In Ended() alone.
@@ -45,6 +45,8 @@ struct CallCosts {
   // was made. Measured if one of the filters wants times, else 0.
   absl::Duration queued;
   absl::Duration computing;
+  // From the call's arrival to its end; of a message 0. Measured as the others are.
+  absl::Duration lasted;
 
   CallCosts& operator+=(const CallCosts& other) {
     request_bytes += other.request_bytes;
@@ -53,6 +55,7 @@ struct CallCosts {
     failed_messages += other.failed_messages;
     queued += other.queued;
     computing += other.computing;
+    lasted += other.lasted;
     return *this;
   }
 };
@@ -79,9 +82,10 @@ class CallFilter {
   // Is told of a message of a stream whose answer is made and about to be sent. `status` is what
   // the handler or the transport said, which may hold more than the client sees. Is not told of
   // messages whose stream was cancelled meanwhile: they end with the call. Nor of a message that is
-  // read after the server has begun to drain, which is dropped.
+  // read after the server has begun to drain, which is dropped. `notes` are what the method noted
+  // of this message, as Notes() has them.
   virtual void MessageAnswered(const CallInfo& /*call*/, const absl::Status& /*status*/,
-                               const CallCosts& /*costs*/) {}
+                               const CallCosts& /*costs*/, const CallNotes& /*notes*/) {}
 
   // Is told of every call that arrived, also one that was refused, when nothing more happens in it.
   // `status` is as above, OK if the call ended well; an error of one message of a stream is not one
@@ -93,9 +97,11 @@ class CallFilter {
   // Asked once, when the transport starts.
   virtual bool WantsTimes() const { return false; }
 
-  // Returns true if the filter reads Id() and Notes(), which take time to make. Asked once, as
-  // well.
+  // Returns true if the filter reads notes, which take time to make. Asked once, as well.
   virtual bool WantsNotes() const { return false; }
+
+  // Returns true if the filter reads Id(), which takes time to make and to send. Asked once, too.
+  virtual bool WantsIds() const { return false; }
 };
 
 }  // namespace lossd::rpc

@@ -34,6 +34,9 @@ UnaryMethod MakeMethod(const Limits& limits, Answer answer) {
   };
 }
 
+// The service's full name. With "/" and a method's name it is the method's.
+inline constexpr char kServiceName[] = "lossd.v1.LossService";
+
 // Returns a row for each method of the service: a new rpc is a line here, beside its handler and
 // its lines of the .proto file. `handlers` must outlive the table.
 std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits);

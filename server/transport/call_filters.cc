@@ -24,7 +24,9 @@ CallFilters::CallFilters(std::vector<rpc::CallFilter*> filters)
       wants_times_(std::any_of(filters_.begin(), filters_.end(),
                                [](const auto* filter) { return filter->WantsTimes(); })),
       want_notes_(std::any_of(filters_.begin(), filters_.end(),
-                              [](const auto* filter) { return filter->WantsNotes(); })) {}
+                              [](const auto* filter) { return filter->WantsNotes(); })),
+      want_ids_(std::any_of(filters_.begin(), filters_.end(),
+                            [](const auto* filter) { return filter->WantsIds(); })) {}
 
 absl::Status CallFilters::Arrived(const rpc::CallInfo& call) const {
   absl::Status first;
@@ -35,9 +37,9 @@ absl::Status CallFilters::Arrived(const rpc::CallInfo& call) const {
 }
 
 void CallFilters::MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
-                                  const rpc::CallCosts& costs) const {
+                                  const rpc::CallCosts& costs, const rpc::CallNotes& notes) const {
   for (rpc::CallFilter* filter : filters_) {
-    CallAndDropExceptions([&] { filter->MessageAnswered(call, status, costs); });
+    CallAndDropExceptions([&] { filter->MessageAnswered(call, status, costs, notes); });
   }
 }
 

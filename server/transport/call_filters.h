@@ -20,20 +20,22 @@ class CallFilters {
   // Asks every filter and returns the first error.
   absl::Status Arrived(const rpc::CallInfo& call) const;
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
-                       const rpc::CallCosts& costs) const;
+                       const rpc::CallCosts& costs, const rpc::CallNotes& notes) const;
   void Ended(const rpc::CallInfo& call, const absl::Status& status,
              const rpc::CallCosts& costs) const;
 
   // Reads the clock if a filter wants times; returns the same moment always if none does.
   Moment Now() const { return wants_times_ ? std::chrono::steady_clock::now() : Moment(); }
 
-  // Returns true if a filter wants the ids and notes of calls.
+  // Return true if a filter wants the notes, and the ids, of calls.
   bool want_notes() const { return want_notes_; }
+  bool want_ids() const { return want_ids_; }
 
  private:
   const std::vector<rpc::CallFilter*> filters_;
   const bool wants_times_;
   const bool want_notes_;
+  const bool want_ids_;
 };
 
 }  // namespace lossd::transport

@@ -61,6 +61,7 @@ TEST(CallFilterTest, IsAskedOnceAndToldOfASuccessWithWhatItTook) {
   EXPECT_EQ(ended[0].costs.response_bytes, SomeResponse().ByteSizeLong());
   EXPECT_GE(ended[0].costs.computing, kPause);
   EXPECT_GT(ended[0].costs.queued, absl::ZeroDuration());
+  EXPECT_GT(ended[0].costs.lasted, ended[0].costs.queued + ended[0].costs.computing);
   EXPECT_THAT(notes.arrived(), ElementsAre(kCompute));
   EXPECT_THAT(notes.peer(), StartsWith("ipv4:127.0.0.1:"));
   EXPECT_EQ(notes.token(), "abc");
@@ -138,6 +139,7 @@ TEST(CallFilterTest, NoTimesAreMeasuredThatNoFilterWants) {
   const std::vector<Notes::Told> ended = EndedOf(server, notes);
   ASSERT_EQ(ended.size(), 1);
   EXPECT_EQ(ended[0].costs.computing, absl::ZeroDuration());
+  EXPECT_EQ(ended[0].costs.lasted, absl::ZeroDuration());
   EXPECT_GT(ended[0].costs.request_bytes, 0);
 }
 
@@ -159,7 +161,7 @@ std::string IdOf(const grpc::ClientContext& context) {
 }
 
 TEST(CallFilterTest, GetsTheIdThatTheClientGetsAndWhatTheMethodNoted) {
-  Notes notes(absl::OkStatus(), Notes::Wants::kNotes);
+  Notes notes(absl::OkStatus(), Notes::Wants::kNotesAndIds);
   TestServer server(Note, {}, {&notes});
   std::vector<std::string> ids;
   for (const size_t bytes : {size_t{1}, kLargeRequestBytes}) {
@@ -183,7 +185,7 @@ TEST(CallFilterTest, GetsTheIdThatTheClientGetsAndWhatTheMethodNoted) {
 }
 
 TEST(CallFilterTest, AStreamHasOneIdTheNotesOfItsLastMessageAndTheNumberOfMessages) {
-  Notes notes(absl::OkStatus(), Notes::Wants::kNotes);
+  Notes notes(absl::OkStatus(), Notes::Wants::kNotesAndIds);
   TestServer server(Note, {}, {&notes});
   OpenStream stream(server.stub());
   for (const size_t bytes : {size_t{1}, size_t{2}, size_t{3}}) {
@@ -199,8 +201,25 @@ TEST(CallFilterTest, AStreamHasOneIdTheNotesOfItsLastMessageAndTheNumberOfMessag
   EXPECT_THAT(ended[0].notes.shape, ElementsAre(3));
   EXPECT_EQ(ended[0].costs.messages, 3);
   EXPECT_EQ(ended[0].costs.failed_messages, 1);
-  ASSERT_EQ(notes.messages().size(), 3);
-  EXPECT_EQ(notes.messages()[0].id, ended[0].id);
+  const std::vector<Notes::Told> messages = notes.messages();
+  ASSERT_EQ(messages.size(), 3);
+  EXPECT_EQ(messages[0].id, ended[0].id);
+  for (const Notes::Told& message : messages) {
+    EXPECT_THAT(message.notes.shape, ElementsAre(&message - messages.data() + 1));
+  }
+}
+
+TEST(CallFilterTest, NotesAreMadeWithoutAnIdThatNoFilterWants) {
+  Notes notes(absl::OkStatus(), Notes::Wants::kNotes);
+  TestServer server(Note, {}, {&notes});
+  grpc::ClientContext context;
+  v1::ComputeResponse response;
+  EXPECT_TRUE(server.stub().Compute(&context, RequestOfBytes(10), &response).ok());
+  EXPECT_EQ(IdOf(context), "(none)");
+  const std::vector<Notes::Told> ended = EndedOf(server, notes);
+  ASSERT_EQ(ended.size(), 1);
+  EXPECT_EQ(ended[0].id, "");
+  EXPECT_THAT(ended[0].notes.losses, ElementsAre("focal"));
 }
 
 TEST(CallFilterTest, NoIdsAndNotesAreMadeThatNoFilterWants) {

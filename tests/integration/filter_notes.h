@@ -26,7 +26,7 @@ class Notes final : public rpc::CallFilter {
     rpc::CallNotes notes;
   };
   // What the filter asks the transport for.
-  enum class Wants { kNothing, kTimes, kNotes };
+  enum class Wants { kNothing, kTimes, kNotes, kNotesAndIds };
 
   explicit Notes(absl::Status answer = absl::OkStatus(), Wants wants = Wants::kTimes)
       : answer_(std::move(answer)), wants_(wants) {}
@@ -40,9 +40,9 @@ class Notes final : public rpc::CallFilter {
     return answer_;
   }
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
-                       const rpc::CallCosts& costs) override {
+                       const rpc::CallCosts& costs, const rpc::CallNotes& notes) override {
     const absl::MutexLock lock(&mutex_);
-    messages_.push_back({std::string(call.method()), status, costs, std::string(call.Id()), {}});
+    messages_.push_back({std::string(call.method()), status, costs, std::string(call.Id()), notes});
   }
   void Ended(const rpc::CallInfo& call, const absl::Status& status,
              const rpc::CallCosts& costs) override {
@@ -51,7 +51,10 @@ class Notes final : public rpc::CallFilter {
         {std::string(call.method()), status, costs, std::string(call.Id()), call.Notes()});
   }
   bool WantsTimes() const override { return wants_ == Wants::kTimes; }
-  bool WantsNotes() const override { return wants_ == Wants::kNotes; }
+  bool WantsNotes() const override {
+    return wants_ == Wants::kNotes || wants_ == Wants::kNotesAndIds;
+  }
+  bool WantsIds() const override { return wants_ == Wants::kNotesAndIds; }
 
   std::vector<std::string> arrived() const {
     const absl::MutexLock lock(&mutex_);

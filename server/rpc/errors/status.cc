@@ -83,6 +83,13 @@ absl::Status WithErrorInfo(absl::Status status, absl::string_view reason,
   return status;
 }
 
+std::string ErrorReason(const absl::Status& status) {
+  google::rpc::ErrorInfo info;
+  const auto payload = status.GetPayload(TypeUrl(info));
+  if (!payload || !info.ParseFromString(std::string(*payload))) return "";
+  return info.reason();
+}
+
 absl::Status UnimplementedOption(absl::string_view message) {
   return WithErrorInfo(absl::UnimplementedError(message), "UNIMPLEMENTED_OPTION");
 }

@@ -29,6 +29,9 @@ inline constexpr int kMaxErrorDetailsBytes = 3072;
 absl::Status WithErrorInfo(absl::Status status, absl::string_view reason,
                            const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
+// Returns the reason that WithErrorInfo() attached; "" if there is none.
+std::string ErrorReason(const absl::Status& status);
+
 // Returns UNIMPLEMENTED, reason UNIMPLEMENTED_OPTION. The message names what was asked for.
 absl::Status UnimplementedOption(absl::string_view message);
 

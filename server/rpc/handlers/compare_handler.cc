@@ -9,6 +9,7 @@
 #include "server/rpc/encode/statistics_encoder.h"
 #include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/response_size.h"
 
 namespace lossd::rpc {
@@ -31,6 +32,8 @@ void Note(const CompareCall& call, CallNotes& notes) {
   for (const loss::LossSpec& spec : call.specs) notes.losses.emplace_back(spec.form->name);
   const Shape& shape = call.logits.layout.shape;
   notes.shape = {shape.begin(), shape.end()};
+  notes.data_type = NameOf(call.logits.type);
+  notes.rows = call.logits.layout.rows;
 }
 
 // Returns the losses of one activation, in their order.
@@ -119,6 +122,11 @@ absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& 
     if (!compared.ok()) return compared;
   }
 
+  if (context.notes != nullptr) {
+    for (const loss::Comparison& comparison : comparisons) {
+      context.notes->non_finite_losses += comparison.result.non_finite_count;
+    }
+  }
   v1::CompareResponse response;
   for (size_t i = 0; i < comparisons.size(); ++i) {
     if (cancellation.Ask()) return loss::CancelledCall();

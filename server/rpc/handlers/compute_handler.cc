@@ -9,6 +9,7 @@
 #include "server/rpc/encode/compute_response_encoder.h"
 #include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/tensor/data_type.h"
 
 namespace lossd::rpc {
 namespace {
@@ -40,13 +41,17 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
 
   if (context.notes != nullptr) {
     const Shape& shape = call->logits.layout.shape;
-    *context.notes = {{call->spec.form->name}, {shape.begin(), shape.end()}};
+    *context.notes = {{call->spec.form->name},
+                      {shape.begin(), shape.end()},
+                      NameOf(call->logits.type),
+                      call->logits.layout.rows};
   }
   call->options.cancelled = context.cancelled;
   OutputArrays arrays = AllocateOutputs(*call, pool);
   const auto result =
       loss::Compute(batch, call->spec, call->options, ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
+  if (context.notes != nullptr) context.notes->non_finite_losses = result->non_finite_count;
   absl::Status divided = CheckNormalizer(call->options, *result);
   if (!divided.ok()) return divided;
   ComputeAnswer answer =

@@ -49,12 +49,17 @@ absl::string_view NameOf(v1::DataType type) {
   return absl::StripPrefix(v1::DataType_Name(type), "DATA_TYPE_");
 }
 
-std::string NamesOf(TypeFamily family) {
-  std::vector<absl::string_view> names;
+std::vector<std::string> TypeNames(TypeFamily family) {
+  std::vector<std::string> names;
   ForEachElementType([&](auto row) {
     using Row = decltype(row);
-    if (Row::kFamily == family) names.push_back(NameOf(Row::kType));
+    if (Row::kFamily == family) names.emplace_back(NameOf(Row::kType));
   });
+  return names;
+}
+
+std::string NamesOf(TypeFamily family) {
+  const std::vector<std::string> names = TypeNames(family);
   const auto all_but_last = absl::MakeConstSpan(names).first(names.size() - 1);
   return absl::StrCat(absl::StrJoin(all_but_last, ", "), " or ", names.back());
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "lossd/v1/tensor.pb.h"
@@ -27,6 +28,9 @@ double SmallestPositive(v1::DataType type);
 
 // Returns the name without the enum's prefix, as people write it: "FLOAT32".
 absl::string_view NameOf(v1::DataType type);
+
+// Returns the names of the types of the family.
+std::vector<std::string> TypeNames(TypeFamily family);
 
 // Returns the types of the family as errors list them: "INT32, INT64 or UINT8".
 std::string NamesOf(TypeFamily family);

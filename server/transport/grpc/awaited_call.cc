@@ -37,8 +37,9 @@ void AwaitedCall::OnArrival(bool ok) {
   }
   AwaitNext();
   arrived_ = true;
+  arrival_ = environment_.filters.Now();
   NoteDeadline();
-  if (environment_.filters.want_notes()) NameCall();
+  if (environment_.filters.want_ids()) NameCall();
   if (absl::Status refused = Admit(); !refused.ok()) {
     OnRefused(std::move(refused));
     return;
@@ -125,7 +126,10 @@ std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) co
 }
 
 void AwaitedCall::DeleteThis() {
-  if (arrived_) environment_.filters.Ended(*this, status_, costs_);
+  if (arrived_) {
+    costs_.lasted = absl::FromChrono(environment_.filters.Now() - arrival_);
+    environment_.filters.Ended(*this, status_, costs_);
+  }
   CallCount& count = calls_.count;
   delete this;
   count.Remove();

@@ -133,6 +133,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   grpc::ServerContext context_;
   RawStream stream_;
   bool arrived_ = false;
+  CallFilters::Moment arrival_;
   Drain::Call stay_;
   uintptr_t connection_ = 0;
   CallDeadline deadline_;

@@ -45,7 +45,7 @@ bool ServedStream::Compute(Batch& batch) {
   costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
   costs.failed_messages = status.ok() ? 0 : 1;
   environment().budget.Settle(*batch.charge, costs.response_bytes);
-  if (!Cancelled()) filters.MessageAnswered(info(), status, costs);
+  if (!Cancelled()) filters.MessageAnswered(info(), status, costs, batch.notes);
   const MutexLock lock(&mutex_);
   AddCosts(costs);
   AddNotes(std::move(batch.notes));

@@ -48,7 +48,7 @@ TEST(CallErrorLogTest, AnErrorIsAWarningWithMethodCodeAndText) {
 
 TEST(CallErrorLogTest, AnInternalErrorOfAMessageIsAnErrorWithItsText) {
   EXPECT_THAT(Written([](CallErrorLog& filter) {
-                filter.MessageAnswered(SomeCall(), absl::InternalError("bad_alloc"), {});
+                filter.MessageAnswered(SomeCall(), absl::InternalError("bad_alloc"), {}, {});
               }),
               AllOf(HasSubstr(" error call failed"), HasSubstr("error=\"bad_alloc\"")));
 }
@@ -68,7 +68,7 @@ TEST(CallErrorLogTest, ErrorsOfOneMethodAndCodeAreSummedUp) {
 TEST(CallErrorLogTest, WhatGoesWellIsNoEntry) {
   EXPECT_THAT(Written([](CallErrorLog& filter) {
                 EXPECT_TRUE(filter.Arrived(SomeCall()).ok());
-                filter.MessageAnswered(SomeCall(), absl::OkStatus(), {});
+                filter.MessageAnswered(SomeCall(), absl::OkStatus(), {}, {});
                 filter.Ended(SomeCall(), absl::OkStatus(), {});
               }),
               IsEmpty());

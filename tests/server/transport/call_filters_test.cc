@@ -29,8 +29,8 @@ class NamedFilter final : public rpc::CallFilter {
     list_.push_back(name_ + " arrived");
     return answer_;
   }
-  void MessageAnswered(const rpc::CallInfo&, const absl::Status& status,
-                       const rpc::CallCosts&) override {
+  void MessageAnswered(const rpc::CallInfo&, const absl::Status& status, const rpc::CallCosts&,
+                       const rpc::CallNotes&) override {
     list_.push_back(name_ + " message " + std::string(status.message()));
   }
   void Ended(const rpc::CallInfo&, const absl::Status& status, const rpc::CallCosts&) override {
@@ -46,7 +46,8 @@ class NamedFilter final : public rpc::CallFilter {
 class ThrowingFilter final : public rpc::CallFilter {
  public:
   absl::Status Arrived(const rpc::CallInfo&) override { throw std::runtime_error("no room"); }
-  void MessageAnswered(const rpc::CallInfo&, const absl::Status&, const rpc::CallCosts&) override {
+  void MessageAnswered(const rpc::CallInfo&, const absl::Status&, const rpc::CallCosts&,
+                       const rpc::CallNotes&) override {
     throw std::runtime_error("no room");
   }
   void Ended(const rpc::CallInfo&, const absl::Status&, const rpc::CallCosts&) override {
@@ -67,7 +68,7 @@ TEST(CallFiltersTest, AsksAndTellsAllInTheirOrderAndTakesTheFirstError) {
   const CallFilters filters({&a, &b, &c});
   const SomeCall call;
   EXPECT_EQ(filters.Arrived(call), absl::CancelledError("b's"));
-  filters.MessageAnswered(call, absl::CancelledError("x"), {});
+  filters.MessageAnswered(call, absl::CancelledError("x"), {}, {});
   filters.Ended(call, absl::CancelledError("y"), {});
   EXPECT_EQ(list, (std::vector<std::string>{"a arrived", "b arrived", "c arrived", "a message x",
                                             "b message x", "c message x", "a ended y", "b ended y",
@@ -81,7 +82,7 @@ TEST(CallFiltersTest, AFilterThatThrowsRefusesTheCallAndKeepsNothingFromOthers) 
   const CallFilters filters({&throwing, &other});
   const SomeCall call;
   EXPECT_EQ(filters.Arrived(call), absl::InternalError("no room"));
-  filters.MessageAnswered(call, absl::OkStatus(), {});
+  filters.MessageAnswered(call, absl::OkStatus(), {}, {});
   filters.Ended(call, absl::OkStatus(), {});
   EXPECT_EQ(list, (std::vector<std::string>{"a arrived", "a message ", "a ended "}));
 }

@@ -33,6 +33,22 @@ TEST(ComputeHandler, NotesTheLossAndTheShapeIfAsked) {
                   .ok());
   EXPECT_THAT(notes.losses, ElementsAre("focal"));
   EXPECT_THAT(notes.shape, ElementsAre(2, 3));
+  EXPECT_EQ(notes.data_type, "FLOAT64");
+  EXPECT_EQ(notes.rows, 2);
+  EXPECT_EQ(notes.non_finite_losses, 0);
+}
+
+TEST(ComputeHandler, NotesHowManyLossesAreNotFinite) {
+  CallContext context;
+  CallNotes notes;
+  context.notes = &notes;
+  EXPECT_TRUE(CallHandlers()
+                  ->Compute(FromText<v1::ComputeRequest>(
+                                "logits { shape: [3, 2] float_values: [nan, 1, 0, 0, inf, 2] } "
+                                "labels { int_values: [0, 0, 0] }"),
+                            context)
+                  .ok());
+  EXPECT_EQ(notes.non_finite_losses, 2);
 }
 
 TEST(ComputeHandler, AnswersAPersonInNumbers) {
