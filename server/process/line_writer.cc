@@ -63,10 +63,16 @@ class LineWriter::Queue {
     const size_t room = dropped_ > 0 ? kMaxWaitingBytes / 2 : kMaxWaitingBytes;
     if (bytes_ + SizeInQueue(line) > room) {
       ++dropped_;
+      ++dropped_ever_;
       return;
     }
     TellDropped();
     Push(std::move(line));
+  }
+
+  int64_t dropped() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(&mutex_);
+    return dropped_ever_;
   }
 
   bool WaitUntilWritten(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -197,6 +203,7 @@ class LineWriter::Queue {
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;     // of the lines, as SizeInQueue() has them
   int64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;  // after the last of the lines
+  int64_t dropped_ever_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   int flushing_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that wait for the lines to be written
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
@@ -215,6 +222,8 @@ LineWriter::~LineWriter() {
     thread_.detach();  // It waits in write(), and ends with the process.
   }
 }
+
+int64_t LineWriter::dropped() const { return queue_->dropped(); }
 
 void LineWriter::Write(std::string line) { queue_->Add(std::move(line)); }
 

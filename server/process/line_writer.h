@@ -50,6 +50,9 @@ class LineWriter {
   // Takes a line, which ends in a line break. Never waits for the descriptor.
   void Write(std::string line);
 
+  // Returns how many lines were dropped so far.
+  int64_t dropped() const;
+
   // Returns true once all lines that were taken are written; false after `at_most`.
   bool Flush(absl::Duration at_most);
 

@@ -41,6 +41,9 @@ class Log {
   // Changes the least level that is written, from the next entry on.
   void SetLeast(LogLevel least) { least_.store(least, std::memory_order_relaxed); }
 
+  // Returns how many entries were dropped so far.
+  int64_t dropped() const { return writer_->dropped(); }
+
   // Returns true once all entries up to here are written; false after `at_most`.
   bool Flush(absl::Duration at_most) const { return writer_->Flush(at_most); }
 

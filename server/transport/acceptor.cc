@@ -140,6 +140,7 @@ void Acceptor::DropDeaf(int socket, int error) {
 }
 
 void Acceptor::NoteRefusal() {
+  refused_.fetch_add(1, std::memory_order_relaxed);
   const auto now = std::chrono::steady_clock::now();
   if (options_.log == nullptr || now < next_note_) return;
   next_note_ = now + kPauseBetweenNotes;

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_TRANSPORT_ACCEPTOR_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -48,6 +49,8 @@ class Acceptor {
 
   // Those that were accepted and are there still.
   ConnectionTable& connections() { return connections_; }
+  // Those that were closed at once, because there were as many as may be. Any thread.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
   // What accepting at a socket came to: nobody waits there any more, there are no descriptors or
@@ -69,6 +72,7 @@ class Acceptor {
   Descriptor wake_;           // is readable once it is to stop
   std::atomic<bool> stopping_ = false;
   ConnectionTable connections_;
+  std::atomic<uint64_t> refused_ = 0;
   std::chrono::steady_clock::time_point next_note_;
   std::thread thread_;
 };

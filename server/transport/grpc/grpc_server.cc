@@ -153,10 +153,18 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   lingering_ = std::make_unique<LingeringSockets>(
       [&table = acceptor_->connections()](int descriptor) { return table.Contains(descriptor); });
   acceptor_->Start();
+  serving_ = true;
   return absl::OkStatus();
 }
 
-void GrpcServer::StopServing() { service_->StopServing(); }
+GrpcServerUse GrpcServer::use() const {
+  return {acceptor_->connections().Count(), acceptor_->refused()};
+}
+
+void GrpcServer::StopServing() {
+  serving_ = false;
+  service_->StopServing();
+}
 
 void GrpcServer::LetClientsLeave(Clock::time_point last_moment) {
   constexpr std::chrono::milliseconds kPollInterval(20);

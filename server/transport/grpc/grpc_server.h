@@ -1,7 +1,10 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_GRPC_SERVER_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_GRPC_SERVER_H_
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,6 +41,12 @@ struct GrpcServerOptions {
   const Log* log = nullptr;
 };
 
+// What is in use at one moment.
+struct GrpcServerUse {
+  size_t connections = 0;
+  uint64_t refused_connections = 0;  // ever
+};
+
 // lossd.v1.LossService over gRPC, with reflection and the standard health service.
 class GrpcServer {
  public:
@@ -56,6 +65,10 @@ class GrpcServer {
 
   // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const { return addresses_; }
+
+  // Returns true while health says SERVING. Any thread, as use().
+  bool serving() const { return serving_; }
+  GrpcServerUse use() const;
 
   // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it, and
   // everything else as before.
@@ -80,6 +93,7 @@ class GrpcServer {
   CallEnvironment& environment_;
   const std::unique_ptr<AsyncService> service_;
   const Bounds bounds_;
+  std::atomic<bool> serving_ = false;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<LingeringSockets> lingering_;

@@ -122,6 +122,7 @@ TEST(LineWriterTest, APipeThatNobodyReadsHoldsUpNobodyAndWhatWasDroppedIsCounted
     int64_t dropped = 0;
     const std::vector<int> numbers = NumbersOf(text, dropped);
     EXPECT_GT(dropped, 0);
+    EXPECT_EQ(writer.dropped(), dropped);
     EXPECT_EQ(static_cast<int64_t>(numbers.size()) + dropped, kManyLines + 1);
     EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
     EXPECT_LE(text.size(), LineWriter::kMaxWaitingBytes + (size_t{1} << 17));

@@ -109,6 +109,7 @@ TEST_F(AcceptorTest, ClosesConnectionsBeyondTheBoundAndTakesOthersWhenSomeHaveEn
   for (int i = 0; i < 3; ++i) clients.push_back(Connect());
   EXPECT_TRUE(hall_.WaitFor(3));
   EXPECT_TRUE(IsClosed(Connect()));
+  EXPECT_EQ(acceptor_->refused(), 1);
   EXPECT_EQ(hall_.count(), 3);
   EXPECT_EQ(acceptor_->connections().Count(), 3);
 
