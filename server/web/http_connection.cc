@@ -1,0 +1,128 @@
+#include "server/web/http_connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <variant>
+
+#include "absl/strings/string_view.h"
+
+namespace lossd::web {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRequestTimeout = 408;
+constexpr int kHeadTooLarge = 431;
+
+// A connection looks so often whether it is to end.
+constexpr std::chrono::milliseconds kLook{50};
+
+// After the response, for the client to take it and to close its side.
+constexpr std::chrono::seconds kLast{1};
+constexpr size_t kMostDropped = size_t{64} << 10;
+
+constexpr absl::string_view kEndOfHead = "\r\n\r\n";
+
+// Reads and writes a socket until a time.
+class TimedSocket {
+ public:
+  TimedSocket(int socket, const std::atomic<bool>& stopping)
+      : socket_(socket), stopping_(stopping) {}
+
+  void SetDeadline(Clock::duration from_now) { deadline_ = Clock::now() + from_now; }
+  bool DeadlinePassed() const { return Left().count() <= 0; }
+
+  // Returns 0 when nothing comes any more: the client has closed its side, an error, or the time is
+  // over.
+  size_t Read(char* to, size_t size) {
+    while (WaitFor(POLLIN)) {
+      const ssize_t count = recv(socket_, to, size, 0);
+      if (count >= 0) return static_cast<size_t>(count);
+      if (errno != EAGAIN && errno != EINTR) return 0;
+    }
+    return 0;
+  }
+
+  void Write(absl::string_view bytes) {
+    while (!bytes.empty() && WaitFor(POLLOUT)) {
+      const ssize_t count = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count >= 0) {
+        bytes.remove_prefix(static_cast<size_t>(count));
+      } else if (errno != EAGAIN && errno != EINTR) {
+        return;
+      }
+    }
+  }
+
+  // Says that no more is written, and waits for the client to close its side: a socket that is
+  // closed with something unread drops what is on its way to the client.
+  void Finish() {
+    shutdown(socket_, SHUT_WR);
+    std::array<char, 4096> dropped;
+    for (size_t count = 0; count < kMostDropped;) {
+      const size_t more = Read(dropped.data(), dropped.size());
+      if (more == 0) return;
+      count += more;
+    }
+  }
+
+ private:
+  std::chrono::milliseconds Left() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
+  }
+
+  // Returns false when the time is over.
+  bool WaitFor(short event) const {
+    for (auto left = Left(); left.count() > 0 && !stopping_; left = Left()) {
+      pollfd polled = {socket_, event, 0};
+      if (poll(&polled, 1, static_cast<int>(std::min(left, kLook).count())) > 0) return true;
+    }
+    return false;
+  }
+
+  const int socket_;
+  const std::atomic<bool>& stopping_;
+  Clock::time_point deadline_;
+};
+
+// Returns the head of a request, or the status to answer instead; "" if the client has gone.
+std::variant<std::string, int> ReadHead(TimedSocket& socket, size_t most) {
+  std::string head;
+  std::array<char, 1024> buffer;
+  while (true) {
+    const size_t count = socket.Read(buffer.data(), std::min(buffer.size(), most - head.size()));
+    if (count == 0) {
+      if (socket.DeadlinePassed() && !head.empty()) return kRequestTimeout;
+      return "";
+    }
+    const size_t searched = head.size() - std::min(head.size(), kEndOfHead.size());
+    head.append(buffer.data(), count);
+    const size_t end = absl::string_view(head).find(kEndOfHead, searched);
+    if (end != std::string::npos) return head.substr(0, end + kEndOfHead.size());
+    if (head.size() >= most) return kHeadTooLarge;
+  }
+}
+
+}  // namespace
+
+void ServeConnection(transport::Descriptor socket, const HttpResponder& responder,
+                     const HttpBounds& bounds, const std::atomic<bool>& stopping) {
+  TimedSocket timed(socket.number(), stopping);
+  timed.SetDeadline(bounds.patience);
+  const auto head = ReadHead(timed, bounds.max_head_bytes);
+  if (head == std::variant<std::string, int>("")) return;
+  const std::string response = std::holds_alternative<int>(head)
+                                   ? HttpResponder::StatusAlone(std::get<int>(head))
+                                   : responder.Respond(std::get<std::string>(head));
+  timed.SetDeadline(bounds.patience);
+  timed.Write(response);
+  timed.SetDeadline(kLast);
+  timed.Finish();
+}
+
+}  // namespace lossd::web

@@ -1,0 +1,35 @@
+#ifndef LOSSD_SERVER_WEB_HTTP_RESPONDER_H_
+#define LOSSD_SERVER_WEB_HTTP_RESPONDER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "server/web/page.h"
+
+namespace lossd::web {
+
+// Makes HTTP/1.1 responses of pages, each the last one of its connection. Thread-safe.
+class HttpResponder {
+ public:
+  explicit HttpResponder(const Pages& pages);
+  ~HttpResponder();
+  HttpResponder(const HttpResponder&) = delete;
+  HttpResponder& operator=(const HttpResponder&) = delete;
+
+  // Returns the response to a request of which `head` is all up to the empty line: the page, or
+  // 400, 404, 405 for a method other than GET and HEAD, and 500 if the page throws. Bodies are not
+  // read. What costs much and serves nobody here, ranges and compression, is not offered.
+  std::string Respond(absl::string_view head) const;
+
+  // Returns a response without a page, which says no more than its status.
+  static std::string StatusAlone(int status);
+
+ private:
+  class Library;
+  const std::unique_ptr<Library> library_;
+};
+
+}  // namespace lossd::web
+
+#endif  // LOSSD_SERVER_WEB_HTTP_RESPONDER_H_
