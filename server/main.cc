@@ -48,7 +48,16 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.threads = settings.threads;
   options.log = &log;
   options.access_log = settings.access_log;
+  options.metrics_listen = settings.metrics_listen;
   return options;
+}
+
+void WriteAddresses(const lossd::Server& server, lossd::LineWriter& to) {
+  const std::string metrics = server.metrics_address();
+  if (!metrics.empty()) to.Write(absl::StrCat("metrics on ", metrics, "\n"));
+  for (const std::string& address : server.addresses()) {
+    to.Write(absl::StrCat("listening on ", address, "\n"));
+  }
 }
 
 // Adds what a reload makes anew.
@@ -93,9 +102,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   lossd::LineWriter standard_output(STDOUT_FILENO);  // Nobody may read it.
-  for (const std::string& address : (*server)->addresses()) {
-    standard_output.Write(absl::StrCat("listening on ", address, "\n"));
-  }
+  WriteAddresses(**server, standard_output);
   log.Write(LogLevel::kInfo, "serving",
             {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
   const std::string signal = stop_signals.Wait([&reload] { reload.Run(); });

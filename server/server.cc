@@ -7,21 +7,32 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/loss/catalogue.h"
 #include "server/memory/buffer_pool.h"
 #include "server/memory/freed_memory.h"
+#include "server/memory/memory_return.h"
 #include "server/observe/access_log.h"
 #include "server/observe/call_error_log.h"
+#include "server/observe/call_metrics.h"
+#include "server/observe/metrics_text.h"
+#include "server/observe/server_metrics.h"
 #include "server/process/log.h"
 #include "server/process/version.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/tensor/data_type.h"
 #include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
 #include "server/transport/call_environment.h"
 #include "server/transport/grpc/grpc_server.h"
+#include "server/web/http_server.h"
 
 namespace lossd {
 namespace {
@@ -36,6 +47,25 @@ constexpr int64_t kPartKept = 4;
 std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
   return BufferPool::Create(static_cast<size_t>(
       std::min(kMessagesKept * limits.max_message_bytes, limits.max_in_flight_bytes / kPartKept)));
+}
+
+observe::KnownValues KnownValuesOf(const std::vector<rpc::MethodRow>& methods) {
+  observe::KnownValues known;
+  for (const rpc::MethodRow& row : methods) {
+    known.methods.push_back({absl::StrCat(rpc::kServiceName, "/", row.name),
+                             std::holds_alternative<rpc::StreamMethod>(row.method)});
+  }
+  for (const loss::FormInfo* form : loss::Catalogue()) known.losses.emplace_back(form->name);
+  known.data_types = rpc::TypeNames(rpc::TypeFamily::kFloat);
+  return known;
+}
+
+web::PageContent Readiness(bool serving) {
+  constexpr int kServiceUnavailable = 503;
+  web::PageContent page;
+  if (!serving) page.status = kServiceUnavailable;
+  page.text = serving ? "ready\n" : "not serving\n";
+  return page;
 }
 
 }  // namespace
@@ -56,20 +86,30 @@ class Server::Rooms {
   }
 
   absl::Status Start(const ServerOptions& options) {
+    std::vector<rpc::MethodRow> methods = rpc::MakeMethods(handlers_, limits_);
+    if (!options.metrics_listen.empty()) {
+      auto http = web::HttpServer::Listen(options.metrics_listen, options.log);
+      if (!http.ok()) return http.status();
+      http_server_ = *std::move(http);
+      call_metrics_.emplace(KnownValuesOf(methods));
+    }
     environment_.emplace(limits_, MakeEnvironmentOptions(options));
     transport::GrpcServerOptions grpc_options;
     grpc_options.listen = options.listen;
     grpc_options.bounds = options.bounds;
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
-    auto server = transport::GrpcServer::Start(rpc::MakeMethods(handlers_, limits_), *environment_,
-                                               grpc_options);
+    auto server = transport::GrpcServer::Start(std::move(methods), *environment_, grpc_options);
     if (!server.ok()) return server.status();
     grpc_server_ = *std::move(server);
+    if (http_server_ != nullptr) ShowMetrics(options);
     return absl::OkStatus();
   }
 
   transport::GrpcServer& grpc_server() { return *grpc_server_; }
+  std::string metrics_address() const {
+    return http_server_ == nullptr ? "" : http_server_->address();
+  }
 
  private:
   transport::CallEnvironment::Options MakeEnvironmentOptions(const ServerOptions& options) {
@@ -80,9 +120,43 @@ class Server::Rooms {
       pool->DropIdle();
       ReturnFreedMemory();
     };
+    if (call_metrics_) environment_options.filters.push_back(&*call_metrics_);
     if (access_log_) environment_options.filters.push_back(&*access_log_);
     if (error_log_) environment_options.filters.push_back(&*error_log_);
     return environment_options;
+  }
+
+  void ShowMetrics(const ServerOptions& options) {
+    server_metrics_.emplace(
+        observe::ServerFacts{std::string(Version()), loss::InstructionSetName(), absl::Now(),
+                             executor_.thread_count(), limits_.max_in_flight_bytes},
+        [this, log = options.log] { return Look(log); });
+    metrics_text_.emplace(
+        std::vector<const prometheus::Collectable*>{&*call_metrics_, &*server_metrics_});
+    http_server_->Start(
+        {{"/metrics",
+          [this] {
+            return web::PageContent{200, observe::kMetricsType, metrics_text_->Make()};
+          }},
+         {"/healthz",
+          [] {
+            return web::PageContent{200, "text/plain", "ok\n"};
+          }},
+         {"/readyz", [this] { return Readiness(grpc_server_->serving()); }}});
+  }
+
+  observe::ServerState Look(const Log* log) const {
+    const transport::GrpcServerUse use = grpc_server_->use();
+    const transport::ByteBudget::Use budget = environment_->budget.use();
+    observe::ServerState state;
+    state.serving = grpc_server_->serving();
+    state.in_flight_bytes = budget.bytes;
+    state.waiting_messages = budget.waiting;
+    state.connections = use.connections;
+    state.refused_connections = use.refused_connections;
+    if (log != nullptr) state.dropped_log_entries = static_cast<uint64_t>(log->dropped());
+    state.resident_bytes = ResidentBytes().value_or(0);
+    return state;
   }
 
   const rpc::Limits limits_;
@@ -91,8 +165,12 @@ class Server::Rooms {
   const rpc::Handlers handlers_;
   std::optional<observe::CallErrorLog> error_log_;
   std::optional<observe::AccessLog> access_log_;
+  std::optional<observe::CallMetrics> call_metrics_;
   std::optional<transport::CallEnvironment> environment_;
   std::unique_ptr<transport::GrpcServer> grpc_server_;
+  std::optional<observe::ServerMetrics> server_metrics_;
+  std::optional<observe::MetricsText> metrics_text_;
+  std::unique_ptr<web::HttpServer> http_server_;
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -109,6 +187,8 @@ Server::~Server() = default;
 const std::vector<std::string>& Server::addresses() const {
   return rooms_->grpc_server().addresses();
 }
+
+std::string Server::metrics_address() const { return rooms_->metrics_address(); }
 
 bool Server::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
   transport::GrpcServer& grpc_server = rooms_->grpc_server();

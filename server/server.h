@@ -32,6 +32,9 @@ struct ServerOptions {
   std::function<void()> on_deaf;
   // Writes an entry at level info for each call, too.
   bool access_log = false;
+  // The address of the HTTP server that shows metrics and health, as --metrics-listen has it; none
+  // if empty.
+  std::string metrics_listen;
 };
 
 // A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which
@@ -53,6 +56,8 @@ class Server {
 
   // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const;
+  // Returns the address of metrics_listen in the same way; "" if there is none.
+  std::string metrics_address() const;
 
   // Stops and loses no call of a client that heeds what it is told: answers NOT_SERVING to clients
   // that ask for its health and everything else as before for `delay`; then takes no connections,

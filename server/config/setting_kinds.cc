@@ -48,6 +48,22 @@ std::string AddressesKind::Print(const Settings& settings) const {
   return absl::StrJoin(settings.*member, ",");
 }
 
+std::string AddressKind::Range() const { return "none, HOST:PORT or unix:PATH"; }
+
+absl::Status AddressKind::Read(absl::string_view value, Settings& settings) const {
+  if (value == "none") {
+    (settings.*member).clear();
+    return absl::OkStatus();
+  }
+  absl::Status status = ValidateListenAddress(value);
+  if (status.ok()) settings.*member = std::string(value);
+  return status;
+}
+
+std::string AddressKind::Print(const Settings& settings) const {
+  return (settings.*member).empty() ? "none" : settings.*member;
+}
+
 std::string SizeKind::Range() const {
   const std::string sizes = absl::StrCat(PrintByteSize(least), " to ", PrintByteSize(most));
   return zero.empty() ? sizes : absl::StrCat(zero, ", or ", sizes);

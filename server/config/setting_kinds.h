@@ -28,6 +28,15 @@ struct AddressesKind {
   std::string Print(const Settings& settings) const;
 };
 
+// One address, or "none".
+struct AddressKind {
+  std::string Settings::*member;
+
+  std::string Range() const;
+  absl::Status Read(absl::string_view value, Settings& settings) const;
+  std::string Print(const Settings& settings) const;
+};
+
 // A size such as 64MiB.
 struct SizeKind {
   int64_t Settings::*member;

@@ -75,6 +75,10 @@ constexpr Setting kTable[] = {
      TakesEffect::kAtReload, "writes entries of this level and above", "`warning` for a quiet log"},
     {"access-log", "SWITCH", SwitchKind{&Settings::access_log}, TakesEffect::kAtRestart,
      "writes an entry for each call, at level info", "to see who calls what"},
+    {"metrics-listen", "ADDRESS", AddressKind{&Settings::metrics_listen}, TakesEffect::kAtRestart,
+     "shows [metrics](#metrics) and health over HTTP at `host:port` or `unix:path`; port 0 takes a "
+     "free one",
+     "for Prometheus; keep it in the private network: it asks for no token"},
 };
 
 }  // namespace

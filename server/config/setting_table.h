@@ -21,7 +21,7 @@ enum class TakesEffect {
 // A row of the table that the flags, their environment twins, the configuration file, the help and
 // the list in server/README.md are made of.
 struct Setting {
-  using Kind = std::variant<AddressesKind, SizeKind, CountKind, TimeKind, SwitchKind,
+  using Kind = std::variant<AddressesKind, AddressKind, SizeKind, CountKind, TimeKind, SwitchKind,
                             ChoiceKind<LogFormat>, ChoiceKind<LogLevel>>;
 
   // "max-message-bytes": the flag without its dashes, and the key in the file.

@@ -42,6 +42,8 @@ struct Settings {
   LogLevel log_level = LogLevel::kInfo;
   // An entry for each call.
   bool access_log = false;
+  // Where metrics are shown over HTTP, host:port or unix:path; "" shows none.
+  std::string metrics_listen;
 };
 
 }  // namespace lossd

@@ -267,7 +267,8 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"threads", "14"},
                                                      {"log-format", "json"},
                                                      {"log-level", "error"},
-                                                     {"access-log", "on"}};
+                                                     {"access-log", "on"},
+                                                     {"metrics-listen", "127.0.0.1:0"}};
   for (const Setting& setting : SettingTable()) {
     const std::string other = others.at(std::string(setting.name));
     const File file(ConfigLine(setting, other) + "\n");
