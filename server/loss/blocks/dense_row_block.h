@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 
 #include "server/kernels/dense_row.h"
 #include "server/kernels/hessian.h"
 #include "server/kernels/workspace.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/cut_memory.h"
+#include "server/loss/blocks/row_targets.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/wide.h"
 
@@ -112,53 +112,10 @@ class DenseRowBlock {
     double* const t = arrays_.true_targets;
     double* const y = arrays_.targets;
     plan_.labels.CopyRow(index, t);
-    FindTruth(index);
+    targets_.Find(plan_.labels, index);
     const double smoothing = plan_.spec.label_smoothing;
-    const double spread = Spread(smoothing / static_cast<double>(classes_));
+    const double spread = targets_.Spread(smoothing / static_cast<double>(classes_));
     for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
-  }
-
-  // Returns part · Σ t, where the sum may be beyond double's range.
-  double Spread(double part) const {
-    if (std::isfinite(target_sum_)) return part * target_sum_;
-    return static_cast<double>(part * WideTargetSum());
-  }
-
-  Wide WideTargetSum() const {
-    const double* const t = arrays_.true_targets;
-    return std::accumulate(t, t + classes_, Wide{0});
-  }
-
-  // Returns Σ t_k f(k) / Σ t_k, of which `sum` is the numerator, and 0 where there is no target.
-  template <typename F>
-  double MeanOfTargets(double sum, F f) const {
-    if (target_sum_ == 0) return 0;
-    const bool fits = OrdinaryRangeOf(sizeof(double)).Has(target_sum_) && !std::isinf(sum);
-    return fits ? sum / target_sum_ : static_cast<double>(WideMeanOfTargets(f));
-  }
-
-  template <typename F>
-  Wide WideMeanOfTargets(F f) const {
-    if (target_sum_ == 0) return 0;
-    const double* const t = arrays_.true_targets;
-    Wide sum = 0;
-    for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : Wide{t[k]} * f(k);
-    return sum / WideTargetSum();
-  }
-
-  void FindTruth(int64_t index) {
-    if (plan_.labels.has_class_ids()) {
-      target_sum_ = 1;
-      true_class_ = plan_.labels.class_id(index);
-      return;
-    }
-    const double* const t = arrays_.true_targets;
-    target_sum_ = 0;
-    true_class_ = 0;
-    for (int64_t k = 0; k < classes_; ++k) {
-      target_sum_ += t[k];
-      if (t[k] > t[true_class_]) true_class_ = k;
-    }
   }
 
   void WeighByClass() {
@@ -174,12 +131,12 @@ class DenseRowBlock {
       arrays_.weighted_targets[k] = v * arrays_.targets[k];
       weighted_sum += v * arrays_.true_targets[k];
     }
-    row_.whole_weight = MeanOfTargets(weighted_sum, weight);
+    row_.whole_weight = targets_.Mean(weighted_sum, weight);
   }
 
   // Takes the size of the class weights out of them, a power of two.
   void WeighByScaledClass() {
-    const Wide mean = WideMeanOfTargets([&](int64_t k) { return plan_.terms.weight(k); });
+    const Wide mean = targets_.WideMean([&](int64_t k) { return plan_.terms.weight(k); });
     const int exponent = mean == 0 ? 0 : std::clamp(std::ilogb(mean), -1000, 1000);
     weight_unit_ = std::ldexp(1.0, exponent);
     for (int64_t k = 0; k < classes_; ++k) {
@@ -193,7 +150,7 @@ class DenseRowBlock {
   void WeighEqually() {
     weight_unit_ = 1;
     std::copy(arrays_.targets, arrays_.targets + classes_, arrays_.weighted_targets);
-    row_.whole_weight = target_sum_ == 0 ? 0 : 1;
+    row_.whole_weight = targets_.sum() == 0 ? 0 : 1;
   }
 
   void Evaluate(Kernel kernel) {
@@ -281,7 +238,7 @@ class DenseRowBlock {
     double sum = 0;
     const double* const t = arrays_.true_targets;
     for (int64_t k = 0; k < classes_; ++k) sum += t[k] == 0 ? 0 : t[k] * row_.probabilities[k];
-    return MeanOfTargets(sum, [&](int64_t k) { return row_.probabilities[k]; });
+    return targets_.Mean(sum, [&](int64_t k) { return row_.probabilities[k]; });
   }
 
   void Record(int64_t index, const SampleScale& scale, Kernel kernel) {
@@ -297,7 +254,7 @@ class DenseRowBlock {
       WeighEqually();
       Evaluate(kernel);
     }
-    const double g = plan_.transform.DerivativeOf(row_.gradient[true_class_]);
+    const double g = plan_.transform.DerivativeOf(row_.gradient[targets_.true_class()]);
     window_.records.vanishing[row] = Vanishes(p, g) ? 1 : 0;
   }
 
@@ -305,9 +262,8 @@ class DenseRowBlock {
   const RowWindow<T>& window_;
   int64_t classes_;
   Arrays arrays_;
+  RowTargets targets_{arrays_.true_targets, classes_};
   kernels::DenseRow row_;
-  double target_sum_ = 0;
-  int64_t true_class_ = 0;
   double weight_unit_ = 1;  // class weights are this many times what they are in the row
   double offset_ = 0;       // the logits' own are so much larger
 };
