@@ -101,8 +101,8 @@ TEST_F(ConfigurationTest, WhatIsPrintedIsReadAgain) {
                         kProgram});
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_THAT(process.RestOfOutput(), AllOf(HasSubstr("listen: [\"[::1]:0\"]  # /dev/stdin:2\n"),
-                                            HasSubstr("threads: 2  # /dev/stdin:12\n"),
-                                            HasSubstr("access-log: on  # /dev/stdin:15\n")));
+                                            HasSubstr("threads: 2  # /dev/stdin:"),
+                                            HasSubstr("access-log: on  # /dev/stdin:")));
 }
 
 }  // namespace

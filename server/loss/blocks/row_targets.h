@@ -18,7 +18,7 @@ class RowTargets {
   RowTargets(const double* targets, int64_t classes) : t_(targets), classes_(classes) {}
 
   // Finds the sum, and the true class: the one with the largest target.
-  void Find(const SampleLabels& labels, int64_t row) {
+  void Find(const ElementLabels& labels, int64_t row) {
     if (labels.has_class_ids()) {
       sum_ = 1;
       true_class_ = labels.class_id(row);
