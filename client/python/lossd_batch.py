@@ -15,6 +15,8 @@ _DATA_TYPES = {
 }
 _TORCH_TYPES = {data_type: dtype for dtype, data_type in _DATA_TYPES.items()}
 
+_WIDTHS = {data_type: torch.empty((), dtype=dtype).element_size() for data_type, dtype in _TORCH_TYPES.items()}
+
 _ENVELOPE_BYTES = 4096  # at most, of a message beside its arrays and what the request itself says
 
 
@@ -47,7 +49,7 @@ def compute(server, request, tensors, on_answer):
     """Returns the loss, or the losses, and the gradient, None when it is not asked for. `request` has
     all but the tensors."""
     size = _size(request, tensors)
-    room = server.max_message_bytes - request.ByteSize() - _ENVELOPE_BYTES
+    room = _room(server, request, tensors["logits"])
     if size > room:
         return _compute_in_chunks(server, request, tensors, on_answer)
     answer = _ask(server, request, tensors, on_answer)
@@ -82,11 +84,25 @@ def _size(request, tensors):
     logits, asked = tensors["logits"], request.outputs
     width = logits.element_size()
     wide = max(4, width)
-    classes = 1 if _is_sigmoid(request) else max(1, logits.shape[request.class_axis or -1])
-    per_logit = asked.gradient * (wide if asked.gradient_data_type else width)
+    classes = 1 if _is_sigmoid(request) else max(1, _class_count(request, logits))
+    asked_width = _WIDTHS.get(asked.gradient_data_type, width)
+    per_logit = asked.gradient * asked_width
     per_logit += (asked.hessian_diagonal + asked.probabilities) * wide
     per_sample = (asked.log_sum_exp + asked.margin + (not asked.omit_losses)) * wide
     return max(sent, logits.numel() * per_logit + logits.numel() // classes * per_sample)
+
+
+def _class_count(request, logits):
+    return logits.shape[request.class_axis or -1] if logits.dim() > 1 else 2
+
+
+def _room(server, request, logits):
+    """Returns how many bytes of a message are left for what _size() counts."""
+    asked = request.outputs
+    # Statistics have nine numbers for each class, and a difficulty; weights have one.
+    arrays = 10 * asked.class_statistics + (not asked.omit_class_weights)
+    per_class = 8 * arrays * _class_count(request, logits)
+    return server.max_message_bytes - request.ByteSize() - per_class - _ENVELOPE_BYTES
 
 
 def _compute_in_chunks(server, request, tensors, on_answer):
@@ -95,7 +111,7 @@ def _compute_in_chunks(server, request, tensors, on_answer):
     request.ClearField("class_axis")
     _complete(server, request, rows)
     count = len(rows["logits"])
-    room = server.max_message_bytes - request.ByteSize() - _ENVELOPE_BYTES
+    room = _room(server, request, rows["logits"])
     step = room * count // _size(request, rows)
     if step < 1:
         raise ValueError(f"a row of the batch does not fit {_limit(server)}")
@@ -161,6 +177,9 @@ def _complete(server, request, rows):
 
     weights = rows.get("sample_weights", torch.ones(shape[:1])).detach().cpu()
     weights = of_each_sample(weights).double()
+    wrong = weights[~((weights >= 0) & (weights < float("inf")))]
+    if len(wrong):
+        raise ValueError(f"sample_weights hold {wrong[0].item()}, expected finite numbers >= 0")
     counted = weights != 0
     class_ids = not labels.is_floating_point()
     if class_ids and spec.HasField("ignore_index"):
@@ -186,7 +205,10 @@ def _complete(server, request, rows):
         if classes is not None and weighting.WhichOneof("source"):
             terms = terms * _class_weights(server, weighting, logits.shape[1])[classes]
         # In the order of the samples, as the server adds them.
-        request.normalizer = terms.cumsum(0)[-1].item() if len(terms) else 0.0
+        divisor = terms.cumsum(0)[-1].item() if len(terms) else 0.0
+        if not 0 <= divisor < float("inf"):
+            raise ValueError(f"the weights' sum is {divisor}, and the batch does not fit {_limit(server)}")
+        request.normalizer = divisor
 
 
 def _class_weights(server, weighting, classes):

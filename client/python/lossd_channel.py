@@ -82,9 +82,10 @@ def _host(address):
 def _is_this_machine(host):
     try:
         address = ipaddress.ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or address.is_unspecified
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return ("." + host).rstrip(".").endswith(".localhost")
 
 
 class CallError(grpc.RpcError):

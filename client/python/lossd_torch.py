@@ -83,6 +83,10 @@ def lossd_loss(
             raise ValueError(f"{name} requires a gradient, which lossd gives for logits alone: detach() it")
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction = {reduction!r}, expected one of {', '.join(_REDUCTIONS)}")
+    if class_axis == logits.dim() - 1:
+        class_axis = -1
+    if class_axis != -1 and not (class_axis == 1 and logits.dim() > 1):
+        raise ValueError(f"class_axis = {class_axis}, expected 1 or -1, the last of logits.dim() = {logits.dim()}")
     differentiable = logits.requires_grad and torch.is_grad_enabled()
     request = compute_pb2.ComputeRequest(
         loss=_message(spec, loss_spec_pb2.LossSpec),

@@ -60,9 +60,11 @@ bool IsThisMachine(const std::string& host) {
   }
   in6_addr v6 = {};
   if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) {
-    return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6);
+    const bool is_mapped_loopback = IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || is_mapped_loopback;
   }
-  return host == "localhost" || absl::EndsWith(host, ".localhost");
+  const absl::string_view name = absl::StripSuffix(host, ".");
+  return name == "localhost" || absl::EndsWith(name, ".localhost");
 }
 
 // Returns whether the host's name ends in one of the names, which commas separate.

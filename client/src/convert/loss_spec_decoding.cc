@@ -71,7 +71,7 @@ SymmetricCrossEntropy Decode(const v1::SymmetricCrossEntropyLoss& form) {
 }
 
 Asymmetric Decode(const v1::AsymmetricLoss& form) {
-  return {form.gamma_positive(), form.gamma_negative(), form.margin()};
+  return {form.gamma_positive(), form.gamma_negative(), form.margin(), form.detach_focusing()};
 }
 
 absl::StatusOr<LossForm> DecodeForm(const v1::LossSpec& loss) {

@@ -46,6 +46,7 @@ TEST(LossSpecDecodingTest, ReadsEveryForm) {
       GeneralizedCrossEntropy{0.5},
       SymmetricCrossEntropy{0.25, 0.5, -2.0},
       Asymmetric{1.0, 2.0, 0.125},
+      Asymmetric{1.0, 2.0, 0.125, true},
       QualityFocal{1.5},
       Varifocal{0.5, 1.5},
       FocalStar{1.5, 0.5},

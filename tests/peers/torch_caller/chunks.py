@@ -118,9 +118,37 @@ def check_refusals(checks, small):
             )
 
 
+def check_arrays_of_classes(checks, server):
+    """Statistics and class weights come with each chunk, and count against its size."""
+    classes = 300
+    logits = torch.randn(400, classes, dtype=torch.float16, requires_grad=True)
+    labels = torch.arange(400) % classes
+    small, answers = connect(server.address, max_message_bytes=64 << 10), []
+    lossd_loss(logits, labels, channel=small, outputs={"classStatistics": True}, on_answer=answers.append)
+    checks.check("in chunks: class statistics", len(answers) > 1 and answers[0].HasField("class_statistics"),
+                 f"{len(answers)} calls")
+    small.close()
+
+
+def check_wrong_values(checks, small):
+    logits, labels = torch.randn(400, C, requires_grad=True), torch.zeros(400, dtype=torch.long)
+    for name, keywords, words in (
+        ("class_axis 0", {"class_axis": 0}, "class_axis = 0, expected 1 or -1"),
+        ("class_axis 2", {"class_axis": 2}, "class_axis = 2, expected 1 or -1"),
+        ("a negative weight", {"sample_weights": torch.linspace(1, -0.5, 400)}, "expected finite numbers >= 0"),
+    ):
+        try:
+            lossd_loss(logits, labels, channel=small, **keywords)
+            checks.check(f"too large, and refused: {name}", False, "it was not")
+        except ValueError as error:
+            checks.check(f"too large, and refused: {name}", words in str(error), error)
+
+
 def check_chunks(checks, server):
     whole, small = connect(server.address), connect(server.address, max_message_bytes=SMALL)
     check_bits(checks, whole, small)
     check_refusals(checks, small)
+    check_wrong_values(checks, small)
+    check_arrays_of_classes(checks, server)
     whole.close()
     small.close()

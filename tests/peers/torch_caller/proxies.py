@@ -33,7 +33,7 @@ TARGETS = (
     ({"http_proxy": SQUID}, ("gpu-7:50051", "gpu-7", "localhost.example:1", "notlocalhost:1", "128.0.0.1:1",
                              "[::2]:1", "dns:///gpu-7:1", "ipv4:127.0.0.1:1,10.0.0.1:1"), "squid:3128"),
     ({"http_proxy": SQUID}, ("localhost:50051", "LocalHost:1", "localhost", "a.localhost:1", "127.0.0.1:1",
-                             "127.3.2.1:1", "0.0.0.0:1", "[::1]:1", "::1", "ipv4:127.0.0.1:1,127.0.0.2:1",
+                             "127.3.2.1:1", "0.0.0.0:1", "[::1]:1", "::1", "[::ffff:127.0.0.1]:1", "localhost.:1", "ipv4:127.0.0.1:1,127.0.0.2:1",
                              "ipv6:[::1]:1", "ipv6:%5B::1%5D:1", "dns:localhost:1", "dns:///localhost:1",
                              "dns://8.8.8.8/localhost:1", "unix:/run/lossd", "unix:///run/lossd",
                              "unix-abstract:lossd"), None),
