@@ -103,8 +103,10 @@ int main(int argc, char** argv) {
   }
   lossd::LineWriter standard_output(STDOUT_FILENO);  // Nobody may read it.
   WriteAddresses(**server, standard_output);
-  log.Write(LogLevel::kInfo, "serving",
-            {{"addresses", absl::StrJoin((*server)->addresses(), ",")}});
+  lossd::LogFields serving = {{"addresses", absl::StrJoin((*server)->addresses(), ",")}};
+  const std::string metrics = (*server)->metrics_address();
+  if (!metrics.empty()) serving.emplace_back("metrics", metrics);
+  log.Write(LogLevel::kInfo, "serving", std::move(serving));
   const std::string signal = stop_signals.Wait([&reload] { reload.Run(); });
   if (signal.empty()) {
     log.Write(LogLevel::kError, "stopping: connections are not accepted any more");

@@ -80,9 +80,7 @@ class Server::Rooms {
         handlers_({limits_, executor_, pool_, std::string(Version())}) {
     if (options.log == nullptr) return;
     error_log_.emplace(*options.log);
-    if (options.access_log && options.log->Writes(LogLevel::kInfo)) {
-      access_log_.emplace(*options.log);
-    }
+    if (options.access_log) access_log_.emplace(*options.log);
   }
 
   absl::Status Start(const ServerOptions& options) {
@@ -142,7 +140,8 @@ class Server::Rooms {
           [] {
             return web::PageContent{200, "text/plain", "ok\n"};
           }},
-         {"/readyz", [this] { return Readiness(grpc_server_->serving()); }}});
+         {"/readyz", [this] { return Readiness(grpc_server_->serving()); }}},
+        options.on_deaf);
   }
 
   observe::ServerState Look(const Log* log) const {

@@ -30,6 +30,7 @@ void AddTrace(const rpc::CallInfo& call, LogFields& fields) {
 
 void AccessLog::Ended(const rpc::CallInfo& call, const absl::Status& status,
                       const rpc::CallCosts& costs) {
+  if (!log_.Writes(LogLevel::kInfo)) return;
   LogFields fields = {{"call_id", call.Id()},
                       {"peer", call.Peer()},
                       {"method", call.method()},

@@ -19,18 +19,14 @@ ino_t InodeOf(int descriptor) {
 
 bool ConnectionTable::Add(int descriptor, size_t most) {
   const MutexLock lock(&mutex_);
-  const Clock::time_point now = Clock::now();
-  const Connection connection = {InodeOf(descriptor), now};
+  const Connection connection = {InodeOf(descriptor), Clock::now()};
   // The system gives the least free number: mostly one of a connection that is over.
   const auto found = connections_.find(descriptor);
   if (found != connections_.end()) {
     found->second = connection;
     return true;
   }
-  if (connections_.size() >= most && now >= next_sweep_) {
-    Sweep();
-    next_sweep_ = Clock::now() + kPauseBetweenSweeps;
-  }
+  if (connections_.size() >= most) SweepIfItIsTime();
   if (connections_.size() >= most) return false;
   connections_.emplace(descriptor, connection);
   return true;
@@ -48,6 +44,12 @@ size_t ConnectionTable::Count() {
   return connections_.size();
 }
 
+size_t ConnectionTable::RecentCount() {
+  const MutexLock lock(&mutex_);
+  SweepIfItIsTime();
+  return connections_.size();
+}
+
 size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point end) {
   const MutexLock lock(&mutex_);
   Sweep();
@@ -56,6 +58,12 @@ size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point
     if (connection.accepted >= begin && connection.accepted <= end) ++count;
   }
   return count;
+}
+
+void ConnectionTable::SweepIfItIsTime() {
+  if (Clock::now() < next_sweep_) return;
+  Sweep();
+  next_sweep_ = Clock::now() + kPauseBetweenSweeps;
 }
 
 void ConnectionTable::Sweep() {

@@ -27,6 +27,9 @@ class ConnectionTable {
 
   // Returns how many there are.
   size_t Count();
+  // Returns how many there are, but for those that ended a moment ago. Cheap, however often it is
+  // called.
+  size_t RecentCount();
   // Returns how many there are that were accepted from `begin` to `end`.
   size_t CountAccepted(Clock::time_point begin, Clock::time_point end);
 
@@ -36,6 +39,8 @@ class ConnectionTable {
     Clock::time_point accepted;
   };
 
+  // Drops the connections that are over, unless that was done a moment ago.
+  void SweepIfItIsTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the connections that are over.
   void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

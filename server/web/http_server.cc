@@ -27,12 +27,13 @@ HttpServer::~HttpServer() {
   acceptor_ = nullptr;
 }
 
-void HttpServer::Start(const Pages& pages) {
+void HttpServer::Start(const Pages& pages, std::function<void()> on_deaf) {
   responder_ = std::make_unique<HttpResponder>(pages);
   threads_ = std::make_unique<WorkQueue>(kMostConnections);
   transport::AcceptorOptions options;
   options.max_connections = kMostConnections;
   options.log = log_;
+  options.on_deaf = std::move(on_deaf);
   options.take = [this](int descriptor) {
     transport::Descriptor socket(descriptor);
     const auto shared = std::make_shared<transport::Descriptor>(std::move(socket));

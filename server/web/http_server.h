@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_WEB_HTTP_SERVER_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +40,10 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Begins to answer. Called once at most.
-  void Start(const Pages& pages);
+  // Begins to answer. Called once at most. `on_deaf` is called when no connection will come any
+  // more.
+  void Start(
+      const Pages& pages, std::function<void()> on_deaf = [] {});
 
   // The address, with the real port in place of 0.
   const std::string& address() const { return address_; }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,10 +28,19 @@ constexpr absl::Duration kStorm = absl::Seconds(5);
 
 class AddressSpaceTest : public ::testing::Test {
  protected:
-  AddressSpaceTest() {
-    const std::string line = process_.ReadLine().value_or("");
+  void SetUp() override {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer takes terabytes of addresses";
+#endif
+    process_.emplace(
+        "/bin/sh",
+        std::vector<std::string>{
+            "-c", absl::StrCat("ulimit -v ", kLimitMiB << 10, R"( && exec "$0" "$@")"),
+            LOSSD_PROGRAM, "--listen", "127.0.0.1:0", "--threads", "2", "--max-in-flight-bytes",
+            absl::StrCat(kBudgetMiB, "MiB"), "--drain-delay", "0s", "--max-connection-age", "1s"});
+    const std::string line = process_->ReadLine().value_or("");
     absl::string_view address = line;
-    EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << process_.ErrorOutput();
+    EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << process_->ErrorOutput();
     address_ = std::string(address);
   }
 
@@ -54,11 +64,7 @@ class AddressSpaceTest : public ::testing::Test {
     }
   }
 
-  ChildProcess process_{
-      "/bin/sh",
-      {"-c", absl::StrCat("ulimit -v ", kLimitMiB << 10, R"( && exec "$0" "$@")"), LOSSD_PROGRAM,
-       "--listen", "127.0.0.1:0", "--threads", "2", "--max-in-flight-bytes",
-       absl::StrCat(kBudgetMiB, "MiB"), "--drain-delay", "0s", "--max-connection-age", "1s"}};
+  std::optional<ChildProcess> process_;
   std::string address_;
   const grpc::ByteBuffer request_ = LargeBatch(kRequestMiB);
   std::atomic<bool> done_ = false;
@@ -67,16 +73,13 @@ class AddressSpaceTest : public ::testing::Test {
 };
 
 TEST_F(AddressSpaceTest, OfTwiceTheBudgetHoldsAStormAndTheNextCallIsServed) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer takes terabytes of addresses";
-#endif
   std::vector<std::thread> clients;
   for (int i = 0; i < kClients; ++i) clients.emplace_back([this] { SendLarge(); });
   absl::SleepFor(kStorm);
   done_ = true;
   for (std::thread& client : clients) client.join();
   EXPECT_GT(answered_, 0);
-  const int64_t most = process_.MostVirtualBytes();
+  const int64_t most = process_->MostVirtualBytes();
   EXPECT_LT(most, kLimitMiB * kMiB);
 
   grpc::ClientContext context;
@@ -85,8 +88,8 @@ TEST_F(AddressSpaceTest, OfTwiceTheBudgetHoldsAStormAndTheNextCallIsServed) {
       v1::LossService::NewStub(ConnectAlone(address_))->Compute(&context, SmallBatch(), &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.valid_count(), 2);
-  process_.Signal(SIGTERM);
-  EXPECT_EQ(process_.Wait(), 0);
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(process_->Wait(), 0);
   std::cout << answered_ << " answered, " << refused_ << " asked to try again, " << most / kMiB
             << " of " << kLimitMiB << " MiB of addresses\n";
 }

@@ -158,7 +158,7 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
 }
 
 GrpcServerUse GrpcServer::use() const {
-  return {acceptor_->connections().Count(), acceptor_->refused()};
+  return {acceptor_->connections().RecentCount(), acceptor_->refused()};
 }
 
 void GrpcServer::StopServing() {

@@ -73,9 +73,9 @@ class Client {
 
 class HttpServerTest : public ::testing::Test {
  protected:
-  HttpServerTest() {
+  explicit HttpServerTest(std::chrono::milliseconds patience = std::chrono::seconds(20)) {
     HttpBounds bounds;
-    bounds.patience = std::chrono::milliseconds(300);
+    bounds.patience = patience;
     auto server = HttpServer::Listen("127.0.0.1:0", nullptr, bounds);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -99,6 +99,11 @@ class HttpServerTest : public ::testing::Test {
   const std::string& address() const { return server_->address(); }
 
   std::unique_ptr<HttpServer> server_;
+};
+
+class ImpatientHttpServerTest : public HttpServerTest {
+ protected:
+  ImpatientHttpServerTest() : HttpServerTest(std::chrono::milliseconds(300)) {}
 };
 
 TEST_F(HttpServerTest, ShowsAPage) {
@@ -158,12 +163,12 @@ TEST_F(HttpServerTest, ARequestOfMoreThanEightKibibytesIsRefused) {
               EndsWith("a page\n"));
 }
 
-TEST_F(HttpServerTest, ASlowOrSilentClientIsLeft) {
+TEST_F(ImpatientHttpServerTest, ASlowOrSilentClientIsLeft) {
   EXPECT_THAT(Ask("GET /page HTTP/1.1\r\n"), StartsWith("HTTP/1.1 408 "));
   EXPECT_THAT(Ask(""), IsEmpty());
 }
 
-TEST_F(HttpServerTest, SilentClientsKeepOthersOutForTheirTimeAtMost) {
+TEST_F(ImpatientHttpServerTest, SilentClientsKeepOthersOutForTheirTimeAtMost) {
   std::vector<std::unique_ptr<Client>> silent;
   for (int i = 0; i < HttpServer::kMostConnections; ++i) {
     silent.push_back(std::make_unique<Client>(address()));
