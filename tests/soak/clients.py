@@ -55,6 +55,8 @@ class Client:
     def __init__(self, address):
         self.address = address
         self.codes = collections.Counter()
+        self.began = time.monotonic()
+        self.texts = {}  # of each code, what the first error said, and when
         self.wrong = 0
         self.connect()
 
@@ -80,6 +82,8 @@ class Client:
                 key == "grpc-status-details-bin" for key, _ in error.trailing_metadata() or ()):
             code = "UNAVAILABLE without details"
         self.codes[code] += 1
+        self.texts.setdefault(
+            code, f"{error.details()} ({time.monotonic() - self.began:.1f} s)")
 
 
 def repeat(rows, classes, pause):
@@ -167,7 +171,8 @@ ROLES = {
     "stream": (stream, ("code 14 in a stream",)),
     "deadline": (with_deadline, ("DEADLINE_EXCEEDED",)),
     "cancel": (cancel, ("CANCELLED",)),
-    "nonsense": (send_nonsense, ("INVALID_ARGUMENT",)),
+    # Random bytes may also announce a tensor that is too large.
+    "nonsense": (send_nonsense, ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED")),
     "reconnect": (reconnect, ()),
     "killed": (lose_a_client(lambda child: child.kill()), ("clients lost",)),
     "stopped": (lose_a_client(stop_then_kill), ("clients lost",)),
@@ -182,7 +187,8 @@ def main():
     while time.monotonic() < end:
         act(client)
     expected = {OK, OVERLOADED, *provoked}
-    unexpected = {code: n for code, n in client.codes.items() if code not in expected}
+    unexpected = {code: [n, client.texts.get(code)]
+                  for code, n in client.codes.items() if code not in expected}
     print(json.dumps({"codes": client.codes, "wrong": client.wrong, "unexpected": unexpected}))
 
 

@@ -91,7 +91,8 @@ def sum_up(clients):
         codes[role].update(report["codes"])
         if report["wrong"]:
             faults.append(f"{role}: {report['wrong']} wrong answers")
-        faults += [f"{role}: {n} calls ended {code}" for code, n in report["unexpected"].items()]
+        faults += [f"{role}: {n} calls ended {code}, the first with {text!r}"
+                   for code, (n, text) in report["unexpected"].items()]
     return codes, faults
 
 
