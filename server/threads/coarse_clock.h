@@ -1,9 +1,8 @@
 #ifndef LOSSD_SERVER_THREADS_COARSE_CLOCK_H_
 #define LOSSD_SERVER_THREADS_COARSE_CLOCK_H_
 
-#include <time.h>
-
 #include <chrono>
+#include <ctime>
 
 namespace lossd {
 
