@@ -27,14 +27,15 @@ void ForEachPresent(absl::Span<const double> counts, const Cancellation& cancell
 
 // Returns the median of the `present` counts that are above 0, the mean of the middle two when
 // their number is even.
-double Median(absl::Span<const double> counts, int64_t present, const Cancellation& cancellation) {
-  const auto find = [&](int64_t place) {
+template <typename Number>
+Number Median(absl::Span<const double> counts, int64_t present, const Cancellation& cancellation) {
+  const auto find = [&](int64_t place) -> Number {
     const Smallest smallest = SelectSmallest(place + 1, [&](auto f) {
       ForEachPresent(counts, cancellation, [&](size_t, double n) { f(OrderOf(n)); });
     });
     return NumberOf(smallest.last);
   };
-  const double middle = find(present / 2);
+  const Number middle = find(present / 2);
   return present % 2 == 1 ? middle : (find(present / 2 - 1) + middle) / 2;
 }
 
@@ -45,10 +46,16 @@ Number EffectiveNumberWeight(double beta, Number n) {
   return (1 - beta) / -std::expm1(n * Number(std::log(beta)));
 }
 
+// Returns the number as a double: the largest one where it is beyond them.
+double Narrow(Wide number) {
+  return static_cast<double>(std::min<Wide>(number, std::numeric_limits<double>::max()));
+}
+
+template <typename Number>
 struct Totals {
-  double count;    // N
-  double classes;  // those that have samples
-  double median;   // MEDIAN_FREQUENCY alone
+  Number count = 0;    // N
+  Number classes = 0;  // those that have samples
+  Number median = 0;   // MEDIAN_FREQUENCY alone
 };
 
 // Returns true when no formula leaves double's range on its way to a weight.
@@ -59,23 +66,24 @@ bool AreOrdinary(absl::Span<const double> counts, const Cancellation& cancellati
   return are_ordinary;
 }
 
-Totals CountTotals(absl::Span<const double> counts, const SchemeWeights& scheme,
-                   const Cancellation& cancellation) {
-  Totals totals = {0, 0, 0};
+template <typename Number>
+Totals<Number> CountTotals(absl::Span<const double> counts, const SchemeWeights& scheme,
+                           const Cancellation& cancellation) {
+  Totals<Number> totals;
   int64_t present = 0;
   ForEachPresent(counts, cancellation, [&](size_t, double n) {
     totals.count += n;
     ++present;
   });
-  totals.classes = static_cast<double>(present);
+  totals.classes = static_cast<Number>(present);
   if (present > 0 && scheme.scheme == WeightScheme::kMedianFrequency) {
-    totals.median = Median(counts, present, cancellation);
+    totals.median = Median<Number>(counts, present, cancellation);
   }
   return totals;
 }
 
 template <typename Number>
-Number RawWeight(const SchemeWeights& scheme, Number n, const Totals& totals) {
+Number RawWeight(const SchemeWeights& scheme, Number n, const Totals<Number>& totals) {
   switch (scheme.scheme) {
     case WeightScheme::kBalanced:
       return totals.count / (totals.classes * n);
@@ -96,7 +104,7 @@ Number RawWeight(const SchemeWeights& scheme, Number n, const Totals& totals) {
 
 template <typename Number>
 Number NormalizingFactor(Normalization normalization, absl::Span<const Number> weights,
-                         absl::Span<const double> counts, const Totals& totals,
+                         absl::Span<const double> counts, const Totals<Number>& totals,
                          const Cancellation& cancellation) {
   Number sum = 0;
   Number expected = 0;
@@ -121,7 +129,9 @@ Number NormalizingFactor(Normalization normalization, absl::Span<const Number> w
 
 template <typename Number>
 std::vector<double> WeighClasses(absl::Span<const double> counts, const SchemeWeights& scheme,
-                                 const Totals& totals, const Cancellation& cancellation) {
+                                 const Cancellation& cancellation) {
+  const auto totals = CountTotals<Number>(counts, scheme, cancellation);
+  if (totals.classes == 0) return std::vector<double>(counts.size(), 0.0);
   std::vector<Number> weights(counts.size(), Number(0));
   ForEachPresent(counts, cancellation,
                  [&](size_t k, double n) { weights[k] = RawWeight(scheme, Number(n), totals); });
@@ -131,7 +141,10 @@ std::vector<double> WeighClasses(absl::Span<const double> counts, const SchemeWe
   if constexpr (std::is_same_v<Number, double>) {
     return weights;
   } else {
-    return {weights.begin(), weights.end()};
+    std::vector<double> narrow;
+    narrow.reserve(weights.size());
+    for (const Wide weight : weights) narrow.push_back(Narrow(weight));
+    return narrow;
   }
 }
 
@@ -146,11 +159,8 @@ Normalization ResolveNormalization(const SchemeWeights& scheme) {
 std::vector<double> ComputeClassWeights(absl::Span<const double> counts,
                                         const SchemeWeights& scheme,
                                         const Cancellation& cancellation) {
-  const Totals totals = CountTotals(counts, scheme, cancellation);
-  if (totals.classes == 0) return std::vector<double>(counts.size(), 0.0);
-  return AreOrdinary(counts, cancellation)
-             ? WeighClasses<double>(counts, scheme, totals, cancellation)
-             : WeighClasses<Wide>(counts, scheme, totals, cancellation);
+  return AreOrdinary(counts, cancellation) ? WeighClasses<double>(counts, scheme, cancellation)
+                                           : WeighClasses<Wide>(counts, scheme, cancellation);
 }
 
 std::vector<int64_t> EmptyClasses(absl::Span<const double> counts) {
@@ -169,7 +179,7 @@ double ImbalanceRatio(absl::Span<const double> counts) {
     least = std::min(least, n);
     most = std::max(most, n);
   }
-  return most == 0 ? 0 : most / least;
+  return most == 0 ? 0 : std::min(most / least, std::numeric_limits<double>::max());
 }
 
 }  // namespace lossd::loss

@@ -27,16 +27,19 @@ std::vector<double> ForEachCount(const std::vector<double>& counts,
 }
 
 // Returns ln(n / total), of a quotient below double's normal range too.
-double LogFrequency(double n, double total) {
-  const double frequency = n / total;
+double LogFrequency(double n, Wide total) {
+  const double frequency = n / static_cast<double>(total);
   if (frequency >= std::numeric_limits<double>::min()) return std::log(frequency);
-  return std::log(n) - std::log(total);
+  return static_cast<double>(std::log(Wide{n}) - std::log(total));
 }
 
 std::vector<double> Constants(std::monostate, const Cancellation&) { return {}; }
 
 std::vector<double> Constants(const PriorAdjustment& prior, const Cancellation& cancellation) {
-  const double total = std::accumulate(prior.counts.begin(), prior.counts.end(), 0.0);
+  Wide total = std::accumulate(prior.counts.begin(), prior.counts.end(), 0.0);
+  if (std::isinf(total)) {
+    total = std::accumulate(prior.counts.begin(), prior.counts.end(), Wide{0});
+  }
   return ForEachCount(prior.counts, cancellation, [&](double n) {
     return n > 0 ? prior.tau * LogFrequency(n, total) : kMinusInfinity;
   });
@@ -85,7 +88,8 @@ void LogitTransform::FindSlopes() {
   const OrdinaryRange range = OrdinaryRangeOf(sizeof(double));
   if (range.Has(temperature_) && range.Has(scale)) return;
   const Wide slope = Wide{scale} / temperature_;
-  exponent_ = std::ilogb(slope);
+  // No less: 2^(-2 exponent) times the slope has to be a double.
+  exponent_ = std::max(std::ilogb(slope), -1000);
   first_slope_ = Scaled(slope, -exponent_);
   second_slope_ = Scaled(slope, -2 * exponent_);
 }
