@@ -11,6 +11,8 @@ namespace lossd::kernels {
 
 // One form's kernels. Null: the form has no fast path, and the dense kernel serves it.
 struct FormKernels {
+  // True when one weight multiplies a whole sample, instead of one each outcome of it.
+  bool weighs_whole = false;
   void (*class_id_rows_f32)(const ClassIdRows<float>&, const FormParameters&) = nullptr;
   void (*class_id_rows_f64)(const ClassIdRows<double>&, const FormParameters&) = nullptr;
   void (*dense_row)(DenseRow&, const FormParameters&) = nullptr;

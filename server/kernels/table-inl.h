@@ -17,6 +17,7 @@ namespace lossd::kernels {
 template <typename Arch, typename Form>
 FormKernels MakeKernels() {
   FormKernels kernels;
+  kernels.weighs_whole = Form::kWeighting == Weighting::kWhole;
   constexpr bool kOverLogit = Form::kDomain == Domain::kLogit;
   if constexpr (Form::kWeighting == Weighting::kTruth && !kOverLogit) {
     kernels.class_id_rows_f32 = &ClassIdKernel<Form, float, Arch>::Run;

@@ -37,9 +37,8 @@ template <typename T>
 double Norm(const Batch& batch, absl::Span<const T> gradient, const Cancellation& cancellation) {
   const auto squares = SumOfSquares<double>(batch, gradient, cancellation);
   // Squares of tiny and huge numbers leave double's range; those of floats do not.
-  if (sizeof(T) == sizeof(float) || OrdinaryRangeOf(sizeof(T)).Has(squares)) {
-    return std::sqrt(squares);
-  }
+  const bool fits = std::isnan(squares) || OrdinaryRangeOf(sizeof(T)).Has(squares);
+  if (sizeof(T) == sizeof(float) || fits) return std::sqrt(squares);
   const auto wide_squares = SumOfSquares<Wide>(batch, gradient, cancellation);
   return static_cast<double>(std::sqrt(wide_squares));
 }

@@ -63,6 +63,34 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   return totals;
 }
 
+// Returns the most that a softmax row's terms are multiplied by, beside its sample weight:
+// (1 - ε) Σ v t + (ε / C) Σ t Σ v + λ.
+Wide RowFactor(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
+               const ElementLabels& labels, Wide class_weight_sum, int64_t row) {
+  const double smoothing = KernelsOf(*spec.form).weighs_whole ? 0 : spec.label_smoothing;
+  Wide weighted = 0;
+  Wide targets = 0;
+  if (labels.has_class_ids()) {
+    weighted = terms.weight(labels.class_id(row));
+    targets = 1;
+  } else {
+    for (int64_t k = 0; k < batch.classes; ++k) {
+      const Wide t = labels.target(row, k);
+      weighted += terms.weight(k) * t;
+      targets += t;
+    }
+  }
+  const Wide spread = smoothing / static_cast<Wide>(batch.classes);
+  return (1 - smoothing) * weighted + spread * targets * class_weight_sum + spec.z_loss;
+}
+
+// Returns the same of an element: (1 - ε) v̄ + ε max(a₁, a₀).
+Wide ElementFactor(const LossSpec& spec, const ClassTerms& terms, int64_t k, double target) {
+  const double smoothing = KernelsOf(*spec.form).weighs_whole ? 0 : spec.label_smoothing;
+  const Wide other = std::max(terms.positive(k), terms.negative(k));
+  return (1 - smoothing) * Wide{terms.whole(k, target)} + smoothing * other;
+}
+
 // Adds the sums that are taken in Wide.
 void AddWideSums(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
                  const ElementLabels& labels, const Cancellation& cancellation,
@@ -70,23 +98,20 @@ void AddWideSums(const Batch& batch, const LossSpec& spec, const ClassTerms& ter
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
   const bool by_class = softmax && labels.has_class_ids();
-  const auto factor = [&](int64_t row, int64_t k) -> Wide {
-    if (by_class) return terms.weight(labels.class_id(row));
-    if (!softmax) return terms.whole(k, labels.target(row, k));
-    Wide sum = 0;
-    for (int64_t j = 0; j < batch.classes; ++j) {
-      sum += Wide{terms.weight(j)} * labels.target(row, j);
-    }
-    return sum;
-  };
+  Wide class_weight_sum = 0;
+  for (int64_t k = 0; softmax && k < batch.classes; ++k) class_weight_sum += terms.weight(k);
   ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t k = 0; k < per_row; ++k) {
         if (labels.ignored(row, k)) continue;
         const Wide s = batch.sample_weights[row * per_row + k];
-        const Wide weighted = s * factor(row, k);
-        totals.wide_weight_sum += by_class ? weighted : s;
-        totals.factor_sum += weighted;
+        totals.wide_weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
+        const Wide factor =
+            s * (softmax ? RowFactor(batch, spec, terms, labels, class_weight_sum, row)
+                         : ElementFactor(spec, terms, k, labels.target(row, k)));
+        totals.factor_sum += factor;
+        const bool is_least = totals.least_factor == 0 || factor < totals.least_factor;
+        if (factor > 0 && is_least) totals.least_factor = factor;
       }
     }
   });
@@ -107,25 +132,48 @@ Wide ResolveDivisor(const ComputeOptions& options, const SampleTotals& totals) {
   return 1;
 }
 
-// Returns true when no product of two of a sample's factors leaves double's range.
+// Returns true when every upstream gradient is in `range`; those of ignored samples may be
+// anything, and are not asked.
+bool AreIn(const OrdinaryRange& range, const PerSample& upstream, const ElementLabels& labels,
+           int64_t rows, int64_t samples_per_row, const Cancellation& cancellation) {
+  const auto is_out = [&](double u) { return !range.HasOrZero(u); };
+  bool is_any_out = false;
+  const absl::Span<const double> all = upstream.values;
+  ForEachBlock(static_cast<int64_t>(all.size()), 1, cancellation, [&](int64_t begin, int64_t end) {
+    is_any_out |= std::any_of(all.begin() + begin, all.begin() + end, is_out);
+  });
+  if (!is_any_out) return true;
+  is_any_out = false;
+  ForEachBlock(rows, samples_per_row, cancellation, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t k = 0; k < samples_per_row; ++k) {
+        is_any_out |= is_out(upstream[row * samples_per_row + k]) && !labels.ignored(row, k);
+      }
+    }
+  });
+  return !is_any_out;
+}
+
+// Returns true when no product of two of the factors that all samples share leaves double's range.
 bool HasOrdinaryFactors(const ComputeOptions& options, const ClassTerms& terms,
-                        const LogitTransform& transform, const SampleTotals& totals,
-                        const OrdinaryRange& range) {
+                        const LogitTransform& transform, const OrdinaryRange& range) {
   return range.HasOrZero(options.normalizer.value_or(1)) &&
-         range.HasOrZero(options.gradient_scale) && transform.exponent() == 0 &&
-         (totals.valid_count == 0 || range.Has(totals.weight_sum)) && terms.AreIn(range);
+         range.HasOrZero(options.gradient_scale) && transform.exponent() == 0 && terms.AreIn(range);
 }
 
 BatchScale ScaleOf(const ComputeOptions& options, const LogitTransform& transform, Wide divisor,
                    bool wide, int exponent) {
-  const Wide d = divisor == 0 ? 0 : 1 / divisor;
   BatchScale scale;
-  scale.gradient = std::scalbn(d, transform.exponent());
-  scale.hessian = std::scalbn(d, 2 * transform.exponent());
-  if (!wide && divisor != 0) scale.gradient = scale.hessian = 1 / static_cast<double>(divisor);
   scale.gradient_scale = options.gradient_scale;
   scale.wide = wide;
   scale.exponent = exponent;
+  if (!wide) {
+    scale.gradient = scale.hessian = divisor == 0 ? 0 : 1 / static_cast<double>(divisor);
+    return scale;
+  }
+  const Wide d = divisor == 0 ? 0 : 1 / divisor;
+  scale.gradient = std::scalbn(d, transform.exponent());
+  scale.hessian = std::scalbn(d, 2 * transform.exponent());
   return scale;
 }
 
@@ -138,9 +186,15 @@ kernels::Stores ChooseStores(const Batch& batch, size_t element_size) {
 
 int BatchPlan::SummingExponent() const {
   if (!scales.wide() || totals.factor_sum == 0) return 0;
-  const int exponent = std::ilogb(totals.factor_sum);
+  const int sum = std::ilogb(totals.factor_sum);
+  const int least = std::ilogb(totals.least_factor);
   const int most = std::ilogb(OrdinaryRangeOf(element_size).most);
-  return std::abs(exponent) <= most ? 0 : -exponent;
+  if (std::abs(sum) <= most) return 0;
+  // Up to here the losses themselves can be large. Beside weights that are far smaller than the sum
+  // there is less room for them: else those would be 0.
+  const int usual = most - 1 - sum;
+  const int largest = most + most / 2 - sum;
+  return std::clamp(-most - least, usual, largest);
 }
 
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
@@ -149,9 +203,16 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
   const int64_t samples_per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
   const ElementLabels labels(batch, spec.ignore_index, decided.dropped, samples_per_row);
   SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
-  const bool wide =
-      !HasOrdinaryFactors(options, terms, transform, totals, OrdinaryRangeOf(element_size));
+  const OrdinaryRange range = OrdinaryRangeOf(element_size);
+  const bool shared =
+      HasOrdinaryFactors(options, terms, transform, range) &&
+      AreIn(range, batch.upstream_gradient, labels, batch.rows, samples_per_row, cancellation);
+  bool wide = !shared || (totals.valid_count > 0 && !range.Has(totals.weight_sum));
   if (wide) AddWideSums(batch, spec, terms, labels, cancellation, totals);
+  // Samples whose classes all weigh 0 are ordinary.
+  if (shared && totals.wide_weight_sum == 0 &&
+      range.HasOrZero(static_cast<double>(totals.factor_sum)))
+    wide = false;
   const Wide divisor = ResolveDivisor(options, totals);
   const BatchScale scale = ScaleOf(options, transform, divisor, wide, exponent);
   return {batch,

@@ -33,10 +33,11 @@ using kernels::kHessianFloor;
 struct SampleTotals {
   double weight_sum = 0;  // kMean's divisor
   int64_t valid_count = 0;
-  // The same and the sum of what the samples' losses are multiplied by, class weights too. Only
-  // where doubles may not do.
+  // The same, and the sum and the least of what the samples' losses are multiplied by: class
+  // weights too, those of smoothed labels, and z_loss. Only where doubles may not do.
   Wide wide_weight_sum = 0;
   Wide factor_sum = 0;
+  Wide least_factor = 0;  // of those above 0
 };
 
 // Everything that is resolved once for a batch, and that the computation of any of its rows reads.

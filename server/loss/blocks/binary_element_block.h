@@ -33,28 +33,49 @@ class BinaryElementBlock {
   }
 
   void Compute(int64_t begin, int64_t size, Kernel kernel) {
-    const bool by_class = plan_.labels.has_class_ids();
-    if (by_class) {
-      SignClasses(begin, size, T(1));
-    } else {
-      kernels::CurrentSigns<T>().of_labels(plan_.labels.binary().data() + begin, size,
-                                           columns_.sign);
-    }
+    SignLabels(begin, size);
     ComputeSigned(begin, size, kernel);
-    if (by_class) SignClasses(begin, size, T(-1));
+    ClearSigns(begin, size);
+  }
+
+  // Does what Compute does, where `has_ordinary_factors` is true for all elements; else it leaves
+  // the others alone.
+  void ComputeOrdinaryOnes(int64_t begin, int64_t size, Kernel kernel) {
+    SignLabels(begin, size);
+    ComputeHardOnes(begin, size, kernel);
+    ClearSigns(begin, size);
+  }
+
+  // Returns true when the products of the kernel's type do for an element of this target, as they
+  // do wherever scales are not wide.
+  bool HasOrdinaryFactors(int64_t element, double target) const {
+    if (!plan_.scales.wide()) return true;
+    const int64_t row = element / plan_.batch.classes;
+    const int64_t k = element % plan_.batch.classes;
+    if (plan_.labels.ignored(row, k)) return true;
+    const double weight = target == 1 ? plan_.terms.positive(k) : plan_.terms.negative(k);
+    const OrdinaryRange range = OrdinaryRangeOf(sizeof(T));
+    if (!range.HasOrZero(weight)) return false;
+    for (const double of_class : {1.0, weight}) {
+      const SampleScale scale = plan_.scales.WithClass(element, of_class);
+      for (const double factor : {scale.loss, scale.gradient, scale.hessian}) {
+        if (!range.HasOrZero(factor)) return false;
+      }
+    }
+    return true;
   }
 
   // Returns how many of the elements have targets that are exactly 0 or 1, and, when none has any
-  // other, computes them. The labels must be targets.
+  // other and scales are not wide, computes them. The labels must be targets.
   int64_t ComputeIfHard(int64_t begin, int64_t size, Kernel kernel) {
     const int64_t hard = plan_.labels.VisitTargets(
         [&](auto targets) { return SignTargets(targets.data() + begin, size); });
-    if (hard == size) ComputeSigned(begin, size, kernel);
+    if (hard == size && !plan_.scales.wide()) ComputeSigned(begin, size, kernel);
     return hard;
   }
 
-  // Computes the elements whose targets are 0 or 1, and leaves the others alone. ComputeIfHard must
-  // have been called for the same elements.
+  // Computes the elements whose targets are 0 or 1 and whose factors are ordinary, and leaves the
+  // others alone. ComputeIfHard must have been called for the same elements.
   void ComputeHardOnes(int64_t begin, int64_t size, Kernel kernel) {
     constexpr Output kWritten[] = {Output::kLosses, Output::kGradient, Output::kHessianDiagonal,
                                    Output::kProbabilities};
@@ -72,7 +93,7 @@ class BinaryElementBlock {
       const int64_t element = begin + i;
       const double t =
           plan_.labels.target(element / plan_.batch.classes, element % plan_.batch.classes);
-      if (t != 0 && t != 1) continue;
+      if ((t != 0 && t != 1) || !HasOrdinaryFactors(element, t)) continue;
       for (size_t n = 0; n < 4; ++n) {
         if (outputs[n] != nullptr) outputs[n][i] = (*results[n])[i];
       }
@@ -81,6 +102,16 @@ class BinaryElementBlock {
   }
 
  private:
+  void SignLabels(int64_t begin, int64_t size) {
+    if (plan_.labels.has_class_ids()) return SignClasses(begin, size, T(1));
+    kernels::CurrentSigns<T>().of_labels(plan_.labels.binary().data() + begin, size, columns_.sign);
+  }
+
+  // Makes the signs of the elements that class ids name those of the others again.
+  void ClearSigns(int64_t begin, int64_t size) {
+    if (plan_.labels.has_class_ids()) SignClasses(begin, size, T(-1));
+  }
+
   struct Columns {
     CutMemory<T> memory = CutMemory<T>(7 * kMostElements);
     T* const sign = memory.Cut(kMostElements);
@@ -193,13 +224,14 @@ class BinaryElementBlock {
     }
   }
 
+  // Writes the same where scales are wide, for the elements whose factors are ordinary.
   void FillWideColumns(int64_t begin, int64_t size) {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const bool positive = columns_.sign[i] > 0;
       const double weight = positive ? plan_.terms.positive(k) : plan_.terms.negative(k);
       const bool used = !plan_.labels.ignored(row, k);
-      const SampleScale scale = used ? plan_.scales.WithClass(begin + i, weight) : SampleScale();
-      columns_.weight[i] = used ? T(1) : T(0);
+      const SampleScale scale = used ? plan_.scales.WithClass(begin + i, 1) : SampleScale();
+      columns_.weight[i] = used ? static_cast<T>(weight) : T(0);
       columns_.sample_weight[i] = static_cast<T>(scale.loss);
       columns_.gradient_scale[i] = static_cast<T>(scale.gradient);
       columns_.hessian_scale[i] = static_cast<T>(scale.hessian);

@@ -127,7 +127,7 @@ class DenseElementBlock {
   void LoadWideScales(int64_t begin, int64_t size) {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t row, int64_t k) {
       const bool used = !plan_.labels.ignored(row, k);
-      const double unit = WeightUnit(k, columns_.true_targets[i]);
+      const Wide unit = std::scalbn(Wide{1}, WeightExponent(k, i));
       const SampleScale scale = used ? plan_.scales.WithClass(begin + i, unit) : SampleScale();
       columns_.loss_scale[i] = scale.loss;
       columns_.gradient_scale[i] = scale.gradient;
@@ -135,10 +135,16 @@ class DenseElementBlock {
     });
   }
 
-  // Returns the power of two that is taken out of the weights of an element of wide scales.
-  double WeightUnit(int64_t k, double target) const {
-    const double whole = plan_.terms.whole(k, target);
-    return whole == 0 ? 1 : std::ldexp(1.0, std::clamp(std::ilogb(whole), -1000, 1000));
+  // Returns the exponent of the power of two that is taken out of the weights of element i, of
+  // column k, where scales are wide: that of the largest of them.
+  int WeightExponent(int64_t k, int64_t i) const {
+    if (plan_.terms.empty()) return 0;
+    const double y = columns_.targets[i];
+    const Wide largest = plan_.kernels.weighs_whole
+                             ? Wide{plan_.terms.whole(k, columns_.true_targets[i])}
+                             : std::max(WideProduct({plan_.terms.positive(k), y}),
+                                        WideProduct({plan_.terms.negative(k), 1 - y}));
+    return largest == 0 ? 0 : std::ilogb(largest);
   }
 
   void Evaluate(int64_t size, Kernel kernel) {
@@ -176,14 +182,12 @@ class DenseElementBlock {
     ForEachElement(begin, size, plan_.batch.classes, [&](int64_t i, int64_t, int64_t k) {
       const double used = columns_.used[i];
       const double y = columns_.targets[i];
-      const double t = columns_.true_targets[i];
-      const auto scaled = [&, unit = Wide{WeightUnit(k, t)}](double weight) {
-        constexpr double kMost = std::numeric_limits<double>::max();
-        return used * std::min(kMost, static_cast<double>(weight / unit));
+      const auto scaled = [&, exponent = WeightExponent(k, i)](Wide weight) {
+        return used * Scaled(weight, -exponent);
       };
-      columns_.positive_weight[i] = scaled(plan_.terms.positive(k)) * y;
-      columns_.negative_weight[i] = scaled(plan_.terms.negative(k)) * (1 - y);
-      columns_.whole_weight[i] = scaled(plan_.terms.whole(k, t));
+      columns_.positive_weight[i] = scaled(WideProduct({plan_.terms.positive(k), y}));
+      columns_.negative_weight[i] = scaled(WideProduct({plan_.terms.negative(k), 1 - y}));
+      columns_.whole_weight[i] = scaled(plan_.terms.whole(k, columns_.true_targets[i]));
     });
   }
 
@@ -229,7 +233,7 @@ class DenseElementBlock {
     }
     for (int64_t i = 0; i < size; ++i) {
       const double scaled = values[i] * scales[i];
-      out[i] = static_cast<T>(scales[i] == 0 ? 0 : scaled);
+      out[i] = static_cast<T>(scales[i] == 0 || values[i] == 0 ? 0 : scaled);
     }
   }
 

@@ -134,15 +134,19 @@ class DenseRowBlock {
     row_.whole_weight = targets_.Mean(weighted_sum, weight);
   }
 
-  // Takes the size of the class weights out of them, a power of two.
+  // Takes the size of the largest of the row's weights out of them, a power of two.
   void WeighByScaledClass() {
-    const Wide mean = targets_.WideMean([&](int64_t k) { return plan_.terms.weight(k); });
-    const int exponent = mean == 0 ? 0 : std::clamp(std::ilogb(mean), -1000, 1000);
-    weight_unit_ = std::ldexp(1.0, exponent);
+    const auto weight = [&](int64_t k) { return plan_.terms.weight(k); };
+    const Wide mean = targets_.ExactMean(weight);
+    const bool whole = plan_.kernels.weighs_whole;
+    Wide largest = std::max(whole ? mean : 0, Wide{plan_.spec.z_loss});
+    for (int64_t k = 0; !whole && k < classes_; ++k) {
+      largest = std::max(largest, WideProduct({weight(k), arrays_.targets[k]}));
+    }
+    const int exponent = largest == 0 ? 0 : std::ilogb(largest);
+    weight_unit_ = std::scalbn(Wide{1}, exponent);
     for (int64_t k = 0; k < classes_; ++k) {
-      constexpr double kMost = std::numeric_limits<double>::max();
-      const double v = std::min(kMost, Scaled(plan_.terms.weight(k), -exponent));
-      arrays_.weighted_targets[k] = v * arrays_.targets[k];
+      arrays_.weighted_targets[k] = Scaled(WideProduct({weight(k), arrays_.targets[k]}), -exponent);
     }
     row_.whole_weight = Scaled(mean, -exponent);
   }
@@ -162,7 +166,7 @@ class DenseRowBlock {
 
   // Adds λ logsumexp², whose gradient is 2 λ logsumexp p. Chowdhery et al. 2022, arXiv:2204.02311.
   void AddZLoss() {
-    const double lambda = plan_.spec.z_loss / weight_unit_;
+    const auto lambda = static_cast<double>(plan_.spec.z_loss / weight_unit_);
     const double slope = 2 * lambda * row_.log_sum_exp;
     row_.loss += lambda * row_.log_sum_exp * row_.log_sum_exp;
     for (int64_t k = 0; k < classes_; ++k) {
@@ -203,7 +207,7 @@ class DenseRowBlock {
 
   void Write(int64_t index, const SampleScale& scale) {
     *window_.SampleAt(Output::kLosses, index) =
-        scale.loss == 0 ? T(0) : static_cast<T>(scale.loss * row_.loss);
+        scale.loss == 0 || row_.loss == 0 ? T(0) : static_cast<T>(scale.loss * row_.loss);
     if (T* const out = MatrixAt(Output::kGradient, index)) {
       WriteScaled(row_.gradient, scale.gradient, out);
     }
@@ -247,7 +251,7 @@ class DenseRowBlock {
     for (int64_t k = 0; k < classes_; ++k) l1 += std::abs(row_.gradient[k]);
     const double p = TrueProbability();
     window_.records.true_probability[row] = p;
-    window_.records.gradient_l1[row] = scale.loss == 0 ? 0 : scale.loss * l1;
+    window_.records.gradient_l1[row] = scale.loss == 0 || l1 == 0 ? 0 : scale.loss * l1;
     window_.records.vanishing[row] = 0;
     if (!plan_.options.vanishing || !(p < kConfidentlyWrong)) return;
     if (!plan_.terms.empty()) {
@@ -264,8 +268,8 @@ class DenseRowBlock {
   Arrays arrays_;
   RowTargets targets_{arrays_.true_targets, classes_};
   kernels::DenseRow row_;
-  double weight_unit_ = 1;  // class weights are this many times what they are in the row
-  double offset_ = 0;       // the logits' own are so much larger
+  Wide weight_unit_ = 1;  // weights are this many times what they are in the row
+  double offset_ = 0;     // the logits' own are so much larger
 };
 
 }  // namespace lossd::loss

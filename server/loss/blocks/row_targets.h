@@ -50,6 +50,15 @@ class RowTargets {
     return fits ? numerator / sum_ : static_cast<double>(WideMean(f));
   }
 
+  // Returns the mean of weights of any size, double's to the bit where that does.
+  template <typename F>
+  Wide ExactMean(F f) const {
+    double numerator = 0;
+    for (int64_t k = 0; k < classes_; ++k) numerator += f(k) * t_[k];
+    return OrdinaryRangeOf(sizeof(double)).Has(numerator) ? Wide{Mean(numerator, f)} : WideMean(f);
+  }
+
+ private:
   template <typename F>
   Wide WideMean(F f) const {
     if (sum_ == 0) return 0;
@@ -58,7 +67,6 @@ class RowTargets {
     return numerator / WideSum();
   }
 
- private:
   Wide WideSum() const { return std::accumulate(t_, t_ + classes_, Wide{0}); }
 
   const double* const t_;

@@ -2,7 +2,7 @@
 
 namespace lossd::loss {
 
-SampleScale SampleScales::WithClass(int64_t sample, double class_weight) const {
+SampleScale SampleScales::WithClass(int64_t sample, Wide class_weight) const {
   const double s = sample_weights_[sample];
   const double mined = mined_weights_[sample];
   const double u = upstream_gradient_[sample];

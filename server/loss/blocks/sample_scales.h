@@ -25,7 +25,7 @@ struct BatchScale {
   Wide gradient = 1;
   Wide hessian = 1;
   double gradient_scale = 1;  // g
-  // Where d, g, a class weight or the sum of the weights is so large or small that a product may
+  // Where d, g, u, a class weight or the sum of the weights is so large or small that a product may
   // leave double's range before its last factor. The class weight is then a factor of a sample's.
   bool wide = false;
   int exponent = 0;  // s is 2^exponent times what it is
@@ -63,7 +63,7 @@ class SampleScales {
   }
 
   // Returns the factors of a sample, the weight of its class among them.
-  SampleScale WithClass(int64_t sample, double class_weight) const;
+  SampleScale WithClass(int64_t sample, Wide class_weight) const;
 
   // Writes the factors of the samples begin, begin + 1, ... Unless wide().
   template <typename T>

@@ -34,10 +34,24 @@ void ComputeTargets(const BatchPlan& plan, const RowWindow<T>& window, int64_t b
   for (int64_t i = begin; i < end; i += kAtOnce<T>) {
     const int64_t size = std::min(kAtOnce<T>, end - i);
     const int64_t hard = binary.ComputeIfHard(i, size, binary_kernel);
-    if (hard == size) continue;
+    if (hard == size && !plan.scales.wide()) continue;
     if (!dense) dense.emplace(plan, window);
     dense->Compute(i, size, plan.kernels.dense_elements);
     if (hard > 0) binary.ComputeHardOnes(i, size, binary_kernel);
+  }
+}
+
+// Computes elements of hard labels whose scales are wide: those whose factors leave their type's
+// range in double, and the others as they are in any batch.
+template <typename T>
+void ComputeWideElements(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
+                         int64_t end, typename BinaryElementBlock<T>::Kernel binary_kernel) {
+  BinaryElementBlock<T> binary(plan, window);
+  DenseElementBlock<T> dense(plan, window);
+  for (int64_t i = begin; i < end; i += kAtOnce<T>) {
+    const int64_t size = std::min(kAtOnce<T>, end - i);
+    dense.Compute(i, size, plan.kernels.dense_elements);
+    binary.ComputeOrdinaryOnes(i, size, binary_kernel);
   }
 }
 
@@ -51,6 +65,8 @@ void ComputeSigmoidElements(const BatchPlan& plan, const RowWindow<T>& window, i
   const auto binary_kernel = FindBinaryKernel<T>(plan);
   if (binary_kernel == nullptr) {
     DenseElementBlock<T>(plan, window).Compute(begin, end - begin, plan.kernels.dense_elements);
+  } else if (plan.labels.hard() && plan.scales.wide()) {
+    ComputeWideElements(plan, window, begin, end, binary_kernel);
   } else if (plan.labels.hard()) {
     BinaryElementBlock<T> block(plan, window);
     for (int64_t i = begin; i < end; i += kAtOnce<T>) {

@@ -185,6 +185,7 @@ TYPED_TEST(ExtremeWeightsTest, LeaveTheBitsOfOtherSamplesAlone) {
     problem.sample_weights.assign(problem.samples(), 0.3);
     problem.upstream_gradient.assign(problem.samples(), 0.7);
     problem.gradient_scale = 1.1;
+    problem.weights = {0.7, 1.3, 0.9};
     const Computed<TypeParam> ordinary = ComputeProblem<TypeParam>(problem);
     problem.sample_weights[0] = 1e300;
     const Computed<TypeParam> beside = ComputeProblem<TypeParam>(problem);
@@ -235,6 +236,131 @@ TYPED_TEST(ExtremeWeightsTest, OfMinedSamples) {
     }
     EXPECT_EQ(losses[1], losses[0]);
     EXPECT_EQ(losses[2], losses[0]);
+  }
+}
+
+// Each result is right by its own size, beside others of any.
+TYPED_TEST(ExtremeWeightsTest, OfMixedSizes) {
+  constexpr double kHuge = std::is_same_v<TypeParam, float> ? 1e30 : 1e200;
+  Problem problem;
+  problem.logits = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+  problem.class_ids = {0, 1, 2};
+  problem.sample_weights = {kHuge, 1 / kHuge, 2 / kHuge};
+  const double loss = std::log(1 + 2 / std::exp(1.0));
+  const Result result = ComputeProblem<TypeParam>(problem).result;
+  const std::vector<double> sums = result.class_statistics.value_or(ClassStatistics()).loss_sum;
+  ASSERT_EQ(sums.size(), 3);
+  for (size_t k = 0; k < 3; ++k) {
+    const double expected = problem.sample_weights[k] * loss;
+    EXPECT_NEAR(sums[k] / expected, 1, 1e-6) << k;
+  }
+  LossSpec spec = SpecOf(problem);
+  spec.mining = HardestMining{std::nullopt, 2};
+  const ProblemBatch<TypeParam> arrays(problem);
+  const auto mined = ComputeBatch<TypeParam>(arrays.batch(), spec, OptionsOf(problem), Executor(1));
+  EXPECT_GT(mined.losses[0], 0);
+  EXPECT_EQ(mined.losses[1], 0);
+  EXPECT_GT(mined.losses[2], 0);
+}
+
+TYPED_TEST(ExtremeWeightsTest, BesideAZLoss) {
+  Problem problem;
+  problem.logits = {{100, 0}};
+  problem.class_ids = {0};
+  for (const double size : {kSmallest, 1e-310, 1e-36, 1e-20}) {
+    problem.weights = {size, size};
+    problem.reduction = Reduction::kSum;
+    LossSpec spec = SpecOf(problem);
+    spec.z_loss = 1;
+    const ProblemBatch<TypeParam> arrays(problem);
+    const auto actual =
+        ComputeBatch<TypeParam>(arrays.batch(), spec, OptionsOf(problem), Executor(1));
+    EXPECT_FLOAT_EQ(static_cast<float>(actual.losses[0]), 1e4F) << size;
+    EXPECT_FLOAT_EQ(static_cast<float>(actual.result.loss), 1e4F) << size;
+    EXPECT_FLOAT_EQ(static_cast<float>(actual.result.class_statistics->loss_sum[0]), 1e4F) << size;
+    EXPECT_FLOAT_EQ(static_cast<float>(actual.gradient[0]), 200.F) << size;
+  }
+}
+
+TYPED_TEST(ExtremeWeightsTest, OfClassesThatLabelSmoothingMeets) {
+  Problem problem;
+  problem.logits = {{2, -1}};
+  problem.class_ids = {0};
+  problem.label_smoothing = 0.1;
+  problem.reduction = Reduction::kSum;
+  for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    problem.activation = activation;
+    for (const Form form : {Form::kCrossEntropy, Form::kFocal, Form::kSquaredError}) {
+      problem.form = form;
+      for (const std::vector<double>& weights :
+           {std::vector<double>{1e-42, 1}, {1, 1e-42}, {1e-300, 1e200}, {1e-315, 1e308}}) {
+        problem.weights = weights;
+        ExpectExact<TypeParam>(problem);
+      }
+    }
+  }
+}
+
+// A product that leaves the type's range on its way to a result that does not.
+TYPED_TEST(ExtremeWeightsTest, OfElementsThatAreNearlySure) {
+  Problem problem;
+  problem.activation = Activation::kSigmoid;
+  problem.logits = {{60, -50}, {-40, 30}};
+  problem.reduction = Reduction::kSum;
+  for (const bool soft : {false, true}) {
+    if (soft) problem.targets = {{1, 0}, {0, 0.5}};
+    if (!soft) problem.binary_labels = {{1, 0}, {0, 1}};
+    for (const double size : {1e-42, 1e-30, 1e30, 1e45, 1e200}) {
+      problem.sample_weights.assign(4, size);
+      ExpectExact<TypeParam>(problem);
+      problem.weights = {1e15, 1e-20};
+      ExpectExact<TypeParam>(problem);
+      problem.weights.clear();
+    }
+    problem.binary_labels.reset();
+  }
+}
+
+TYPED_TEST(ExtremeWeightsTest, BesideAnUpstreamGradient) {
+  Problem problem;
+  problem.logits = {{2, -1}};
+  problem.class_ids = {0};
+  problem.reduction = Reduction::kSum;
+  for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    problem.activation = activation;
+    for (const double u : {1e250, -1e250, 1e-250}) {
+      problem.sample_weights.assign(problem.samples(), u * u > 1 ? 1e100 : 1e-100);
+      problem.upstream_gradient.assign(problem.samples(), u);
+      problem.gradient_scale = u * u > 1 ? 1e-100 : 1e100;
+      ExpectExact<TypeParam>(problem);
+    }
+  }
+}
+
+TYPED_TEST(ExtremeWeightsTest, LeaveALossOf0Alone) {
+  Problem problem;
+  problem.logits = {{1000, 0}};
+  problem.targets = {{1, 0}};
+  problem.weights = {1e200, 1e200};
+  problem.sample_weights = {1e200};
+  const auto computed = ComputeProblem<TypeParam>(problem);
+  EXPECT_EQ(computed.losses[0], 0);
+  EXPECT_EQ(computed.result.loss_sum, 0);
+  EXPECT_EQ(computed.result.non_finite_count, 0);
+}
+
+// Classes that weigh nothing leave ordinary batches ordinary.
+TYPED_TEST(ExtremeWeightsTest, OfNothing) {
+  Problem problem;
+  problem.logits = {{3, 0, 1}, {1, 2, 0}};
+  problem.class_ids = {0, 1};
+  problem.weights = {0, 0, 1};
+  for (const Reduction reduction : kReductions) {
+    problem.reduction = reduction;
+    for (const double smoothing : {0.0, 0.1}) {
+      problem.label_smoothing = smoothing;
+      ExpectExact<TypeParam>(problem);
+    }
   }
 }
 
@@ -301,11 +427,46 @@ TEST(ExtremeSumsTest, OfCounts) {
         expected.name = reference;
         expected.beta = weights.beta;
         expected.normalization = reference_normalization;
-        ExpectAllNear<double>(ComputeClassWeights(counts, weights),
-                              oracle::SchemeClassWeights(counts, expected), "weights");
+        auto references = oracle::SchemeClassWeights(counts, expected);
+        for (auto& weight : references) {
+          weight = std::min<std::decay_t<decltype(weight)>>(weight, kLargest);
+        }
+        ExpectAllNear<double>(ComputeClassWeights(counts, weights), references, "weights");
       }
     }
   }
+}
+
+// Counts whose sum is beyond double's range give finite weights and frequencies.
+TEST(ExtremeSumsTest, OfCountsAreFinite) {
+  const std::vector<double> counts = {1.5e308, 1.5e308, 1e-310, 0};
+  for (const WeightScheme scheme :
+       {WeightScheme::kBalanced, WeightScheme::kInverseFrequency, WeightScheme::kInverseSquareRoot,
+        WeightScheme::kEffectiveNumber, WeightScheme::kMedianFrequency,
+        WeightScheme::kLogFrequency}) {
+    for (const Normalization normalization :
+         {Normalization::kOwn, Normalization::kNone, Normalization::kMeanOne,
+          Normalization::kSumOne, Normalization::kExpectedOne}) {
+      SchemeWeights weights;
+      weights.scheme = scheme;
+      weights.normalization = normalization;
+      const std::vector<double> actual = ComputeClassWeights(counts, weights);
+      for (const double weight : actual) EXPECT_TRUE(std::isfinite(weight)) << weight;
+      EXPECT_GT(actual[2], 0);
+    }
+  }
+  EXPECT_EQ(ImbalanceRatio(counts), kLargest);
+}
+
+TEST(ExtremeSumsTest, OfAPriorsCounts) {
+  Problem problem;
+  problem.logits = {{0, 0, 0}};
+  problem.class_ids = {2};
+  LossSpec spec = SpecOf(problem);
+  spec.logit_adjustment = PriorAdjustment{1, {1.5e308, 1.5e308, 3e307}};
+  const ProblemBatch<double> arrays(problem);
+  const auto actual = ComputeBatch<double>(arrays.batch(), spec, {}, Executor(1));
+  EXPECT_DOUBLE_EQ(actual.losses[0], std::log(11.0));
 }
 
 TEST(ExtremeSumsTest, OfOutcomes) {
@@ -327,6 +488,7 @@ INSTANTIATE_TEST_SUITE_P(Temperatures, ExtremeTemperatureTest,
 struct Scaled3 {
   long double loss;
   std::vector<long double> gradient;
+  std::vector<long double> hessian_diagonal;
 };
 
 Scaled3 CrossEntropyOf(const std::vector<double>& logits, size_t label, double temperature) {
@@ -339,10 +501,12 @@ Scaled3 CrossEntropyOf(const std::vector<double>& logits, size_t label, double t
     x.push_back(z / static_cast<long double>(temperature) - largest);
     sum += std::exp(x.back());
   }
-  Scaled3 result = {std::log(sum) - x[label], {}};
+  Scaled3 result = {std::log(sum) - x[label], {}, {}};
   for (size_t k = 0; k < logits.size(); ++k) {
     const long double p = std::exp(x[k]) / sum;
     result.gradient.push_back((p - (k == label ? 1 : 0)) / temperature);
+    const long double others = (sum - std::exp(x[k])) / sum;
+    result.hessian_diagonal.push_back(p * others / temperature / temperature);
   }
   return result;
 }
@@ -368,6 +532,7 @@ TEST_P(ExtremeTemperatureTest, IsThatOfItsLimit) {
       std::vector<long double> gradient;
       for (const long double g : expected.gradient) gradient.push_back(g * gradient_scale);
       ExpectAllNear<double>(actual.gradient, gradient, "gradient");
+      ExpectAllNear<double>(actual.hessian_diagonal, expected.hessian_diagonal, "hessian");
     }
   }
 }
