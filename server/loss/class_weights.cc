@@ -135,8 +135,8 @@ std::vector<double> WeighClasses(absl::Span<const double> counts, const SchemeWe
   std::vector<Number> weights(counts.size(), Number(0));
   ForEachPresent(counts, cancellation,
                  [&](size_t k, double n) { weights[k] = RawWeight(scheme, Number(n), totals); });
-  const Number factor = NormalizingFactor<Number>(ResolveNormalization(scheme), weights, counts,
-                                                  totals, cancellation);
+  const auto factor = NormalizingFactor<Number>(ResolveNormalization(scheme), weights, counts,
+                                                totals, cancellation);
   for (Number& weight : weights) weight *= factor;
   if constexpr (std::is_same_v<Number, double>) {
     return weights;

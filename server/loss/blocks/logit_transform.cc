@@ -124,7 +124,7 @@ void LogitTransform::AddSeesaw(int64_t true_class, absl::Span<Number> logits) co
   const auto& seesaw = std::get<SeesawAdjustment>(adjustment_);
   const auto t = static_cast<size_t>(true_class);
   const Number zero(0);
-  const Number log_sum_exp = LogSumExp<Number>(logits);
+  const auto log_sum_exp = LogSumExp<Number>(logits);
   const Number log_truth = std::max<Number>(logits[t] - log_sum_exp, std::log(seesaw.eps));
   for (size_t j = 0; j < logits.size(); ++j) {
     if (j == t) continue;
