@@ -38,8 +38,8 @@ class BinaryElementBlock {
     ClearSigns(begin, size);
   }
 
-  // Does what Compute does, where `has_ordinary_factors` is true for all elements; else it leaves
-  // the others alone.
+  // Does what Compute does for the elements of which HasOrdinaryFactors() is true, and leaves the
+  // others alone.
   void ComputeOrdinaryOnes(int64_t begin, int64_t size, Kernel kernel) {
     SignLabels(begin, size);
     ComputeHardOnes(begin, size, kernel);
