@@ -29,18 +29,39 @@ def text_of(path):
         return file.read()
 
 
-def dashboard_queries():
+def dashboard(rate_interval):
+    """Returns the queries of each panel by its title."""
     panels = json.loads(text_of("docker/grafana/lossd.json"))["panels"]
-    for panel in panels:
-        for target in panel["targets"]:
-            yield target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+    return {panel["title"]: [target["expr"].replace("$__rate_interval", rate_interval).replace("$instance", ".*")
+                             for target in panel["targets"]] for panel in panels}
+
+
+def dashboard_queries():
+    return [query for queries in dashboard("1m").values() for query in queries]
 
 
 def alert_queries():
     return re.findall(r"^ +expr: (.+)$", text_of("docker/alerts.yml"), re.M)
 
 
-class Prometheus:
+class PrometheusApi:
+    """What a Prometheus at host:port answers."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def get(self, path, **arguments):
+        query = urllib.parse.urlencode(arguments)
+        with _HTTP.open(f"http://{self.address}/api/v1/{path}?{query}", timeout=30) as response:
+            return json.load(response)["data"]
+
+    def query(self, query):
+        return self.get("query", query=query)["result"]
+
+
+class Prometheus(PrometheusApi):
+    """A Prometheus of one's own that scrapes one target."""
+
     def __init__(self, folder, target):
         config = os.path.join(folder, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
@@ -50,7 +71,7 @@ class Prometheus:
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
                  "--web.listen-address=127.0.0.1:0"], stderr=log, stdout=log)
-        self.address = self._address()
+        super().__init__(self._address())
 
     def _address(self):
         """Returns where it listens: it logs the address as it was asked for, with port 0."""
@@ -62,14 +83,6 @@ class Prometheus:
                     return line.split()[3]
             time.sleep(0.1)
         raise RuntimeError("Prometheus does not listen: " + open(self.log, encoding="utf-8").read())
-
-    def get(self, path, **arguments):
-        query = urllib.parse.urlencode(arguments)
-        with _HTTP.open(f"http://{self.address}/api/v1/{path}?{query}", timeout=30) as response:
-            return json.load(response)["data"]
-
-    def query(self, query):
-        return self.get("query", query=query)["result"]
 
     def stop(self):
         self.process.terminate()
