@@ -1,0 +1,140 @@
+package manifests
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	security "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+)
+
+func TestDecodingIsStrict(t *testing.T) {
+	good := "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {clusterIP: None}\n"
+	if _, err := decode([]byte(good)); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{
+		strings.Replace(good, "clusterIP", "clusterIp", 1),
+		good + "status: {}\nstatus: {}\n",
+		strings.Replace(good, "v1", "v2", 1),
+	} {
+		if _, err := decode([]byte(bad)); err == nil {
+			t.Errorf("was taken:\n%s", bad)
+		}
+	}
+}
+
+func TestThePodIsRestricted(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := security.LevelVersion{Level: security.LevelRestricted, Version: security.LatestVersion()}
+	for _, choice := range choices {
+		pod := build(t, choice...).deployment.Spec.Template
+		for _, result := range evaluator.EvaluatePod(level, &pod.ObjectMeta, &pod.Spec) {
+			if !result.Allowed {
+				t.Errorf("%v: %s: %s", choice, result.ForbiddenReason, result.ForbiddenDetail)
+			}
+		}
+		pod.Spec.Containers[0].SecurityContext = nil
+		if policy.AggregateCheckResults(evaluator.EvaluatePod(level, &pod.ObjectMeta, &pod.Spec)).Allowed {
+			t.Error("without a security context it is restricted, too")
+		}
+	}
+}
+
+func TestThePartsFindEachOther(t *testing.T) {
+	for _, choice := range choices {
+		all := build(t, choice...)
+		pod := all.deployment.Spec.Template
+		budget, err := meta.LabelSelectorAsSelector(all.budget.Spec.Selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := meta.LabelSelectorAsSelector(all.deployment.Spec.Selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := labels.SelectorFromSet(all.service.Spec.Selector)
+		for _, selector := range []labels.Selector{budget, own, service} {
+			if selector.Empty() || !selector.Matches(labels.Set(pod.Labels)) {
+				t.Errorf("%v: %v does not select the pods", choice, selector)
+			}
+		}
+		if all.service.Spec.ClusterIP != core.ClusterIPNone {
+			t.Errorf("%v: the Service is not headless", choice)
+		}
+		mounts := map[string]bool{}
+		for _, mount := range container(t, all).VolumeMounts {
+			mounts[mount.Name] = true
+		}
+		for _, volume := range pod.Spec.Volumes {
+			if !mounts[volume.Name] {
+				t.Errorf("%v: the volume %s is not mounted", choice, volume.Name)
+			}
+			if volume.ConfigMap != nil && volume.ConfigMap.Name != all.settings.Name {
+				t.Errorf("%v: the pod's ConfigMap is %s, not %s", choice, volume.ConfigMap.Name, all.settings.Name)
+			}
+		}
+	}
+}
+
+func TestTheNumbersFollowFromTheSettings(t *testing.T) {
+	all := build(t)
+	set := settings(t, all)
+	one := container(t, all)
+	delay, timeout := duration(t, set["drain-delay"]), duration(t, set["drain-timeout"])
+	grace := time.Duration(*all.deployment.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	if grace != timeout+5*time.Second {
+		t.Errorf("the grace is %v, expected 5 s more than the drain's timeout of %v", grace, timeout)
+	}
+	if age := duration(t, set["max-connection-age"]); age*11/10 >= timeout-delay {
+		t.Errorf("connections of %v outlive the drain", age)
+	}
+	budget := bytesOf(t, set["max-in-flight-bytes"])
+	if memory := one.Resources.Limits.Memory().Value(); memory != 2*budget+256<<20 {
+		t.Errorf("the memory is %d, expected twice %d and 256 MiB", memory, budget)
+	}
+	ports := map[string]string{}
+	for _, port := range one.Ports {
+		ports[port.Name] = fmt.Sprintf("0.0.0.0:%d", port.ContainerPort)
+	}
+	if ports["grpc"] != set["listen"] || ports["metrics"] != set["metrics-listen"] {
+		t.Errorf("the ports are %v, lossd's are %s and %s", ports, set["listen"], set["metrics-listen"])
+	}
+	if port := one.ReadinessProbe.GRPC.Port; fmt.Sprintf("0.0.0.0:%d", port) != set["listen"] {
+		t.Errorf("the probe asks port %d", port)
+	}
+	version := regexp.MustCompile(`\n  VERSION (\S+)\n`).FindSubmatch(read(t, "CMakeLists.txt"))[1]
+	if one.Image != "lossd:"+string(version) {
+		t.Errorf("the image is %s, the version %s", one.Image, version)
+	}
+}
+
+func TestTheMonitorFindsTheService(t *testing.T) {
+	all := build(t, "monitor")
+	if len(all.deployment.Spec.Template.Annotations) != 0 {
+		t.Errorf("a ServiceMonitor and annotations: it is scraped twice")
+	}
+	monitored, err := meta.LabelSelectorAsSelector(&all.monitor.Spec.Selector)
+	if err != nil || !monitored.Matches(labels.Set(all.service.Labels)) {
+		t.Errorf("the ServiceMonitor does not select the Service: %v", err)
+	}
+	if all.service.Labels[all.monitor.Spec.JobLabel] != "lossd" {
+		t.Errorf("the alerts ask for the job lossd")
+	}
+	found := false
+	for _, port := range all.service.Spec.Ports {
+		found = found || port.Name == all.monitor.Spec.Endpoints[0].Port
+	}
+	if !found {
+		t.Errorf("the Service has no port %s", all.monitor.Spec.Endpoints[0].Port)
+	}
+}
