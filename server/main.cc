@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
   if (configured.exit) return Exit(*configured.exit);
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
+  std::signal(SIGCHLD, SIG_IGN);  // Process 1, as in a container, need not wait for orphans then.
   lossd::RaiseDescriptorLimit();
   lossd::KeepFreedMemory();
   // Otherwise Debian's Abseil looks for cycles at every lock, gRPC's too, which is for debugging.

@@ -213,6 +213,23 @@ TEST(ProcessTest, ASecondSignalExitsAtOnce) {
   EXPECT_FALSE(status.ok());
 }
 
+// In a container lossd is process 1, whose children all orphans become.
+TEST(ProcessTest, AChildThatItDidNotStartLeavesNothingWhenItEnds) {
+  ChildProcess process("/bin/sh", {"-c",
+                                   "sleep 1000 >/dev/null 2>&1 & echo $!; exec \"$0\" --listen "
+                                   "127.0.0.1:0 --drain-delay 0s",
+                                   kProgram});
+  const pid_t child = std::stoi(process.ReadLine().value_or("0"));
+  ReadAddress(process);
+  ASSERT_GT(child, 1);
+  ASSERT_EQ(kill(child, SIGKILL), 0);
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (kill(child, 0) == 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_EQ(kill(child, 0), -1) << "a zombie is left";
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
 TEST(ProcessTest, APortInUseEndsItWithAnErrorThatNamesTheAddress) {
   ChildProcess first(kProgram, Quick());
   const std::string address = ReadAddress(first);
