@@ -14,14 +14,15 @@ import time
 import torch
 import torch.nn.functional as F
 
-from lossd_torch import connect, lossd_loss
+import lossd
+import lossd.torch
 
 _HIDDEN = 256
 
 
 @functools.lru_cache(maxsize=None)
-def channel_to(address):
-    return connect(address, max_message_bytes=-1)
+def client_to(address):
+    return lossd.Client(address)
 
 
 @functools.lru_cache(maxsize=1)
@@ -37,7 +38,7 @@ def make_task(rows, features, classes):
 def loss_of(logits, labels, where):
     if where == "local":
         return F.cross_entropy(logits, labels)
-    return lossd_loss(logits, labels, channel=channel_to(where))
+    return lossd.torch.cross_entropy(logits, labels, client=client_to(where))
 
 
 def step(task, dtype, where):

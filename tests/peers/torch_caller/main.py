@@ -1,4 +1,4 @@
-"""Compares lossd_torch with PyTorch's own losses; run by tests/peers/pytorch, which sets it up.
+"""Compares lossd.torch with PyTorch's own losses; run by tests/peers/pytorch, which sets it up.
 
 Prints one PASS or FAIL line per check and exits 1 if any failed.
 """
@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from calling import check_calling
-from chunks import check_chunks
-from lossd_torch import connect, lossd_loss
-from proxies import check_proxies
+import lossd
+import lossd.torch
 from server import ROOT, Checks, Server
 
 DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
@@ -109,7 +108,7 @@ def largest_error(actual, expected):
     return ((actual - expected).abs().max() / expected.abs().max()).item()
 
 
-def check_gradients(checks, channel):
+def check_gradients(checks, client):
     for name, logits, labels, spec, keywords, reference in cases():
         expected = value_and_gradient(reference, logits)
         for dtype in (torch.float64, torch.float32):
@@ -118,7 +117,7 @@ def check_gradients(checks, channel):
                 # The reference gets the rounded logits: their rounding is no error of the loss.
                 expected = value_and_gradient(reference, z.double())
             actual = value_and_gradient(
-                lambda x: lossd_loss(x, labels, spec, channel=channel, **keywords), z
+                lambda x: lossd.torch.loss(x, labels, spec, client=client, **keywords), z
             )
             # A few roundings in a row of 7 classes, and the difference of logits up to 10 times as
             # large as the loss; both sides of the float64 comparison round.
@@ -167,14 +166,14 @@ def train(loss_function, x, labels, epochs=2, batch_size=256):
     return torch.tensor(curve, dtype=torch.float64)
 
 
-def check_training(checks, channel):
+def check_training(checks, client):
     x, labels = load_shuttle(20000)
     for name, spec, reference in (
         ("cross entropy", None, F.cross_entropy),
         ("focal", {"focal": {"gamma": 2}}, lambda z, y: focal(z, y, 2.0)),
     ):
         def remote(z, y, spec=spec):
-            return lossd_loss(z, y, spec, channel=channel)
+            return lossd.torch.loss(z, y, spec, client=client)
 
         exact = train(reference, x, labels)
         rounded = train(reference, x.float(), labels)
@@ -206,14 +205,12 @@ def check_training(checks, channel):
 
 def main():
     checks = Checks()
-    check_proxies(checks)
     with Server() as server:
-        channel = connect(server.address)
-        check_gradients(checks, channel)
-        check_training(checks, channel)
-        check_calling(checks, server, channel)
-        check_chunks(checks, server)
-        channel.close()
+        client = lossd.Client(server.address)
+        check_gradients(checks, client)
+        check_training(checks, client)
+        check_calling(checks, server, client)
+        client.close()
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
     return 1 if checks.failed else 0
 

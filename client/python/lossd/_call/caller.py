@@ -1,0 +1,125 @@
+"""Calls from threads: the channel, its methods, tries and parts."""
+
+from __future__ import annotations
+
+import collections
+import time
+from typing import Any, Deque, Dict, Optional, Tuple
+
+import grpc
+
+from lossd import errors
+from lossd._call.route import Route, path_of
+from lossd._call.steps import IN_FLIGHT, Ask, AskParts, PartRequest, Steps
+
+
+class Caller:
+    """Makes the calls of one client. Threads may share it.
+
+    Each call ends by `end`, on time.monotonic()'s clock; None is never.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        options = route.options()
+        if route.tls is None:
+            self._channel = grpc.insecure_channel(route.target, options=options)
+        else:
+            self._channel = grpc.secure_channel(route.target, route.tls.credentials(), options=options)
+        self._methods: Dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Ends the connections; calls under way are cancelled."""
+        self._channel.close()
+
+    def stream(self, method: str) -> Any:
+        """Returns the method of that name as gRPC's callable."""
+        self._route.check_process()
+        return self._channel.stream_stream(path_of(method))
+
+    def _method(self, method: str) -> Any:
+        found = self._methods.get(method)
+        if found is None:
+            found = self._methods[method] = self._channel.unary_unary(path_of(method))
+        return found
+
+    def run(self, steps: Steps, end: Optional[float]) -> Any:
+        """Makes the calls that the steps ask for, and returns their result."""
+        try:
+            ask = next(steps)
+            while True:
+                try:
+                    answer = None
+                    if isinstance(ask, AskParts):
+                        self._parts(ask, end)
+                    else:
+                        answer = self.unary(ask, end)
+                except errors.LossdError as error:
+                    ask = steps.throw(error)
+                else:
+                    ask = steps.send(answer)
+        except StopIteration as done:
+            return done.value
+
+    def unary(self, ask: Ask, end: Optional[float], tries: int = 0) -> bytes:
+        """Returns the bytes of the answer, after as many tries as there may be; `tries` were made already."""
+        self._route.check_process()
+        method = self._method(ask.method)
+        while True:
+            try:
+                answer: bytes = method(ask.payload, timeout=left_until(end), metadata=self._route.metadata())
+                return answer
+            except grpc.RpcError as error:
+                tries += 1
+                self._wait(self._route.error(error), tries, end)
+
+    def _wait(self, error: errors.LossdError, tries: int, end: Optional[float]) -> None:
+        """Waits before the next try, or raises the error."""
+        pause = self._route.pause(tries, error)
+        if pause is None or (end is not None and time.monotonic() + pause >= end):
+            raise error
+        self.pause(pause)
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps while the channel connects anew: gRPC does that only while somebody watches, or calls."""
+        self._channel.subscribe(_ignore)
+        time.sleep(seconds)
+        self._channel.unsubscribe(_ignore)
+
+    def _parts(self, ask: AskParts, end: Optional[float]) -> None:
+        """Calls for each part, several at a time."""
+        method = self._method("Compute")
+        pending: Deque[Tuple[PartRequest, Any]] = collections.deque()
+        try:
+            for request in ask.requests():
+                if len(pending) == IN_FLIGHT:
+                    self._finish(*pending[0], end)
+                    pending.popleft()
+                call = method.future(request.payload, timeout=left_until(end), metadata=self._route.metadata())
+                pending.append((request, call))
+            while pending:
+                self._finish(*pending[0], end)
+                pending.popleft()
+        finally:
+            for _, call in pending:
+                call.cancel()
+
+    def _finish(self, request: PartRequest, call: Any, end: Optional[float]) -> None:
+        try:
+            try:
+                answer = call.result()
+            except grpc.RpcError as error:
+                self._wait(self._route.error(error), 1, end)
+                answer = self.unary(Ask("Compute", request.payload), end, tries=1)
+        except errors.LossdError as error:
+            raise request.failed(error) from None
+        request.answered(answer)
+
+
+def _ignore(_: Any) -> None:
+    """Takes the states of a channel that is watched for nothing but to be watched."""
+
+
+def left_until(end: Optional[float]) -> Optional[float]:
+    """Returns the seconds until then, as gRPC's timeout."""
+    return None if end is None else max(0.001, end - time.monotonic())

@@ -1,0 +1,77 @@
+"""How calls reach a server, whoever makes them: target, credentials, deadline, retries, and words for errors."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any, Callable, List, Optional, Tuple, Union
+
+import grpc
+
+from lossd import _contract, errors
+from lossd._call import target as _target
+
+Token = Union[str, Callable[[], str], None]
+
+_LONGEST_PAUSE = 2.0
+
+
+class Route:
+    """What the clients of threads and of asyncio share."""
+
+    def __init__(self, target: Optional[str], token: Token, tls: Union[bool, _target.Tls, None],
+                 deadline: Optional[float], retries: int) -> None:  # fmt: skip
+        self.target = _target.grpc_target(target or os.environ.get("LOSSD_ADDRESS") or "localhost:50051")
+        self.proxy = _target.proxy_for(self.target)
+        if tls is True:
+            tls = _target.Tls()
+        self.tls = tls or None
+        self.deadline = deadline
+        self.retries = retries
+        self._token = token
+        self._process = os.getpid()
+
+    def options(self) -> List[Tuple[str, Any]]:
+        """Returns the channel's options."""
+        return _target.channel_options(self.proxy, self.tls)
+
+    def check_process(self) -> None:
+        """Raises RuntimeError in a process that was forked from the client's: gRPC does not survive that."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"this lossd client was made in process {self._process} and is used in {os.getpid()}: gRPC does not "
+                "survive fork(). Make a client in each process, and start the processes by \"spawn\" or "
+                '"forkserver"')  # fmt: skip
+
+    def metadata(self) -> Optional[Tuple[Tuple[str, str], ...]]:
+        """Returns what goes with each call."""
+        token = self._token() if callable(self._token) else self._token
+        return None if not token else (("authorization", f"Bearer {token}"),)
+
+    def error(self, error: Any) -> errors.LossdError:
+        """Returns the error that a failed gRPC call tells, with what to do about it."""
+        return errors.from_rpc_error(error, self._advice(error))
+
+    def _advice(self, error: Any) -> str:
+        code, words = error.code(), error.details() or ""
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "--max-message-bytes" in words:
+            return "Client(max_message_bytes=…) of at most that gets batches in messages that fit"
+        unanswered = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        if not unanswered or error.trailing_metadata():
+            return ""
+        if self.proxy:
+            return f"the call went through the proxy {self.proxy}; no_proxy lists hosts that go without"
+        return f"the target is {self.target}"
+
+    def pause(self, tries: int, error: errors.LossdError) -> Optional[float]:
+        """Returns how many seconds to wait after that many tries; None where the error is to be told."""
+        if error.code is not grpc.StatusCode.UNAVAILABLE or tries > self.retries:
+            return None
+        if error.retry_after is not None:
+            return error.retry_after * random.uniform(1.0, 1.25)
+        return min(_LONGEST_PAUSE, 0.1 * 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)
+
+
+def path_of(method: str) -> str:
+    """Returns the method's path in gRPC."""
+    return f"/{_contract.SERVICE}/{method}"

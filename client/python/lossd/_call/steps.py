@@ -1,0 +1,138 @@
+"""A call as steps that ask and are sent the answers, for whoever makes the calls: threads or asyncio."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, Generator, Iterator, Mapping, NamedTuple, Optional, Union
+
+from lossd import _contract
+from lossd._compute import Batch, check_names_of_out, read_result, room_of, size_of
+from lossd._parts.cut import Cut, Part
+from lossd._parts.merge import Merger
+from lossd._parts.whole_batch import complete
+from lossd.errors import LossdError, PermissionDenied, Unimplemented, Violation, class_of
+from lossd.results import Result
+
+_DEFAULT_LIMIT = 64 << 20  # the server's own default
+_LARGEST = (1 << 31) - 1
+_SMALL = 1 << 20  # what is smaller is sent without asking the server for its limit
+_PART_BYTES = 4 << 20  # of a part, so that several are on their way in little memory
+
+IN_FLIGHT = 3  # parts at once
+
+
+class Ask(NamedTuple):
+    """One call: the bytes of a request; the bytes of its answer are sent back."""
+
+    method: str
+    payload: bytes
+
+
+@dataclasses.dataclass
+class AskParts:
+    """Calls of Compute, IN_FLIGHT at a time: `requests` are made as they are needed, `merger` takes the answers."""
+
+    cut: Cut
+    message: Any
+    parts: Iterator[Part]
+    merger: Merger
+
+    def requests(self) -> Iterator["PartRequest"]:
+        """Returns the requests in turn."""
+        for index, part in enumerate(self.parts):
+            yield PartRequest(self, index, part, self.cut.request_of(part, self.message))
+
+
+@dataclasses.dataclass
+class PartRequest:
+    """The request for one part."""
+
+    of: AskParts
+    index: int
+    part: Part
+    payload: bytes
+
+    def answered(self, data: bytes) -> None:
+        """Takes the answer."""
+        self.of.merger.add(self.index, self.part, data)
+
+    def failed(self, error: LossdError) -> LossdError:
+        """Returns the error with the batch's own rows."""
+        return shift_rows(error, self.part.rows.start, self.of.cut.is_flat)
+
+
+Steps = Generator[Union[Ask, AskParts], Any, Any]
+
+
+@dataclasses.dataclass
+class Limit:
+    """How large a message may be: what the caller said, or what the server did."""
+
+    bytes: Optional[int] = None
+
+    def __str__(self) -> str:
+        return f"a message of {self.bytes or _DEFAULT_LIMIT} bytes; the server's limit is its --max-message-bytes"
+
+
+def _learn(limit: Limit) -> Steps:
+    try:
+        info = _contract.GetServerInfoResponse.FromString((yield Ask("GetServerInfo", b"")))
+        limit.bytes = info.max_message_bytes or _LARGEST
+    except (Unimplemented, PermissionDenied):
+        limit.bytes = _DEFAULT_LIMIT
+
+
+def compute(batch: Batch, out: Mapping[str, Any], limit: Limit) -> Generator[Union[Ask, AskParts], Any, Result]:
+    """Asks for one batch, in parts where it does not fit a message, and returns the result."""
+    if out:
+        check_names_of_out(out)
+    size = size_of(batch)
+    if limit.bytes is None and size > _SMALL:
+        yield from _learn(limit)
+    if size <= room_of(batch, limit.bytes or _DEFAULT_LIMIT):
+        return read_result((yield Ask("Compute", batch.serialize())), out)
+    result: Result = yield from _compute_in_parts(batch, out, limit)
+    return result
+
+
+def _compute_in_parts(batch: Batch, out: Mapping[str, Any], limit: Limit) -> Steps:
+    cut = Cut(batch)
+    completing = complete(cut, str(limit))
+    try:
+        payload = next(completing)
+        while True:
+            payload = completing.send((yield Ask("Compute", payload)))
+    except StopIteration:
+        pass
+    message = _contract.ComputeRequest()
+    message.CopyFrom(batch.message)
+    if not cut.classes_first:
+        message.ClearField("class_axis")
+    asked = message.outputs
+    # A class may be predicted in a part that has none of its samples.
+    asked.present_classes_only = False
+    # A part has each class's share of its gradient; only the gradient itself says how large that is.
+    asked.gradient = asked.gradient or asked.class_statistics or asked.difficulty
+    laid_out = Batch(message, cut.arrays)
+    size, room = size_of(laid_out), room_of(laid_out, limit.bytes or _DEFAULT_LIMIT)
+    merger = Merger(cut, out)
+    yield AskParts(cut, message, cut.parts(size, room, _PART_BYTES), merger)
+    return merger.result()
+
+
+_ROW = re.compile(r"\b(labels|sample_weights|upstream_gradient)\[(\d+)")
+
+
+def shift_rows(error: LossdError, first_row: int, is_flat: bool) -> LossdError:
+    """Returns a part's error with the row numbers of the batch: labels[3] is labels[1003] where the part begins with
+    row 1000. Where the rows are those of several axes, the numbers count through them."""
+
+    def shifted(text: str) -> str:
+        return _ROW.sub(lambda found: f"{found[1]}[{int(found[2]) + first_row}", text)
+
+    message = shifted(error.message)
+    if not is_flat and _ROW.search(message):
+        message += "; the batch was cut, and rows count through all axes but the classes'"
+    violations = [Violation(shifted(v.field), shifted(v.description)) for v in error.violations]
+    return class_of(error.code)(message, reason=error.reason, violations=violations, retry_after=error.retry_after)

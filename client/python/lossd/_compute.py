@@ -1,0 +1,149 @@
+"""A call of Compute: the request from the caller's arguments, and the result from the answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, Mapping, Tuple
+
+from lossd import _arrays, _contract, _fields, _request, _wire
+from lossd._arrays import WireArray
+from lossd.results import ClassStatistics, Difficulty, Result, as_dict, optional_columns
+
+_SENT = _request.tensor_numbers(_contract.ComputeRequest)
+_RECEIVED = {number: name for name, number in _request.tensor_numbers(_contract.ComputeResponse).items()}
+
+SIGMOID = _contract.ACTIVATION["SIGMOID"]
+OF_LOGITS_SHAPE = ("gradient", "hessian_diagonal", "probabilities")
+
+
+class Batch:
+    """A request: `message` has all but the arrays, `arrays` has those by their fields' names."""
+
+    def __init__(self, message: Any, arrays: Dict[str, WireArray]) -> None:
+        self.message = message
+        self.arrays = arrays
+
+    @property
+    def logits(self) -> WireArray:
+        return self.arrays["logits"]
+
+    @property
+    def is_sigmoid(self) -> bool:
+        return bool(self.message.loss.activation == SIGMOID)
+
+    @property
+    def class_axis(self) -> int:
+        """The axis of the classes as an index from 0, or −1 for logits [N]."""
+        rank = len(self.logits.shape)
+        if rank < 2:
+            return -1
+        # The server refuses what is neither.
+        return 1 if self.message.class_axis == 1 else rank - 1
+
+    @property
+    def class_count(self) -> int:
+        return self.logits.shape[self.class_axis] if self.class_axis >= 0 else 2
+
+    @property
+    def losses_shape(self) -> Tuple[int, ...]:
+        shape, axis = self.logits.shape, self.class_axis
+        return shape if self.is_sigmoid or axis < 0 else shape[:axis] + shape[axis + 1 :]
+
+    def serialize(self) -> bytes:
+        """Returns the bytes of the request."""
+        tensors = {_SENT[name]: array for name, array in self.arrays.items()}
+        return _wire.join(self.message.SerializeToString(), tensors)
+
+
+def make_batch(fields: Mapping[str, Any]) -> Batch:
+    """Returns the request of ComputeRequest's fields by their names. Raises InvalidArgument."""
+    message, arrays = _request.make(_contract.ComputeRequest, fields, ("out", "deadline"))
+    if "logits" not in arrays:
+        raise _fields.refuse("logits", "are required")
+    for name in ("logits", "sample_weights", "upstream_gradient"):
+        if name in arrays and not arrays[name].is_float:
+            arrays[name] = _as_float64(arrays[name])
+    return Batch(message, arrays)
+
+
+def _as_float64(array: WireArray) -> WireArray:
+    """Returns what was written as whole numbers, [[2, 1, 0]], or as a mask."""
+    return WireArray(array.values.astype("float64"), _contract.DATA_TYPE["FLOAT64"])
+
+
+def checked_out(out: Mapping[str, Any], name: str, data_type: int, shape: Tuple[int, ...]) -> Any:
+    """Returns the caller's memory for an array, None where there is none. Raises InvalidArgument."""
+    array = out.get(name)
+    if array is None:
+        return None
+    width = _arrays.width_of(data_type)
+    if tuple(array.shape) != shape or array.dtype.itemsize != width or not array.flags.writeable:
+        raise _fields.refuse(
+            f"out.{name}", f"is {array.dtype} of shape {list(array.shape)}, expected a writable array of "
+            f"{_arrays.dtype_of(data_type)} of shape {list(shape)}")  # fmt: skip
+    return array
+
+
+def check_names_of_out(out: Mapping[str, Any]) -> None:
+    """Raises InvalidArgument where `out` names what is no array of a result."""
+    for name in out:
+        if name not in _RECEIVED.values():
+            raise _fields.refuse(f"out.{name}", f"is no array of a result; {_fields.suggest(name, _RECEIVED.values())}")
+
+
+class Answer:
+    """An answer as it came: `message` without the arrays, and `arrays`, where they lie in its bytes."""
+
+    def __init__(self, data: Any) -> None:
+        rest, self.arrays = _wire.split(data, _RECEIVED)
+        self.message = _contract.ComputeResponse.FromString(rest)
+
+    def copied(self, name: str, out: Mapping[str, Any]) -> Any:
+        """Returns the array of that name, in the memory of `out` if it has one."""
+        found = self.arrays[name]
+        into = checked_out(out, name, found.data_type, found.shape)
+        return _arrays.from_bytes(found.data, found.data_type, found.shape, into)
+
+
+def read_result(data: Any, out: Mapping[str, Any]) -> Result:
+    """Returns the result that an answer's bytes hold."""
+    answer = Answer(data)
+    message = answer.message
+    result = Result(
+        message.loss, message.loss_sum, message.weight_sum, message.valid_count, message.non_finite_count,
+        class_statistics=optional_columns(ClassStatistics, message, "class_statistics"),
+        difficulty=optional_columns(Difficulty, message, "difficulty"),
+        top_k_correct=tuple(message.top_k_correct),
+        applied=as_dict(message.applied) if message.HasField("applied") else None,
+        messages=(message,),
+    )  # fmt: skip
+    for name in answer.arrays:
+        if hasattr(result, name):
+            setattr(result, name, answer.copied(name, out))
+    return result
+
+
+def size_of(batch: Batch) -> int:
+    """Returns the bytes of the arrays in the request or in its answer, whichever has more."""
+    sent = sum(array.nbytes for array in batch.arrays.values())
+    asked, logits = batch.message.outputs, batch.logits
+    count = math.prod(logits.shape)
+    width = _arrays.width_of(logits.data_type)
+    wide = max(4, width)
+    samples = math.prod(batch.losses_shape)
+    gradient = _arrays.width_of(asked.gradient_data_type) if asked.gradient_data_type in _arrays.FLOAT_TYPES else width
+    per_logit = asked.gradient * gradient + asked.hessian_diagonal * wide + asked.probabilities * width
+    per_sample = (asked.log_sum_exp + asked.margin + (not asked.omit_losses)) * wide
+    return max(sent, int(count * per_logit + samples * per_sample))
+
+
+def room_of(batch: Batch, limit: int) -> int:
+    """Returns how many bytes of a message of `limit` bytes are left for what size_of() counts."""
+    asked = batch.message.outputs
+    # Statistics have nine numbers for each class, and a difficulty; weights have one.
+    arrays = 10 * bool(asked.class_statistics) + (not asked.omit_class_weights)
+    return limit - int(batch.message.ByteSize()) - 8 * arrays * batch.class_count - _ENVELOPE_BYTES
+
+
+_ENVELOPE_BYTES = 4096  # at most, of a message beside its arrays and what the request itself says
+

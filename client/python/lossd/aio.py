@@ -1,0 +1,223 @@
+"""The client for asyncio: the same calls, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, AsyncIterable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
+
+import grpc
+import grpc.aio
+
+from lossd import _calls, _compute, errors
+from lossd._call import steps as _steps
+from lossd._call.caller import left_until
+from lossd._call.route import Route, Token, path_of
+from lossd._call.steps import Ask, AskParts, PartRequest, Steps
+from lossd._call.target import Tls
+from lossd.async_streams import AsyncResultStream, wait_for_next_try
+from lossd.client import _UNSET, Spec
+from lossd.results import Array, ClassWeights, Comparison, Information, Loss, Result, ServerInfo
+
+
+class AsyncClient:
+    """lossd.Client for asyncio: the same arguments, and the same calls, awaited.
+
+        async with lossd.AsyncClient("gpu-7:50051") as client:
+            first = asyncio.create_task(client.compute(logits, labels, outputs={"gradient": True}))
+
+    Make it, and use it, where one event loop runs. Copies of large arrays hold the loop for their time.
+    """
+
+    def __init__(
+        self,
+        target: Optional[str] = None,
+        *,
+        token: Token = None,
+        tls: Union[bool, Tls, None] = None,
+        deadline: Optional[float] = 30.0,
+        retries: int = 5,
+        max_message_bytes: Optional[int] = None,
+    ) -> None:
+        self._route = Route(target, token, tls, deadline, retries)
+        options = self._route.options()
+        if self._route.tls is None:
+            self._channel = grpc.aio.insecure_channel(self._route.target, options=options)
+        else:
+            credentials = self._route.tls.credentials()
+            self._channel = grpc.aio.secure_channel(self._route.target, credentials, options=options)
+        self._limit = _steps.Limit(max_message_bytes)
+        self._methods: Dict[str, Any] = {}
+
+    async def close(self) -> None:
+        """Ends the connections; calls under way are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def compute(
+        self,
+        logits: Array,
+        labels: Optional[Array] = None,
+        *,
+        loss: Spec = None,
+        reduction: Optional[str] = None,
+        sample_weights: Optional[Array] = None,
+        upstream_gradient: Optional[Array] = None,
+        outputs: Optional[Mapping[str, Any]] = None,
+        class_axis: Optional[int] = None,
+        normalizer: Optional[float] = None,
+        out: Optional[Mapping[str, Array]] = None,
+        deadline: Optional[float] = _UNSET,
+        **fields: Any,
+    ) -> Result:
+        """Computes the losses of one batch, as Client.compute."""
+        given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
+                 "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
+                 "class_axis": class_axis, "normalizer": normalizer, **fields}  # fmt: skip
+        batch = _compute.make_batch(given)
+        result: Result = await self._run(_steps.compute(batch, out or {}, self._limit), deadline)
+        return result
+
+    async def compare(
+        self,
+        logits: Array,
+        labels: Array,
+        losses: Sequence[Spec],
+        *,
+        reduction: Optional[str] = None,
+        sample_weights: Optional[Array] = None,
+        class_axis: Optional[int] = None,
+        deadline: Optional[float] = _UNSET,
+        **fields: Any,
+    ) -> List[Comparison]:
+        """Computes several losses on one batch, as Client.compare."""
+        payload = _calls.compare_request({
+            "logits": logits, "labels": labels, "losses": losses, "reduction": reduction,
+            "sample_weights": sample_weights, "class_axis": class_axis, **fields})  # fmt: skip
+        return _calls.read_comparisons(await self._call("Compare", payload, deadline))
+
+    async def class_weights(
+        self,
+        labels: Optional[Array] = None,
+        *,
+        counts: Optional[Array] = None,
+        schemes: Optional[Sequence[Union[str, Mapping[str, Any]]]] = None,
+        class_count: Optional[int] = None,
+        sample_weights: Optional[Array] = None,
+        ignore_index: Optional[int] = None,
+        deadline: Optional[float] = _UNSET,
+        **fields: Any,
+    ) -> ClassWeights:
+        """Computes class weights, as Client.class_weights."""
+        payload = _calls.class_weights_request({
+            "labels": labels, "counts": counts, "schemes": schemes, "class_count": class_count,
+            "sample_weights": sample_weights, "ignore_index": ignore_index, **fields})  # fmt: skip
+        return _calls.read_class_weights(await self._call("ComputeClassWeights", payload, deadline))
+
+    async def information(
+        self,
+        p: Array,
+        q: Optional[Array] = None,
+        *,
+        base: Optional[str] = None,
+        from_logits: bool = False,
+        self_information: bool = False,
+        deadline: Optional[float] = _UNSET,
+        **fields: Any,
+    ) -> Information:
+        """Measures distributions, as Client.information."""
+        payload = _calls.information_request({
+            "p": p, "q": q, "base": base, "from_logits": from_logits, "self_information": self_information,
+            **fields})  # fmt: skip
+        return _calls.read_information(await self._call("MeasureInformation", payload, deadline))
+
+    async def losses(self, *, deadline: Optional[float] = _UNSET) -> List[Loss]:
+        """Returns the catalogue of the losses that the server computes."""
+        return _calls.read_losses(await self._call("ListLosses", b"", deadline))
+
+    async def server_info(self, *, deadline: Optional[float] = _UNSET) -> ServerInfo:
+        """Returns the server's version, instruction set, threads and limits."""
+        return _calls.read_server_info(await self._call("GetServerInfo", b"", deadline))
+
+    def compute_stream(
+        self,
+        batches: Union[Iterable[Any], AsyncIterable[Any]],
+        *,
+        ahead: int = 4,
+        deadline: Optional[float] = _UNSET,
+        **fields: Any,
+    ) -> AsyncResultStream:
+        """Computes many batches, as Client.compute_stream: any iterator in, asynchronous iterator out."""
+        method = self._channel.stream_stream(path_of("ComputeStream"))
+        return AsyncResultStream(self._route, method, batches, fields, ahead, self._deadline_of(deadline))
+
+    def _deadline_of(self, deadline: Optional[float]) -> Optional[float]:
+        return self._route.deadline if deadline is _UNSET else deadline
+
+    def _end_of(self, deadline: Optional[float]) -> Optional[float]:
+        seconds = self._deadline_of(deadline)
+        return None if seconds is None else time.monotonic() + seconds
+
+    async def _call(self, method: str, payload: bytes, deadline: Optional[float]) -> bytes:
+        return await self._unary(Ask(method, payload), self._end_of(deadline))
+
+    async def _run(self, steps: Steps, deadline: Optional[float]) -> Any:
+        """Makes the calls that the steps ask for, and returns their result."""
+        end = self._end_of(deadline)
+        try:
+            ask = next(steps)
+            while True:
+                try:
+                    answer = None
+                    if isinstance(ask, AskParts):
+                        await self._parts(ask, end)
+                    else:
+                        answer = await self._unary(ask, end)
+                except errors.LossdError as error:
+                    ask = steps.throw(error)
+                else:
+                    ask = steps.send(answer)
+        except StopIteration as done:
+            return done.value
+
+    async def _unary(self, ask: Ask, end: Optional[float]) -> bytes:
+        self._route.check_process()
+        method = self._methods.get(ask.method)
+        if method is None:
+            method = self._methods[ask.method] = self._channel.unary_unary(path_of(ask.method))
+        tries = 0
+        while True:
+            try:
+                answer: bytes = await method(ask.payload, timeout=left_until(end), metadata=self._route.metadata())
+                return answer
+            except grpc.RpcError as error:
+                tries += 1
+                failed = self._route.error(error)
+            await wait_for_next_try(self._route, failed, tries, end)
+
+    async def _parts(self, ask: AskParts, end: Optional[float]) -> None:
+        """Calls for each part, several at a time."""
+        pending: Set[Any] = set()
+        try:
+            for request in ask.requests():
+                if len(pending) == _steps.IN_FLIGHT:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                pending.add(asyncio.ensure_future(self._part(request, end)))
+            for task in list(pending):
+                await task
+        finally:
+            for task in pending:
+                task.cancel()
+
+    async def _part(self, request: PartRequest, end: Optional[float]) -> None:
+        try:
+            request.answered(await self._unary(Ask("Compute", request.payload), end))
+        except errors.LossdError as error:
+            raise request.failed(error) from None

@@ -1,0 +1,196 @@
+"""Any loss, for PyTorch: a function and a module, differentiable once with respect to the logits."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
+
+import torch
+
+from lossd import _compute, _contract, _fields, _request
+from lossd.client import Client, Spec
+from lossd.results import Result, as_dict
+from lossd.torch._tensors import empty_for, moved, numpy_of, to_wire
+
+Tensor = torch.Tensor
+OnResult = Optional[Callable[[Result], object]]
+
+SIGMOID = _compute.SIGMOID
+_SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star")
+_FLOAT32 = _contract.DATA_TYPE["FLOAT32"]
+
+
+@functools.lru_cache(maxsize=None)
+def _client_of(_process: int) -> Client:
+    return Client()
+
+
+def default_client() -> Client:
+    """Returns this process's client to LOSSD_ADDRESS, or to localhost:50051."""
+    # Each process needs its own: gRPC does not survive fork().
+    return _client_of(os.getpid())
+
+
+def make_template(spec: Spec, fields: Mapping[str, Any], reduction: str, class_axis: int,
+                  outputs: Optional[Mapping[str, Any]]) -> Any:  # fmt: skip
+    """Returns a ComputeRequest with all but what belongs to a batch. Raises InvalidArgument."""
+    message, _ = _request.make(_contract.ComputeRequest, {"loss": spec, "reduction": reduction, "outputs": outputs}, ())
+    loss = message.loss
+    _fields.fill(loss, {**fields, **_tensors_as_arrays(fields)}, "loss")
+    if loss.WhichOneof("form") in _SIGMOID_ONLY and not loss.activation:
+        loss.activation = _compute.SIGMOID
+    if class_axis != -1:
+        message.class_axis = class_axis
+    asked = message.outputs
+    asked.omit_losses = message.reduction > _contract.REDUCTION["NONE"]
+    asked.omit_class_weights = asked.omit_class_weights or outputs is None
+    return message
+
+
+def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
+    """Returns the fields with torch's tensors, at any depth, as arrays."""
+
+    def converted(value: Any, name: str) -> Any:
+        if isinstance(value, torch.Tensor):
+            return to_wire(value, name)
+        if isinstance(value, Mapping):
+            return {key: converted(each, f"{name}.{key}") for key, each in value.items()}
+        return value
+
+    return {key: converted(value, f"loss.{key}") for key, value in fields.items()}
+
+
+def compute(template: Any, client: Client, logits: Tensor, tensors: Mapping[str, Optional[Tensor]], normalizer: Any,
+            gradient_wanted: bool, deadline: Any) -> Tuple[Result, Tensor, Optional[Tensor]]:  # fmt: skip
+    """Returns the result, the loss or losses, and the gradient, None when it is not wanted."""
+    message = _contract.ComputeRequest()
+    message.CopyFrom(template)
+    asked = message.outputs
+    asked.gradient = gradient_wanted
+    if normalizer is not None:
+        message.normalizer = float(normalizer)
+    device, out, gradient = logits.device, {}, None
+    if gradient_wanted:
+        # float16 would lose what a loss scale reaches only behind it.
+        dtype = torch.float32 if logits.dtype is torch.float16 else logits.dtype
+        if logits.dtype is torch.float16:
+            asked.gradient_data_type = _FLOAT32
+        gradient = empty_for(logits.shape, dtype, device)
+        out["gradient"] = numpy_of(gradient)
+    arrays = {name: to_wire(tensor, name) for name, tensor in tensors.items() if tensor is not None}
+    batch = _compute.Batch(message, {"logits": to_wire(logits, "logits"), **arrays})
+    result = client._compute_batch(batch, out, deadline)
+    if result.gradient is None:
+        gradient = None
+    wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
+    if asked.omit_losses or result.losses is None:
+        loss = torch.tensor(result.loss, dtype=wide, device=device)
+    else:
+        loss = moved(torch.from_numpy(result.losses), device)
+    return result, loss, None if gradient is None else moved(gradient, device)
+
+
+def scaled(gradient: Tensor, upstream: Tensor, class_axis: int, dtype: torch.dtype) -> Tensor:
+    """Returns the gradient of what follows the loss, of whose gradient `upstream` is."""
+    if 0 < upstream.dim() < gradient.dim():
+        upstream = upstream.unsqueeze(class_axis)  # one loss for all classes of a sample
+    return (gradient * upstream).to(dtype)
+
+
+class _Backward(torch.autograd.Function):
+    """Gives the loss its gradient, which came with it."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, loss: Tensor, gradient: Tensor, class_axis: int) -> Tensor:
+        ctx.save_for_backward(gradient)
+        ctx.dtype, ctx.class_axis = logits.dtype, class_axis
+        return loss.view_as(loss)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Any:
+        (gradient,) = ctx.saved_tensors
+        found = scaled(gradient, upstream[0], ctx.class_axis, ctx.dtype)
+        if torch.is_grad_enabled():  # with create_graph
+            refusing = torch.empty(0, requires_grad=True)
+            found = _FirstOnly.apply(found.detach(), refusing)  # type: ignore[no-untyped-call,unused-ignore]
+        return found, None, None, None
+
+
+class _FirstOnly(torch.autograd.Function):
+    """Refuses to differentiate a gradient again: without it, its dependence on the logits would be left out."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, _: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Any:
+        raise RuntimeError("lossd gives first derivatives alone: a loss cannot be differentiated twice")
+
+
+def check_tensors(tensors: Mapping[str, Any]) -> None:
+    """Raises InvalidArgument where a tensor wants a gradient that lossd does not give."""
+    for name, tensor in tensors.items():
+        if torch.is_grad_enabled() and getattr(tensor, "requires_grad", False):
+            raise _fields.refuse(name, "requires a gradient, which lossd gives for logits alone: detach() it")
+
+
+def _check_axis(class_axis: int, logits: Tensor) -> None:
+    if class_axis not in (-1, logits.dim() - 1) and not (class_axis == 1 and logits.dim() > 1):
+        rank = logits.dim()
+        raise _fields.refuse("class_axis", f"= {class_axis}, expected 1 or -1, the last of logits.dim() = {rank}")
+
+
+class Prepared:
+    """A loss with all that does not belong to a batch."""
+
+    def __init__(self, spec: Spec, fields: Mapping[str, Any], *, reduction: str, class_axis: int,
+                 outputs: Optional[Mapping[str, Any]], on_result: OnResult, client: Optional[Client],
+                 deadline: Union[float, None, str]) -> None:  # fmt: skip
+        if isinstance(spec, Mapping):
+            spec = _tensors_as_arrays(spec)
+        self.template = make_template(spec, fields, reduction, class_axis, outputs)
+        self.class_axis = class_axis
+        self.on_result = on_result
+        self.client = client
+        self.deadline = deadline
+
+    @property
+    def text(self) -> str:
+        """The loss and its reduction, for people."""
+        fields = as_dict(self.template)
+        fields.pop("outputs", None)
+        return ", ".join(f"{name}={value!r}" for name, value in fields.items())
+
+    def loss_and_gradient(
+        self,
+        logits: Tensor,
+        labels: Optional[Tensor],
+        sample_weights: Optional[Tensor],
+        normalizer: Any,
+        wanted: bool,
+    ) -> Tuple[Tensor, Optional[Tensor]]:
+        """Returns the loss or losses, and the gradient where it is wanted."""
+        _check_axis(self.class_axis, logits)
+        if sample_weights is not None and not sample_weights.is_floating_point():
+            sample_weights = sample_weights.double()  # a mask
+        tensors = {"labels": labels, "sample_weights": sample_weights}
+        with torch.no_grad():
+            client = self.client or default_client()
+            result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, wanted, self.deadline)
+        if self.on_result is not None:
+            self.on_result(result)
+        return loss, gradient
+
+    def __call__(
+        self, logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor], normalizer: Any
+    ) -> Tensor:
+        check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
+        wanted = logits.requires_grad and torch.is_grad_enabled()
+        loss, gradient = self.loss_and_gradient(logits, labels, sample_weights, normalizer, wanted)
+        if gradient is None:
+            return loss
+        axis = self.class_axis
+        found: Tensor = _Backward.apply(logits, loss, gradient, axis)  # type: ignore[no-untyped-call,unused-ignore]
+        return found

@@ -1,0 +1,117 @@
+"""The function and the module that the losses by name share."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
+
+import torch
+
+from lossd import _contract, _fields
+from lossd.client import _UNSET, Client, Spec
+from lossd.torch import _op
+from lossd.torch._loss import OnResult, Prepared, Tensor
+
+_LOSS_SPEC = _contract.LossSpec.DESCRIPTOR
+SPEC_FIELDS = [field.name for field in _LOSS_SPEC.fields if field.containing_oneof is None or
+               field.containing_oneof.name != "form"]  # fmt: skip
+_OPTIONS = ("reduction", "class_axis", "outputs", "on_result", "client", "deadline")
+_OF_A_BATCH = ("labels", "sample_weights", "normalizer", "upstream_gradient")
+
+
+def split_options(options: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Returns the options that are LossSpec's fields, and the others. Raises InvalidArgument for an unknown one."""
+    for name in options:
+        if name not in SPEC_FIELDS and name not in _OPTIONS:
+            known = [*SPEC_FIELDS, *_OPTIONS, *_OF_A_BATCH]
+            raise _fields.refuse(name, f"is no argument; {_fields.suggest(name, known)}")
+    fields = {name: value for name, value in options.items() if name in SPEC_FIELDS}
+    return fields, {name: value for name, value in options.items() if name in _OPTIONS}
+
+
+def prepare(
+    spec: Spec = None,
+    *,
+    reduction: str = "mean",
+    class_axis: int = -1,
+    outputs: Optional[Mapping[str, Any]] = None,
+    on_result: OnResult = None,
+    client: Optional[Client] = None,
+    deadline: Union[float, None, str] = _UNSET,
+    fields: Mapping[str, Any],
+) -> Prepared:
+    """Returns the loss of loss()'s arguments."""
+    return Prepared(spec, fields, reduction=reduction, class_axis=class_axis, outputs=outputs, on_result=on_result,
+                    client=client, deadline=deadline)  # fmt: skip
+
+
+def loss(
+    logits: Tensor,
+    labels: Optional[Tensor] = None,
+    spec: Spec = None,
+    *,
+    sample_weights: Optional[Tensor] = None,
+    normalizer: Union[float, Tensor, None] = None,
+    **options: Any,
+) -> Tensor:
+    """Returns any loss of `logits` against `labels`, differentiable once with respect to the logits.
+
+        loss = lossd.torch.loss(model(x), labels, {"focal": {"gamma": 2}}, label_smoothing=0.1)
+        loss.backward()
+
+    One call brings the loss and its gradient; backward() makes none. Under no_grad, and for logits that need none, no
+    gradient is asked for.
+
+    logits: [N, C], [N, d1, …, C], or [N] for a sigmoid loss; with class_axis=1 [N, C, d1, …]. On any device. They
+    travel in their own type, and are computed so, 16-bit floats in float32. The gradient has their type and device;
+    that of float16 travels as float32, so that a GradScaler's scale reaches it before it is rounded.
+    labels: integers of the losses' shape, or floats of the logits' shape, a target for each class.
+    spec: a form's name, "focal", or LossSpec's fields as a dict; None is cross entropy.
+    sample_weights: ≥ 0, the losses' shape or [N]; a mask of bools or integers, too. A sample of weight 0 is ignored.
+    normalizer: a number ≥ 0 in place of a mean's divisor, so that the gradients of micro-batches and ranks add up.
+
+    options: any field of LossSpec: activation="sigmoid", class_weighting={"weights": tensor}, label_smoothing,
+    ignore_index, temperature, softcap, z_loss, logit_adjustment, mining; and
+    reduction: "mean" (by weight, as torch's), "sum", "mean_valid", or "none" for the losses.
+    class_axis: 1, or -1, the last.
+    outputs: OutputOptions' fields as a dict, {"class_statistics": True}, of what on_result wants to see.
+    on_result: a function that is given each lossd.Result.
+    client: a lossd.Client; None is this process's to LOSSD_ADDRESS, or to localhost:50051.
+    deadline: seconds, in place of the client's.
+
+    Returns float64 for float64 logits, else float32. Raises lossd.LossdError; InvalidArgument, a ValueError, also for
+    labels, weights or a normalizer that need a gradient: lossd has none for them.
+    """
+    fields, others = split_options(options)
+    if _op.is_compiling():
+        return _op.loss(logits, labels, sample_weights, normalizer, _op.template_of(spec, fields, **others))
+    return prepare(spec, **others, fields=fields)(logits, labels, sample_weights, normalizer)
+
+
+class Loss(torch.nn.Module):
+    """Any loss as a module: loss()'s spec and options, checked once.
+
+        criterion = lossd.torch.Loss({"focal": {"gamma": 2}}, reduction="mean")
+        criterion(model(x), labels).backward()
+    """
+
+    def __init__(self, spec: Spec = None, **options: Any) -> None:
+        super().__init__()
+        fields, others = split_options(options)
+        self._prepared = prepare(spec, **others, fields=fields)
+        self._compiled = _op.Template(self._prepared)
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Optional[Tensor] = None,
+        *,
+        sample_weights: Optional[Tensor] = None,
+        normalizer: Union[float, Tensor, None] = None,
+    ) -> Tensor:
+        """Returns the loss, as loss() does."""
+        if _op.is_compiling():
+            return _op.loss(logits, labels, sample_weights, normalizer, self._compiled.key)
+        return self._prepared(logits, labels, sample_weights, normalizer)
+
+    def extra_repr(self) -> str:
+        return self._prepared.text

@@ -1,0 +1,127 @@
+"""The losses inside torch.compile: one custom operator, which the compiler does not look into."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
+
+import torch
+
+from lossd.torch import _loss
+from lossd.torch._loss import Prepared, Tensor
+
+HAS_CUSTOM_OPS = hasattr(torch.library, "custom_op")  # since PyTorch 2.4
+
+_keys = itertools.count()
+_by_key: "weakref.WeakValueDictionary[int, Prepared]" = weakref.WeakValueDictionary()
+_of_functions: Dict[int, Prepared] = {}
+
+
+class Template:
+    """A prepared loss under a number, by which the operator finds it: an operator takes no objects."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.key = next(_keys)
+        _by_key[self.key] = prepared
+
+
+def is_compiling() -> bool:
+    """Returns whether torch.compile traces the caller, and can take the operator."""
+    return HAS_CUSTOM_OPS and torch.compiler.is_compiling()
+
+
+def _make_template(spec: Any, fields: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+    from lossd.torch._module import prepare
+
+    prepared = prepare(spec, **options, fields=fields)
+    key = Template(prepared).key
+    _of_functions[key] = prepared  # for as long as the compiled code may run
+    return key
+
+
+if HAS_CUSTOM_OPS:
+    import torch._dynamo
+
+    # The trace has the number as a constant.
+    _make_template = torch._dynamo.assume_constant_result(_make_template)  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def template_of(spec: Any, fields: Mapping[str, Any], **options: Any) -> int:
+    """Returns the number of a loss that a compiled function makes."""
+    return _make_template(spec, fields, options)
+
+
+def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor],
+         normalizer: Union[float, Tensor, None], key: int) -> Tensor:  # fmt: skip
+    """Returns the loss by the operator."""
+    _loss.check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
+    divisor = normalizer
+    if divisor is not None and not isinstance(divisor, torch.Tensor):
+        divisor = torch.tensor(divisor, dtype=torch.float64)
+    wanted = logits.requires_grad and torch.is_grad_enabled()
+    found: Tensor = torch.ops.lossd.loss(logits, labels, sample_weights, divisor, key, wanted)[0]
+    return found
+
+
+def _shapes(prepared: Prepared, logits: Tensor) -> Tuple[Any, int]:
+    """Returns the losses' shape, () when they are reduced, and the class axis."""
+    template = prepared.template
+    shape, axis = list(logits.shape), prepared.class_axis
+    if template.outputs.omit_losses:
+        return [], axis
+    if template.loss.activation != _loss.SIGMOID and len(shape) > 1:
+        del shape[axis]
+    return shape, axis
+
+
+def _compute(
+    logits: Tensor,
+    labels: Optional[Tensor],
+    sample_weights: Optional[Tensor],
+    normalizer: Optional[Tensor],
+    key: int,
+    wanted: bool,
+) -> Tuple[Tensor, Tensor]:
+    prepared = _by_key[key]
+    loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, wanted)
+    return loss, logits.new_empty(0) if gradient is None else gradient
+
+
+def _compute_fake(
+    logits: Tensor,
+    labels: Optional[Tensor],
+    sample_weights: Optional[Tensor],
+    normalizer: Optional[Tensor],
+    key: int,
+    wanted: bool,
+) -> Tuple[Tensor, Tensor]:
+    shape, _ = _shapes(_by_key[key], logits)
+    wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
+    gradient = torch.float32 if logits.dtype is torch.float16 else logits.dtype
+    made = torch.empty(logits.shape if wanted else (0,), dtype=gradient, device=logits.device)
+    return torch.empty(shape, dtype=wide, device=logits.device), made
+
+
+def _keep(ctx: Any, inputs: Any, output: Any) -> None:
+    ctx.save_for_backward(output[1])
+    ctx.dtype = inputs[0].dtype
+    ctx.class_axis = _by_key[inputs[4]].class_axis
+
+
+def _backward(ctx: Any, upstream: Tensor, _: Any) -> Any:
+    (gradient,) = ctx.saved_tensors
+    return _loss.scaled(gradient, upstream, ctx.class_axis, ctx.dtype), None, None, None, None, None
+
+
+def _register() -> None:
+    op = torch.library.custom_op(
+        "lossd::loss", _compute, mutates_args=(),
+        schema="(Tensor logits, Tensor? labels, Tensor? sample_weights, Tensor? normalizer, int key, bool wanted)"
+        " -> (Tensor, Tensor)")  # fmt: skip
+    op.register_fake(_compute_fake)
+    op.register_autograd(_backward, setup_context=_keep)
+
+
+if HAS_CUSTOM_OPS:
+    _register()

@@ -1,0 +1,62 @@
+"""Torch's tensors as arrays that travel, and arrays in memory that becomes tensors: one copy each way."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import torch
+
+from lossd import _contract, _fields
+from lossd._arrays import BFLOAT16, WireArray
+
+_NUMBER = _contract.DATA_TYPE
+_TYPES: Dict[torch.dtype, int] = {
+    torch.bfloat16: BFLOAT16,
+    torch.float16: _NUMBER["FLOAT16"],
+    torch.float32: _NUMBER["FLOAT32"],
+    torch.float64: _NUMBER["FLOAT64"],
+    torch.int32: _NUMBER["INT32"],
+    torch.int64: _NUMBER["INT64"],
+    torch.uint8: _NUMBER["UINT8"],
+}
+
+
+def _on_the_cpu(tensor: torch.Tensor) -> torch.Tensor:
+    """Returns the tensor where NumPy can read it; from a GPU through pinned memory."""
+    if tensor.device.type == "cpu":
+        return tensor
+    if tensor.device.type == "cuda":
+        pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return pinned.copy_(tensor)
+    return tensor.cpu()
+
+
+def numpy_of(tensor: torch.Tensor) -> Any:
+    """Returns the elements of a tensor on the CPU as a NumPy array of the same memory, bfloat16 as 16 bits."""
+    return tensor.view(torch.int16).numpy() if tensor.dtype is torch.bfloat16 else tensor.numpy()
+
+
+def to_wire(tensor: torch.Tensor, name: str) -> WireArray:
+    """Returns the tensor as an array that travels: a bool as uint8, other integers as int64. Raises InvalidArgument."""
+    tensor = tensor.detach()
+    if tensor.dtype is torch.bool:
+        tensor = tensor.to(torch.uint8)
+    elif tensor.dtype not in _TYPES:
+        if tensor.is_complex() or tensor.is_floating_point():
+            raise _fields.refuse(name, f"has elements of type {tensor.dtype}, expected floats of 16, 32 or 64 bits, "
+                                 "or integers")  # fmt: skip
+        tensor = tensor.to(torch.int64)
+    tensor = _on_the_cpu(tensor)
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.contiguous()  # its bits are looked at as integers
+    return WireArray(numpy_of(tensor), _TYPES[tensor.dtype])
+
+
+def empty_for(shape: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Returns memory on the CPU for what goes to the device: pinned where that is a GPU."""
+    return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
+
+
+def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Returns the tensor on the device."""
+    return tensor if device.type == "cpu" else tensor.to(device, non_blocking=device.type == "cuda")
