@@ -45,6 +45,9 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.bounds.stall_timeout = settings.stall_timeout;
   options.bounds.min_ping_interval = settings.min_ping_interval;
   options.bounds.accept_compressed = settings.accept_compressed;
+  options.tls_cert = settings.tls_cert;
+  options.tls_key = settings.tls_key;
+  options.tls_client_ca = settings.tls_client_ca;
   options.threads = settings.threads;
   options.log = &log;
   options.access_log = settings.access_log;
@@ -60,12 +63,24 @@ void WriteAddresses(const lossd::Server& server, lossd::LineWriter& to) {
   }
 }
 
+void LogServing(const lossd::Server& server, const lossd::Settings& settings, lossd::Log& log) {
+  lossd::LogFields serving = {{"addresses", absl::StrJoin(server.addresses(), ",")}};
+  const std::string metrics = server.metrics_address();
+  if (!metrics.empty()) serving.emplace_back("metrics", metrics);
+  if (!settings.tls_cert.empty()) {
+    serving.emplace_back("tls", settings.tls_client_ca.empty() ? "on" : "with client certificates");
+  }
+  log.Write(lossd::LogLevel::kInfo, "serving", std::move(serving));
+}
+
 // Adds what a reload makes anew.
-void AddReloadables(lossd::Reload& reload, lossd::Log& log) {
+void AddReloadables(lossd::Reload& reload, lossd::Log& log, lossd::Server& server) {
   reload.Add({"the log level", [&log](const lossd::Settings& running) {
                 log.SetLeast(running.log_level);
                 return absl::OkStatus();
               }});
+  reload.Add({"the certificates",
+              [&server](const lossd::Settings&) { return server.ReloadCertificates(); }});
 }
 
 int Exit(const lossd::ProgramExit& exit) {
@@ -93,7 +108,6 @@ int main(int argc, char** argv) {
   const lossd::transport::LibraryLog library_log(log);
   log.Write(LogLevel::kInfo, "settings", lossd::SettingsFields(settings));
   lossd::Reload reload(configured.sources, configured.configuration.settings, log);
-  AddReloadables(reload, log);
 
   lossd::ServerOptions options = MakeServerOptions(settings, log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
@@ -102,12 +116,10 @@ int main(int argc, char** argv) {
     log.Write(LogLevel::kError, server.status().message());
     return 1;
   }
+  AddReloadables(reload, log, **server);
   lossd::LineWriter standard_output(STDOUT_FILENO);  // Nobody may read it.
   WriteAddresses(**server, standard_output);
-  lossd::LogFields serving = {{"addresses", absl::StrJoin((*server)->addresses(), ",")}};
-  const std::string metrics = (*server)->metrics_address();
-  if (!metrics.empty()) serving.emplace_back("metrics", metrics);
-  log.Write(LogLevel::kInfo, "serving", std::move(serving));
+  LogServing(**server, settings, log);
   const std::string signal = stop_signals.Wait([&reload] { reload.Run(); });
   if (signal.empty()) {
     log.Write(LogLevel::kError, "stopping: connections are not accepted any more");

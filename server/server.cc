@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/auth/certificate_files.h"
 #include "server/loss/catalogue.h"
 #include "server/memory/buffer_pool.h"
 #include "server/memory/freed_memory.h"
@@ -91,10 +92,19 @@ class Server::Rooms {
       http_server_ = *std::move(http);
       call_metrics_.emplace(KnownValuesOf(methods));
     }
+    if (!options.tls_cert.empty()) {
+      auto files = auth::CertificateFiles::Read(
+          {options.tls_cert, options.tls_key, options.tls_client_ca}, options.log);
+      if (!files.ok()) return files.status();
+      certificates_ = *std::move(files);
+    }
     environment_.emplace(limits_, MakeEnvironmentOptions(options));
     transport::GrpcServerOptions grpc_options;
     grpc_options.listen = options.listen;
     grpc_options.bounds = options.bounds;
+    if (certificates_ != nullptr) {
+      grpc_options.certificates = [this] { return certificates_->current(); };
+    }
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
     auto server = transport::GrpcServer::Start(std::move(methods), *environment_, grpc_options);
@@ -105,6 +115,9 @@ class Server::Rooms {
   }
 
   transport::GrpcServer& grpc_server() { return *grpc_server_; }
+  absl::Status ReloadCertificates() {
+    return certificates_ == nullptr ? absl::OkStatus() : certificates_->Reload();
+  }
   std::string metrics_address() const {
     return http_server_ == nullptr ? "" : http_server_->address();
   }
@@ -165,6 +178,7 @@ class Server::Rooms {
   std::optional<observe::CallErrorLog> error_log_;
   std::optional<observe::AccessLog> access_log_;
   std::optional<observe::CallMetrics> call_metrics_;
+  std::unique_ptr<auth::CertificateFiles> certificates_;
   std::optional<transport::CallEnvironment> environment_;
   std::unique_ptr<transport::GrpcServer> grpc_server_;
   std::optional<observe::ServerMetrics> server_metrics_;
@@ -188,6 +202,8 @@ const std::vector<std::string>& Server::addresses() const {
 }
 
 std::string Server::metrics_address() const { return rooms_->metrics_address(); }
+
+absl::Status Server::ReloadCertificates() { return rooms_->ReloadCertificates(); }
 
 bool Server::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
   transport::GrpcServer& grpc_server = rooms_->grpc_server();

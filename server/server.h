@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/transport/bounds.h"
@@ -23,6 +24,12 @@ struct ServerOptions {
   // Requests that arrive or wait, and their answers; 0: as rpc::MakeLimits() says.
   int64_t max_in_flight_bytes = 0;
   transport::Bounds bounds;
+  // Files in PEM. With the first two the server speaks TLS at its TCP addresses, and with the third
+  // it takes only clients whose certificate one of these authorities has signed. They are read
+  // again when they change.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
   // Threads that compute; 0: as many as there are CPUs for this process.
   int threads = 0;
   // Gets an entry for each call that ends in an error. Not owned; null logs nothing.
@@ -58,6 +65,10 @@ class Server {
   const std::vector<std::string>& addresses() const;
   // Returns the address of metrics_listen in the same way; "" if there is none.
   std::string metrics_address() const;
+
+  // Reads the files of certificates at once; connections to come get what they have. Returns what
+  // is wrong with them, and goes on with those of before then. OK without TLS.
+  absl::Status ReloadCertificates();
 
   // Stops and loses no call of a client that heeds what it is told: answers NOT_SERVING to clients
   // that ask for its health and everything else as before for `delay`; then takes no connections,

@@ -49,6 +49,15 @@ std::string WhyNotTogether(const Configuration& configuration) {
                         " are longer than the ", PrintTime(settings.drain_timeout), " of ",
                         name_of("drain-timeout"), ", of which they are a part");
   }
+  if (settings.tls_cert.empty() != settings.tls_key.empty()) {
+    const bool has_cert = !settings.tls_cert.empty();
+    return absl::StrCat(name_of(has_cert ? "tls-cert" : "tls-key"), ": is set without ",
+                        name_of(has_cert ? "tls-key" : "tls-cert"), ", expected both or neither");
+  }
+  if (!settings.tls_client_ca.empty() && settings.tls_cert.empty()) {
+    return absl::StrCat(name_of("tls-client-ca"), ": is set without ", name_of("tls-cert"), " and ",
+                        name_of("tls-key"), ", which it needs");
+  }
   return "";
 }
 

@@ -64,6 +64,18 @@ std::string AddressKind::Print(const Settings& settings) const {
   return (settings.*member).empty() ? "none" : settings.*member;
 }
 
+std::string FileKind::Range() const { return "none, or a file's name"; }
+
+absl::Status FileKind::Read(absl::string_view value, Settings& settings) const {
+  if (value.empty()) return IsNot(value, Range());
+  settings.*member = value == "none" ? "" : std::string(value);
+  return absl::OkStatus();
+}
+
+std::string FileKind::Print(const Settings& settings) const {
+  return (settings.*member).empty() ? "none" : settings.*member;
+}
+
 std::string SizeKind::Range() const {
   const std::string sizes = absl::StrCat(PrintByteSize(least), " to ", PrintByteSize(most));
   return zero.empty() ? sizes : absl::StrCat(zero, ", or ", sizes);

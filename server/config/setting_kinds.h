@@ -37,6 +37,15 @@ struct AddressKind {
   std::string Print(const Settings& settings) const;
 };
 
+// The name of a file, or "none". The file is read by who uses it.
+struct FileKind {
+  std::string Settings::*member;
+
+  std::string Range() const;
+  absl::Status Read(absl::string_view value, Settings& settings) const;
+  std::string Print(const Settings& settings) const;
+};
+
 // A size such as 64MiB.
 struct SizeKind {
   int64_t Settings::*member;

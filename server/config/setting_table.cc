@@ -57,6 +57,17 @@ constexpr Setting kTable[] = {
      TakesEffect::kAtRestart,
      "takes requests with a `grpc-encoding`, which are unpacked whatever they hold",
      "where all clients are trusted, and a slow network has time for it"},
+    {"tls-cert", "FILE", FileKind{&Settings::tls_cert}, TakesEffect::kAtRestart,
+     "speaks [TLS](#tls-and-tokens) at all TCP addresses, with this certificate and those between "
+     "it and its root, in PEM; the file is read again when it changes",
+     "wherever the network is not private; with `--tls-key`"},
+    {"tls-key", "FILE", FileKind{&Settings::tls_key}, TakesEffect::kAtRestart,
+     "has the certificate's key, in PEM and without a password; is read again with it",
+     "with `--tls-cert`"},
+    {"tls-client-ca", "FILE", FileKind{&Settings::tls_client_ca}, TakesEffect::kAtRestart,
+     "takes only clients whose certificate one of the authorities in this file has signed, in PEM; "
+     "is read again with the certificate",
+     "where the network's clients have certificates of their own"},
     {"drain-delay", "TIME", TimeKind{&Settings::drain_delay, absl::ZeroDuration(), kMaxTime},
      TakesEffect::kAtReload,
      "answers as before for so long after the signal to stop, while health says NOT_SERVING",

@@ -31,6 +31,11 @@ struct Settings {
   absl::Duration min_ping_interval = absl::Seconds(1);
   // Requests that are compressed, which are unpacked whatever they hold.
   bool accept_compressed = false;
+  // Files in PEM: the server's certificate, its key, and the authorities of clients' certificates.
+  // "" for none. Without the first all is plain text; without the last clients need none.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
   // From the signal to stop until new connections are refused.
   absl::Duration drain_delay = absl::Seconds(5);
   // From the signal to stop until calls are cancelled.

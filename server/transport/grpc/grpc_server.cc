@@ -1,5 +1,7 @@
 #include "server/transport/grpc/grpc_server.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -21,6 +23,7 @@
 #include "server/transport/grpc/async_service.h"
 #include "server/transport/grpc/memory_bounds.h"
 #include "server/transport/grpc/served_method.h"
+#include "server/transport/grpc/tls_credentials.h"
 #include "server/transport/lingering_sockets.h"
 #include "server/transport/listener.h"
 
@@ -78,13 +81,35 @@ int MostConnections(const GrpcServerOptions& options) {
   return std::min(allowed, options.bounds.max_connections);
 }
 
-AcceptorOptions MakeAcceptorOptions(std::shared_ptr<ExternalConnectionAcceptor> entrance,
-                                    const GrpcServerOptions& options) {
+// Where gRPC takes connections: those over TCP, and those of Unix sockets.
+struct Entrances {
+  std::shared_ptr<ExternalConnectionAcceptor> tcp;
+  std::shared_ptr<ExternalConnectionAcceptor> unix_socket;
+};
+
+Entrances AddEntrances(const CertificateSource& certificates, grpc::ServerBuilder& builder) {
+  const auto add = [&builder](std::shared_ptr<grpc::ServerCredentials> credentials) {
+    return std::shared_ptr<ExternalConnectionAcceptor>(
+        builder.experimental().AddExternalConnectionAcceptor(ConnectionType::FROM_FD,
+                                                             std::move(credentials)));
+  };
+  const auto plain = add(grpc::InsecureServerCredentials());
+  return {certificates ? add(TlsCredentials(certificates)) : plain, plain};
+}
+
+bool IsOfUnixSocket(int descriptor) {
+  int family = AF_UNSPEC;
+  socklen_t length = sizeof(family);
+  return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 && family == AF_UNIX;
+}
+
+AcceptorOptions MakeAcceptorOptions(Entrances entrances, const GrpcServerOptions& options) {
   AcceptorOptions acceptor_options;
   acceptor_options.max_connections = MostConnections(options);
-  acceptor_options.take = [entrance = std::move(entrance)](int descriptor) {
+  acceptor_options.take = [entrances = std::move(entrances)](int descriptor) {
     ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.fd = descriptor;
+    const auto& entrance = IsOfUnixSocket(descriptor) ? entrances.unix_socket : entrances.tcp;
     entrance->HandleNewConnection(&connection);
   };
   acceptor_options.on_deaf = options.on_deaf;
@@ -137,9 +162,7 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   SetConnectionOptions(options.bounds, builder);
   // gRPC's own listener falls deaf when descriptors run out, and can neither count its connections
   // nor stop without ending them.
-  std::shared_ptr<ExternalConnectionAcceptor> entrance =
-      builder.experimental().AddExternalConnectionAcceptor(ConnectionType::FROM_FD,
-                                                           grpc::InsecureServerCredentials());
+  Entrances entrances = AddEntrances(options.certificates, builder);
   service_->Register(builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
@@ -149,7 +172,7 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   service_->Start();
   for (const Listener& listener : *listeners) addresses_.push_back(listener.address());
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners),
-                                         MakeAcceptorOptions(std::move(entrance), options));
+                                         MakeAcceptorOptions(std::move(entrances), options));
   lingering_ = std::make_unique<LingeringSockets>(
       [&table = acceptor_->connections()](int descriptor) { return table.Contains(descriptor); });
   acceptor_->Start();

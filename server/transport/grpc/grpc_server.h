@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "server/rpc/call.h"
 #include "server/transport/bounds.h"
+#include "server/transport/certificates.h"
 
 namespace grpc {
 class Server;
@@ -35,6 +36,9 @@ struct GrpcServerOptions {
   // Addresses as --listen has them.
   std::vector<std::string> listen;
   Bounds bounds;
+  // For TLS on all connections over TCP; none is plain text. Unix sockets are plain text always:
+  // the system keeps them, and no name could be checked there.
+  CertificateSource certificates;
   // Called on a thread of the server's when a socket that listens accepts no connections any more.
   std::function<void()> on_deaf;
   // Is told why connections are refused. Not owned; null logs nothing.

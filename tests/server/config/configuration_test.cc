@@ -115,6 +115,31 @@ TEST(ConfigureTest, RefusesFlagsThatContradictEachOther) {
               StartsWith("lossd: --drain-delay: 30s are longer than the 25s of --drain-timeout"));
 }
 
+TEST(ConfigureTest, ReadsTheNamesOfFiles) {
+  const ConfigurationOutcome outcome = Parse({"--tls-cert", "/run/a b.crt", "--tls-key=server.key"},
+                                             {{"LOSSD_TLS_CLIENT_CA", "clients.crt"}});
+  ASSERT_FALSE(outcome.exit) << outcome.exit->standard_error;
+  EXPECT_EQ(outcome.configuration.settings.tls_cert, "/run/a b.crt");
+  EXPECT_EQ(outcome.configuration.settings.tls_key, "server.key");
+  EXPECT_EQ(outcome.configuration.settings.tls_client_ca, "clients.crt");
+  EXPECT_THAT(PrintConfiguration(outcome.configuration),
+              HasSubstr("tls-cert: \"/run/a b.crt\"  # --tls-cert\n"));
+  const ConfigurationOutcome none = Parse({"--tls-cert", "none"}, {{"LOSSD_TLS_CERT", "a.crt"}});
+  ASSERT_FALSE(none.exit) << none.exit->standard_error;
+  EXPECT_THAT(none.configuration.settings.tls_cert, IsEmpty());
+}
+
+TEST(ConfigureTest, RefusesCertificatesThatAreNotComplete) {
+  EXPECT_THAT(Refusal({"--tls-cert", "server.crt"}),
+              StartsWith("lossd: --tls-cert: is set without --tls-key, expected both or neither"));
+  EXPECT_THAT(Refusal({}, {{"LOSSD_TLS_KEY", "server.key"}}),
+              StartsWith("lossd: LOSSD_TLS_KEY: is set without --tls-cert"));
+  EXPECT_THAT(Refusal({"--tls-client-ca", "clients.crt"}),
+              StartsWith("lossd: --tls-client-ca: is set without --tls-cert and --tls-key, which "
+                         "it needs"));
+  EXPECT_THAT(Refusal({"--tls-cert", ""}), HasSubstr("'' is not none, or a file's name"));
+}
+
 TEST(ConfigureTest, ReadsEveryFlag) {
   const ConfigurationOutcome outcome =
       Parse({"--listen", "127.0.0.1:0", "--listen=unix:/tmp/lossd.sock", "--max-message-bytes",
@@ -262,6 +287,9 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"stall-timeout", "10s"},
                                                      {"min-ping-interval", "11s"},
                                                      {"accept-compressed", "on"},
+                                                     {"tls-cert", "server.crt"},
+                                                     {"tls-key", "server.key"},
+                                                     {"tls-client-ca", "clients.crt"},
                                                      {"drain-delay", "12s"},
                                                      {"drain-timeout", "13s"},
                                                      {"threads", "14"},
@@ -269,20 +297,29 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"log-level", "error"},
                                                      {"access-log", "on"},
                                                      {"metrics-listen", "127.0.0.1:0"}};
+  // What is refused alone.
+  const std::map<std::string, Variables> beside = {
+      {"tls-cert", {{"LOSSD_TLS_KEY", "server.key"}}},
+      {"tls-key", {{"LOSSD_TLS_CERT", "server.crt"}}},
+      {"tls-client-ca", {{"LOSSD_TLS_CERT", "server.crt"}, {"LOSSD_TLS_KEY", "server.key"}}}};
   for (const Setting& setting : SettingTable()) {
-    const std::string other = others.at(std::string(setting.name));
+    const std::string name(setting.name);
+    const std::string& other = others.at(name);
+    const Variables needed = beside.count(name) > 0 ? beside.at(name) : Variables();
     const File file(ConfigLine(setting, other) + "\n");
-    for (const auto& [arguments, variables] : {
+    for (auto [arguments, variables] : {
              std::pair<std::vector<std::string>, Variables>{{setting.Flag(), other}, {}},
              {{}, {{setting.Variable(), other}}},
              {{"--config", file.path()}, {}},
              {{}, {{"LOSSD_CONFIG", file.path()}}},
          }) {
+      variables.insert(needed.begin(), needed.end());
       const ConfigurationOutcome outcome = Parse(arguments, variables);
       ASSERT_FALSE(outcome.exit) << outcome.exit->standard_error;
       for (const Setting& one : SettingTable()) {
+        const bool is_set = &one == &setting || needed.count(one.Variable()) > 0;
         EXPECT_EQ(one.Print(outcome.configuration.settings),
-                  &one == &setting ? other : one.Print(Settings()))
+                  is_set ? others.at(std::string(one.name)) : one.Print(Settings()))
             << one.name << " with " << setting.name;
       }
     }
