@@ -9,7 +9,7 @@ Each form of the catalogue is a function, focal(logits, labels, gamma=2), and a 
 Loss take any LossSpec. All take loss()'s options.
 """
 
-from lossd.torch._loss import default_client
+from lossd._default import default_client
 from lossd.torch._module import Loss, loss
 from lossd.torch.forms import (
     AsymmetricLoss,

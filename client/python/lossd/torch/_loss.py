@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 
 from lossd import _compute, _contract, _fields, _request
+from lossd._default import default_client
 from lossd.client import Client, Spec
 from lossd.results import Result, as_dict
 from lossd.torch._tensors import empty_for, moved, numpy_of, to_wire
@@ -19,17 +18,6 @@ OnResult = Optional[Callable[[Result], object]]
 SIGMOID = _compute.SIGMOID
 _SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star")
 _FLOAT32 = _contract.DATA_TYPE["FLOAT32"]
-
-
-@functools.lru_cache(maxsize=None)
-def _client_of(_process: int) -> Client:
-    return Client()
-
-
-def default_client() -> Client:
-    """Returns this process's client to LOSSD_ADDRESS, or to localhost:50051."""
-    # Each process needs its own: gRPC does not survive fork().
-    return _client_of(os.getpid())
 
 
 def make_template(spec: Spec, fields: Mapping[str, Any], reduction: str, class_axis: int,
