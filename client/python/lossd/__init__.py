@@ -6,8 +6,9 @@
     result = client.compute(logits, labels, loss={"focal": {"gamma": 2}}, reduction="mean",
                             outputs={"gradient": True})
 
-lossd.Client calls from threads, lossd.AsyncClient from asyncio. lossd.torch has losses to train with. lossd.errors
-lists what can go wrong, lossd.results what comes back.
+lossd.Client calls from threads, lossd.AsyncClient from asyncio. lossd.torch, lossd.jax and lossd.keras are losses to
+train with, lossd.xgboost and lossd.lightgbm objectives. lossd.errors lists what can go wrong, lossd.results what
+comes back.
 """
 
 import pkgutil

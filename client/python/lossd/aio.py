@@ -196,8 +196,8 @@ class AsyncClient:
                 answer: bytes = await method(ask.payload, timeout=left_until(end), metadata=self._route.metadata())
                 return answer
             except grpc.RpcError as error:
-                tries += 1
                 failed = self._route.error(error)
+            tries += 1
             await wait_for_next_try(self._route, failed, tries, end)
 
     async def _parts(self, ask: AskParts, end: Optional[float]) -> None:

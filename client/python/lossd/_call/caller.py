@@ -70,8 +70,9 @@ class Caller:
                 answer: bytes = method(ask.payload, timeout=left_until(end), metadata=self._route.metadata())
                 return answer
             except grpc.RpcError as error:
-                tries += 1
-                self._wait(self._route.error(error), tries, end)
+                failed = self._route.error(error)
+            tries += 1
+            self._wait(failed, tries, end)
 
     def _wait(self, error: errors.LossdError, tries: int, end: Optional[float]) -> None:
         """Waits before the next try, or raises the error."""
@@ -109,7 +110,9 @@ class Caller:
             try:
                 answer = call.result()
             except grpc.RpcError as error:
-                self._wait(self._route.error(error), 1, end)
+                answer, failed = None, self._route.error(error)
+            if answer is None:
+                self._wait(failed, 1, end)
                 answer = self.unary(Ask("Compute", request.payload), end, tries=1)
         except errors.LossdError as error:
             raise request.failed(error) from None

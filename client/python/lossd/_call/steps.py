@@ -17,7 +17,7 @@ from lossd.results import Result
 _DEFAULT_LIMIT = 64 << 20  # the server's own default
 _LARGEST = (1 << 31) - 1
 _SMALL = 1 << 20  # what is smaller is sent without asking the server for its limit
-_PART_BYTES = 4 << 20  # of a part, so that several are on their way in little memory
+_PART_BYTES = 2 << 20  # of a part, so that several are on their way in little memory
 
 IN_FLIGHT = 3  # parts at once
 

@@ -6,8 +6,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 
-from lossd import _compute, _contract, _fields, _request
+from lossd import _compute, _contract, _fields
 from lossd._default import default_client
+from lossd._template import batch_template, make_template
 from lossd.client import Client, Spec
 from lossd.results import Result, as_dict
 from lossd.torch._tensors import empty_for, moved, numpy_of, to_wire
@@ -15,25 +16,7 @@ from lossd.torch._tensors import empty_for, moved, numpy_of, to_wire
 Tensor = torch.Tensor
 OnResult = Optional[Callable[[Result], object]]
 
-SIGMOID = _compute.SIGMOID
-_SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star")
 _FLOAT32 = _contract.DATA_TYPE["FLOAT32"]
-
-
-def make_template(spec: Spec, fields: Mapping[str, Any], reduction: str, class_axis: int,
-                  outputs: Optional[Mapping[str, Any]]) -> Any:  # fmt: skip
-    """Returns a ComputeRequest with all but what belongs to a batch. Raises InvalidArgument."""
-    message, _ = _request.make(_contract.ComputeRequest, {"loss": spec, "reduction": reduction, "outputs": outputs}, ())
-    loss = message.loss
-    _fields.fill(loss, {**fields, **_tensors_as_arrays(fields)}, "loss")
-    if loss.WhichOneof("form") in _SIGMOID_ONLY and not loss.activation:
-        loss.activation = _compute.SIGMOID
-    if class_axis != -1:
-        message.class_axis = class_axis
-    asked = message.outputs
-    asked.omit_losses = message.reduction > _contract.REDUCTION["NONE"]
-    asked.omit_class_weights = asked.omit_class_weights or outputs is None
-    return message
 
 
 def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
@@ -52,12 +35,8 @@ def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
 def compute(template: Any, client: Client, logits: Tensor, tensors: Mapping[str, Optional[Tensor]], normalizer: Any,
             gradient_wanted: bool, deadline: Any) -> Tuple[Result, Tensor, Optional[Tensor]]:  # fmt: skip
     """Returns the result, the loss or losses, and the gradient, None when it is not wanted."""
-    message = _contract.ComputeRequest()
-    message.CopyFrom(template)
+    message = batch_template(template, normalizer, gradient_wanted)
     asked = message.outputs
-    asked.gradient = gradient_wanted
-    if normalizer is not None:
-        message.normalizer = float(normalizer)
     device, out, gradient = logits.device, {}, None
     if gradient_wanted:
         # float16 would lose what a loss scale reaches only behind it.
@@ -138,7 +117,8 @@ class Prepared:
                  deadline: Union[float, None, str]) -> None:  # fmt: skip
         if isinstance(spec, Mapping):
             spec = _tensors_as_arrays(spec)
-        self.template = make_template(spec, fields, reduction, class_axis, outputs)
+        fields = _tensors_as_arrays(fields)
+        self.template = make_template(spec, fields, reduction=reduction, class_axis=class_axis, outputs=outputs)
         self.class_axis = class_axis
         self.on_result = on_result
         self.client = client

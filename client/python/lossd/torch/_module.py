@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Mapping, Optional, Union
 
 import torch
 
-from lossd import _contract, _fields
+from lossd._template import split_options
 from lossd.client import _UNSET, Client, Spec
 from lossd.torch import _op
 from lossd.torch._loss import OnResult, Prepared, Tensor
 
-_LOSS_SPEC = _contract.LossSpec.DESCRIPTOR
-SPEC_FIELDS = [field.name for field in _LOSS_SPEC.fields if field.containing_oneof is None or
-               field.containing_oneof.name != "form"]  # fmt: skip
 _OPTIONS = ("reduction", "class_axis", "outputs", "on_result", "client", "deadline")
-_OF_A_BATCH = ("labels", "sample_weights", "normalizer", "upstream_gradient")
-
-
-def split_options(options: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """Returns the options that are LossSpec's fields, and the others. Raises InvalidArgument for an unknown one."""
-    for name in options:
-        if name not in SPEC_FIELDS and name not in _OPTIONS:
-            known = [*SPEC_FIELDS, *_OPTIONS, *_OF_A_BATCH]
-            raise _fields.refuse(name, f"is no argument; {_fields.suggest(name, known)}")
-    fields = {name: value for name, value in options.items() if name in SPEC_FIELDS}
-    return fields, {name: value for name, value in options.items() if name in _OPTIONS}
 
 
 def prepare(
@@ -81,7 +67,7 @@ def loss(
     Returns float64 for float64 logits, else float32. Raises lossd.LossdError; InvalidArgument, a ValueError, also for
     labels, weights or a normalizer that need a gradient: lossd has none for them.
     """
-    fields, others = split_options(options)
+    fields, others = split_options(options, _OPTIONS)
     if _op.is_compiling():
         return _op.loss(logits, labels, sample_weights, normalizer, _op.template_of(spec, fields, **others))
     return prepare(spec, **others, fields=fields)(logits, labels, sample_weights, normalizer)
@@ -96,7 +82,7 @@ class Loss(torch.nn.Module):
 
     def __init__(self, spec: Spec = None, **options: Any) -> None:
         super().__init__()
-        fields, others = split_options(options)
+        fields, others = split_options(options, _OPTIONS)
         self._prepared = prepare(spec, **others, fields=fields)
         self._compiled = _op.Template(self._prepared)
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 
+from lossd._template import losses_shape
 from lossd.torch import _loss
 from lossd.torch._loss import Prepared, Tensor
 
@@ -64,17 +65,6 @@ def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tens
     return found
 
 
-def _shapes(prepared: Prepared, logits: Tensor) -> Tuple[Any, int]:
-    """Returns the losses' shape, () when they are reduced, and the class axis."""
-    template = prepared.template
-    shape, axis = list(logits.shape), prepared.class_axis
-    if template.outputs.omit_losses:
-        return [], axis
-    if template.loss.activation != _loss.SIGMOID and len(shape) > 1:
-        del shape[axis]
-    return shape, axis
-
-
 def _compute(
     logits: Tensor,
     labels: Optional[Tensor],
@@ -96,7 +86,7 @@ def _compute_fake(
     key: int,
     wanted: bool,
 ) -> Tuple[Tensor, Tensor]:
-    shape, _ = _shapes(_by_key[key], logits)
+    shape = losses_shape(_by_key[key].template, tuple(logits.shape))
     wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
     gradient = torch.float32 if logits.dtype is torch.float16 else logits.dtype
     made = torch.empty(logits.shape if wanted else (0,), dtype=gradient, device=logits.device)
