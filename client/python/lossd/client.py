@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+import weakref
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
 
 from lossd import _calls, _compute
@@ -18,6 +20,16 @@ _UNSET: Any = ...  # no object of one's own, which a copy would not be
 
 Spec = Union[str, Mapping[str, Any], None]
 """A loss: its name, "focal", or the fields of LossSpec, {"focal": {"gamma": 2}, "label_smoothing": 0.1}."""
+
+
+# Compiled code names a client by its number: it keeps no objects.
+_numbers = itertools.count()
+_numbered: "weakref.WeakValueDictionary[int, Client]" = weakref.WeakValueDictionary()
+
+
+def client_numbered(number: Optional[int]) -> Optional["Client"]:
+    """Returns the client of that number, None for None. Raises KeyError where it is gone."""
+    return None if number is None else _numbered[number]
 
 
 class Client:
@@ -55,6 +67,8 @@ class Client:
         self._route = Route(target, token, tls, deadline, retries)
         self._caller = Caller(self._route)
         self._limit = _steps.Limit(max_message_bytes)
+        self.number = next(_numbers)
+        _numbered[self.number] = self
 
     def close(self) -> None:
         """Ends the connections; calls under way are cancelled."""

@@ -11,9 +11,12 @@ import torch
 import torch.nn.functional as F
 
 from calling import check_calling
+from compiling import check_compiling
 import lossd
 import lossd.torch
+from ranks import check_ranks
 from server import ROOT, Checks, Server
+from ten_lines import check_ten_lines
 
 DATA = os.path.join(ROOT, "client", "demo", "data", "shuttle.csv.gz")
 EPSILON = {dtype: torch.finfo(dtype).eps for dtype in (torch.float32, torch.float64)}
@@ -210,6 +213,9 @@ def main():
         check_gradients(checks, client)
         check_training(checks, client)
         check_calling(checks, server, client)
+        check_compiling(checks, client)
+        check_ten_lines(checks, server)
+        check_ranks(checks, server)
         client.close()
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
     return 1 if checks.failed else 0

@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 import torch
 
 from lossd._template import losses_shape
+from lossd.client import Client, client_numbered
 from lossd.torch import _loss
 from lossd.torch._loss import Prepared, Tensor
 
@@ -32,10 +33,10 @@ def is_compiling() -> bool:
     return HAS_CUSTOM_OPS and torch.compiler.is_compiling()
 
 
-def _make_template(spec: Any, fields: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+def _make_template(spec: Any, fields: Mapping[str, Any], client: Optional[int], options: Mapping[str, Any]) -> int:
     from lossd.torch._module import prepare
 
-    prepared = prepare(spec, **options, fields=fields)
+    prepared = prepare(spec, **options, client=client_numbered(client), fields=fields)
     key = Template(prepared).key
     _of_functions[key] = prepared  # for as long as the compiled code may run
     return key
@@ -48,9 +49,9 @@ if HAS_CUSTOM_OPS:
     _make_template = torch._dynamo.assume_constant_result(_make_template)  # type: ignore[no-untyped-call,unused-ignore]
 
 
-def template_of(spec: Any, fields: Mapping[str, Any], **options: Any) -> int:
-    """Returns the number of a loss that a compiled function makes."""
-    return _make_template(spec, fields, options)
+def template_of(spec: Any, fields: Mapping[str, Any], client: Optional[Client] = None, **options: Any) -> int:
+    """Returns the number of a loss that a compiled function makes. All but the client must be constants."""
+    return _make_template(spec, fields, None if client is None else client.number, options)
 
 
 def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor],
