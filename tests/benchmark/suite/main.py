@@ -13,6 +13,7 @@ from suite import (
     kernels,
     machine,
     memory,
+    package,
     page,
     pytorch,
     remote,
@@ -34,6 +35,7 @@ SECTIONS = {
     "clients": transport.measure_clients,
     "memory": memory.measure,
     "training": training.measure,
+    "package": package.measure,
 }
 
 
