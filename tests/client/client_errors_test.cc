@@ -21,6 +21,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class ClientErrorsTest : public ::testing::Test {
@@ -302,6 +303,58 @@ TEST_F(ClientErrorsTest, RefusesOptionsThatMakeNoSense) {
                 o->tls->client_key = "key";
               }),
               HasSubstr("client_certificate"));
+  EXPECT_THAT(message_with([](ClientOptions* o) {
+                o->tls.emplace();
+                o->tls->root_certificates = "/etc/ssl/ca.crt";
+              }),
+              HasSubstr("tls.root_certificates has no PEM, expected the text of a file"));
+}
+
+TEST_F(ClientErrorsTest, RefusesATokenThatWouldBeSeen) {
+  ClientOptions options;
+  options.token = "secret";
+  options.target = "gpu-7:50051";
+  absl::Status status = Client::Create(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("token would go to gpu-7:50051 in plain text, expected tls"),
+                    Not(HasSubstr("secret"))));
+  options.target = "ipv4:127.0.0.1:1,10.0.0.1:1";
+  EXPECT_EQ(Client::Create(options).status().code(), absl::StatusCode::kInvalidArgument);
+  for (const char* target : {"localhost:1", "[::1]:1", "unix:/run/lossd.sock"}) {
+    options.target = target;
+    EXPECT_TRUE(Client::Create(options).ok()) << target;
+  }
+  options.target = "gpu-7:50051";
+  options.plain_text_tokens = PlainTextTokens::kEverywhere;
+  EXPECT_TRUE(Client::Create(options).ok());
+  options.plain_text_tokens = PlainTextTokens::kToThisMachine;
+  options.tls.emplace();
+  EXPECT_TRUE(Client::Create(options).ok());
+  options.token = "se cret\n";
+  status = Client::Create(options).status();
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("token has a space"), Not(HasSubstr("cret"))));
+}
+
+TEST_F(ClientErrorsTest, SendsTheTokenWithEveryCall) {
+  ClientOptions options;
+  options.token = "dG9rZW4=";
+  const Client client = MakeClient(options);
+  EXPECT_TRUE(ComputeStatus(client).ok());
+  EXPECT_EQ(server_.last_call().authorization, "Bearer dG9rZW4=");
+  EXPECT_TRUE(ComputeStatus(MakeClient()).ok());
+  EXPECT_THAT(server_.last_call().authorization, IsEmpty());
+  v1::GetServerInfoResponse info;
+  info.set_max_stream_window(2);
+  server_.AnswerWith(info);
+  auto stream = client.OpenStream<float>();
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  // Of the stream itself, not of what was asked before it.
+  EXPECT_TRUE(ComputeStatus(MakeClient()).ok());
+  EXPECT_TRUE(stream->Send(logits_, labels_).ok());
+  EXPECT_TRUE(stream->Receive().ok());
+  EXPECT_EQ(server_.last_call().authorization, "Bearer dG9rZW4=");
 }
 
 TEST_F(ClientErrorsTest, DoesNotFallBackToPlainTextWhenTlsIsAskedFor) {

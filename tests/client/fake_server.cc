@@ -116,6 +116,12 @@ void CrossEntropy(const v1::ComputeRequest& request, v1::ComputeResponse* respon
   response->set_non_finite_count(0);
 }
 
+std::string AuthorizationOf(const grpc::ServerContext& context) {
+  const auto found = context.client_metadata().find("authorization");
+  if (found == context.client_metadata().end()) return "";
+  return {found->second.data(), found->second.size()};
+}
+
 void WaitUntilCancelled(const grpc::ServerContext& context) {
   while (!context.IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
@@ -232,6 +238,10 @@ class FakeServer::Service : public v1::LossService::Service {
       WaitUntilCancelled(*context);
       return grpc::Status::CANCELLED;
     }
+    {
+      const absl::MutexLock lock(&mutex_);
+      call_.authorization = AuthorizationOf(*context);
+    }
     std::deque<v1::ComputeStreamRequest> taken;
     v1::ComputeStreamRequest request;
     while (stream->Read(&request)) {
@@ -271,6 +281,7 @@ class FakeServer::Service : public v1::LossService::Service {
     absl::ReleasableMutexLock lock(&mutex_);
     ++call_.count;
     call_.time_left = absl::FromChrono(context->deadline() - std::chrono::system_clock::now());
+    call_.authorization = AuthorizationOf(*context);
     if (never_answer_) {
       lock.Release();
       WaitUntilCancelled(*context);

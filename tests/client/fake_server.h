@@ -28,6 +28,7 @@ class FakeServer {
   struct Call {
     int count = 0;                                    // calls and batches of streams so far
     absl::Duration time_left = absl::ZeroDuration();  // until its deadline, when it arrived
+    std::string authorization;                        // of its metadata, also of a stream
     v1::ComputeRequest compute;
     v1::CompareRequest compare;
     v1::ComputeClassWeightsRequest class_weights;

@@ -44,8 +44,10 @@ class Connection;
 //   INVALID_ARGUMENT     the request breaks a rule; a shape that does not fit its values is found
 //                        before anything is sent
 //   UNIMPLEMENTED        this server does not know the loss or an option
+//   UNAUTHENTICATED      the server asks for a token, and has not got one that it knows
 //   RESOURCE_EXHAUSTED   the request or its answer is over a size limit, which the error names
-//   UNAVAILABLE          no server there, or an overloaded one; the error names a proxy on the way
+//   UNAVAILABLE          no server there, or an overloaded one; the error names a proxy on the way.
+//                        With TLS, a certificate that the other side does not take
 //   DEADLINE_EXCEEDED    no answer in time; the server stops working on it
 //   INTERNAL             the server failed, or its answer is not what was asked for
 // The client repeats no call.

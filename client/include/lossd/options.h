@@ -14,12 +14,19 @@ struct TlsOptions {
   // The authorities that may have signed the server's certificate. Empty: those of the system.
   std::string root_certificates = {};
 
-  // The client's own certificate and its key, for servers that ask for them: both or neither.
+  // The client's own certificate and its key, without a password, for servers that ask for them:
+  // both or neither.
   std::string client_certificate = {};
   std::string client_key = {};
 
   // The name that the server's certificate is checked against. Empty: the target's host.
   std::string server_name = {};
+};
+
+// Over which connections without TLS a token may go. Whoever sees it there can call as its owner.
+enum class PlainTextTokens {
+  kToThisMachine,  // localhost, loopback addresses, unix:
+  kEverywhere,     // also over a network, where something else must keep it secret
 };
 
 struct ClientOptions {
@@ -36,6 +43,14 @@ struct ClientOptions {
 
   // Unset: plain text, for loopback, a trusted network or a mesh that encrypts.
   std::optional<TlsOptions> tls = std::nullopt;
+
+  // A bearer token, for servers that ask for one (--token-file): "authorization: Bearer TOKEN" goes
+  // with every call. Visible ASCII characters; empty for none. A server that does not know it
+  // answers UNAUTHENTICATED.
+  std::string token = {};
+
+  // Without TLS, Client::Create refuses a token for a target that this does not allow.
+  PlainTextTokens plain_text_tokens = PlainTextTokens::kToThisMachine;
 
   // The largest request sent and the largest answer taken, in bytes, from 1 to 2³¹ − 1. The server
   // has the same default. Raise both (the server's --max-message-bytes) for larger batches, or send

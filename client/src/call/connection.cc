@@ -1,8 +1,11 @@
 #include "client/src/call/connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -62,6 +65,41 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options,
   return grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
 }
 
+// Finds the name of a file where its text belongs, which gRPC would not say.
+absl::Status CheckPem(absl::string_view field, absl::string_view text) {
+  if (text.empty() || absl::StrContains(text, "-----BEGIN ")) return absl::OkStatus();
+  return InvalidField(field, "has no PEM, expected the text of a file, which has -----BEGIN lines");
+}
+
+absl::Status CheckTls(const TlsOptions& tls) {
+  if (tls.client_certificate.empty() != tls.client_key.empty()) {
+    return InvalidField("tls",
+                        "has one of client_certificate and client_key, expected both or neither");
+  }
+  for (const auto& [field, text] : {std::pair("tls.root_certificates", &tls.root_certificates),
+                                    std::pair("tls.client_certificate", &tls.client_certificate),
+                                    std::pair("tls.client_key", &tls.client_key)}) {
+    if (absl::Status status = CheckPem(field, *text); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Errors do not repeat the token.
+absl::Status CheckToken(const ClientOptions& options) {
+  const auto is_visible = [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); };
+  if (!std::all_of(options.token.begin(), options.token.end(), is_visible)) {
+    return InvalidField("token",
+                        "has a space, a line's end or no ASCII, expected visible characters");
+  }
+  if (options.token.empty() || options.tls || IsThisMachine(options.target) ||
+      options.plain_text_tokens == PlainTextTokens::kEverywhere) {
+    return absl::OkStatus();
+  }
+  return InvalidField("token", absl::StrCat("would go to ", options.target,
+                                            " in plain text, expected tls, or plain_text_tokens = "
+                                            "PlainTextTokens::kEverywhere"));
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const ClientOptions& options) {
@@ -73,15 +111,15 @@ absl::Status CheckOptions(const ClientOptions& options) {
     return InvalidField("max_message_bytes", absl::StrCat("= ", options.max_message_bytes,
                                                           " is not in [1, ", kMostBytes, "]"));
   }
-  if (options.tls && options.tls->client_certificate.empty() != options.tls->client_key.empty()) {
-    return InvalidField("tls",
-                        "has one of client_certificate and client_key, expected both or neither");
+  if (options.tls) {
+    if (absl::Status status = CheckTls(*options.tls); !status.ok()) return status;
   }
   if (options.stall_timeout < absl::Milliseconds(1) || options.stall_timeout > absl::Hours(24)) {
     return InvalidField(
         "stall_timeout",
         absl::StrCat("= ", absl::FormatDuration(options.stall_timeout), " is not in [1ms, 24h]"));
   }
+  if (absl::Status status = CheckToken(options); !status.ok()) return status;
   return CheckTime("deadline", options.deadline);
 }
 
@@ -99,6 +137,7 @@ void DrainQueue(grpc::CompletionQueue& queue) {
 
 Connection::Connection(const ClientOptions& options)
     : proxy_(ProxyFor(options.target)),
+      authorization_(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
       stub_(std::make_unique<grpc::GenericStub>(MakeChannel(options, proxy_))),
       deadline_(options.deadline),
       max_message_bytes_(options.max_message_bytes) {}
@@ -117,6 +156,10 @@ absl::Status Connection::CheckSize(const MessagePieces& request) const {
                                                      max_message_bytes_, ", ", kMessageLimits));
   }
   return absl::OkStatus();
+}
+
+void Connection::AddMetadata(grpc::ClientContext& context) const {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
 }
 
 absl::Status Connection::EndOf(const grpc::Status& status) const {
@@ -145,6 +188,7 @@ absl::StatusOr<grpc::ByteBuffer> Connection::Call(const char* method, const Mess
   {  // The context and the reader hold the loan.
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + *deadline));
+    AddMetadata(context);
     const auto reader =
         stub_->PrepareUnaryCall(&context, MethodPath(method), request.Lend(loan), &queue);
     reader->StartCall();

@@ -16,6 +16,7 @@
 #include "lossd/options.h"
 
 namespace grpc {
+class ClientContext;
 class Status;
 }  // namespace grpc
 
@@ -45,10 +46,14 @@ class Connection {
   // gRPC says as well what the client may do about it.
   absl::Status EndOf(const grpc::Status& status) const;
 
+  // Adds what goes with every call. The call has not begun.
+  void AddMetadata(grpc::ClientContext& context) const;
+
   grpc::GenericStub& stub() const { return *stub_; }
 
  private:
   std::optional<std::string> proxy_;
+  std::string authorization_;  // "" for none
   std::unique_ptr<grpc::GenericStub> stub_;
   absl::Duration deadline_;
   int64_t max_message_bytes_;

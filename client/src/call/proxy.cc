@@ -53,7 +53,7 @@ std::vector<std::string> HostsOf(absl::string_view target) {
   return hosts;
 }
 
-bool IsThisMachine(const std::string& host) {
+bool IsThisHost(const std::string& host) {
   in_addr v4 = {};
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
     return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET || v4.s_addr == htonl(INADDR_ANY);
@@ -86,12 +86,17 @@ std::optional<std::string> ProxyFor(absl::string_view target) {
   const std::string direct = FirstSet({"no_grpc_proxy", "no_proxy", "NO_PROXY"});
   const std::vector<std::string> hosts = HostsOf(target);
   if (std::all_of(hosts.begin(), hosts.end(), [&direct](const std::string& host) {
-        return IsThisMachine(host) || IsListed(host, direct);
+        return IsThisHost(host) || IsListed(host, direct);
       })) {
     return std::nullopt;
   }
   authority = authority.substr(0, authority.find('/'));
   return std::string(authority.substr(authority.rfind('@') + 1));  // npos + 1 is 0
+}
+
+bool IsThisMachine(absl::string_view target) {
+  const std::vector<std::string> hosts = HostsOf(target);
+  return std::all_of(hosts.begin(), hosts.end(), IsThisHost);
 }
 
 }  // namespace lossd::client

@@ -17,6 +17,9 @@ namespace lossd::client {
 // read NO_PROXY.)
 std::optional<std::string> ProxyFor(absl::string_view target);
 
+// Returns true if all that a target names is this machine, as above.
+bool IsThisMachine(absl::string_view target);
+
 }  // namespace lossd::client
 
 #endif  // LOSSD_CLIENT_SRC_CALL_PROXY_H_

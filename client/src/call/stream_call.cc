@@ -21,6 +21,7 @@ StreamCall::StreamCall(const Connection& connection, const char* method, absl::T
                        absl::Duration patience)
     : connection_(connection), patience_(patience) {
   context_.set_deadline(absl::ToChronoTime(deadline));
+  connection.AddMetadata(context_);
   stream_ = connection.stub().PrepareCall(&context_, MethodPath(method), &queue_);
   Expect(kStart);
   stream_->StartCall(&events_[kStart]);
