@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/config/configuration.h"
 #include "server/config/reload.h"
+#include "server/health_check.h"
 #include "server/memory/freed_memory.h"
 #include "server/process/descriptor_limit.h"
 #include "server/process/line_writer.h"
@@ -19,6 +20,7 @@
 #include "server/rpc/limits.h"
 #include "server/server.h"
 #include "server/threads/cpu_count.h"
+#include "server/transport/grpc/health_probe.h"
 #include "server/transport/grpc/library_log.h"
 
 namespace {
@@ -34,7 +36,7 @@ lossd::Settings WithoutAutomatic(lossd::Settings settings) {
   return settings;
 }
 
-lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lossd::Log& log) {
+lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lossd::Log* log) {
   lossd::ServerOptions options;
   options.listen = settings.listen;
   options.max_message_bytes = settings.max_message_bytes;
@@ -49,7 +51,7 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.tls_key = settings.tls_key;
   options.tls_client_ca = settings.tls_client_ca;
   options.threads = settings.threads;
-  options.log = &log;
+  options.log = log;
   options.access_log = settings.access_log;
   options.metrics_listen = settings.metrics_listen;
   return options;
@@ -83,6 +85,14 @@ void AddReloadables(lossd::Reload& reload, lossd::Log& log, lossd::Server& serve
               [&server](const lossd::Settings&) { return server.ReloadCertificates(); }});
 }
 
+int CheckHealth(const lossd::ServerOptions& options) {
+  const lossd::transport::HealthFinding finding = lossd::CheckHealth(options);
+  const bool is_answer = finding.health == lossd::transport::Health::kServing ||
+                         finding.health == lossd::transport::Health::kNotServing;
+  (is_answer ? std::cout : std::cerr) << finding.text << "\n";
+  return static_cast<int>(finding.health);
+}
+
 int Exit(const lossd::ProgramExit& exit) {
   std::cout << exit.standard_output;
   std::cerr << exit.standard_error;
@@ -96,6 +106,9 @@ int main(int argc, char** argv) {
   const lossd::ConfigurationOutcome configured =
       lossd::Configure({argv + 1, argv + argc}, lossd::ProcessEnvironment);
   if (configured.exit) return Exit(*configured.exit);
+  if (configured.command == lossd::Command::kCheckHealth) {
+    return CheckHealth(MakeServerOptions(configured.configuration.settings, nullptr));
+  }
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
   std::signal(SIGCHLD, SIG_IGN);  // Process 1, as in a container, need not wait for orphans then.
@@ -109,7 +122,7 @@ int main(int argc, char** argv) {
   log.Write(LogLevel::kInfo, "settings", lossd::SettingsFields(settings));
   lossd::Reload reload(configured.sources, configured.configuration.settings, log);
 
-  lossd::ServerOptions options = MakeServerOptions(settings, log);
+  lossd::ServerOptions options = MakeServerOptions(settings, &log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
   const auto server = lossd::Server::Create(options);
   if (!server.ok()) {

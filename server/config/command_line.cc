@@ -62,6 +62,9 @@ CommandLine ReadCommandLine(std::vector<std::string> arguments) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_flag("--print-config", line.print_config,
                "print the settings that result, as --config reads them, and exit");
+  app.add_flag("--healthcheck", line.health_check,
+               "ask the server with these settings for its health, and exit as grpc_health_probe:\n"
+               "0 serving, 1 settings, 2 no connection, 3 no answer, 4 not serving");
   const absl::Span<const Setting> table = SettingTable();
   std::vector<std::string> values(table.size());
   std::vector<CLI::Option*> options;

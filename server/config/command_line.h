@@ -28,6 +28,7 @@ struct CommandLine {
   std::vector<Assignment> assignments;
   std::string config_file;  // --config; "" without
   bool print_config = false;
+  bool health_check = false;
   // Of --help, --version, and of a command line that is wrong.
   std::optional<ProgramExit> exit;
 };

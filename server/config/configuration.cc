@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -117,7 +118,10 @@ std::optional<std::string> ProcessEnvironment(absl::string_view name) {
   return value;
 }
 
-ConfigurationOutcome Configure(std::vector<std::string> arguments, const Environment& environment) {
+namespace {
+
+ConfigurationOutcome ConfigureAll(std::vector<std::string> arguments,
+                                  const Environment& environment) {
   CommandLine line = ReadCommandLine(std::move(arguments));
   ConfigurationOutcome outcome;
   outcome.exit = std::move(line.exit);
@@ -132,9 +136,20 @@ ConfigurationOutcome Configure(std::vector<std::string> arguments, const Environ
     return outcome;
   }
   outcome.configuration = *std::move(configuration);
+  if (line.health_check) outcome.command = Command::kCheckHealth;
   if (line.print_config) {
     outcome.exit = ProgramExit{0, PrintConfiguration(outcome.configuration), ""};
   }
+  return outcome;
+}
+
+}  // namespace
+
+ConfigurationOutcome Configure(std::vector<std::string> arguments, const Environment& environment) {
+  constexpr int kBadFlagsOfAProbe = 1;
+  const bool probes = absl::c_linear_search(arguments, "--healthcheck");
+  ConfigurationOutcome outcome = ConfigureAll(std::move(arguments), environment);
+  if (probes && outcome.exit && outcome.exit->code != 0) outcome.exit->code = kBadFlagsOfAProbe;
   return outcome;
 }
 

@@ -36,8 +36,15 @@ struct ConfigurationSources {
 // No setting is a secret: one that needs a secret names the file that has it.
 std::string PrintConfiguration(const Configuration& configuration);
 
+// What the program is to do with its configuration.
+enum class Command {
+  kServe,
+  kCheckHealth,  // of the server that another process makes of the same configuration
+};
+
 // A configuration to run with, or what to print and to exit with.
 struct ConfigurationOutcome {
+  Command command = Command::kServe;
   ConfigurationSources sources;
   Configuration configuration;
   std::optional<ProgramExit> exit;
@@ -52,7 +59,8 @@ std::optional<std::string> ProcessEnvironment(absl::string_view name);
 
 // Reads the flags in `arguments`, which come without the program's name, the environment and the
 // file that one of them names. --help, --version and --print-config exit with 0; what is wrong
-// exits with kUsageExitCode and a line for each fault.
+// exits with kUsageExitCode and a line for each fault; beside --healthcheck with 1, as
+// grpc_health_probe does.
 ConfigurationOutcome Configure(std::vector<std::string> arguments, const Environment& environment);
 
 }  // namespace lossd
