@@ -89,12 +89,13 @@ bool ByteBudget::StopWaiting(ByteCharge& charge) {
 
 absl::Status ByteBudget::Arrived(ByteCharge& charge, int64_t bytes) {
   charge.ClearLimit();
-  charge.message_ = charge.used_ = charge.peak_ = bytes;
   if (charge.small_ && bytes <= charge.bytes_) {
+    charge.message_ = charge.used_ = charge.peak_ = bytes;
     charge.state_ = ByteCharge::State::kArrived;
     return absl::OkStatus();
   }
   const MutexLock lock(&mutex_);
+  charge.message_ = charge.used_ = charge.peak_ = bytes;
   if (const int64_t trusted = EndReading(charge); bytes <= trusted) {
     Count(charge, bytes);
   } else if (bytes > charge.bytes_) {
@@ -114,8 +115,8 @@ absl::Status ByteBudget::Arrived(ByteCharge& charge, int64_t bytes) {
 
 void ByteBudget::ArrivedToStay(ByteCharge& charge, int64_t bytes) {
   charge.ClearLimit();
-  charge.message_ = charge.used_ = charge.peak_ = bytes;
   const MutexLock lock(&mutex_);
+  charge.message_ = charge.used_ = charge.peak_ = bytes;
   EndReading(charge);
   if (bytes > charge.bytes_) Count(charge, bytes);
   NoteUse(charge);
@@ -188,6 +189,7 @@ void ByteBudget::Begin(ByteCharge& charge) {
 
 void ByteBudget::End(ByteCharge& charge) {
   if (charge.state_ == ByteCharge::State::kWaiting) waiting_.Remove(charge);
+  NoteGone(charge);
   EndReading(charge);
   Count(charge, 0);
   if (charge.busy_) --busy_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -84,6 +85,13 @@ class ByteBudget {
   // second.
   void Tick(SteadyTime now);
 
+  // Asks those about it of whose messages more has come than was reserved, where that is much in
+  // all. To be called several times a second while the process has much memory.
+  void FindExcess(SteadyTime now);
+  // Reserves as much as the largest message takes for one of which more came than was reserved.
+  // Refuses it where there is no room, and what the connection's last messages took counts no more.
+  absl::Status ReserveMore(ByteCharge& charge);
+
   // Returns the status of a message that was not read, for want of room: UNAVAILABLE, with
   // RetryInfo.
   absl::Status Overloaded() const;
@@ -132,6 +140,14 @@ class ByteBudget {
   // Returns how many bytes are missing still.
   int64_t ReclaimFromIdle(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimFromSlow(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Collects what there is to know of the connections that messages come on.
+  void LookAtCharges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Says how much more has come on such a connection, since the last look at least, than was
+  // reserved.
+  void MeasureExcess(ConnectionRecord& connection, SteadyTime last_look)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes that the bytes of a charge that ends have come.
+  void NoteGone(const ByteCharge& charge) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const int64_t small_max_;    // of all small messages
@@ -151,6 +167,9 @@ class ByteBudget {
   int64_t trusted_ ABSL_GUARDED_BY(mutex_) = 0;
   int busy_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t look_ ABSL_GUARDED_BY(mutex_) = 1;
+  SteadyTime last_look_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ConnectionRecord*> looked_at_ ABSL_GUARDED_BY(mutex_);  // while a look lasts
 };
 
 }  // namespace lossd::transport

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "server/transport/linked_list.h"
 
@@ -41,6 +42,11 @@ class ChargeOwner {
   virtual void OnTimeUp() = 0;
   // Others wait for bytes that this message holds and does not use: it comes slowly, or not at all.
   virtual void OnNeeded() = 0;
+  // More has come on the connection than was reserved, of this message most likely:
+  // ByteBudget::ReserveMore() is to be called where its events are.
+  virtual void OnExceeded() = 0;
+  // Returns how many bytes have come on the message's connection; nullopt where nobody knows.
+  virtual std::optional<int64_t> ReceivedByConnection() const = 0;
 
  protected:
   ~ChargeOwner() = default;
@@ -88,7 +94,7 @@ class ByteCharge {
   bool small_ = false;  // `bytes_` are of the part for small messages
   int64_t bytes_ = 0;
   int64_t trusted_ = 0;  // expected and not counted: of a stream that has been idle for some time
-  int64_t message_ = 0;  // its size, once it has arrived
+  int64_t message_ = 0;  // its size, which others read once it has arrived
   int64_t used_ = 0;     // by the message, and what it was given beside
   int64_t peak_ = 0;
   bool busy_ = false;  // in ByteBudget::Use
@@ -122,6 +128,27 @@ struct ConnectionRecord {
   };
   std::array<Turn, 2> turns;  // short ones, long ones
   ListPlace among_unused;
+
+  // The bytes of messages that have come whole and are gone, and about what came with them.
+  int64_t arrived = 0;
+  // What the last look for excess saw (see ByteBudget::FindExcess).
+  struct Seen {
+    uint64_t look = 0;
+    int64_t received = 0;
+    int64_t arrived = 0;
+    int64_t unread = 0;  // that came since the look before and belongs to no whole message
+  };
+  Seen seen;
+  // What a look sees while it lasts.
+  struct View {
+    uint64_t look = 0;
+    int64_t arrived = 0;
+    int64_t reserved = 0;  // for messages that come
+    int reading = 0;       // of them
+    int64_t excess = 0;
+    ByteCharge* suspect = nullptr;  // the message that has taken the longest to come
+  };
+  View view;
 };
 
 }  // namespace lossd::transport

@@ -1,6 +1,7 @@
 #include "server/transport/call_environment.h"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace lossd::transport {
@@ -27,6 +28,9 @@ bool CallEnvironment::FinishCalls(Drain::Clock::time_point deadline) {
 
 void CallEnvironment::Tick() {
   const SteadyTime now = std::chrono::steady_clock::now();
+  const std::optional<int64_t> resident = ResidentBytes();
+  // What has come and was not reserved is a part of that.
+  if (!resident || *resident > limits.max_in_flight_bytes / 4) budget.FindExcess(now);
   budget.Tick(now);
   const ByteBudget::Use use = budget.use();
   memory_return_.Observe({use.busy, use.begun}, now);

@@ -1,6 +1,16 @@
 #include "server/transport/connection_table.h"
 
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace lossd::transport {
 namespace {
@@ -15,21 +25,80 @@ ino_t InodeOf(int descriptor) {
   return fstat(descriptor, &status) == 0 ? status.st_ino : 0;
 }
 
+// Returns an IPv4 address's text for one that is mapped into IPv6.
+std::string TextOf(const in6_addr& address) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  if (IN6_IS_ADDR_V4MAPPED(&address)) {
+    inet_ntop(AF_INET, &address.s6_addr[12], text.data(), text.size());
+    return text.data();
+  }
+  inet_ntop(AF_INET6, &address, text.data(), text.size());
+  return absl::StrCat("[", text.data(), "]");
+}
+
+std::string TextOf(const in_addr& address) {
+  std::array<char, INET_ADDRSTRLEN> text = {};
+  inet_ntop(AF_INET, &address, text.data(), text.size());
+  return text.data();
+}
+
+// Returns nullopt if it is no connection over TCP.
+std::optional<int64_t> ReceivedBy(int descriptor) {
+  tcp_info info = {};
+  socklen_t size = sizeof(info);
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) {
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(info.tcpi_bytes_received);
+}
+
 }  // namespace
+
+std::string RemoteAddress(int descriptor) {
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+    sockaddr_storage storage;
+  } address = {};
+  socklen_t size = sizeof(address);
+  if (getpeername(descriptor, &address.any, &size) != 0) return "";
+  switch (address.any.sa_family) {
+    case AF_INET:
+      return absl::StrCat(TextOf(address.v4.sin_addr), ":", ntohs(address.v4.sin_port));
+    case AF_INET6:
+      return absl::StrCat(TextOf(address.v6.sin6_addr), ":", ntohs(address.v6.sin6_port));
+    default:
+      return "";
+  }
+}
 
 bool ConnectionTable::Add(int descriptor, size_t most) {
   const MutexLock lock(&mutex_);
-  const Connection connection = {InodeOf(descriptor), Clock::now()};
+  Connection connection = {InodeOf(descriptor), Clock::now(), RemoteAddress(descriptor)};
   // The system gives the least free number: mostly one of a connection that is over.
   const auto found = connections_.find(descriptor);
   if (found != connections_.end()) {
-    found->second = connection;
+    Forget(descriptor, found->second);
+    Keep(descriptor, std::move(connection));
     return true;
   }
   if (connections_.size() >= most) SweepIfItIsTime();
   if (connections_.size() >= most) return false;
-  connections_.emplace(descriptor, connection);
+  Keep(descriptor, std::move(connection));
   return true;
+}
+
+std::optional<int64_t> ConnectionTable::ReceivedFrom(const std::string& remote_address) {
+  const MutexLock lock(&mutex_);
+  const auto found = descriptors_.find(remote_address);
+  if (found == descriptors_.end()) return std::nullopt;
+  const int descriptor = found->second;
+  const std::optional<int64_t> received = ReceivedBy(descriptor);
+  // After that: it was this connection's number if it still is.
+  if (InodeOf(descriptor) != connections_[descriptor].inode) return std::nullopt;
+  return received;
 }
 
 bool ConnectionTable::Contains(int descriptor) {
@@ -60,6 +129,17 @@ size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point
   return count;
 }
 
+void ConnectionTable::Keep(int descriptor, Connection connection) {
+  if (!connection.remote_address.empty()) descriptors_[connection.remote_address] = descriptor;
+  connections_[descriptor] = std::move(connection);
+}
+
+void ConnectionTable::Forget(int descriptor, const Connection& connection) {
+  const auto found = descriptors_.find(connection.remote_address);
+  // A later connection may have the same.
+  if (found != descriptors_.end() && found->second == descriptor) descriptors_.erase(found);
+}
+
 void ConnectionTable::SweepIfItIsTime() {
   if (Clock::now() < next_sweep_) return;
   Sweep();
@@ -71,6 +151,7 @@ void ConnectionTable::Sweep() {
     if (InodeOf(entry->first) == entry->second.inode) {
       ++entry;
     } else {
+      Forget(entry->first, entry->second);
       connections_.erase(entry++);
     }
   }

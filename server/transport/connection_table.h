@@ -5,12 +5,19 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "server/threads/mutex.h"
 
 namespace lossd::transport {
+
+// Returns the address of a connection's other side as HOST:PORT or [HOST]:PORT, with an IPv4
+// address where one is mapped; empty where it is none of TCP.
+std::string RemoteAddress(int descriptor);
 
 // The connections that were handed to somebody who does not tell when one has ended. One is over
 // once its descriptor names another file or none: each socket has an inode of its own. Thread-safe.
@@ -25,6 +32,10 @@ class ConnectionTable {
   // Returns true if the descriptor is one of them.
   bool Contains(int descriptor);
 
+  // Returns how many bytes have come from a client, by the address that RemoteAddress() returned
+  // for it; nullopt where it is no connection over TCP.
+  std::optional<int64_t> ReceivedFrom(const std::string& remote_address);
+
   // Returns how many there are.
   size_t Count();
   // Returns how many there are, but for those that ended a moment ago. Cheap, however often it is
@@ -37,15 +48,20 @@ class ConnectionTable {
   struct Connection {
     ino_t inode = 0;
     Clock::time_point accepted;
+    std::string remote_address;
   };
 
+  void Keep(int descriptor, Connection connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Drops the address of a connection that is over.
+  void Forget(int descriptor, const Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the connections that are over, unless that was done a moment ago.
   void SweepIfItIsTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the connections that are over.
   void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
-  absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);   // by descriptor
+  absl::flat_hash_map<std::string, int> descriptors_ ABSL_GUARDED_BY(mutex_);  // by remote address
   Clock::time_point next_sweep_ ABSL_GUARDED_BY(mutex_);
 };
 

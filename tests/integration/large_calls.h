@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "grpcpp/channel.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -30,11 +31,18 @@ class LargeCalls {
  public:
   // `request` outlives it.
   LargeCalls(const std::string& address, const grpc::ByteBuffer& request)
-      : stub_(ConnectAlone(address)), request_(request) {}
+      : LargeCalls(ConnectAlone(address), request) {}
+
+  // Returns calls with another request on the same connection.
+  LargeCalls With(const grpc::ByteBuffer& request) const { return {channel_, request}; }
 
   grpc::Status Call(grpc::ByteBuffer& response);
 
  private:
+  LargeCalls(std::shared_ptr<grpc::Channel> channel, const grpc::ByteBuffer& request)
+      : channel_(std::move(channel)), stub_(channel_), request_(request) {}
+
+  std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   const grpc::ByteBuffer& request_;
 };

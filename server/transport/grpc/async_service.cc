@@ -40,7 +40,8 @@ void AsyncService::Register(grpc::ServerBuilder& builder) {
   }
 }
 
-void AsyncService::Start() {
+void AsyncService::Start(ConnectionTable& connections) {
+  calls_.connections = &connections;
   health_.Start(*queues_.front());
   for (const auto& queue : queues_) {
     for (int i = 0; i < kAwaitedCalls; ++i) {

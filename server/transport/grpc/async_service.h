@@ -41,8 +41,8 @@ class AsyncService {
 
   void Register(grpc::ServerBuilder& builder);
 
-  // Begins to answer. The server has started.
-  void Start();
+  // Begins to answer. The server has started; calls come on `connections`, which outlive them.
+  void Start(ConnectionTable& connections);
 
   // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it.
   void StopServing();

@@ -77,6 +77,11 @@ void AwaitedCall::Summon(Summons::Reasons reason) {
   summons_.Send();
 }
 
+std::optional<int64_t> AwaitedCall::ReceivedByConnection() const {
+  if (calls_.connections == nullptr) return std::nullopt;
+  return calls_.connections->ReceivedFrom(AddressOfPeer(context_.peer()));
+}
+
 void AwaitedCall::OnSummonsEvent(bool) { OnSummons(summons_.Take()); }
 
 MessageSource AwaitedCall::source() const {

@@ -116,6 +116,8 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   void OnReserved() override { Summon(Summons::kReserved); }
   void OnTimeUp() override { Summon(Summons::kTimeUp); }
   void OnNeeded() override { Summon(Summons::kNeeded); }
+  void OnExceeded() override { Summon(Summons::kExceeded); }
+  std::optional<int64_t> ReceivedByConnection() const override;
   void Summon(Summons::Reasons reason);
   void OnSummonsEvent(bool ok);
 

@@ -1,5 +1,7 @@
 #include "server/transport/grpc/connection_id.h"
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "grpc/grpc_security.h"
 
 namespace lossd::transport {
@@ -11,6 +13,12 @@ uintptr_t ConnectionId(grpc_call* call) {
   const auto id = reinterpret_cast<uintptr_t>(context);
   if (context != nullptr) grpc_auth_context_release(context);
   return id;
+}
+
+std::string AddressOfPeer(absl::string_view peer) {
+  if (absl::ConsumePrefix(&peer, "ipv4:")) return std::string(peer);
+  if (!absl::ConsumePrefix(&peer, "ipv6:")) return "";
+  return absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}});
 }
 
 }  // namespace lossd::transport

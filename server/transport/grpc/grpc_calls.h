@@ -3,6 +3,7 @@
 
 #include "server/transport/call_count.h"
 #include "server/transport/call_environment.h"
+#include "server/transport/connection_table.h"
 #include "server/transport/grpc/raw_service.h"
 
 namespace lossd::transport {
@@ -15,6 +16,8 @@ struct GrpcCalls {
   CallEnvironment& environment;
   RawService service;
   CallCount count;  // those that are waited for included
+  // Those that the calls come on, once there are any. It outlives the calls.
+  ConnectionTable* connections = nullptr;
 };
 
 }  // namespace lossd::transport

@@ -169,10 +169,10 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
     service_->Stop();
     return absl::InternalError("gRPC does not start");
   }
-  service_->Start();
   for (const Listener& listener : *listeners) addresses_.push_back(listener.address());
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners),
                                          MakeAcceptorOptions(std::move(entrances), options));
+  service_->Start(acceptor_->connections());
   lingering_ = std::make_unique<LingeringSockets>(
       [&table = acceptor_->connections()](int descriptor) { return table.Contains(descriptor); });
   acceptor_->Start();

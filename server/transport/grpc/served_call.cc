@@ -194,6 +194,10 @@ void ServedCall::OnSummons(Summons::Reasons reasons) {
   if ((reasons & Summons::kNeeded) != 0 && stage_ == Stage::kReading) {
     GiveUp(environment().budget.Overloaded());
   }
+  if ((reasons & Summons::kExceeded) != 0 && stage_ == Stage::kReading) {
+    absl::Status refused = environment().budget.ReserveMore(*charge_);
+    if (!refused.ok()) GiveUp(std::move(refused));
+  }
   LetGo();
 }
 

@@ -62,12 +62,23 @@ void ServedStream::OnSummons(Summons::Reasons reasons) {
   }
   if ((reasons & Summons::kTimeUp) != 0) EndIfStalled();
   if ((reasons & Summons::kNeeded) != 0) EndIfIdle();
+  if ((reasons & Summons::kExceeded) != 0) EndUnlessMoreFits();
   LetGo();
 }
 
 void ServedStream::EndIfStalled() {
   const MutexLock lock(&mutex_);
   if (writing_ && batches_.front().charge->LimitPassed(CoarseNow())) Cancel();
+}
+
+void ServedStream::EndUnlessMoreFits() {
+  absl::Status refused;
+  {
+    const MutexLock lock(&mutex_);
+    if (!reading_ || !takes_requests_) return;
+    refused = environment().budget.ReserveMore(*next_);
+  }
+  if (!refused.ok()) StopTaking(std::move(refused));
 }
 
 void ServedStream::EndIfIdle() {

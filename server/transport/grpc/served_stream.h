@@ -124,6 +124,8 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   void EndIfStalled() ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends a stream that waits for its client, so that others have the bytes it has reserved.
   void EndIfIdle() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a stream whose next batch is larger than was reserved and finds no room.
+  void EndUnlessMoreFits() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Answers a batch and tells the filters, there or on a worker if it turns out to be much work.
   void ComputeOnQueue(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -17,6 +17,7 @@ class Summons {
   static constexpr Reasons kReserved = 1;
   static constexpr Reasons kTimeUp = 2;
   static constexpr Reasons kNeeded = 4;
+  static constexpr Reasons kExceeded = 8;
 
   // Both outlive the summons.
   Summons(EventQueue& queue, CompletionTag& tag) : queue_(queue), tag_(tag) {}

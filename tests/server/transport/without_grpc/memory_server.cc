@@ -19,6 +19,7 @@ constexpr int kAwaitedCalls = 4;
 
 // Each call comes over a connection of its own.
 uintptr_t ConnectionId(grpc_call* call) { return reinterpret_cast<uintptr_t>(call); }
+std::string AddressOfPeer(absl::string_view) { return ""; }
 
 MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, CallEnvironment& environment)
     : calls_(environment) {

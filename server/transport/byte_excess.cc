@@ -1,0 +1,118 @@
+// How ByteBudget finds messages that are larger than their connections let expect, while they come.
+#include <algorithm>
+#include <utility>
+
+#include "server/transport/byte_budget.h"
+
+namespace lossd::transport {
+namespace {
+
+// Returns about what comes with a message: its headers, the frames that it is cut into, encrypted
+// or not, and those about the answer before it.
+int64_t WithFrames(int64_t message) { return message + message / 256 + 256; }
+
+// So much of the budget may have come beyond what is reserved before somebody is asked about it.
+constexpr int64_t kExcessPart = 16;
+
+}  // namespace
+
+void ByteBudget::FindExcess(SteadyTime now) {
+  const MutexLock lock(&mutex_);
+  now_ = std::max(now_, now);
+  const SteadyTime last_look = last_look_;
+  last_look_ = now_;
+  ++look_;
+  LookAtCharges();
+  int64_t excess = 0;
+  for (ConnectionRecord* connection : looked_at_) {
+    MeasureExcess(*connection, last_look);
+    excess += connection->view.excess;
+  }
+  const int64_t most = options_.max_bytes / kExcessPart;
+  if (excess <= most) return;
+  std::sort(looked_at_.begin(), looked_at_.end(),
+            [](const ConnectionRecord* a, const ConnectionRecord* b) {
+              return a->view.excess > b->view.excess;
+            });
+  for (const ConnectionRecord* connection : looked_at_) {
+    if (excess <= most / 2 || connection->view.excess == 0) return;
+    excess -= connection->view.excess;
+    connection->view.suspect->owner_.OnExceeded();
+  }
+}
+
+void ByteBudget::LookAtCharges() {
+  looked_at_.clear();
+  for (ByteCharge* charge = all_.first(); charge != nullptr; charge = all_.after(*charge)) {
+    ConnectionRecord& connection = *charge->connection_;
+    ConnectionRecord::View& view = connection.view;
+    if (view.look != look_) {
+      view = {};
+      view.look = look_;
+      view.arrived = connection.arrived;
+    }
+    view.reserved += kUnreadBytes;
+    const ByteCharge::State state = charge->state_;
+    if (state == ByteCharge::State::kArrived) view.arrived += WithFrames(charge->message_);
+    if (state != ByteCharge::State::kReading) continue;
+    view.reserved += charge->bytes_ + charge->trusted_;
+    if (view.suspect == nullptr) looked_at_.push_back(&connection);
+    ++view.reading;
+    // A stream may wait for its client; a call has sent what it has to send.
+    const auto innocence = [](const ByteCharge& other) {
+      return std::make_pair(other.reader_ == Reader::kStream, other.begun_);
+    };
+    if (view.suspect == nullptr || innocence(*charge) < innocence(*view.suspect)) {
+      view.suspect = charge;
+    }
+  }
+}
+
+void ByteBudget::MeasureExcess(ConnectionRecord& connection, SteadyTime last_look) {
+  ConnectionRecord::View& view = connection.view;
+  ConnectionRecord::Seen& seen = connection.seen;
+  const std::optional<int64_t> received = view.suspect->owner_.ReceivedByConnection();
+  if (!received) return;
+  int64_t unread = 0;
+  if (seen.look + 1 == look_) {
+    const int64_t came = *received - seen.received;
+    unread = std::max<int64_t>(0, seen.unread + came - (view.arrived - seen.arrived));
+    // What came before that has been read.
+    if (view.suspect->begun_ > last_look) unread = std::clamp<int64_t>(came, 0, unread);
+  }
+  seen = {look_, *received, view.arrived, unread};
+  // Which of several messages it is, and not one that came this moment, shows at the next look.
+  if (view.reading > 1 && view.suspect->begun_ > last_look) return;
+  view.excess = std::max<int64_t>(0, unread - view.reserved);
+}
+
+void ByteBudget::NoteGone(const ByteCharge& charge) {
+  ConnectionRecord& connection = *charge.connection_;
+  if (charge.state_ == ByteCharge::State::kArrived) {
+    connection.arrived += WithFrames(charge.message_);
+  } else if (charge.state_ == ByteCharge::State::kReading) {
+    connection.seen.look = 0;  // Nobody knows how much of it has come.
+  }
+}
+
+absl::Status ByteBudget::ReserveMore(ByteCharge& charge) {
+  const MutexLock lock(&mutex_);
+  if (charge.state_ != ByteCharge::State::kReading) return absl::OkStatus();
+  const int64_t most = std::max(charge.bytes_, options_.largest_message);
+  if (const Room room = RoomFor(charge, most); room != Room::kThereIs) {
+    charge.connection_->taken[charge.source_.method] = {};
+    return OverloadedNow(most, room);
+  }
+  trusted_ -= charge.trusted_;
+  charge.trusted_ = 0;
+  charge.known_ = false;
+  Count(charge, most);
+  if (charge.reader_ == Reader::kCall) {
+    charge.SetLimit(charge.begun_ + TimeFor(most));
+  } else if (!charge.among_idle_.taken()) {
+    idle_.Append(charge);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lossd::transport

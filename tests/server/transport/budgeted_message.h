@@ -1,0 +1,56 @@
+#ifndef LOSSD_TESTS_SERVER_TRANSPORT_BUDGETED_MESSAGE_H_
+#define LOSSD_TESTS_SERVER_TRANSPORT_BUDGETED_MESSAGE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "server/transport/byte_budget.h"
+
+namespace lossd::transport {
+
+inline constexpr int64_t kMiB = 1 << 20;
+// 60 are for messages that are not small, 4 for small ones of up to 256 KiB.
+inline constexpr int64_t kBudget = 64 * kMiB;
+inline constexpr int64_t kLargest = 16 * kMiB;
+
+inline SteadyTime At(int milliseconds) {
+  return SteadyTime() + std::chrono::hours(1) + std::chrono::milliseconds(milliseconds);
+}
+
+inline ByteBudget::Options Budget() { return {kBudget, kLargest, absl::Seconds(10)}; }
+
+// A message, and what it was told.
+class Message final : public ChargeOwner {
+ public:
+  Message(ByteBudget& budget, uintptr_t connection, Reader reader = Reader::kCall)
+      : charge({connection, 0}, reader, *this), budget_(budget) {}
+  ~Message() { budget_.Return(charge); }
+
+  void OnReserved() override { ++reserved; }
+  void OnTimeUp() override { ++time_up; }
+  void OnNeeded() override { ++needed; }
+  void OnExceeded() override { ++exceeded; }
+  std::optional<int64_t> ReceivedByConnection() const override { return received; }
+
+  ByteBudget::Reservation Reserve(int64_t expected = 0, SteadyTime now = At(0)) {
+    charge.Expect({expected, expected});
+    return budget_.Reserve(charge, now);
+  }
+
+  ByteCharge charge;
+  std::atomic<int> reserved = 0;
+  int time_up = 0;
+  int needed = 0;
+  int exceeded = 0;
+  std::optional<int64_t> received = 0;  // on its connection
+
+ private:
+  ByteBudget& budget_;
+};
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_TESTS_SERVER_TRANSPORT_BUDGETED_MESSAGE_H_

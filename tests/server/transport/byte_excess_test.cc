@@ -1,0 +1,144 @@
+// What ByteBudget does about messages that are larger than their connections let expect.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "tests/server/transport/budgeted_message.h"
+
+namespace lossd::transport {
+namespace {
+
+using ::testing::HasSubstr;
+using Reservation = ByteBudget::Reservation;
+
+constexpr int64_t kSmall = 1000;
+
+// A connection whose messages are small ones, with a message that is on its way.
+class ByteExcessTest : public ::testing::Test {
+ protected:
+  ByteExcessTest() {
+    for (int i = 0; i < 3; ++i) {
+      Message before(budget_, 1);
+      EXPECT_EQ(before.Reserve(kSmall), Reservation::kReserved);
+      EXPECT_TRUE(budget_.Arrived(before.charge, kSmall).ok());
+    }
+    EXPECT_EQ(large_.Reserve(), Reservation::kReserved);
+    large_.received = 3 * kSmall;
+    Look();
+  }
+
+  void Look() { budget_.FindExcess(At(now_ += 100)); }
+
+  int now_ = 0;
+  ByteBudget budget_{Budget()};
+  Message large_{budget_, 1};
+};
+
+TEST_F(ByteExcessTest, IsFoundWhileTheMessageComes) {
+  *large_.received += 4 * kMiB;
+  Look();
+  EXPECT_EQ(large_.exceeded, 0);  // That is little of the budget.
+  *large_.received += kMiB;
+  Look();
+  EXPECT_EQ(large_.exceeded, 1);
+}
+
+TEST_F(ByteExcessTest, IsReservedWhereThereIsRoom) {
+  *large_.received += 5 * kMiB;
+  Look();
+  EXPECT_TRUE(budget_.ReserveMore(large_.charge).ok());
+  EXPECT_EQ(budget_.use().bytes, kLargest);
+  *large_.received += 10 * kMiB;
+  Look();
+  EXPECT_EQ(large_.exceeded, 1);
+  EXPECT_TRUE(budget_.Arrived(large_.charge, 15 * kMiB).ok());
+  budget_.Settle(large_.charge, 15 * kMiB);
+  EXPECT_EQ(budget_.use().bytes, 15 * kMiB);
+}
+
+TEST_F(ByteExcessTest, IsRefusedWhereThereIsNone) {
+  Message first(budget_, 2);
+  Message second(budget_, 3);
+  first.Reserve(30 * kMiB);
+  second.Reserve(25 * kMiB);
+  *large_.received += 5 * kMiB;
+  Look();
+  EXPECT_EQ(large_.exceeded, 1);
+  const absl::Status refused = budget_.ReserveMore(large_.charge);
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("the server is overloaded"));
+  // What the connection's messages took before says nothing of the next ones.
+  budget_.Return(large_.charge);
+  EXPECT_EQ(large_.Reserve(), Reservation::kWaits);
+}
+
+TEST_F(ByteExcessTest, IsAddedUpOverConnections) {
+  std::vector<std::unique_ptr<Message>> others;
+  for (uintptr_t i = 2; i < 8; ++i) {
+    others.push_back(std::make_unique<Message>(budget_, i));
+    others.back()->Reserve(kSmall);
+  }
+  Look();
+  for (const auto& other : others) *other->received += kMiB;
+  Look();
+  int asked = 0;
+  for (const auto& other : others) asked += other->exceeded;
+  // As many as leave half of what may be.
+  EXPECT_EQ(asked, 4);
+  EXPECT_EQ(large_.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, IsNotWhatHasComeWhole) {
+  for (int i = 0; i < 20; ++i) {
+    Message whole(budget_, 1);
+    whole.Reserve(kMiB);
+    EXPECT_TRUE(budget_.Arrived(whole.charge, kMiB).ok());
+    *large_.received += kMiB + 100;
+    if (i % 2 == 0) Look();
+  }
+  EXPECT_EQ(large_.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, IsNotWhatIsOnItsWayAndReserved) {
+  Message reserved(budget_, 1);
+  reserved.Reserve(10 * kMiB);
+  Look();
+  *large_.received += 10 * kMiB;
+  reserved.received = large_.received;
+  Look();
+  EXPECT_EQ(large_.exceeded, 0);
+  EXPECT_EQ(reserved.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, OfSeveralIsTakenForThatOfTheCallThatHasTakenLongest) {
+  Message idle(budget_, 4, Reader::kStream);
+  idle.Reserve(kSmall);
+  Message first(budget_, 4);
+  first.Reserve(kSmall, At(now_));
+  Look();
+  Message second(budget_, 4);
+  second.Reserve(kSmall, At(now_));
+  for (Message* message : {&idle, &first, &second}) message->received = 6 * kMiB;
+  Look();
+  EXPECT_EQ(idle.exceeded, 0);
+  EXPECT_EQ(first.exceeded, 1);
+  EXPECT_EQ(second.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, IsNotLookedForWhereNobodyKnowsWhatCame) {
+  large_.received.reset();
+  Look();
+  Look();
+  EXPECT_EQ(large_.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, OfAMessageThatHasComeMeanwhileIsNone) {
+  EXPECT_TRUE(budget_.Arrived(large_.charge, kSmall).ok());
+  EXPECT_TRUE(budget_.ReserveMore(large_.charge).ok());
+  EXPECT_LT(budget_.use().bytes, kMiB);
+}
+
+}  // namespace
+}  // namespace lossd::transport
