@@ -95,6 +95,17 @@ class PageTest(unittest.TestCase):
         marked = re.findall(r"^<!-- (?!end of )(.*) -->$", "\n".join(pages.read_lines(COMING_FROM)), re.M)
         self.assertEqual(sorted(marked), lines.libraries())
 
+    def test_each_loss_of_a_library_is_named(self):
+        """By a line, or by what is said to be no LossSpec."""
+        listed = 0
+        for library in lines.libraries():
+            names, text = lines.read(library).get("losses", ()), page.section(library)
+            listed += bool(names)
+            for name in names:
+                with self.subTest(library=library, loss=name):
+                    self.assertRegex(text, rf"(?<!\w){re.escape(name)}(?!\w)")
+        self.assertGreaterEqual(listed, 14)
+
     def test_no_line_is_outside_the_tables_of_the_libraries(self):
         rows = [line for line in pages.read_lines(COMING_FROM) if line.startswith(page.HEAD[0])]
         self.assertEqual(len(rows), len(lines.libraries()))

@@ -106,6 +106,13 @@ def marks(library):
     return f"<!-- {library} -->", f"<!-- end of {library} -->"
 
 
+def section(library):
+    """Returns what the page says of a library, from its heading to the next one."""
+    with open(PAGE, encoding="utf-8") as file:
+        sections = file.read().split("\n## ")
+    return next(text for text in sections if marks(library)[0] in text)
+
+
 def main():
     with open(PAGE, encoding="utf-8") as file:
         text = file.read().splitlines()

@@ -19,14 +19,16 @@ import lines
 def run(name):
     """Returns the file of vectors that a library makes."""
     library = importlib.import_module(f"libraries.{name}")
-    return {"library": library.TITLE, "package": library.PACKAGE, "version": library.VERSION,
-            "vectors": [lines.vector(line, line.run()) for line in library.LINES]}
+    made = {"library": library.TITLE, "package": library.PACKAGE, "version": library.VERSION}
+    if hasattr(library, "LOSSES"):
+        made["losses"] = sorted(library.LOSSES)
+    return {**made, "vectors": [lines.vector(line, line.run()) for line in library.LINES]}
 
 
 def text(made):
     """Returns a file of vectors as text, one vector a line."""
     head = [f'"{key}": {json.dumps(made[key], ensure_ascii=False)},'
-            for key in ("library", "package", "version")]
+            for key in ("library", "package", "version", "losses") if key in made]
     rows = ",\n".join(json.dumps(vector, ensure_ascii=False) for vector in made["vectors"])
     return "{\n" + "\n".join(head) + '\n"vectors": [\n' + rows + "\n]}\n"
 
@@ -35,6 +37,9 @@ def differences(made, kept):
     """Returns what differs between a file of vectors that was made and the one that is kept."""
     found = [f"{key} {made[key]}, the file has {kept[key]}"
              for key in ("library", "package", "version") if made[key] != kept[key]]
+    ours, theirs = set(made.get("losses", ())), set(kept.get("losses", ()))
+    found += [f"{name}: is new, and may want a line" for name in sorted(ours - theirs)]
+    found += [f"{name}: is no loss of it any more" for name in sorted(theirs - ours)]
     old = {vector["call"]: vector for vector in kept["vectors"]}
     new = {vector["call"]: vector for vector in made["vectors"]}
     found += [f"{call}: has no vector" for call in new.keys() - old.keys()]

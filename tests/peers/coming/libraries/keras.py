@@ -9,6 +9,8 @@ from lines import B, Q, S, T, Y_255, sigmoid, weights
 TITLE = "Keras"
 PACKAGE = "keras"
 VERSION = keras.__version__
+LOSSES = [name for name, value in vars(keras.losses).items() if isinstance(value, type)
+          and issubclass(value, keras.losses.Loss) and value is not keras.losses.Loss]
 
 keras.backend.set_floatx("float64")
 NAMES = {name: getattr(keras.losses, name) for name in dir(keras.losses)}

@@ -10,6 +10,7 @@ import numpy
 import torch
 import triton.language
 import triton.runtime.interpreter as interpreter
+import liger_kernel.transformers
 from liger_kernel.transformers import LigerCrossEntropyLoss, LigerJSD, LigerKLDIVLoss
 
 from lines import T, V, Y_100, weights
@@ -18,6 +19,7 @@ from libraries.with_torch import INPUTS, caller
 TITLE = "Liger"
 PACKAGE = "liger-kernel"
 VERSION = importlib.metadata.version(PACKAGE)
+LOSSES = [name for name in liger_kernel.transformers.__all__ if "Loss" in name or "JSD" in name]
 
 # Two gaps of the interpreter, which a GPU does not have: a float argument has no methods of a
 # tensor, and there is no tanh.

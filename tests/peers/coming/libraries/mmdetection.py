@@ -4,6 +4,7 @@ Its compiled operators are not on PyPI. What is called here is its Python, which
 empty mmcv stands in for theirs, and the losses are imported without the detectors.
 """
 
+import ast
 import importlib
 import importlib.machinery
 import importlib.util
@@ -35,6 +36,19 @@ from libraries.with_torch import caller
 TITLE = "MMDetection"
 PACKAGE = "mmdet"
 VERSION = mmdet.__version__
+
+
+def exported():
+    """Returns the classes that the losses' __init__ exports, which imports the detectors' operators."""
+    path = os.path.join(sys.modules["mmdet.models.losses"].__path__[0], "__init__.py")
+    with open(path, encoding="utf-8") as file:
+        body = ast.parse(file.read()).body
+    names = next(ast.literal_eval(node.value) for node in body
+                 if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+    return [name for name in names if name[0].isupper()]
+
+
+LOSSES = exported()
 
 line = caller({"CrossEntropyLoss": cross_entropy_loss.CrossEntropyLoss, "GHMC": ghm_loss.GHMC,
                "py_sigmoid_focal_loss": focal_loss.py_sigmoid_focal_loss,

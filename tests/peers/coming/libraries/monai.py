@@ -1,6 +1,7 @@
 """MONAI's lines."""
 
 import monai
+import monai.losses
 from monai.losses import FocalLoss
 
 from lines import B, Q, V, Y, Z, sigmoid, weights
@@ -9,6 +10,8 @@ from libraries.with_torch import caller
 TITLE = "MONAI"
 PACKAGE = "monai"
 VERSION = monai.__version__
+LOSSES = [name for name, value in vars(monai.losses).items()
+          if isinstance(value, type) and value.__name__ == name]
 
 line = caller({"FocalLoss": FocalLoss}, tolerance=2e-6)
 FOCAL = {"focal": {"gamma": 2}}

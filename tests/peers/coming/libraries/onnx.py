@@ -11,6 +11,7 @@ from lines import V, Y_255, Line, weights
 TITLE = "ONNX"
 PACKAGE = "onnx"
 VERSION = onnx.__version__
+LOSSES = [schema.name for schema in onnx.defs.get_all_schemas() if "Loss" in schema.name]
 
 NAMES = {name: numpy.array(values, numpy.int64 if name in ("y", "y_100", "y_255") else numpy.float64)
          for name, values in lines.INPUTS.items()}

@@ -10,6 +10,7 @@ from libraries.with_jax import caller
 TITLE = "optax"
 PACKAGE = "optax"
 VERSION = optax.__version__
+LOSSES = [name for name, value in vars(optax.losses).items() if callable(value) and not name.startswith("_")]
 
 line = caller({"optax": optax, "one_hot": lambda y: jax.nn.one_hot(y, 3)})
 BLENDED = {"gamma": 2, "soft_target_rule": "SOFT_TARGET_RULE_BLENDED"}

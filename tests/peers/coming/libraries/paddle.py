@@ -11,6 +11,8 @@ from lines import B, P, Q, T, V, W, Y_100, Y_255, Line, floats, sigmoid, weights
 TITLE = "paddle"
 PACKAGE = "paddlepaddle"
 VERSION = paddle.__version__
+LOSSES = [name for name in paddle.nn.functional.__all__
+          if name.endswith("_loss") or "entropy" in name or name == "kl_div"]
 
 NAMES = {name: paddle.to_tensor(values, "int64" if name in ("y", "y_100", "y_255") else "float64")
          for name, values in lines.INPUTS.items()} | {"F": F, "paddle": paddle}
@@ -68,4 +70,7 @@ LINES = [
          note="its mean counts every class of every sample"),
     yes_no("F.multi_label_soft_margin_loss(z, 1.0 * b)", sigmoid(), labels=B),
     yes_no("F.soft_margin_loss(z, 2 * b - 1)", sigmoid(), labels=B, note="labels 0 and 1, not −1 and 1"),
+    line("F.softmax_with_cross_entropy(z, y[:, None]).squeeze(-1)", reduction="NONE"),
+    line("F.binary_cross_entropy(F.sigmoid(z), b)", sigmoid(), labels=B, note="send the logits"),
+    line("F.mse_loss(F.sigmoid(z), b)", sigmoid(squared_error={}), labels=B),
 ]

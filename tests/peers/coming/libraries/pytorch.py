@@ -9,6 +9,8 @@ from libraries.with_torch import caller
 TITLE = "PyTorch"
 PACKAGE = "torch"
 VERSION = torch.__version__.split("+")[0]
+LOSSES = [name for name in dir(F) if callable(getattr(F, name))
+          and (name.endswith("_loss") or "entropy" in name or name == "kl_div") and not name.startswith("_")]
 
 line = caller({"F": F})
 

@@ -2,6 +2,7 @@
 
 import numpy
 import sklearn
+import sklearn.metrics
 from sklearn.metrics import brier_score_loss, log_loss
 
 import lines
@@ -10,6 +11,7 @@ from lines import B_1, S, Z_1, Line, sigmoid
 TITLE = "scikit-learn"
 PACKAGE = "scikit-learn"
 VERSION = sklearn.__version__
+LOSSES = [name for name in sklearn.metrics.__all__ if "loss" in name or "brier" in name]
 
 NAMES = {name: numpy.array(values) for name, values in lines.INPUTS.items()}
 

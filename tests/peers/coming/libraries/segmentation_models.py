@@ -9,6 +9,7 @@ from libraries.with_torch import caller
 TITLE = "segmentation-models-pytorch"
 PACKAGE = "segmentation-models-pytorch"
 VERSION = segmentation_models_pytorch.__version__
+LOSSES = [name for name in losses.__all__ if not name.endswith("_MODE")]
 
 line = caller({name: getattr(losses, name) for name in dir(losses)})
 FOCAL = {"focal": {"gamma": 2}}

@@ -6,6 +6,7 @@ from libraries.with_program import answers, caller
 TITLE = "TensorFlow.js"
 PACKAGE = "@tensorflow/tfjs"
 VERSION = answers("tfjs")["version"]
+LOSSES = answers("tfjs")["losses"]
 
 line = caller("tfjs", tolerance=2e-6)
 

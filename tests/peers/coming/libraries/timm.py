@@ -9,6 +9,7 @@ from libraries.with_torch import caller
 TITLE = "timm"
 PACKAGE = "timm"
 VERSION = timm.__version__
+LOSSES = [name for name, value in vars(timm.loss).items() if isinstance(value, type)]
 
 line = caller({name: getattr(timm.loss, name) for name in dir(timm.loss)})
 # These compute in float32 whatever they get.

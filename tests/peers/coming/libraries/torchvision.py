@@ -9,6 +9,7 @@ from libraries.with_torch import caller
 TITLE = "torchvision"
 PACKAGE = "torchvision"
 VERSION = torchvision.__version__.split("+")[0]
+LOSSES = [name for name in torchvision.ops.__all__ if "loss" in name]
 
 line = caller({"sigmoid_focal_loss": sigmoid_focal_loss})
 ALPHA = {"class_weighting": {"alpha": 0.25}}

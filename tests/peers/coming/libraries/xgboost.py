@@ -5,6 +5,7 @@ whose value is −gradient / Hessian and whose cover is the Hessian.
 """
 
 import json
+import re
 
 import numpy
 import xgboost
@@ -14,6 +15,18 @@ from lines import B_1, Q_1, S, Y, Z, Z_1, Line, floats, sigmoid
 TITLE = "XGBoost"
 PACKAGE = "xgboost-cpu"
 VERSION = xgboost.__version__
+
+
+def candidates():
+    """Returns the objectives, which XGBoost names when it is asked for none of them."""
+    try:
+        xgboost.train({"objective": "none of them"}, xgboost.DMatrix([[0]], label=[0]), 1)
+    except xgboost.core.XGBoostError as error:
+        return re.findall(r"^Objective candidate: (\S+)$", str(error), re.M)
+    raise AssertionError("XGBoost has an objective of that name")
+
+
+LOSSES = candidates()
 
 
 def one_leaf(objective, margins, label, weight, parameters):
