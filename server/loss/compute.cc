@@ -17,6 +17,7 @@
 #include "server/loss/mining.h"
 #include "server/loss/top_k.h"
 #include "server/loss/wide.h"
+#include "server/loss/work.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
@@ -204,7 +205,7 @@ absl::StatusOr<Result> ComputeInTwo(const BatchPlan& plan, const MiningDecision&
   std::optional<ReadAgain> reader;
   if (batch.logit_reader != nullptr) batch.logit_reader = &reader.emplace(*batch.logit_reader);
   const BatchPlan summing = PlanBatch(batch, plan.spec, plan.options, plan.terms, plan.transform,
-                                      sizeof(T), cancellation, decided, exponent);
+                                      sizeof(T), executor, cancellation, decided, exponent);
   absl::StatusOr<Result> result =
       ComputeAtOnce<T>(summing, logits, TypedOutputs<T>(), executor, cancellation);
   if (!result.ok()) return result;
@@ -226,6 +227,10 @@ absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, const MiningDecisio
   if (cancellation.seen()) return CancelledCall();
   const int exponent = plan.SummingExponent();
   if (exponent == 0) return ComputeAtOnce(plan, logits, outputs, executor, cancellation);
+  if (plan.options.admit) {
+    absl::Status admitted = plan.options.admit(WorkOfAddingUp(plan.batch, plan.spec, plan.options));
+    if (!admitted.ok()) return admitted;
+  }
   return ComputeInTwo(plan, decided, exponent, logits, outputs, executor, cancellation);
 }
 
@@ -244,8 +249,8 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
   unmined.dropped = FindWeightless(batch, spec.activation, cancellation);
   const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& decided,
                              int exponent) {
-    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), cancellation, decided,
-                     exponent);
+    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), executor, cancellation,
+                     decided, exponent);
   };
   if (std::holds_alternative<std::monostate>(spec.mining)) {
     const BatchPlan plan = make_plan(options, unmined, 0);

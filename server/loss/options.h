@@ -6,9 +6,12 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "server/loss/statistics.h"
 
 namespace lossd::loss {
+
+struct Work;
 
 enum class Reduction { kNone, kSum, kMean, kMeanValid };
 enum class HessianMode { kExact, kPositive };
@@ -26,6 +29,9 @@ struct ComputeOptions {
   std::vector<int32_t> top_k;            // softmax: one count per entry, each ≥ 1
   bool vanishing = false;                // count the confidently wrong that learn nothing
   std::function<bool()> cancelled = {};  // asked before each block of rows, and of other loops
+  // Asked, where there is one, when it shows that more has to be done than what was foreseen. What
+  // it refuses is not done: its error is the answer.
+  std::function<absl::Status(const Work& more)> admit = {};
 };
 
 }  // namespace lossd::loss

@@ -16,6 +16,7 @@ namespace {
 constexpr double kFastLogit = 2;    // a kernel of hard labels
 constexpr double kDenseLogit = 20;  // one of any target, in double
 constexpr double kReadLogit = 1;    // compared, or copied
+constexpr double kWideLogit = 10;   // weighed and added up in Wide
 constexpr double kSampleOutcome = 30;
 constexpr double kMinedSample = 60;
 constexpr double kClassWeight = 60;
@@ -178,6 +179,15 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   if (IsMined(spec)) work += WorkOfMining(batch, spec, options, shape);
   if (HasRecords(options)) work += WorkOfStatistics(batch, spec, options, shape);
   work += WorkOfTopK(options, shape);
+  return work;
+}
+
+Work WorkOfAddingUp(const Batch& batch, const LossSpec& spec, const ComputeOptions& options) {
+  const Shape shape(batch, spec);
+  Work work = WorkOfRows(batch, spec, options, shape);
+  work.operations += 2 * kWideLogit *
+                     (std::holds_alternative<Targets>(batch.labels) ? shape.logits()
+                                                                    : shape.samples);  // both plans
   return work;
 }
 

@@ -25,6 +25,10 @@ struct Work {
 Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                    const PerOutput<bool>& wanted, int thread_count);
 
+// Returns what it takes more where samples weigh so little, or so much, that their losses are added
+// up in a computation of their own. No memory: the first computation's is free then.
+Work WorkOfAddingUp(const Batch& batch, const LossSpec& spec, const ComputeOptions& options);
+
 // Returns what Compare takes.
 Work WorkOfCompare(const Batch& batch, absl::Span<const LossSpec* const> specs,
                    const ComputeOptions& options, int thread_count);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <variant>
+#include <vector>
 
 namespace lossd::loss {
 namespace {
@@ -91,30 +93,71 @@ Wide ElementFactor(const LossSpec& spec, const ClassTerms& terms, int64_t k, dou
   return (1 - smoothing) * Wide{terms.whole(k, target)} + smoothing * other;
 }
 
-// Adds the sums that are taken in Wide.
-void AddWideSums(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
-                 const ElementLabels& labels, const Cancellation& cancellation,
-                 SampleTotals& totals) {
+struct WideSums {
+  Wide weight = 0;
+  Wide factor = 0;
+  Wide least_factor = 0;
+
+  void AddFactor(Wide one) {
+    factor += one;
+    NoteLeast(one);
+  }
+  void NoteLeast(Wide one) {
+    if (one > 0 && (least_factor == 0 || one < least_factor)) least_factor = one;
+  }
+};
+
+// What the sums that are taken in Wide are of.
+struct Weighed {
+  const Batch& batch;
+  const LossSpec& spec;
+  const ClassTerms& terms;
+  const ElementLabels& labels;
+};
+
+WideSums SumRows(const Weighed& weighed, Wide class_weight_sum, int64_t begin, int64_t end) {
+  const auto& [batch, spec, terms, labels] = weighed;
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
   const bool by_class = softmax && labels.has_class_ids();
-  Wide class_weight_sum = 0;
-  for (int64_t k = 0; softmax && k < batch.classes; ++k) class_weight_sum += terms.weight(k);
-  ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      for (int64_t k = 0; k < per_row; ++k) {
-        if (labels.ignored(row, k)) continue;
-        const Wide s = batch.sample_weights[row * per_row + k];
-        totals.wide_weight_sum += by_class ? s * terms.weight(labels.class_id(row)) : s;
-        const Wide factor =
-            s * (softmax ? RowFactor(batch, spec, terms, labels, class_weight_sum, row)
-                         : ElementFactor(spec, terms, k, labels.target(row, k)));
-        totals.factor_sum += factor;
-        const bool is_least = totals.least_factor == 0 || factor < totals.least_factor;
-        if (factor > 0 && is_least) totals.least_factor = factor;
-      }
+  WideSums sums;
+  for (int64_t row = begin; row < end; ++row) {
+    for (int64_t k = 0; k < per_row; ++k) {
+      if (labels.ignored(row, k)) continue;
+      const Wide s = batch.sample_weights[row * per_row + k];
+      sums.weight += by_class ? s * terms.weight(labels.class_id(row)) : s;
+      sums.AddFactor(s * (softmax ? RowFactor(batch, spec, terms, labels, class_weight_sum, row)
+                                  : ElementFactor(spec, terms, k, labels.target(row, k))));
     }
-  });
+  }
+  return sums;
+}
+
+// Adds the sums that are taken in Wide; the same bits on any number of threads. Returns false if
+// the call was cancelled.
+bool AddWideSums(const Weighed& weighed, const std::function<bool()>& cancelled,
+                 const Executor& executor, SampleTotals& totals) {
+  const Batch& batch = weighed.batch;
+  Wide class_weight_sum = 0;
+  if (weighed.spec.activation == Activation::kSoftmax) {
+    for (int64_t k = 0; k < batch.classes; ++k) class_weight_sum += weighed.terms.weight(k);
+  }
+  const int64_t block = std::max<int64_t>(1, kLoopBlock / std::max<int64_t>(1, batch.classes));
+  std::vector<WideSums> blocks(static_cast<size_t>((batch.rows + block - 1) / block));
+  const bool done =
+      executor.ParallelFor(batch.rows, block, cancelled, [&](int64_t begin, int64_t end) {
+        blocks[static_cast<size_t>(begin / block)] = SumRows(weighed, class_weight_sum, begin, end);
+      });
+  WideSums all;
+  for (const WideSums& sums : blocks) {
+    all.weight += sums.weight;
+    all.factor += sums.factor;
+    all.NoteLeast(sums.least_factor);
+  }
+  totals.wide_weight_sum = all.weight;
+  totals.factor_sum = all.factor;
+  totals.least_factor = all.least_factor;
+  return done;
 }
 
 Wide ResolveDivisor(const ComputeOptions& options, const SampleTotals& totals) {
@@ -199,7 +242,8 @@ int BatchPlan::SummingExponent() const {
 
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& decided, int exponent) {
+                    const Executor& executor, const Cancellation& cancellation,
+                    const MiningDecision& decided, int exponent) {
   const int64_t samples_per_row = spec.activation == Activation::kSoftmax ? 1 : batch.classes;
   const ElementLabels labels(batch, spec.ignore_index, decided.dropped, samples_per_row);
   SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
@@ -208,7 +252,9 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
       HasOrdinaryFactors(options, terms, transform, range) &&
       AreIn(range, batch.upstream_gradient, labels, batch.rows, samples_per_row, cancellation);
   bool wide = !shared || (totals.valid_count > 0 && !range.Has(totals.weight_sum));
-  if (wide) AddWideSums(batch, spec, terms, labels, cancellation, totals);
+  if (wide && !AddWideSums({batch, spec, terms, labels}, options.cancelled, executor, totals)) {
+    cancellation.Ask();
+  }
   // Samples whose classes all weigh 0 are ordinary.
   if (shared && totals.wide_weight_sum == 0 &&
       range.HasOrZero(static_cast<double>(totals.factor_sum)))

@@ -17,6 +17,7 @@
 #include "server/loss/options.h"
 #include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
+#include "server/threads/executor.h"
 
 // The core is a 2 × 2: rows of softmax or elements of sigmoid, with one hard label or with any
 // target. Struct, block and kernel of each of the four have one name:
@@ -72,8 +73,8 @@ struct BatchPlan {
 // are multiplied by 2^exponent. All arguments must outlive the plan.
 BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                     const ClassTerms& terms, const LogitTransform& transform, size_t element_size,
-                    const Cancellation& cancellation, const MiningDecision& decided,
-                    int exponent = 0);
+                    const Executor& executor, const Cancellation& cancellation,
+                    const MiningDecision& decided, int exponent = 0);
 
 }  // namespace lossd::loss
 

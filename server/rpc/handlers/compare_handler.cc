@@ -115,6 +115,7 @@ absl::StatusOr<v1::CompareResponse> Handlers::Compare(const v1::CompareRequest& 
 
   if (context.notes != nullptr) Note(*call, *context.notes);
   call->options.cancelled = context.cancelled;
+  call->options.admit = [&asked](const loss::Work& more) { return asked.Ask(more); };
   std::vector<loss::Comparison> comparisons(call->specs.size());
   for (const auto& [activation, samples] : call->samples) {
     absl::Status compared =

@@ -47,6 +47,7 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
                       call->logits.layout.rows};
   }
   call->options.cancelled = context.cancelled;
+  call->options.admit = [&asked](const loss::Work& more) { return asked.Ask(more); };
   OutputArrays arrays = AllocateOutputs(*call, pool);
   const auto result =
       loss::Compute(batch, call->spec, call->options, ViewOf(arrays), options_.executor);

@@ -69,6 +69,22 @@ TEST_F(AskedWorkTest, ComputeAsksForTheMarksOfSamplesWithoutWeight) {
   ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
 }
 
+// Losses that such weights multiply are added up by themselves, which shows after the first
+// request.
+TEST_F(AskedWorkTest, ComputeAsksForTheSecondPassOfExtremeWeights) {
+  auto request = FromText<v1::ComputeRequest>(
+      "logits { shape: [1000, 5] } labels {} sample_weights {} loss { z_loss: 1 }");
+  request.mutable_logits()->mutable_float_values()->Resize(5000, 1);
+  request.mutable_labels()->mutable_int_values()->Resize(1000, 3);
+  request.mutable_sample_weights()->mutable_float_values()->Resize(1000, 1);
+  const Called once = CallOnce("Compute", request.SerializeAsString());
+  for (double& weight : *request.mutable_sample_weights()->mutable_float_values()) weight = 1e307;
+  const Called twice = CallOnce("Compute", request.SerializeAsString());
+  ASSERT_TRUE(twice.status.ok()) << twice.status;
+  // A dense row's number takes 20 nanoseconds.
+  EXPECT_GE(twice.operations, once.operations + 5000 * 20);
+}
+
 TEST_F(AskedWorkTest, ComputeAsksForValuesThatAreListed) {
   v1::ComputeRequest request;
   request.mutable_logits()->add_shape(1000);
