@@ -10,37 +10,15 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/strip.h"
 #include "lossd/client.h"
-#include "tests/integration/child_process.h"
+#include "tests/integration/client_program.h"
 
 namespace lossd {
 namespace {
 
 using ::testing::ElementsAreArray;
 
-class ClientAppliedTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    server_ = new ChildProcess(LOSSD_PROGRAM, {"--listen", "127.0.0.1:0", "--threads", "1"});
-    const std::string line = server_->ReadLine().value_or("(the end)");
-    absl::string_view address = line;
-    ASSERT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line;
-    absl::StatusOr<Client> client = Client::Create({std::string(address)});
-    ASSERT_TRUE(client.ok()) << client.status();
-    client_ = new Client(*std::move(client));
-  }
-  static void TearDownTestSuite() {
-    delete client_;
-    delete server_;
-  }
-
-  static ChildProcess* server_;
-  static Client* client_;
-};
-
-ChildProcess* ClientAppliedTest::server_ = nullptr;
-Client* ClientAppliedTest::client_ = nullptr;
+class ClientAppliedTest : public ClientProgramTest {};
 
 ComputeOptions WithApplied() {
   ComputeOptions options;

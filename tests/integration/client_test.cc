@@ -14,35 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/strip.h"
 #include "lossd/error.h"
-#include "tests/integration/child_process.h"
+#include "tests/integration/client_program.h"
 
 namespace lossd {
 namespace {
 
-class ClientServerTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    server_ = new ChildProcess(LOSSD_PROGRAM, {"--listen", "127.0.0.1:0", "--threads", "2"});
-    const std::string line = server_->ReadLine().value_or("(the end)");
-    absl::string_view address = line;
-    ASSERT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line;
-    absl::StatusOr<Client> client = Client::Create({std::string(address)});
-    ASSERT_TRUE(client.ok()) << client.status();
-    client_ = new Client(*std::move(client));
-  }
-  static void TearDownTestSuite() {
-    delete client_;
-    delete server_;
-  }
-
-  static ChildProcess* server_;
-  static Client* client_;
-};
-
-ChildProcess* ClientServerTest::server_ = nullptr;
-Client* ClientServerTest::client_ = nullptr;
+class ClientServerTest : public ClientProgramTest {};
 
 constexpr int64_t kRows = 1000;
 constexpr int64_t kClasses = 17;

@@ -5,65 +5,16 @@
 #include <cstddef>
 #include <limits>
 
+#include "tests/oracle/class_weights.h"
+#include "tests/oracle/row_loss.h"
 #include "tests/oracle/term.h"
+#include "tests/oracle/truth.h"
 #include "xtensor/xbuilder.hpp"
 
 namespace lossd::oracle {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-double PerSample(const std::vector<double>& values, size_t sample, size_t samples) {
-  if (values.empty()) return 1;
-  return values[sample / (samples / values.size())];
-}
-
-// Tells whether the sample that holds the element weighs anything.
-bool Weighs(const Problem& problem, size_t row, size_t k) {
-  const bool per_row = problem.activation == Activation::kSoftmax;
-  const size_t sample = per_row ? row : row * problem.classes() + k;
-  return PerSample(problem.sample_weights, sample, problem.samples()) != 0;
-}
-
-// The labels of a whole batch as targets before smoothing, whatever way they were given; 0 where
-// the sample is ignored.
-struct Truth {
-  Matrix targets;                 // [rows, classes], t
-  xt::xtensor<bool, 2> is_valid;  // [rows, classes]
-};
-
-Truth ReadLabels(const Problem& problem) {
-  const size_t rows = problem.rows();
-  const size_t classes = problem.classes();
-  Truth truth;
-  truth.targets = xt::zeros<double>({rows, classes});
-  truth.is_valid = xt::ones<bool>({rows, classes});
-  for (size_t i = 0; i < rows; ++i) {
-    for (size_t k = 0; k < classes; ++k) {
-      truth.is_valid(i, k) = Weighs(problem, i, k);
-      if (!truth.is_valid(i, k)) continue;
-      if (problem.targets) {
-        truth.targets(i, k) = (*problem.targets)(i, k);
-        continue;
-      }
-      const int64_t label =
-          problem.class_ids ? (*problem.class_ids)[i] : (*problem.binary_labels)(i, k);
-      if (problem.ignore_index && label == *problem.ignore_index) {
-        truth.is_valid(i, k) = false;
-      } else if (problem.class_ids) {
-        truth.targets(i, k) = label == static_cast<int64_t>(k) ? 1 : 0;
-      } else {
-        truth.targets(i, k) = static_cast<double>(label);
-      }
-    }
-  }
-  return truth;
-}
-
-// For one-logit rows a class vector has the entries {negative, positive}.
-bool HasOneLogit(const Problem& problem) {
-  return problem.activation == Activation::kSigmoid && problem.classes() == 1;
-}
 
 std::vector<double> ResolveClassWeights(const Problem& problem) {
   if (!problem.scheme) return problem.weights;
@@ -91,116 +42,6 @@ std::vector<Real> RowOf(const Matrix& matrix, size_t row) {
   return values;
 }
 
-// One softmax row's loss and its derivatives, before sample weight and reduction.
-struct RowLoss {
-  Real value = 0;
-  Real value_magnitude = 0;
-  std::vector<Real> gradient;
-  std::vector<Real> gradient_magnitude;
-  std::vector<Real> hessian;
-  std::vector<Real> positive_hessian;
-  std::vector<Real> hessian_magnitude;
-};
-
-std::vector<Real> Smoothed(const std::vector<Real>& targets, Real smoothing) {
-  Real total = 0;
-  for (const Real t : targets) total += t;
-  std::vector<Real> smoothed;
-  for (const Real t : targets) {
-    smoothed.push_back((1 - smoothing) * t + smoothing / static_cast<Real>(targets.size()) * total);
-  }
-  return smoothed;
-}
-
-// The sum over all entries but one, for each entry: never by subtraction.
-std::vector<Real> SumOfOthers(const std::vector<Real>& values) {
-  std::vector<Real> sums(values.size(), 0);
-  Real before = 0;
-  for (size_t j = 0; j < values.size(); ++j) {
-    sums[j] += before;
-    before += values[j];
-  }
-  Real after = 0;
-  for (size_t j = values.size(); j-- > 0;) {
-    sums[j] += after;
-    after += values[j];
-  }
-  return sums;
-}
-
-std::vector<Term> RowTerms(const Problem& problem, const Softmax& softmax,
-                           const std::vector<Real>& targets,
-                           const std::vector<double>& class_weights) {
-  const size_t classes = targets.size();
-  const std::vector<Real> smoothed = Smoothed(targets, problem.label_smoothing);
-  Real total = 0;
-  Real weighted = 0;
-  for (size_t k = 0; k < classes; ++k) {
-    total += targets[k];
-    weighted += (class_weights.empty() ? 1 : class_weights[k]) * targets[k];
-  }
-  const Real whole_weight = total == 0 ? 0 : weighted / total;
-
-  std::vector<Term> terms;
-  if (!IsWeightedPerClass(problem.form)) {
-    terms = TargetTerms(problem.form, problem.parameters, softmax.probabilities, smoothed);
-    for (Term& term : terms) term = Scaled(term, whole_weight);
-    return terms;
-  }
-  for (size_t k = 0; k < classes; ++k) {
-    const Probability& p = softmax.probabilities[k];
-    const Real weight = (class_weights.empty() ? 1 : class_weights[k]) * smoothed[k];
-    Term term;
-    if (weight != 0) term = Scaled(WeightedTerm(problem.form, problem.parameters, p), weight);
-    if (problem.form == Form::kKlDivergence) {
-      const Real constant = KlConstant(weight, smoothed[k]);
-      term.value += constant;
-      term.value_magnitude += std::abs(constant);
-    }
-    terms.push_back(term);
-  }
-  return terms;
-}
-
-// The chain rule through du_k/dz_j = delta_jk - p_j and d2u_k/dz_j2 = -p_j (1 - p_j).
-RowLoss Differentiate(const std::vector<Term>& terms, const Softmax& softmax, Form form) {
-  const size_t classes = terms.size();
-  std::vector<Real> first;
-  std::vector<Real> first_magnitude;
-  std::vector<Real> second;
-  std::vector<Real> second_positive;
-  std::vector<Real> second_magnitude;
-  RowLoss row;
-  for (const Term& term : terms) {
-    row.value += term.value;
-    row.value_magnitude += term.value_magnitude;
-    first.push_back(term.first);
-    first_magnitude.push_back(term.first_magnitude);
-    second.push_back(term.second);
-    second_positive.push_back(std::max(term.second, Real{0}));
-    second_magnitude.push_back(term.second_magnitude);
-  }
-  const std::vector<Real> other_first = SumOfOthers(first);
-  const std::vector<Real> other_first_magnitude = SumOfOthers(first_magnitude);
-  const std::vector<Real> other_second = SumOfOthers(second);
-  const std::vector<Real> other_positive = SumOfOthers(second_positive);
-  const std::vector<Real> other_magnitude = SumOfOthers(second_magnitude);
-  for (size_t j = 0; j < classes; ++j) {
-    const Real p = softmax.probabilities[j].value;
-    const Real q = softmax.probabilities[j].complement;
-    row.gradient.push_back(first[j] * q - p * other_first[j]);
-    row.gradient_magnitude.push_back(first_magnitude[j] * q + p * other_first_magnitude[j]);
-    const Real bend = p * q * (first[j] + other_first[j]);
-    row.hessian.push_back(second[j] * q * q + other_second[j] * p * p - bend);
-    const Real positive = second_positive[j] * q * q + other_positive[j] * p * p - bend;
-    row.positive_hessian.push_back(IsWeightedPerClass(form) ? positive
-                                                            : std::abs(row.hessian.back()));
-    row.hessian_magnitude.push_back(second_magnitude[j] * q * q + other_magnitude[j] * p * p +
-                                    p * q * (first_magnitude[j] + other_first_magnitude[j]));
-  }
-  return row;
-}
-
 ElementWeights WeightsOfElement(const Problem& problem, const std::vector<double>& class_weights,
                                 bool is_weighted, size_t k, Real target, Real given) {
   Real positive = 1;
@@ -225,93 +66,6 @@ ElementWeights WeightsOfElement(const Problem& problem, const std::vector<double
   weights.whole = (positive * given + negative * (1 - given)) *
                   (alpha * given + rest * (1 - given)) * (boost * given + 1 - given);
   return weights;
-}
-
-// A sample as the statistics see it.
-struct Sample {
-  size_t owner = 0;      // the class that it belongs to
-  size_t column = 0;     // where its loss and gradient are counted
-  bool counts = true;    // it is one of the samples of its class
-  Real loss = 0;         // sample weight times loss
-  Real gradient = 0;     // sum of |g_j|, with the sample weight
-  Real probability = 0;  // p_t
-  bool is_correct = false;
-  bool has_prediction = true;
-  size_t predicted = 0;
-};
-
-double Share(Real part, Real total) { return total == 0 ? 0.0 : static_cast<double>(part / total); }
-
-ClassColumns Tabulate(const std::vector<Sample>& samples, const std::vector<double>& weights,
-                      size_t columns) {
-  ClassColumns table;
-  table.count.assign(columns, 0);
-  table.correct_count.assign(columns, 0);
-  table.predicted_count.assign(columns, 0);
-  std::vector<Real> loss(columns, 0);
-  std::vector<Real> gradient(columns, 0);
-  std::vector<Real> probability(columns, 0);
-  Real loss_total = 0;
-  Real gradient_total = 0;
-  Real count_total = 0;
-  for (const Sample& sample : samples) {
-    if (sample.counts) {
-      ++table.count[sample.owner];
-      ++count_total;
-      probability[sample.owner] += sample.probability;
-    }
-    if (sample.is_correct) ++table.correct_count[sample.column];
-    if (sample.has_prediction) ++table.predicted_count[sample.predicted];
-    loss[sample.column] += sample.loss;
-    gradient[sample.column] += sample.gradient;
-    loss_total += sample.loss;
-    gradient_total += sample.gradient;
-  }
-  for (size_t k = 0; k < columns; ++k) {
-    const auto count = static_cast<Real>(table.count[k]);
-    table.frequency.push_back(Share(count, count_total));
-    table.weight.push_back(weights.empty() ? 1 : weights[k]);
-    table.loss_sum.push_back(static_cast<double>(loss[k]));
-    table.loss_share.push_back(Share(loss[k], loss_total));
-    table.gradient_share.push_back(Share(gradient[k], gradient_total));
-    table.mean_true_probability.push_back(Share(probability[k], count));
-    if (table.count[k] == 0) table.empty_classes.push_back(static_cast<int64_t>(k));
-  }
-  return table;
-}
-
-Hardness Histogram(const std::vector<Sample>& samples, double threshold) {
-  Hardness hardness;
-  Real loss_total = 0;
-  Real gradient_total = 0;
-  Real probability_total = 0;
-  std::array<Real, 10> loss = {};
-  std::array<Real, 10> gradient = {};
-  Real hard_loss = 0;
-  Real hard_gradient = 0;
-  for (const Sample& sample : samples) {
-    const size_t bin =
-        std::min<size_t>(9, static_cast<size_t>(std::floor(sample.probability * 10)));
-    ++hardness.count[bin];
-    loss[bin] += sample.loss;
-    gradient[bin] += sample.gradient;
-    if (sample.probability < threshold) {
-      ++hardness.hard_count;
-      hard_loss += sample.loss;
-      hard_gradient += sample.gradient;
-    }
-    loss_total += sample.loss;
-    gradient_total += sample.gradient;
-    probability_total += sample.probability;
-  }
-  for (size_t bin = 0; bin < 10; ++bin) {
-    hardness.loss_share[bin] = Share(loss[bin], loss_total);
-    hardness.gradient_share[bin] = Share(gradient[bin], gradient_total);
-  }
-  hardness.hard_loss_share = Share(hard_loss, loss_total);
-  hardness.hard_gradient_share = Share(hard_gradient, gradient_total);
-  hardness.mean_true_probability = Share(probability_total, static_cast<Real>(samples.size()));
-  return hardness;
 }
 
 // Collects what the samples say, and at the end reduces it.
@@ -364,8 +118,7 @@ class Evaluation {
     answer_.log_sum_exp.back() = static_cast<double>(softmax.log_sum_exp);
     const std::vector<Real> targets = RowOf(truth_.targets, i);
     answer_.margin.back() = MarginOf(logits, IndexOfLargest(targets));
-    const RowLoss row =
-        Differentiate(RowTerms(problem_, softmax, targets, weights_), softmax, problem_.form);
+    const RowLoss row = LossOfRow(problem_, softmax, targets, weights_);
     const Real s = PerSample(problem_.sample_weights, i, problem_.rows());
 
     Sample sample;
@@ -392,8 +145,7 @@ class Evaluation {
 
     CountTopK(logits, sample.owner);
     if (sample.probability >= 0.01L) return;
-    const RowLoss unweighted =
-        Differentiate(RowTerms(problem_, softmax, targets, {}), softmax, problem_.form);
+    const RowLoss unweighted = LossOfRow(problem_, softmax, targets, {});
     CountVanishing(sample.probability, unweighted.gradient[sample.owner]);
   }
 
@@ -533,23 +285,6 @@ class Evaluation {
 };
 
 }  // namespace
-
-std::vector<double> CountClasses(const Problem& problem) {
-  const Truth truth = ReadLabels(problem);
-  std::vector<double> counts(HasOneLogit(problem) ? 2 : problem.classes(), 0.0);
-  for (size_t i = 0; i < problem.rows(); ++i) {
-    for (size_t k = 0; k < problem.classes(); ++k) {
-      if (!truth.is_valid(i, k)) continue;
-      if (HasOneLogit(problem)) {
-        counts[0] += 1 - truth.targets(i, k);
-        counts[1] += truth.targets(i, k);
-      } else {
-        counts[k] += truth.targets(i, k);
-      }
-    }
-  }
-  return counts;
-}
 
 Answer Evaluate(const Problem& problem) { return Evaluation(problem).Run(); }
 

@@ -2,23 +2,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/loss/class_weights.h"
-#include "server/loss/compare.h"
-#include "server/loss/information.h"
-#include "tests/oracle/class_weights.h"
 #include "tests/oracle/evaluate.h"
-#include "tests/oracle/information.h"
 #include "tests/server/loss/agreement.h"
 #include "tests/server/loss/draw.h"
+#include "tests/server/loss/extreme_numbers.h"
 #include "tests/server/loss/problem_batch.h"
 
 // Weights of any size: what a mean divides out reaches no result, and what does not is rounded
@@ -32,44 +24,10 @@ using oracle::Form;
 using oracle::Problem;
 using oracle::Reduction;
 
-constexpr double kSmallest = std::numeric_limits<double>::denorm_min();
-constexpr double kLargest = std::numeric_limits<double>::max();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 template <typename T>
 class ExtremeWeightsTest : public ::testing::Test {};
 using ElementTypes = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(ExtremeWeightsTest, ElementTypes);
-
-// Checks |actual - expected| within a part of `scale`, and a few of the type's smallest numbers.
-// `expected` is rounded to T: beyond its range it is an infinity.
-template <typename T>
-void ExpectNear(double actual, long double expected, long double scale, const std::string& what) {
-  const auto rounded = static_cast<double>(static_cast<T>(expected));
-  if (!std::isfinite(rounded) || !std::isfinite(actual)) {
-    EXPECT_EQ(actual, rounded) << what;
-    return;
-  }
-  const long double part = std::is_same_v<T, float> ? 2e-5L : 1e-12L;
-  const long double smallest = 8.0L * std::numeric_limits<T>::denorm_min();
-  EXPECT_LE(std::abs(actual - expected), part * scale + smallest)
-      << what << " = " << actual << ", expected " << static_cast<double>(expected);
-}
-
-// Checks numbers that have a common scale, the largest of theirs.
-template <typename T, typename Values, typename References>
-void ExpectAllNear(const Values& values, const References& references, const std::string& what) {
-  ASSERT_EQ(values.size(), references.size()) << what;
-  long double scale = 0;
-  for (const auto reference : references) {
-    if (std::isfinite(reference))
-      scale = std::max(scale, std::abs(static_cast<long double>(reference)));
-  }
-  for (size_t i = 0; i < values.size(); ++i) {
-    ExpectNear<T>(static_cast<double>(values[i]), *(references.begin() + static_cast<int64_t>(i)),
-                  scale, absl::StrCat(what, "[", i, "]"));
-  }
-}
 
 template <typename T>
 void ExpectExact(const Problem& problem) {
@@ -362,194 +320,6 @@ TYPED_TEST(ExtremeWeightsTest, OfNothing) {
       ExpectExact<TypeParam>(problem);
     }
   }
-}
-
-TEST(ExtremeSumsTest, OfHugeLossesHaveAMean) {
-  Problem problem;
-  problem.logits = {{0, 1.5e308}, {0, 1e308}, {0, 1.2e308}};
-  problem.class_ids = {0, 0, 0};
-  problem.reduction = Reduction::kMean;
-  const Result result = ComputeProblem<double>(problem).result;
-  EXPECT_DOUBLE_EQ(result.loss, 1.5e308 / 3 + 1e308 / 3 + 1.2e308 / 3);
-  EXPECT_EQ(result.loss_sum, kInfinity);
-  EXPECT_EQ(result.non_finite_count, 0);
-}
-
-TEST(ExtremeSumsTest, OfTargets) {
-  Problem problem;
-  problem.logits = {{0, 1, 2}};
-  problem.targets = {{1.5e308, 1e308, 1.2e308}};
-  problem.weights = {1, 2, 3};
-  const Result huge = ComputeProblem<double>(problem).result;
-  problem.targets = {{1.5, 1, 1.2}};
-  const Result ordinary = ComputeProblem<double>(problem).result;
-  EXPECT_DOUBLE_EQ(huge.difficulty->mean_true_probability,
-                   ordinary.difficulty->mean_true_probability);
-}
-
-TEST(ExtremeSumsTest, OfAGradientsSquares) {
-  Problem problem;
-  problem.logits = {{0, 1, 2}};
-  problem.class_ids = {0};
-  const std::vector<LossSpec> specs = {SpecOf(problem)};
-  const auto norm = [&](double weight) {
-    problem.sample_weights = {weight};
-    const ProblemBatch<double> arrays(problem);
-    const auto compared = Compare(arrays.batch(), PointersTo(specs), ComputeOptions(), Executor(1));
-    return compared.value()[0].gradient_norm;
-  };
-  EXPECT_DOUBLE_EQ(norm(0x1p-900), std::ldexp(norm(1), -900));
-  EXPECT_DOUBLE_EQ(norm(0x1p900), std::ldexp(norm(1), 900));
-}
-
-TEST(ExtremeSumsTest, OfCounts) {
-  constexpr std::pair<WeightScheme, oracle::SchemeName> kSchemes[] = {
-      {WeightScheme::kBalanced, oracle::SchemeName::kBalanced},
-      {WeightScheme::kInverseFrequency, oracle::SchemeName::kInverseFrequency},
-      {WeightScheme::kInverseSquareRoot, oracle::SchemeName::kInverseSquareRoot},
-      {WeightScheme::kEffectiveNumber, oracle::SchemeName::kEffectiveNumber},
-      {WeightScheme::kMedianFrequency, oracle::SchemeName::kMedianFrequency},
-      {WeightScheme::kLogFrequency, oracle::SchemeName::kLogFrequency},
-  };
-  constexpr std::pair<Normalization, oracle::SchemeNormalization> kNormalizations[] = {
-      {Normalization::kOwn, oracle::SchemeNormalization::kOwn},
-      {Normalization::kSumOne, oracle::SchemeNormalization::kSumOne},
-      {Normalization::kExpectedOne, oracle::SchemeNormalization::kExpectedOne},
-  };
-  for (const std::vector<double>& counts :
-       {std::vector<double>{1e-310, 3e-310, 0}, {8e307, 3e307, 1}, {1e-300, 1e300, 5}}) {
-    for (const auto& [scheme, reference] : kSchemes) {
-      for (const auto& [normalization, reference_normalization] : kNormalizations) {
-        SchemeWeights weights;
-        weights.scheme = scheme;
-        weights.normalization = normalization;
-        oracle::Scheme expected;
-        expected.name = reference;
-        expected.beta = weights.beta;
-        expected.normalization = reference_normalization;
-        auto references = oracle::SchemeClassWeights(counts, expected);
-        for (auto& weight : references) {
-          weight = std::min<std::decay_t<decltype(weight)>>(weight, kLargest);
-        }
-        ExpectAllNear<double>(ComputeClassWeights(counts, weights), references, "weights");
-      }
-    }
-  }
-}
-
-// Counts whose sum is beyond double's range give finite weights and frequencies.
-TEST(ExtremeSumsTest, OfCountsAreFinite) {
-  const std::vector<double> counts = {1.5e308, 1.5e308, 1e-310, 0};
-  for (const WeightScheme scheme :
-       {WeightScheme::kBalanced, WeightScheme::kInverseFrequency, WeightScheme::kInverseSquareRoot,
-        WeightScheme::kEffectiveNumber, WeightScheme::kMedianFrequency,
-        WeightScheme::kLogFrequency}) {
-    for (const Normalization normalization :
-         {Normalization::kOwn, Normalization::kNone, Normalization::kMeanOne,
-          Normalization::kSumOne, Normalization::kExpectedOne}) {
-      SchemeWeights weights;
-      weights.scheme = scheme;
-      weights.normalization = normalization;
-      const std::vector<double> actual = ComputeClassWeights(counts, weights);
-      for (const double weight : actual) EXPECT_TRUE(std::isfinite(weight)) << weight;
-      EXPECT_GT(actual[2], 0);
-    }
-  }
-  EXPECT_EQ(ImbalanceRatio(counts), kLargest);
-}
-
-TEST(ExtremeSumsTest, OfAPriorsCounts) {
-  Problem problem;
-  problem.logits = {{0, 0, 0}};
-  problem.class_ids = {2};
-  LossSpec spec = SpecOf(problem);
-  spec.logit_adjustment = PriorAdjustment{1, {1.5e308, 1.5e308, 3e307}};
-  const ProblemBatch<double> arrays(problem);
-  const auto actual = ComputeBatch<double>(arrays.batch(), spec, {}, Executor(1));
-  EXPECT_DOUBLE_EQ(actual.losses[0], std::log(11.0));
-}
-
-TEST(ExtremeSumsTest, OfOutcomes) {
-  const std::vector<double> p = {0.5, 0.25, 0.25};
-  const std::vector<double> q = {1e-320, 1e300, 2e-310};
-  InformationOptions options;
-  options.source = DistributionSource::kWeights;
-  const Information actual = MeasureInformation(p, q, 3, options);
-  const oracle::Measures expected = oracle::Measure(p, q);
-  ExpectNear<double>(actual.cross_entropy[0], expected.cross_entropy, 1e3, "cross_entropy");
-  ExpectNear<double>(actual.kl_divergence[0], expected.kl_divergence, 1e3, "kl_divergence");
-}
-
-class ExtremeTemperatureTest : public ::testing::TestWithParam<double> {};
-INSTANTIATE_TEST_SUITE_P(Temperatures, ExtremeTemperatureTest,
-                         ::testing::Values(kSmallest, 1e-310, 1e-200, 1e200, 1e308));
-
-// softmax(z / T) and its cross entropy in long double, which has room for every z / T.
-struct Scaled3 {
-  long double loss;
-  std::vector<long double> gradient;
-  std::vector<long double> hessian_diagonal;
-};
-
-Scaled3 CrossEntropyOf(const std::vector<double>& logits, size_t label, double temperature) {
-  long double largest = -kInfinity;
-  for (const double z : logits)
-    largest = std::max(largest, z / static_cast<long double>(temperature));
-  long double sum = 0;
-  std::vector<long double> x;
-  for (const double z : logits) {
-    x.push_back(z / static_cast<long double>(temperature) - largest);
-    sum += std::exp(x.back());
-  }
-  Scaled3 result = {std::log(sum) - x[label], {}, {}};
-  for (size_t k = 0; k < logits.size(); ++k) {
-    const long double p = std::exp(x[k]) / sum;
-    result.gradient.push_back((p - (k == label ? 1 : 0)) / temperature);
-    const long double others = (sum - std::exp(x[k])) / sum;
-    result.hessian_diagonal.push_back(p * others / temperature / temperature);
-  }
-  return result;
-}
-
-TEST_P(ExtremeTemperatureTest, IsThatOfItsLimit) {
-  const double temperature = GetParam();
-  for (const std::vector<double>& logits :
-       {std::vector<double>{3, 1, 3}, {-1, -2, -3}, {0.5, 4, 1}, {1e-9, 2e-9, -1e-9}}) {
-    Problem problem;
-    problem.logits = {{logits[0], logits[1], logits[2]}};
-    problem.class_ids = {0};
-    LossSpec spec = SpecOf(problem);
-    spec.temperature = temperature;
-    for (const double gradient_scale : {1.0, temperature}) {
-      ComputeOptions options = OptionsOf(problem);
-      options.gradient_scale = gradient_scale;
-      const ProblemBatch<double> arrays(problem);
-      const auto actual = ComputeBatch<double>(arrays.batch(), spec, options, Executor(1));
-      const Scaled3 expected = CrossEntropyOf(logits, 0, temperature);
-      ExpectNear<double>(actual.losses[0], expected.loss, std::abs(expected.loss), "loss");
-      EXPECT_EQ(actual.result.non_finite_count,
-                std::isfinite(static_cast<double>(expected.loss)) ? 0 : 1);
-      std::vector<long double> gradient;
-      for (const long double g : expected.gradient) gradient.push_back(g * gradient_scale);
-      ExpectAllNear<double>(actual.gradient, gradient, "gradient");
-      ExpectAllNear<double>(actual.hessian_diagonal, expected.hessian_diagonal, "hessian");
-    }
-  }
-}
-
-TEST(ExtremeSoftcapTest, KeepsSmallLogits) {
-  Problem problem;
-  problem.logits = {{0.25, 1e-9, -3}};
-  problem.class_ids = {0};
-  LossSpec spec = SpecOf(problem);
-  const ProblemBatch<double> arrays(problem);
-  const auto plain = ComputeBatch<double>(arrays.batch(), spec, {}, Executor(1));
-  spec.softcap = kLargest;
-  const auto capped = ComputeBatch<double>(arrays.batch(), spec, {}, Executor(1));
-  EXPECT_DOUBLE_EQ(capped.losses[0], plain.losses[0]);
-  spec.softcap = kSmallest;
-  const auto flat = ComputeBatch<double>(arrays.batch(), spec, {}, Executor(1));
-  EXPECT_DOUBLE_EQ(flat.losses[0], std::log(3.0));
 }
 
 }  // namespace
