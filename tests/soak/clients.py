@@ -64,6 +64,7 @@ class Client:
         limit = 64 << 20
         self.channel = grpc.insecure_channel(self.address, options=[
             ("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit),
+            ("grpc.per_rpc_retry_buffer_size", limit),
             ("grpc.use_local_subchannel_pool", 1)])
         self.stub = loss_service_pb2_grpc.LossServiceStub(self.channel)
 

@@ -24,7 +24,8 @@ namespace client {
 class Connection;
 }  // namespace client
 
-// A connection to a lossd server.
+// The connections to a lossd server: one for calls and one for streams, each made when it is first
+// used.
 //
 //   absl::StatusOr<lossd::Client> client = lossd::Client::Create({"localhost:50051"});
 //   if (!client.ok()) return client.status();

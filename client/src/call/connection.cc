@@ -45,9 +45,13 @@ constexpr char kMessageLimits[] =
     "ClientOptions::max_message_bytes (the server's own limit is its flag --max-message-bytes); "
     "ComputeChunked sends a batch in smaller messages";
 
+// Returns a channel that connects with its first call. It keeps `kept_bytes` of what a call sends,
+// so that gRPC can send it again where the server had begun to close the connection.
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options,
-                                           const std::optional<std::string>& proxy) {
+                                           const std::optional<std::string>& proxy,
+                                           int64_t kept_bytes) {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, static_cast<int>(kept_bytes));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, proxy ? 1 : 0);
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
@@ -138,7 +142,10 @@ void DrainQueue(grpc::CompletionQueue& queue) {
 Connection::Connection(const ClientOptions& options)
     : proxy_(ProxyFor(options.target)),
       authorization_(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
-      stub_(std::make_unique<grpc::GenericStub>(MakeChannel(options, proxy_))),
+      stub_(std::make_unique<grpc::GenericStub>(
+          MakeChannel(options, proxy_, options.max_message_bytes))),
+      stream_stub_(
+          std::make_unique<grpc::GenericStub>(MakeChannel(options, proxy_, kKeptOfStream))),
       deadline_(options.deadline),
       max_message_bytes_(options.max_message_bytes) {}
 

@@ -25,7 +25,7 @@ namespace lossd::client {
 // Returns INVALID_ARGUMENT when an option is outside its range.
 absl::Status CheckOptions(const ClientOptions& options);
 
-// The channel to a server, and what all calls have in common. Messages pass as bytes, because the
+// The channels to a server, and what all calls have in common. Messages pass as bytes, because the
 // generated stubs copy every array three times. Thread-safe.
 class Connection {
  public:
@@ -51,10 +51,17 @@ class Connection {
 
   grpc::GenericStub& stub() const { return *stub_; }
 
+  // Returns what makes calls of streams. gRPC keeps the first kKeptOfStream of what is sent on one
+  // until the server answers, which the server may not do before more is sent. It lets go of longer
+  // messages at once.
+  grpc::GenericStub& stream_stub() const { return *stream_stub_; }
+  static constexpr int64_t kKeptOfStream = int64_t{256} << 10;
+
  private:
   std::optional<std::string> proxy_;
-  std::string authorization_;  // "" for none
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::string authorization_;                       // "" for none
+  std::unique_ptr<grpc::GenericStub> stub_;         // of calls with one message
+  std::unique_ptr<grpc::GenericStub> stream_stub_;  // connects with the first stream
   absl::Duration deadline_;
   int64_t max_message_bytes_;
 };

@@ -9,11 +9,8 @@
 namespace lossd::client {
 namespace {
 
-// gRPC keeps up to 256 KiB of what was sent first on a stream (its argument
-// "grpc.per_rpc_retry_buffer_size"), to send it again if the connection was about to close. It
-// keeps that until the server answers, which the server may not do before more is sent. It lets go
-// of longer messages at once.
-constexpr size_t kLentBytes = (size_t{256} << 10) + 1;
+// What gRPC keeps cannot be lent: it would not come back before more is sent.
+constexpr size_t kLentBytes = Connection::kKeptOfStream + 1;
 
 }  // namespace
 
@@ -22,7 +19,7 @@ StreamCall::StreamCall(const Connection& connection, const char* method, absl::T
     : connection_(connection), patience_(patience) {
   context_.set_deadline(absl::ToChronoTime(deadline));
   connection.AddMetadata(context_);
-  stream_ = connection.stub().PrepareCall(&context_, MethodPath(method), &queue_);
+  stream_ = connection.stream_stub().PrepareCall(&context_, MethodPath(method), &queue_);
   Expect(kStart);
   stream_->StartCall(&events_[kStart]);
 }

@@ -58,6 +58,8 @@ class Caller {
     arguments.SetLoadBalancingPolicyName("round_robin");
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    // Beyond it gRPC does not send again what a leaving connection has not taken.
+    arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, 64 << 20);
     stub_.emplace_back(
         grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
   }

@@ -29,6 +29,8 @@ class Caller:
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
             ("grpc.enable_http_proxy", 0),
+            # Beyond it gRPC does not send again what a leaving connection has not taken.
+            ("grpc.per_rpc_retry_buffer_size", 64 << 20),
         ]
         channel = grpc.insecure_channel(target, options=options)
         self._compute = channel.unary_unary(COMPUTE)

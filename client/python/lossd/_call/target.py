@@ -64,6 +64,9 @@ def channel_options(proxy: Optional[str], tls: Optional[Tls]) -> List[Tuple[str,
         ("grpc.max_receive_message_length", -1),
         ("grpc.enable_http_proxy", int(proxy is not None)),
         ("grpc.service_config", _SERVICE_CONFIG),
+        # gRPC tries again only what it has kept, and keeps 256 KiB unless told: what a connection that leaves
+        # at its age has not taken, too.
+        ("grpc.per_rpc_retry_buffer_size", (1 << 31) - 1),
         # A server that was away for long is asked again soon, and not after gRPC's two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),

@@ -145,7 +145,9 @@ func dial(target string) (*grpc.ClientConn, error) {
 	return grpc.Dial("servers:///lossd", grpc.WithResolvers(servers),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(1<<30)))
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(1<<30),
+			// Beyond it gRPC does not send again what a leaving connection has not taken.
+			grpc.MaxRetryRPCBufferSize(64<<20)))
 }
 
 func run() error {
