@@ -67,8 +67,8 @@ class Client:
         self._route = Route(target, token, tls, deadline, retries)
         self._caller = Caller(self._route)
         self._limit = _steps.Limit(max_message_bytes)
-        self.number = next(_numbers)
-        _numbered[self.number] = self
+        self._number = next(_numbers)
+        _numbered[self._number] = self
 
     def close(self) -> None:
         """Ends the connections; calls under way are cancelled."""

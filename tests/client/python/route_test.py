@@ -9,13 +9,11 @@ import subprocess
 import tempfile
 import unittest
 
-import grpc
 import numpy as np
 
 import lossd
-from fake_server import FakeServer, loss
 from lossd._call.target import grpc_target, proxy_for
-from lossd_server import shared
+from lossd_server import Server, shared
 
 Z, Y = np.zeros((2, 3)), [0, 1]
 VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy", "NO_PROXY", "LOSSD_ADDRESS")
@@ -107,31 +105,40 @@ class TlsTest(unittest.TestCase):
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                         "-keyout", cls.key, "-out", cls.cert], check=True, capture_output=True)
 
-    def serving(self, **options):
-        with open(self.key, "rb") as key, open(self.cert, "rb") as cert:
-            pair = (key.read(), cert.read())
-        roots = pair[1] if options.get("require_client_auth") else None
-        return FakeServer(grpc.ssl_server_credentials([pair], roots, **options), Compute=[loss(1.5)])
+    def serving(self, *flags):
+        return Server("--tls-cert", self.cert, "--tls-key", self.key, *flags)
+
+    @staticmethod
+    def localhost(server):
+        """Returns the server's target by the name that its certificate has."""
+        return f"localhost:{server.address.rpartition(':')[2]}"
+
+    def check_answered(self, target, **arguments):
+        with lossd.Client(target, **arguments) as client:
+            self.assertAlmostEqual(client.compute([[0.0, 0.0]], [0]).loss, np.log(2))
+
+    def check_unavailable(self, target, **arguments):
+        with lossd.Client(target, retries=0, deadline=10, **arguments) as client:
+            with self.assertRaises(lossd.Unavailable):
+                client.compute(Z, Y)
 
     def test_a_certificate_that_is_trusted(self):
         with self.serving() as server, open(self.cert, "rb") as cert:
             for ca in (self.cert, cert.read()):
-                with lossd.Client(server.address, tls=lossd.Tls(ca=ca), token="a") as client:
-                    self.assertEqual(client.compute(Z, Y).loss, 1.5)
+                self.check_answered(self.localhost(server), tls=lossd.Tls(ca=ca))
+            self.check_answered(server.address, tls=lossd.Tls(ca=self.cert, server_name="localhost"))
 
     def test_one_that_is_not(self):
-        with self.serving() as server, lossd.Client(server.address, tls=True, retries=0, deadline=10) as client:
-            with self.assertRaises(lossd.Unavailable):
-                client.compute(Z, Y)
+        with self.serving() as server:
+            self.check_unavailable(self.localhost(server), tls=True)
+            self.check_unavailable(server.address, tls=lossd.Tls(ca=self.cert))  # another name
+            self.check_unavailable(server.address)
 
     def test_the_caller_s_own(self):
-        with self.serving(require_client_auth=True) as server:
+        with self.serving("--tls-client-ca", self.cert) as server:
             tls = lossd.Tls(ca=self.cert, cert=self.cert, key=self.key)
-            with lossd.Client(server.address, tls=tls) as client:
-                self.assertEqual(client.compute(Z, Y).loss, 1.5)
-            with lossd.Client(server.address, tls=lossd.Tls(ca=self.cert), retries=0, deadline=10) as client:
-                with self.assertRaises(lossd.Unavailable):
-                    client.compute(Z, Y)
+            self.check_answered(self.localhost(server), tls=tls)
+            self.check_unavailable(self.localhost(server), tls=lossd.Tls(ca=self.cert))
         with self.assertRaisesRegex(ValueError, "cert and key are set together"):
             lossd.Client("a:1", tls=lossd.Tls(cert=self.cert))
 

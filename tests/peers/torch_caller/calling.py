@@ -228,6 +228,33 @@ def check_module(checks, client):
         checks.check("forward makes one call, backward none", calls.call_count == 1, calls.call_count)
 
 
+def check_mixed_precision(checks, client):
+    torch.manual_seed(2)
+    model, x, y = torch.nn.Linear(5, 4), draw(6, 5), torch.arange(6) % 4
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(x)
+        loss = lossd.torch.cross_entropy(logits, y, client=client)
+        theirs = F.cross_entropy(logits.float(), y)
+    (ours,) = torch.autograd.grad(loss, model.weight, retain_graph=True)
+    (expected,) = torch.autograd.grad(theirs, model.weight)
+    checks.check("autocast: bfloat16 logits as they come", logits.dtype is torch.bfloat16
+                 and torch.allclose(ours, expected, rtol=2e-2, atol=1e-3), loss.item())
+    if not hasattr(torch, "amp") or not hasattr(torch.amp, "GradScaler"):
+        return  # before PyTorch 2.3 it scales on a GPU alone
+    finals = []
+    for function in (F.cross_entropy, lambda z, t: lossd.torch.cross_entropy(z, t, client=client)):
+        torch.manual_seed(2)
+        model = torch.nn.Linear(5, 4)
+        optimiser, scaler = torch.optim.SGD(model.parameters(), lr=0.5), torch.amp.GradScaler("cpu", init_scale=1024.0)
+        for _ in range(5):
+            optimiser.zero_grad()
+            scaler.scale(function(model(x), y)).backward()
+            scaler.step(optimiser)
+            scaler.update()
+        finals.append(model.weight.detach())
+    checks.check("GradScaler", torch.allclose(*finals, rtol=1e-5, atol=1e-6), (finals[0] - finals[1]).abs().max())
+
+
 def check_calling(checks, server, client):
     check_small(checks, server, client)
     check_types(checks, client)
@@ -237,3 +264,4 @@ def check_calling(checks, server, client):
     check_autograd(checks, client)
     check_forms(checks, client)
     check_module(checks, client)
+    check_mixed_precision(checks, client)

@@ -51,7 +51,7 @@ if HAS_CUSTOM_OPS:
 
 def template_of(spec: Any, fields: Mapping[str, Any], client: Optional[Client] = None, **options: Any) -> int:
     """Returns the number of a loss that a compiled function makes. All but the client must be constants."""
-    return _make_template(spec, fields, None if client is None else client.number, options)
+    return _make_template(spec, fields, None if client is None else client._number, options)
 
 
 def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor],
