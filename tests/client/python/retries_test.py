@@ -115,7 +115,7 @@ class TokensTest(unittest.TestCase):
             with lossd.Client(fake.address, token="first") as client:
                 client.compute(Z, Y)
                 list(client.compute_stream([(Z, Y)]))
-            with lossd.Client(fake.address, token=lambda: next(tokens)) as client:
+            with lossd.Client(fake.address, token=lambda: next(tokens) + "\n") as client:
                 client.compute(Z, Y)
                 client.compute(Z, Y)
             seen = [metadata["authorization"] for _, _, metadata in fake.requests]

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import unittest.mock
 
 import torch
@@ -220,6 +221,10 @@ def check_module(checks, client):
     module = lossd.torch.CrossEntropyLoss(class_weighting={"weights": weights}, label_smoothing=0.1, client=client)
     theirs = torch.nn.CrossEntropyLoss(weight=weights, label_smoothing=0.1)
     checks.check("a module takes LossSpec's fields", torch.allclose(module(z, y), theirs(z, y), rtol=1e-5), module(z, y))
+    kept = pickle.loads(pickle.dumps(lossd.torch.FocalLoss(gamma=1.5, class_weighting={"weights": weights})))
+    expected = lossd.torch.focal(z, y, gamma=1.5, class_weighting={"weights": weights}, client=client)
+    checks.check("a module can be kept with its model", torch.equal(kept(z, y), expected), kept)
+    check_fails(checks, "but not its client", TypeError, ("one in each process",), lambda: pickle.dumps(module))
     check_fails(checks, "and checks them when it is made", ValueError, ("loss.focl",),
                 lambda: lossd.torch.Loss({"focl": {}}))
     with unittest.mock.patch.object(client, "_compute_batch", wraps=client._compute_batch) as calls:

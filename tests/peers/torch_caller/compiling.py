@@ -1,5 +1,7 @@
 """The losses inside torch.compile, from PyTorch 2.4 on."""
 
+import copy
+
 import torch
 
 import lossd
@@ -42,10 +44,14 @@ def check_compiling(checks, client):
         checks.check(f"compiled without a break: {name}", same(gradients(compiled, x), gradients(function, x)), "")
         with torch.no_grad():
             checks.check(f"and without a gradient: {name}", torch.equal(compiled(x), function(x)), "")
+    torch._dynamo.reset()
+    compiled = torch.compile(copy.deepcopy(lossd.torch.FocalLoss(gamma=1.5, client=client)), fullgraph=True,
+                             backend="aot_eager")
+    checks.check("a copy whose original is gone", torch.equal(compiled(x, Y), module(x, Y)), "")
     half = x.half()
     compiled = torch.compile(cases["a module"], fullgraph=True, backend="aot_eager")
     checks.check("compiled float16", same(gradients(compiled, half), gradients(cases["a module"], half)), "")
-    key = module._compiled.key
+    key = module._prepared.key
     for wanted in (False, True):
         given = (x.clone().requires_grad_(wanted), Y, None, None, key, wanted)
         found = torch.library.opcheck(torch.ops.lossd.loss.default, given)

@@ -46,7 +46,8 @@ class Route:
     def metadata(self) -> Optional[Tuple[Tuple[str, str], ...]]:
         """Returns what goes with each call."""
         token = self._token() if callable(self._token) else self._token
-        return None if not token else (("authorization", f"Bearer {token}"),)
+        # A file that has a token mostly ends with a new line, which no metadata may have.
+        return (("authorization", f"Bearer {token.strip()}"),) if token else None
 
     def error(self, error: Any) -> errors.LossdError:
         """Returns the error that a failed gRPC call tells, with what to do about it."""

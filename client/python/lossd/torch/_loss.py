@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import torch
@@ -109,6 +111,10 @@ def _check_axis(class_axis: int, logits: Tensor) -> None:
         raise _fields.refuse("class_axis", f"= {class_axis}, expected 1 or -1, the last of logits.dim() = {rank}")
 
 
+_numbers = itertools.count()
+by_key: "weakref.WeakValueDictionary[int, Prepared]" = weakref.WeakValueDictionary()
+
+
 class Prepared:
     """A loss with all that does not belong to a batch."""
 
@@ -123,6 +129,21 @@ class Prepared:
         self.on_result = on_result
         self.client = client
         self.deadline = deadline
+        self._register()
+
+    def _register(self) -> None:
+        """Gives the loss a number, by which compiled code finds it: that keeps no objects."""
+        self.key = next(_numbers)
+        by_key[self.key] = self
+
+    def __getstate__(self) -> Dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name != "key"}
+        state["template"] = self.template.SerializeToString()
+        return state
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state, template=_contract.ComputeRequest.FromString(state["template"]))
+        self._register()
 
     @property
     def text(self) -> str:
@@ -142,7 +163,7 @@ class Prepared:
         """Returns the loss or losses, and the gradient where it is wanted."""
         _check_axis(self.class_axis, logits)
         if sample_weights is not None and not sample_weights.is_floating_point():
-            sample_weights = sample_weights.double()  # a mask
+            sample_weights = sample_weights.to("cpu", torch.float64)  # a mask
         tensors = {"labels": labels, "sample_weights": sample_weights}
         with torch.no_grad():
             client = self.client or default_client()

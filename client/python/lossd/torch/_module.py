@@ -84,7 +84,6 @@ class Loss(torch.nn.Module):
         super().__init__()
         fields, others = split_options(options, _OPTIONS)
         self._prepared = prepare(spec, **others, fields=fields)
-        self._compiled = _op.Template(self._prepared)
 
     def forward(
         self,
@@ -96,7 +95,7 @@ class Loss(torch.nn.Module):
     ) -> Tensor:
         """Returns the loss, as loss() does."""
         if _op.is_compiling():
-            return _op.loss(logits, labels, sample_weights, normalizer, self._compiled.key)
+            return _op.loss(logits, labels, sample_weights, normalizer, self._prepared.key)
         return self._prepared(logits, labels, sample_weights, normalizer)
 
     def extra_repr(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import weakref
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
@@ -11,21 +9,11 @@ import torch
 from lossd._template import losses_shape
 from lossd.client import Client, client_numbered
 from lossd.torch import _loss
-from lossd.torch._loss import Prepared, Tensor
+from lossd.torch._loss import Prepared, Tensor, by_key
 
 HAS_CUSTOM_OPS = hasattr(torch.library, "custom_op")  # since PyTorch 2.4
 
-_keys = itertools.count()
-_by_key: "weakref.WeakValueDictionary[int, Prepared]" = weakref.WeakValueDictionary()
 _of_functions: Dict[int, Prepared] = {}
-
-
-class Template:
-    """A prepared loss under a number, by which the operator finds it: an operator takes no objects."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        self.key = next(_keys)
-        _by_key[self.key] = prepared
 
 
 def is_compiling() -> bool:
@@ -37,9 +25,8 @@ def _make_template(spec: Any, fields: Mapping[str, Any], client: Optional[int], 
     from lossd.torch._module import prepare
 
     prepared = prepare(spec, **options, client=client_numbered(client), fields=fields)
-    key = Template(prepared).key
-    _of_functions[key] = prepared  # for as long as the compiled code may run
-    return key
+    _of_functions[prepared.key] = prepared  # for as long as the compiled code may run
+    return prepared.key
 
 
 if HAS_CUSTOM_OPS:
@@ -74,7 +61,7 @@ def _compute(
     key: int,
     wanted: bool,
 ) -> Tuple[Tensor, Tensor]:
-    prepared = _by_key[key]
+    prepared = by_key[key]
     loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, wanted)
     return loss, logits.new_empty(0) if gradient is None else gradient
 
@@ -87,7 +74,7 @@ def _compute_fake(
     key: int,
     wanted: bool,
 ) -> Tuple[Tensor, Tensor]:
-    shape = losses_shape(_by_key[key].template, tuple(logits.shape))
+    shape = losses_shape(by_key[key].template, tuple(logits.shape))
     wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
     gradient = torch.float32 if logits.dtype is torch.float16 else logits.dtype
     made = torch.empty(logits.shape if wanted else (0,), dtype=gradient, device=logits.device)
@@ -97,7 +84,7 @@ def _compute_fake(
 def _keep(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.save_for_backward(output[1])
     ctx.dtype = inputs[0].dtype
-    ctx.class_axis = _by_key[inputs[4]].class_axis
+    ctx.class_axis = by_key[inputs[4]].class_axis
 
 
 def _backward(ctx: Any, upstream: Tensor, _: Any) -> Any:
