@@ -31,6 +31,7 @@ def derivatives(
     labels: a class for each row, or float targets in [0, 1] for a sigmoid.
     weights: of the rows, ≥ 0. loss: a name or LossSpec's fields as a dict.
     client: a lossd.Client; None is this process's to LOSSD_ADDRESS, or to localhost:50051.
+    deadline: seconds, in place of the client's.
     hessian_factor: what the Hessian is multiplied by: 2 is XGBoost's own of multi:softprob, K / (K − 1) LightGBM's.
 
     The Hessian is HESSIAN_MODE_POSITIVE's, 1e-16 or more, since boosters divide by it and focal loss is not convex.

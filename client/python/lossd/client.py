@@ -170,7 +170,8 @@ class Client:
             weights = client.class_weights(labels, schemes=["balanced"]).weights["balanced"].values
 
         labels: integers of any shape, or float targets [N, C]. schemes: names, or dicts of SchemeWeights' fields.
-        sample_weights: what each sample adds to its class's count.
+        class_count: C; None is the largest label plus 1. sample_weights: what each sample adds to its class's count.
+        ignore_index: integer labels of this value do not count.
         """
         payload = _calls.class_weights_request({
             "labels": labels, "counts": counts, "schemes": schemes, "class_count": class_count,
