@@ -16,6 +16,9 @@ SIGMOID = _contract.ACTIVATION["SIGMOID"]
 OF_LOGITS_SHAPE = ("gradient", "hessian_diagonal", "probabilities")
 
 
+_SMALL_BYTES = 1 << 15
+
+
 class Batch:
     """A request: `message` has all but the arrays, `arrays` has those by their fields' names."""
 
@@ -91,12 +94,25 @@ def check_names_of_out(out: Mapping[str, Any]) -> None:
             raise _fields.refuse(f"out.{name}", f"is no array of a result; {_fields.suggest(name, _RECEIVED.values())}")
 
 
+_RESULT_ARRAYS = frozenset(Result.__dataclass_fields__)
+
+
 class Answer:
     """An answer as it came: `message` without the arrays, and `arrays`, where they lie in its bytes."""
 
     def __init__(self, data: Any) -> None:
-        rest, self.arrays = _wire.split(data, _RECEIVED)
-        self.message = _contract.ComputeResponse.FromString(rest)
+        if len(data) > _SMALL_BYTES:
+            rest, self.arrays = _wire.split(data, _RECEIVED)
+            self.message = _contract.ComputeResponse.FromString(rest)
+        else:  # copies cost less than to look for them
+            self.message = _contract.ComputeResponse.FromString(bytes(data))
+            self.arrays = {}
+            for field, value in self.message.ListFields():
+                name = _RECEIVED.get(field.number)
+                if name is not None:
+                    self.arrays[name] = _wire.TensorBytes(value.data_type, tuple(value.shape), value.data)
+            for name in self.arrays:
+                self.message.ClearField(name)
 
     def copied(self, name: str, out: Mapping[str, Any]) -> Any:
         """Returns the array of that name, in the memory of `out` if it has one."""
@@ -118,9 +134,15 @@ def read_result(data: Any, out: Mapping[str, Any]) -> Result:
         messages=(message,),
     )  # fmt: skip
     for name in answer.arrays:
-        if hasattr(result, name):
+        if name in _RESULT_ARRAYS:
             setattr(result, name, answer.copied(name, out))
     return result
+
+
+def is_small(batch: Batch, limit: int) -> bool:
+    """Returns whether request and answer are below the limit by far, so that nothing has to be counted."""
+    # Of an answer's bytes there are at most 32 for each logit, and 160 for each class.
+    return bool(200 * sum(array.values.size for array in batch.arrays.values()) < limit)
 
 
 def size_of(batch: Batch) -> int:

@@ -50,6 +50,17 @@ def make_template(
     return message
 
 
+def frozen(value: Any) -> Any:
+    """Returns what is equal for equal options alone. Raises TypeError for arrays, and what else is no plain value."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return type(value), value
+    if isinstance(value, Mapping):
+        return dict, tuple((key, frozen(each)) for key, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return list, tuple(map(frozen, value))
+    raise TypeError(f"{type(value).__name__} is not kept")
+
+
 def batch_template(template: Any, normalizer: Any, gradient_wanted: bool) -> Any:
     """Returns the template as one batch's request without its arrays."""
     message = _contract.ComputeRequest()

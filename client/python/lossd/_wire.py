@@ -6,6 +6,7 @@ answer at each read of `data`. Here they are copied once each way.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy
@@ -25,7 +26,7 @@ class TensorBytes:
 
     __slots__ = ("data_type", "shape", "data")
 
-    def __init__(self, data_type: int, shape: Tuple[int, ...], data: memoryview) -> None:
+    def __init__(self, data_type: int, shape: Tuple[int, ...], data: Any) -> None:
         self.data_type = data_type
         self.shape = shape
         self.data = data
@@ -45,15 +46,22 @@ def length_delimited(number: int, length: int) -> bytes:
     return _varint(number << 3 | _LENGTH) + _varint(length)
 
 
-def _tensor_pieces(number: int, array: WireArray) -> List[Any]:
-    extents = b"".join(map(_varint, array.shape))
-    head = _varint(_DATA_TYPE << 3) + _varint(array.data_type) + length_delimited(_SHAPE, len(extents)) + extents
-    size = array.nbytes
-    pieces: List[Any] = []
+@functools.lru_cache(maxsize=256)
+def _tensor_head(number: int, data_type: int, shape: Tuple[int, ...], size: int) -> bytes:
+    """Returns what stands before a tensor's elements. A training loop's shapes are the same at each step."""
+    extents = b"".join(map(_varint, shape))
+    head = _varint(_DATA_TYPE << 3) + _varint(data_type) + length_delimited(_SHAPE, len(extents)) + extents
     if size:
         head += length_delimited(_DATA, size)
-        pieces.append(numpy.ascontiguousarray(array.values).reshape(-1).view(numpy.uint8).data)
-    return [length_delimited(number, len(head) + size) + head, *pieces]
+    return length_delimited(number, len(head) + size) + head
+
+
+def _tensor_pieces(number: int, array: WireArray) -> List[Any]:
+    size = array.nbytes
+    head = _tensor_head(number, array.data_type, array.shape, size)
+    if size < 4096:
+        return [head, array.values.tobytes()]
+    return [head, numpy.ascontiguousarray(array.values).reshape(-1).view(numpy.uint8).data]
 
 
 def join(message: bytes, tensors: Mapping[int, WireArray]) -> bytes:

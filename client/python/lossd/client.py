@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import weakref
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from lossd import _calls, _compute
 from lossd._call import steps as _steps
@@ -67,6 +67,7 @@ class Client:
         self._route = Route(target, token, tls, deadline, retries)
         self._caller = Caller(self._route)
         self._limit = _steps.Limit(max_message_bytes)
+        self._losses: Dict[Any, Any] = {}  # what lossd.torch has prepared for it
         self._number = next(_numbers)
         _numbered[self._number] = self
 

@@ -21,8 +21,8 @@ _HIDDEN = 256
 
 
 @functools.lru_cache(maxsize=None)
-def client_to(address):
-    return lossd.Client(address)
+def criterion_at(address):
+    return lossd.torch.CrossEntropyLoss(client=lossd.Client(address))
 
 
 @functools.lru_cache(maxsize=1)
@@ -38,7 +38,7 @@ def make_task(rows, features, classes):
 def loss_of(logits, labels, where):
     if where == "local":
         return F.cross_entropy(logits, labels)
-    return lossd.torch.cross_entropy(logits, labels, client=client_to(where))
+    return criterion_at(where)(logits, labels)
 
 
 def step(task, dtype, where):

@@ -54,7 +54,7 @@ def compute(template: Any, client: Client, logits: Tensor, tensors: Mapping[str,
         gradient = None
     wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
     if asked.omit_losses or result.losses is None:
-        loss = torch.tensor(result.loss, dtype=wide, device=device)
+        loss = torch.scalar_tensor(result.loss, dtype=wide, device=device)
     else:
         loss = moved(torch.from_numpy(result.losses), device)
     return result, loss, None if gradient is None else moved(gradient, device)
@@ -71,10 +71,11 @@ class _Backward(torch.autograd.Function):
     """Gives the loss its gradient, which came with it."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, loss: Tensor, gradient: Tensor, class_axis: int) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, loss_and_gradient: Tuple[Tensor, Tensor], class_axis: int) -> Tensor:
+        loss, gradient = loss_and_gradient
         ctx.save_for_backward(gradient)
         ctx.dtype, ctx.class_axis = logits.dtype, class_axis
-        return loss.view_as(loss)
+        return loss
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> Any:
@@ -83,7 +84,7 @@ class _Backward(torch.autograd.Function):
         if torch.is_grad_enabled():  # with create_graph
             refusing = torch.empty(0, requires_grad=True)
             found = _FirstOnly.apply(found.detach(), refusing)  # type: ignore[no-untyped-call,unused-ignore]
-        return found, None, None, None
+        return found, None, None
 
 
 class _FirstOnly(torch.autograd.Function):
@@ -100,8 +101,10 @@ class _FirstOnly(torch.autograd.Function):
 
 def check_tensors(tensors: Mapping[str, Any]) -> None:
     """Raises InvalidArgument where a tensor wants a gradient that lossd does not give."""
+    if not torch.is_grad_enabled():
+        return
     for name, tensor in tensors.items():
-        if torch.is_grad_enabled() and getattr(tensor, "requires_grad", False):
+        if getattr(tensor, "requires_grad", False):
             raise _fields.refuse(name, "requires a gradient, which lossd gives for logits alone: detach() it")
 
 
@@ -129,12 +132,13 @@ class Prepared:
         self.on_result = on_result
         self.client = client
         self.deadline = deadline
-        self._register()
+        self.key = -1
 
-    def _register(self) -> None:
-        """Gives the loss a number, by which compiled code finds it: that keeps no objects."""
+    def register(self) -> "Prepared":
+        """Gives the loss a number, by which compiled code finds it: that keeps no objects. Returns itself."""
         self.key = next(_numbers)
         by_key[self.key] = self
+        return self
 
     def __getstate__(self) -> Dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "key"}
@@ -143,7 +147,7 @@ class Prepared:
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state, template=_contract.ComputeRequest.FromString(state["template"]))
-        self._register()
+        self.register()
 
     @property
     def text(self) -> str:
@@ -165,9 +169,8 @@ class Prepared:
         if sample_weights is not None and not sample_weights.is_floating_point():
             sample_weights = sample_weights.to("cpu", torch.float64)  # a mask
         tensors = {"labels": labels, "sample_weights": sample_weights}
-        with torch.no_grad():
-            client = self.client or default_client()
-            result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, wanted, self.deadline)
+        client = self.client or default_client()
+        result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, wanted, self.deadline)
         if self.on_result is not None:
             self.on_result(result)
         return loss, gradient
@@ -181,5 +184,5 @@ class Prepared:
         if gradient is None:
             return loss
         axis = self.class_axis
-        found: Tensor = _Backward.apply(logits, loss, gradient, axis)  # type: ignore[no-untyped-call,unused-ignore]
+        found: Tensor = _Backward.apply(logits, (loss, gradient), axis)  # type: ignore[no-untyped-call,unused-ignore]
         return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
 
-from lossd._template import split_options
+from lossd._template import frozen, split_options
 from lossd.client import _UNSET, Client, Spec
 from lossd.torch import _op
 from lossd.torch._loss import OnResult, Prepared, Tensor
@@ -67,10 +67,32 @@ def loss(
     Returns float64 for float64 logits, else float32. Raises lossd.LossdError; InvalidArgument, a ValueError, also for
     labels, weights or a normalizer that need a gradient: lossd has none for them.
     """
-    fields, others = split_options(options, _OPTIONS)
     if _op.is_compiling():
+        fields, others = split_options(options, _OPTIONS)
         return _op.loss(logits, labels, sample_weights, normalizer, _op.template_of(spec, fields, **others))
-    return prepare(spec, **others, fields=fields)(logits, labels, sample_weights, normalizer)
+    return _prepared(spec, options)(logits, labels, sample_weights, normalizer)
+
+
+_without_client: Dict[Any, Prepared] = {}
+
+
+def _prepared(spec: Spec, options: Dict[str, Any]) -> Prepared:
+    """Returns the loss of these options, the same one where they are plain values: a loop gives them at each step."""
+    client = options.get("client")
+    kept = _without_client if client is None else client._losses
+    try:
+        key = frozen((spec, {name: value for name, value in options.items() if name != "client"}))
+    except TypeError:  # an array, or on_result's function
+        key = None
+    found = kept.get(key) if key is not None else None
+    if found is None:
+        fields, others = split_options(options, _OPTIONS)
+        found = prepare(spec, **others, fields=fields)
+        if key is not None:
+            if len(kept) >= 64:
+                kept.clear()
+            kept[key] = found
+    return found
 
 
 class Loss(torch.nn.Module):
@@ -83,7 +105,7 @@ class Loss(torch.nn.Module):
     def __init__(self, spec: Spec = None, **options: Any) -> None:
         super().__init__()
         fields, others = split_options(options, _OPTIONS)
-        self._prepared = prepare(spec, **others, fields=fields)
+        self._prepared = prepare(spec, **others, fields=fields).register()
 
     def forward(
         self,

@@ -24,7 +24,7 @@ def is_compiling() -> bool:
 def _make_template(spec: Any, fields: Mapping[str, Any], client: Optional[int], options: Mapping[str, Any]) -> int:
     from lossd.torch._module import prepare
 
-    prepared = prepare(spec, **options, client=client_numbered(client), fields=fields)
+    prepared = prepare(spec, **options, client=client_numbered(client), fields=fields).register()
     _of_functions[prepared.key] = prepared  # for as long as the compiled code may run
     return prepared.key
 

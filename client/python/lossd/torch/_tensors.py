@@ -38,7 +38,8 @@ def numpy_of(tensor: torch.Tensor) -> Any:
 
 def to_wire(tensor: torch.Tensor, name: str) -> WireArray:
     """Returns the tensor as an array that travels: a bool as uint8, other integers as int64. Raises InvalidArgument."""
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     if tensor.dtype is torch.bool:
         tensor = tensor.to(torch.uint8)
     elif tensor.dtype not in _TYPES:
@@ -54,7 +55,9 @@ def to_wire(tensor: torch.Tensor, name: str) -> WireArray:
 
 def empty_for(shape: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Returns memory on the CPU for what goes to the device: pinned where that is a GPU."""
-    return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
+    if device.type == "cuda":
+        return torch.empty(shape, dtype=dtype, pin_memory=True)
+    return torch.empty(shape, dtype=dtype)
 
 
 def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
