@@ -16,6 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kBadRequest = 400;
 constexpr int kRequestTimeout = 408;
 constexpr int kHeadTooLarge = 431;
 
@@ -90,6 +91,14 @@ class TimedSocket {
   Clock::time_point deadline_;
 };
 
+// Returns true if a line of `head` ends with a newline alone, from its byte `from` on.
+bool HasBareNewline(absl::string_view head, size_t from) {
+  for (size_t at = head.find('\n', from); at != head.npos; at = head.find('\n', at + 1)) {
+    if (at == 0 || head[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
 // Returns the head of a request, or the status to answer instead; "" if the client has gone.
 std::variant<std::string, int> ReadHead(TimedSocket& socket, size_t most) {
   std::string head;
@@ -103,6 +112,8 @@ std::variant<std::string, int> ReadHead(TimedSocket& socket, size_t most) {
     const size_t searched = head.size() - std::min(head.size(), kEndOfHead.size());
     head.append(buffer.data(), count);
     const size_t end = absl::string_view(head).find(kEndOfHead, searched);
+    // Its end would never come: it has an empty line already, for those who write such lines.
+    if (HasBareNewline(absl::string_view(head).substr(0, end), searched)) return kBadRequest;
     if (end != std::string::npos) return head.substr(0, end + kEndOfHead.size());
     if (head.size() >= most) return kHeadTooLarge;
   }

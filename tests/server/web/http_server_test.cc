@@ -132,6 +132,21 @@ TEST_F(HttpServerTest, WhatIsNoRequestOfAPageGetsAnError) {
   EXPECT_THAT(Ask("nonsense\r\n\r\n"), EndsWith("400 Bad Request\n"));
 }
 
+TEST_F(HttpServerTest, LinesThatEndWithANewlineAloneAreRefusedAtOnce) {
+  const auto begin = Clock::now();
+  for (const char* request :
+       {"GET /page HTTP/1.1\n\n", "GET /page HTTP/1.1\r\nHost: x\n\r\n",
+        "GET /page HTTP/1.1\nHost: x\r\n\r\n", "\n", "GET /page HTTP/1.1\r\n\n"}) {
+    EXPECT_THAT(Ask(request), EndsWith("400 Bad Request\n")) << request;
+  }
+  Client client(address());
+  client.Send("GET /page HTTP/1.1");
+  client.Send("\n");
+  EXPECT_THAT(client.Receive(), EndsWith("400 Bad Request\n"));
+  EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10)) << "it has 20 for a request";
+  EXPECT_THAT(Ask("GET /page HTTP/1.1\r\n\r\nnot\nread\n"), EndsWith("a page\n"));
+}
+
 TEST_F(HttpServerTest, AFaultOfAPageIsNotTold) {
   EXPECT_THAT(Ask("GET /fault HTTP/1.1\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 500 "), Not(HasSubstr("secret"))));
