@@ -33,6 +33,7 @@
 #include "server/threads/executor.h"
 #include "server/transport/call_environment.h"
 #include "server/transport/grpc/grpc_server.h"
+#include "server/transport/grpc/library_log.h"
 #include "server/web/http_server.h"
 
 namespace lossd {
@@ -166,6 +167,7 @@ class Server::Rooms {
     state.waiting_messages = budget.waiting;
     state.connections = use.connections;
     state.refused_connections = use.refused_connections;
+    state.refused_compressed_requests = transport::RefusedCompressedRequests();
     if (log != nullptr) state.dropped_log_entries = static_cast<uint64_t>(log->dropped());
     state.resident_bytes = ResidentBytes().value_or(0);
     return state;

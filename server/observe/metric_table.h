@@ -70,6 +70,9 @@ inline constexpr Metric kConnections = {"lossd_connections", Type::Gauge,
 inline constexpr Metric kRefusedConnections = {
     "lossd_refused_connections_total", Type::Counter,
     "connections that were closed at once, beyond --max-connections"};
+inline constexpr Metric kRefusedCompressed = {
+    "lossd_refused_compressed_total", Type::Counter,
+    "requests that were refused because they are compressed; other metrics have them as CANCELLED"};
 inline constexpr Metric kServing = {"lossd_serving", Type::Gauge,
                                     "1 while health says SERVING, 0 in a drain"};
 inline constexpr Metric kThreads = {"lossd_threads", Type::Gauge, "threads that compute"};

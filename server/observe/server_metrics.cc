@@ -47,6 +47,7 @@ std::vector<prometheus::MetricFamily> ServerMetrics::Collect() const {
       Single(metrics::kWaitingMessages, state.waiting_messages),
       Single(metrics::kConnections, state.connections),
       Single(metrics::kRefusedConnections, state.refused_connections),
+      Single(metrics::kRefusedCompressed, state.refused_compressed_requests),
       Single(metrics::kDroppedLogEntries, state.dropped_log_entries),
       Single(metrics::kThreads, facts_.threads),
       BuildInfo(facts_),

@@ -28,6 +28,7 @@ struct ServerState {
   uint64_t waiting_messages = 0;
   uint64_t connections = 0;
   uint64_t refused_connections = 0;
+  uint64_t refused_compressed_requests = 0;
   uint64_t dropped_log_entries = 0;
   int64_t resident_bytes = 0;
 };

@@ -1,9 +1,12 @@
 #include "server/transport/grpc/library_log.h"
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "server/threads/mutex.h"
@@ -11,11 +14,36 @@
 namespace lossd::transport {
 namespace {
 
+// What gRPC says of each compressed request that it refuses, to nobody else.
+constexpr absl::string_view kCompressionDisabled = "Compression algorithm '";
+
 // The libraries take plain functions, so what those write to must be static.
 ABSL_CONST_INIT Mutex mutex(absl::kConstInit);
 const Log* current ABSL_GUARDED_BY(mutex) = nullptr;
+std::atomic<uint64_t> refused_compressed = 0;
 
 enum class Then { kGoOn, kAbort };
+
+// What a library takes for a fault of its program, and is a client's.
+struct ClientFault {
+  absl::string_view begin;  // of the library's text
+  absl::string_view part;   // what follows somewhere
+  absl::string_view entry;  // the text for the operator
+};
+constexpr ClientFault kClientFaults[] = {
+    {"String field", "contains invalid UTF-8 data when parsing",
+     "a request has a text that is no UTF-8"},
+    {kCompressionDisabled, " is disabled.", "a request was refused: it is compressed"},
+};
+
+const ClientFault* FindClientFault(absl::string_view message) {
+  for (const ClientFault& fault : kClientFaults) {
+    if (absl::StartsWith(message, fault.begin) && absl::StrContains(message, fault.part)) {
+      return &fault;
+    }
+  }
+  return nullptr;
+}
 
 // Writes an entry that comes from a line of a library's code. Clients can cause any number of
 // errors; less than those is written when somebody has asked for it, and then whole.
@@ -23,7 +51,12 @@ void Write(absl::string_view source, absl::string_view file, int line, LogLevel 
            absl::string_view message, Then then) {
   const MutexLock lock(&mutex);
   if (current == nullptr) return;
-  const LogFields fields = {{"source", source}};
+  LogFields fields = {{"source", source}};
+  if (const ClientFault* fault = FindClientFault(message)) {
+    fields.emplace_back("error", message);
+    message = fault->entry;
+    level = LogLevel::kWarning;
+  }
   if (level < LogLevel::kWarning) {
     current->Write(level, message, fields);
   } else {
@@ -58,6 +91,9 @@ LogLevel LevelOf(google::protobuf::LogLevel level) {
 }
 
 void WriteOfGrpc(gpr_log_func_args* entry) {
+  if (absl::StartsWith(entry->message, kCompressionDisabled)) {
+    refused_compressed.fetch_add(1, std::memory_order_relaxed);
+  }
   const Then then =
       absl::StartsWith(entry->message, "assertion failed") ? Then::kAbort : Then::kGoOn;
   Write("grpc", entry->file, entry->line, LevelOf(entry->severity), entry->message, then);
@@ -84,5 +120,7 @@ LibraryLog::~LibraryLog() {
   const MutexLock lock(&mutex);
   current = nullptr;
 }
+
+uint64_t RefusedCompressedRequests() { return refused_compressed.load(std::memory_order_relaxed); }
 
 }  // namespace lossd::transport

@@ -17,6 +17,10 @@ class LibraryLog {
   LibraryLog& operator=(const LibraryLog&) = delete;
 };
 
+// Returns how many compressed requests gRPC has refused in this process, which it tells to logs
+// alone: as far as a LibraryLog was there.
+uint64_t RefusedCompressedRequests();
+
 }  // namespace lossd::transport
 
 #endif  // LOSSD_SERVER_TRANSPORT_GRPC_LIBRARY_LOG_H_

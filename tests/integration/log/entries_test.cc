@@ -16,6 +16,7 @@ namespace lossd {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 
 using JsonObject = google::protobuf::Map<std::string, google::protobuf::Value>;
 
@@ -115,8 +116,9 @@ TEST(LogEntriesTest, WithoutAnAccessLogACallThatEndsWellIsNoEntryAndHasNoId) {
   EXPECT_EQ(program.process().ErrorOutput(), "");
 }
 
-// protobuf writes to stderr itself, unless it is told where to.
-TEST(LogEntriesTest, WhatProtobufSaysIsAnEntryToo) {
+// protobuf writes to stderr itself, unless it is told where to, and takes a client's fault for its
+// program's.
+TEST(LogEntriesTest, WhatProtobufSaysIsAnEntryTooAndNoErrorOfTheServer) {
   Program program(kRun, FlagsOfAccessLog("off"));
   v1::ComputeRequest request = SmallRequest();
   request.set_run("no UTF-8: \xff");
@@ -125,7 +127,12 @@ TEST(LogEntriesTest, WhatProtobufSaysIsAnEntryToo) {
   EXPECT_EQ(program.Stop(), 0);
   std::vector<std::string> sources;
   for (JsonObject& object : ObjectsOf(program.process().ErrorOutput())) {
+    EXPECT_NE(object["level"].string_value(), "error");
     sources.push_back(object["source"].string_value());
+    if (sources.back() != "protobuf") continue;
+    EXPECT_EQ(object["level"].string_value(), "warning");
+    EXPECT_EQ(object["message"].string_value(), "a request has a text that is no UTF-8");
+    EXPECT_THAT(object["error"].string_value(), HasSubstr("lossd.v1.ComputeRequest.run"));
   }
   EXPECT_THAT(sources, Contains("protobuf"));
 }

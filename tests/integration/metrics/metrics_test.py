@@ -196,6 +196,18 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(value(samples, "lossd_refused_total", reason="LIMIT_EXCEEDED"), 1)
         self.assertEqual(value(samples, "lossd_refused_total", reason="OVERLOADED"), 0)
 
+    def test_compressed_requests_that_are_refused_are_counted(self):
+        lossd = self.start()
+        for _ in range(3):
+            with self.assertRaises(grpc.RpcError) as refused:
+                lossd.stub.Compute(batch([0.5] * 3200, 10), timeout=60,
+                                   compression=grpc.Compression.Gzip)
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        samples = lossd.samples_after(3)
+        self.assertEqual(value(samples, "lossd_refused_compressed_total"), 3)
+        self.assertEqual(value(samples, "grpc_server_call_duration_seconds_count",
+                               grpc_method=_SERVICE + "Compute", grpc_status="CANCELLED"), 3)
+
     def test_histograms_have_the_buckets_of_the_proposal_and_add_up(self):
         lossd = self.start()
         lossd.stub.Compute(batch([0.5] * 20, 10), timeout=60)
