@@ -79,7 +79,7 @@ class Server::Rooms {
       : limits_(rpc::MakeLimits(options.max_message_bytes, options.max_in_flight_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
         pool_(MakePool(limits_)),
-        handlers_({limits_, executor_, pool_, std::string(Version())}) {
+        handlers_({limits_, executor_, pool_, Describe(options)}) {
     if (options.log == nullptr) return;
     error_log_.emplace(*options.log);
     if (options.access_log) access_log_.emplace(*options.log);
@@ -124,6 +124,17 @@ class Server::Rooms {
   }
 
  private:
+  rpc::ServerDescription Describe(const ServerOptions& options) {
+    rpc::ServerDescription description;
+    description.version = std::string(Version());
+    description.start_time = start_time_;
+    description.min_ping_interval = options.bounds.min_ping_interval;
+    if (!options.tls_cert.empty()) description.features.emplace_back("tls");
+    if (options.bounds.accept_compressed) description.features.emplace_back("compressed_requests");
+    description.in_flight_bytes = [this] { return environment_->budget.use().bytes; };
+    return description;
+  }
+
   transport::CallEnvironment::Options MakeEnvironmentOptions(const ServerOptions& options) {
     transport::CallEnvironment::Options environment_options;
     environment_options.stall_timeout = options.bounds.stall_timeout;
@@ -140,7 +151,7 @@ class Server::Rooms {
 
   void ShowMetrics(const ServerOptions& options) {
     server_metrics_.emplace(
-        observe::ServerFacts{std::string(Version()), loss::InstructionSetName(), absl::Now(),
+        observe::ServerFacts{std::string(Version()), loss::InstructionSetName(), start_time_,
                              executor_.thread_count(), limits_.max_in_flight_bytes},
         [this, log = options.log] { return Look(log); });
     metrics_text_.emplace(
@@ -173,6 +184,7 @@ class Server::Rooms {
     return state;
   }
 
+  const absl::Time start_time_ = absl::Now();
   const rpc::Limits limits_;
   const Executor executor_;
   const std::shared_ptr<BufferPool> pool_;

@@ -5,8 +5,11 @@
 
 #include <string>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
+#include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/test_server.h"
 
@@ -158,6 +161,33 @@ TEST(MethodsTest, ServerInfoSaysTheOptions) {
   EXPECT_EQ(response.max_in_flight_bytes(), int64_t{1} << 30);
   EXPECT_THAT(response.version(), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_FALSE(response.simd_instruction_set().empty());
+}
+
+TEST(MethodsTest, ServerInfoSaysWhatTheServerHasAndSinceWhen) {
+  const absl::Time before = absl::Now();
+  ServerOptions options;
+  options.bounds.accept_compressed = true;
+  options.bounds.min_ping_interval = absl::Milliseconds(2500);
+  TestServer server(options);
+  const absl::Time after = absl::Now();
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse response;
+  ASSERT_TRUE(server.stub().GetServerInfo(&context, {}, &response).ok());
+  const absl::Time start = absl::FromUnixSeconds(response.start_time().seconds()) +
+                           absl::Nanoseconds(response.start_time().nanos());
+  EXPECT_GE(start, before);
+  EXPECT_LE(start, after);
+  EXPECT_EQ(response.min_ping_interval().seconds(), 2);
+  EXPECT_EQ(response.min_ping_interval().nanos(), 500'000'000);
+  EXPECT_THAT(response.features(), ::testing::ElementsAre("compressed_requests"));
+  EXPECT_EQ(response.in_flight_bytes(), 0);
+  const OpenStream stream(server.stub());  // It holds room for a message of any size.
+  const absl::Time give_up = absl::Now() + absl::Seconds(10);
+  while (response.in_flight_bytes() == 0 && absl::Now() < give_up) {
+    grpc::ClientContext another;
+    ASSERT_TRUE(server.stub().GetServerInfo(&another, {}, &response).ok());
+  }
+  EXPECT_EQ(response.in_flight_bytes(), response.max_message_bytes());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "lossd/loss_spec.h"
 
 namespace lossd {
@@ -38,6 +39,15 @@ struct ServerInfo {
   int64_t max_message_bytes = 0;
   int64_t max_in_flight_bytes = 0;
   int32_t max_stream_window = 0;
+  // Bytes of requests and responses in flight now.
+  int64_t in_flight_bytes = 0;
+  // When the server was started, by its clock. Servers before 0.2 do not say this, nor the next
+  // two.
+  std::optional<absl::Time> start_time;
+  // What not every server has: "tls", "tokens", "compressed_requests" and others.
+  std::vector<std::string> features;
+  // The shortest time between a client's HTTP/2 pings.
+  std::optional<absl::Duration> min_ping_interval;
 };
 
 }  // namespace lossd

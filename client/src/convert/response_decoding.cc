@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "client/src/convert/loss_spec_decoding.h"
 #include "client/src/convert/statistics_decoding.h"
 #include "client/src/wire/tensor_codec.h"
@@ -28,6 +29,12 @@ absl::Status DecodeInto(absl::string_view field, const v1::Tensor& tensor,
 template <typename T>
 std::vector<T> ToVector(const google::protobuf::RepeatedField<T>& values) {
   return {values.begin(), values.end()};
+}
+
+// Returns the time of a Duration, or that of a Timestamp since its zero.
+template <typename Message>
+absl::Duration DurationOf(const Message& message) {
+  return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
 }
 
 LossParameter Decode(const v1::LossParameter& message) {
@@ -141,6 +148,14 @@ ServerInfo DecodeServerInfo(const v1::GetServerInfoResponse& response) {
   info.max_message_bytes = response.max_message_bytes();
   info.max_in_flight_bytes = response.max_in_flight_bytes();
   info.max_stream_window = response.max_stream_window();
+  info.in_flight_bytes = response.in_flight_bytes();
+  if (response.has_start_time()) {
+    info.start_time = absl::UnixEpoch() + DurationOf(response.start_time());
+  }
+  info.features.assign(response.features().begin(), response.features().end());
+  if (response.has_min_ping_interval()) {
+    info.min_ping_interval = DurationOf(response.min_ping_interval());
+  }
   return info;
 }
 

@@ -1,11 +1,15 @@
 #ifndef LOSSD_SERVER_RPC_HANDLERS_HANDLERS_H_
 #define LOSSD_SERVER_RPC_HANDLERS_HANDLERS_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lossd/v1/loss_service.pb.h"
 #include "proto/wire/split_message.h"
 #include "server/memory/buffer_pool.h"
@@ -19,6 +23,17 @@ class Executor;
 
 namespace lossd::rpc {
 
+// What GetServerInfo says of a server, beside its limits.
+struct ServerDescription {
+  std::string version;
+  absl::Time start_time = absl::UnixEpoch();
+  absl::Duration min_ping_interval = absl::ZeroDuration();
+  // By the names that the .proto file has.
+  std::vector<std::string> features = {};
+  // Returns the bytes in flight now. Any thread.
+  std::function<int64_t()> in_flight_bytes = [] { return int64_t{0}; };
+};
+
 // The things that handlers work with. Limits and executor must outlive the handlers.
 struct HandlerOptions {
   const Limits& limits;
@@ -26,7 +41,7 @@ struct HandlerOptions {
   const Executor& executor;
   // Where large tensors are held.
   std::shared_ptr<BufferPool> pool;
-  std::string version;
+  ServerDescription description;
 };
 
 // Answers the service's calls: decodes and validates the request, computes, encodes. Knows nothing

@@ -235,5 +235,28 @@ TEST(ResponseDecodingTest, MissesTheEntropy) {
   EXPECT_EQ(DecodeInformation({}).status().code(), absl::StatusCode::kInternal);
 }
 
+TEST(ResponseDecodingTest, ServerInfoHasWhatTheServerSays) {
+  v1::GetServerInfoResponse response;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      "version: '1.2.3' max_message_bytes: 5 in_flight_bytes: 7 "
+      "start_time { seconds: 1800000000 nanos: 250000000 } features: 'tls' features: 'tokens' "
+      "min_ping_interval { seconds: 1 nanos: 500000000 }",
+      &response));
+  const ServerInfo info = DecodeServerInfo(response);
+  EXPECT_EQ(info.version, "1.2.3");
+  EXPECT_EQ(info.max_message_bytes, 5);
+  EXPECT_EQ(info.in_flight_bytes, 7);
+  EXPECT_EQ(info.start_time, absl::FromUnixMillis(1'800'000'000'250));
+  EXPECT_EQ(info.features, (std::vector<std::string>{"tls", "tokens"}));
+  EXPECT_EQ(info.min_ping_interval, absl::Milliseconds(1500));
+}
+
+TEST(ResponseDecodingTest, ServerInfoOfAnOlderServerLacksTimes) {
+  const ServerInfo info = DecodeServerInfo(v1::GetServerInfoResponse());
+  EXPECT_EQ(info.start_time, std::nullopt);
+  EXPECT_EQ(info.min_ping_interval, std::nullopt);
+  EXPECT_TRUE(info.features.empty());
+}
+
 }  // namespace
 }  // namespace lossd::client

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/wire/outgoing_tensor.h"
@@ -49,12 +50,20 @@ class CallHandlers {
   explicit CallHandlers(int64_t max_message_bytes = int64_t{64} << 20)
       : limits_{max_message_bytes},
         handlers_({limits_, executor_, BufferPool::Create(static_cast<size_t>(max_message_bytes)),
-                   "1.2.3"}) {}
+                   SomeDescription()}) {}
 
   const WholeMessageHandlers& operator*() const { return handlers_; }
   const WholeMessageHandlers* operator->() const { return &handlers_; }
 
  private:
+  static ServerDescription SomeDescription() {
+    return {"1.2.3",
+            absl::FromUnixMillis(1'800'000'000'250),
+            absl::Milliseconds(1500),
+            {"tokens", "compressed_requests"},
+            [] { return int64_t{77}; }};
+  }
+
   Limits limits_;
   Executor executor_{1};
   WholeMessageHandlers handlers_;

@@ -79,6 +79,12 @@ TEST(CatalogueHandler, DescribesTheServer) {
   EXPECT_EQ(info->thread_count(), 1);
   EXPECT_EQ(info->max_message_bytes(), 12345);
   EXPECT_THAT(info->simd_instruction_set(), AnyOf("SSE2", "AVX2+FMA", "AVX-512", "NEON"));
+  EXPECT_EQ(info->in_flight_bytes(), 77);
+  EXPECT_EQ(info->start_time().seconds(), 1'800'000'000);
+  EXPECT_EQ(info->start_time().nanos(), 250'000'000);
+  EXPECT_THAT(info->features(), ElementsAre("tokens", "compressed_requests"));
+  EXPECT_EQ(info->min_ping_interval().seconds(), 1);
+  EXPECT_EQ(info->min_ping_interval().nanos(), 500'000'000);
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ class SideBySideTest : public ::testing::Test {
   const v1::ComputeRequest large_ = Request(kLargeRows);
   rpc::Limits limits_;
   Executor executor_{2};
-  rpc::Handlers handlers_{{limits_, executor_, BufferPool::Create(size_t{64} << 20), "1.2.3"}};
+  rpc::Handlers handlers_{{limits_, executor_, BufferPool::Create(size_t{64} << 20), {"1.2.3"}}};
   Counts counts_;
   std::optional<CallEnvironment> environment_;
   std::optional<MemoryServer> server_;
