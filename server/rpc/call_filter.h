@@ -2,13 +2,16 @@
 #define LOSSD_SERVER_RPC_CALL_FILTER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/rpc/call_notes.h"
+#include "server/rpc/caller.h"
 
 namespace lossd::rpc {
 
@@ -23,6 +26,8 @@ class CallInfo {
   // Returns what the client sent beside the request under `key`, which is in lower case, such as
   // "authorization"; nullopt when it sent nothing there.
   virtual std::optional<absl::string_view> Metadata(absl::string_view key) const = 0;
+  // Returns who makes the call, as a filter's Identify() said; null if none knows.
+  virtual const Caller* caller() const { return nullptr; }
   // Returns the call's name, which the client gets with its end; empty if no filter wants ids.
   virtual absl::string_view Id() const { return {}; }
   // Returns what the method noted of the request, or of the last valid message of a stream; empty
@@ -64,20 +69,31 @@ struct CallCosts {
 // and logs are filters. Every transport calls the filters that it was given, in their order, for
 // each call:
 //
-//   Arrived(), once;
+//   Identify(), once, and then Arrived(), once;
+//   MessageArrived(), once for each message of a stream whose caller is known;
 //   MessageAnswered(), once for each message of a stream;
 //   Ended(), once.
 //
 // A transport may call a filter from several threads at once. What a filter does in its functions,
-// the calls wait for. An exception of Arrived() refuses the call with INTERNAL; those of the other
-// functions are dropped.
+// the calls wait for. An exception of a function that may refuse a call refuses it with INTERNAL;
+// those of the others are dropped.
 class CallFilter {
  public:
   virtual ~CallFilter() = default;
 
+  // Returns who makes the call, null if this filter cannot tell, or an error to refuse the call,
+  // whose request is then not read. All filters are asked before any other function is called.
+  virtual absl::StatusOr<std::shared_ptr<const Caller>> Identify(const CallInfo& /*call*/) {
+    return nullptr;
+  }
+
   // Returns an error to refuse the call, whose request is then not read. Every filter is asked,
   // also after one has refused; the client gets the first error.
   virtual absl::Status Arrived(const CallInfo& /*call*/) { return absl::OkStatus(); }
+
+  // Returns an error to end a stream when a message of it has arrived. That one is dropped; those
+  // before it are answered first.
+  virtual absl::Status MessageArrived(const CallInfo& /*call*/) { return absl::OkStatus(); }
 
   // Is told of a message of a stream whose answer is made and about to be sent. `status` is what
   // the handler or the transport said, which may hold more than the client sees. Is not told of

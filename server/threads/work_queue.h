@@ -18,8 +18,8 @@ namespace lossd {
 //
 // Short jobs pass long ones, and one thread more runs nothing else: it computes on itself alone
 // (ComputeAlone), for the executor's threads may be busy with long ones. Among short jobs, and
-// among long ones, the owners take turns, so that one that schedules many holds up nobody but
-// itself. A long job that waits is passed by a number of short ones and then runs.
+// among long ones, the owners take turns as JobLane says, so that one that schedules many holds up
+// nobody but itself. A long job that waits is passed by a number of short ones and then runs.
 class WorkQueue {
  public:
   // A job of at most so much work is short. About what one block of rows takes: it would not be
@@ -30,7 +30,7 @@ class WorkQueue {
   static constexpr int kShortInARow = 64;
 
   struct Job {
-    uint64_t owner = 0;         // who takes turns with others, such as a connection
+    JobOwner owner;
     int64_t work = 0;           // operations or bytes, as expected
     std::function<void()> run;  // must not throw
   };
@@ -58,7 +58,7 @@ class WorkQueue {
   // Where a job waits.
   struct Place {
     JobLane* lane;
-    uint64_t owner;
+    JobOwner owner;
   };
 
   void RunAnyJobs(size_t thread);

@@ -44,9 +44,7 @@ ByteBudget::Reservation ByteBudget::Reserve(ByteCharge& charge, SteadyTime now) 
     if (charge.reader_ == Reader::kStream && !charge.small_) idle_.Append(charge);
     return Reservation::kReserved;
   }
-  // One connection leaves the others a place to wait.
-  if (waiting_.size() >= most_waiting_ ||
-      static_cast<size_t>(charge.connection_->waiting) >= most_waiting_ / 2) {
+  if (!MayWait(charge)) {
     End(charge);
     return Reservation::kRefused;
   }
@@ -176,7 +174,7 @@ int64_t ByteBudget::MostFor(const ByteCharge& charge, int64_t bytes) const {
 }
 
 void ByteBudget::Begin(ByteCharge& charge) {
-  charge.connection_ = &connections_.Use(charge.source_.connection);
+  charge.connection_ = &connections_.Use(charge.source_);
   if (charge.expected_.most == 0) {
     const auto& taken = charge.connection_->taken[charge.source_.method];
     charge.expected_ = taken[0].most > taken[1].most ? taken[0] : taken[1];
@@ -207,6 +205,15 @@ bool ByteBudget::IsSmall(const ByteCharge& charge) const {
   return charge.expected_.most <= small_bytes_ && charge.expected_.most <= small_max_ - small_;
 }
 
+bool ByteBudget::MayWait(const ByteCharge& charge) const {
+  const ConnectionRecord& connection = *charge.connection_;
+  const auto leaves_places = [this](int waiting) {
+    return static_cast<size_t>(waiting) < most_waiting_ / 2;
+  };
+  return waiting_.size() < most_waiting_ && leaves_places(connection.waiting) &&
+         (connection.caller.number == 0 || leaves_places(connection.caller.waiting));
+}
+
 bool ByteBudget::NobodyIsBefore(const ByteCharge& charge) {
   if (IsSmall(charge) || waiting_.size() == 0) return true;
   return waiting_.Blocked([this](const ByteCharge& other) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -219,10 +226,13 @@ ByteBudget::Room ByteBudget::RoomFor(const ByteCharge& charge, int64_t bytes) co
   const int64_t others = regular_ - own;
   if (others == 0) return Room::kThereIs;
   if (bytes > regular_max_ - others) return Room::kNone;
-  const int64_t others_of_connection = charge.connection_->bytes - own;
-  const bool alone = others_of_connection == others;
-  return alone || bytes <= options_.max_bytes / 2 - others_of_connection ? Room::kThereIs
-                                                                         : Room::kNotForIts;
+  const auto fits_share = [&](int64_t others_of_its) {
+    return others_of_its == others || bytes <= options_.max_bytes / 2 - others_of_its;
+  };
+  const ConnectionRecord& connection = *charge.connection_;
+  return fits_share(connection.bytes - own) && fits_share(connection.caller.bytes - own)
+             ? Room::kThereIs
+             : Room::kNotForIts;
 }
 
 ByteBudget::Room ByteBudget::RoomForExpected(const ByteCharge& charge) const {
@@ -255,6 +265,7 @@ void ByteBudget::Count(ByteCharge& charge, int64_t bytes) {
   }
   regular_ += bytes - charge.bytes_;
   charge.connection_->bytes += bytes - charge.bytes_;
+  charge.connection_->caller.bytes += bytes - charge.bytes_;
   charge.bytes_ = bytes;
 }
 

@@ -34,8 +34,9 @@ inline constexpr int64_t kUnreadBytes = 64 << 10;
 // turns out to take more is refused if there is no room.
 //
 // Small messages have a part of their own. Others wait for their turn while there is no room (see
-// WaitingCharges). A connection has half of the budget at most while others have some of it. One
-// message alone has room whatever it takes.
+// WaitingCharges). A connection has half of the budget at most while others have some of it, and
+// so has a caller, with all its connections, while other callers have some. One message alone has
+// room whatever it takes.
 //
 // A stream that waits for its client holds what it has reserved, for a second. Then its message is
 // trusted to take no more than those before it, and counted when it has come. All together are
@@ -117,6 +118,8 @@ class ByteBudget {
   // Returns the most that a message of `bytes` is expected to take.
   int64_t MostFor(const ByteCharge& charge, int64_t bytes) const;
   bool IsSmall(const ByteCharge& charge) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Says whether a message may wait, too: one connection, and one caller, leaves the others places.
+  bool MayWait(const ByteCharge& charge) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NobodyIsBefore(const ByteCharge& charge) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Says whether a charge has room for `bytes` in all.
   Room RoomFor(const ByteCharge& charge, int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

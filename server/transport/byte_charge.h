@@ -15,11 +15,13 @@ namespace lossd::transport {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 struct ConnectionRecord;
+struct CallerRecord;
 
 // Where a message comes from.
 struct MessageSource {
   uintptr_t connection = 0;  // no other open connection has it
   size_t method = 0;         // below kMostMethods
+  uint64_t caller = 0;       // as rpc::Caller::number; 0 where nobody asked who calls
 };
 inline constexpr size_t kMostMethods = 16;
 
@@ -107,12 +109,13 @@ class ByteCharge {
   ListPlace among_idle_;
 };
 
-// What is known of a connection while it has charges, and for some time after.
+// What is known of a caller's connection while it has charges, and for some time after. A
+// connection that carries the calls of several callers, as a proxy's does, is one of each.
 struct ConnectionRecord {
-  explicit ConnectionRecord(uintptr_t connection) : id(connection) {
-    for (Turn& turn : turns) turn.connection = this;
-  }
+  ConnectionRecord(CallerRecord& its_caller, uintptr_t connection)
+      : caller(its_caller), id(connection) {}
 
+  CallerRecord& caller;
   const uintptr_t id;
   int64_t bytes = 0;  // counted, but those of small messages
   int charges = 0;
@@ -122,7 +125,6 @@ struct ConnectionRecord {
 
   // The charges that wait, and the connection's turn among others that have some.
   struct Turn {
-    ConnectionRecord* connection = nullptr;
     LinkedList<ByteCharge, &ByteCharge::among_waiting_> charges;
     ListPlace among_turns;
   };
@@ -149,6 +151,23 @@ struct ConnectionRecord {
     ByteCharge* suspect = nullptr;  // the message that has taken the longest to come
   };
   View view;
+};
+
+// What is known of a caller while it has connections.
+struct CallerRecord {
+  explicit CallerRecord(uint64_t caller) : number(caller) {}
+
+  const uint64_t number;
+  int64_t bytes = 0;  // counted, of all its connections
+  int waiting = 0;
+  int connections = 0;
+
+  // Its connections with charges that wait, and its turn among others that have some.
+  struct Turn {
+    LinkedList<ConnectionRecord::Turn, &ConnectionRecord::Turn::among_turns> connections;
+    ListPlace among_turns;
+  };
+  std::array<Turn, 2> turns;  // as ConnectionRecord::turns
 };
 
 }  // namespace lossd::transport

@@ -26,7 +26,8 @@ absl::Status ByteBudget::OverloadedNow(int64_t bytes, Room room) const {
   if (room == Room::kNotForIts) {
     return rpc::Unavailable(
         absl::StrCat("the server is overloaded: this message and its answer take ", bytes,
-                     " bytes, and all of a connection may have half of ", options_.max_bytes,
+                     " bytes, and all of a connection, or of a token, may have half of ",
+                     options_.max_bytes,
                      ", which --max-in-flight-bytes sets, while others have some; try again later"),
         "OVERLOADED", kOverloadRetryDelay);
   }

@@ -28,10 +28,32 @@ CallFilters::CallFilters(std::vector<rpc::CallFilter*> filters)
       want_ids_(std::any_of(filters_.begin(), filters_.end(),
                             [](const auto* filter) { return filter->WantsIds(); })) {}
 
+absl::Status CallFilters::Identify(const rpc::CallInfo& call,
+                                   std::shared_ptr<const rpc::Caller>& caller) const {
+  absl::Status first;
+  for (rpc::CallFilter* filter : filters_) {
+    first.Update(rpc::CatchExceptions([&] {
+      auto known = filter->Identify(call);
+      if (!known.ok()) return known.status();
+      if (caller == nullptr) caller = *std::move(known);
+      return absl::OkStatus();
+    }));
+  }
+  return first;
+}
+
 absl::Status CallFilters::Arrived(const rpc::CallInfo& call) const {
   absl::Status first;
   for (rpc::CallFilter* filter : filters_) {
     first.Update(rpc::CatchExceptions([&] { return filter->Arrived(call); }));
+  }
+  return first;
+}
+
+absl::Status CallFilters::MessageArrived(const rpc::CallInfo& call) const {
+  absl::Status first;
+  for (rpc::CallFilter* filter : filters_) {
+    first.Update(rpc::CatchExceptions([&] { return filter->MessageArrived(call); }));
   }
   return first;
 }

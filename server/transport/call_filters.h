@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_TRANSPORT_CALL_FILTERS_H_
 
 #include <chrono>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,8 +18,13 @@ class CallFilters {
   // The filters must outlive this.
   explicit CallFilters(std::vector<rpc::CallFilter*> filters);
 
-  // Asks every filter and returns the first error.
+  // Asks every filter who makes the call. Sets `caller`, which is the call's, to what the first one
+  // says that knows, and returns the first error.
+  absl::Status Identify(const rpc::CallInfo& call,
+                        std::shared_ptr<const rpc::Caller>& caller) const;
+  // These ask every filter and return the first error.
   absl::Status Arrived(const rpc::CallInfo& call) const;
+  absl::Status MessageArrived(const rpc::CallInfo& call) const;
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
                        const rpc::CallCosts& costs, const rpc::CallNotes& notes) const;
   void Ended(const rpc::CallInfo& call, const absl::Status& status,

@@ -2,26 +2,38 @@
 
 namespace lossd::transport {
 
-ConnectionRecord& ConnectionRecords::Use(uintptr_t connection) {
-  std::unique_ptr<ConnectionRecord>& record = records_[connection];
-  if (record == nullptr) record = std::make_unique<ConnectionRecord>(connection);
-  if (record->among_unused.taken()) {
-    unused_.Remove(*record);
+ConnectionRecord& ConnectionRecords::Use(const MessageSource& source) {
+  const Key key(source.caller, source.connection);
+  const auto found = records_.find(key);
+  ConnectionRecord& record = found == records_.end() ? Make(key) : *found->second;
+  if (record.among_unused.taken()) {
+    unused_.Remove(record);
     --unused_count_;
   }
-  ++record->charges;
-  return *record;
+  ++record.charges;
+  return record;
 }
 
 void ConnectionRecords::Release(ConnectionRecord& record) {
   if (--record.charges > 0) return;
   unused_.Append(record);
   ++unused_count_;
-  if (unused_count_ <= kMostUnused) return;
-  ConnectionRecord& oldest = *unused_.first();
-  unused_.Remove(oldest);
+  if (unused_count_ > kMostUnused) Remove(*unused_.first());
+}
+
+ConnectionRecord& ConnectionRecords::Make(const Key& key) {
+  std::unique_ptr<CallerRecord>& caller = callers_[key.first];
+  if (caller == nullptr) caller = std::make_unique<CallerRecord>(key.first);
+  ++caller->connections;
+  return *(records_[key] = std::make_unique<ConnectionRecord>(*caller, key.second));
+}
+
+void ConnectionRecords::Remove(ConnectionRecord& record) {
+  unused_.Remove(record);
   --unused_count_;
-  records_.erase(oldest.id);
+  const Key key(record.caller.number, record.id);
+  if (--record.caller.connections == 0) callers_.erase(key.first);
+  records_.erase(key);
 }
 
 }  // namespace lossd::transport

@@ -4,18 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/transport/byte_charge.h"
 
 namespace lossd::transport {
 
-// The records of the connections that have charges, and of the last ones that had some: nobody says
-// when a connection ends. Not thread-safe.
+// The records of the connections that have charges, of the last ones that had some (nobody says
+// when a connection ends), and of their callers. Not thread-safe.
 class ConnectionRecords {
  public:
   // Returns the record for one charge more, until Release().
-  ConnectionRecord& Use(uintptr_t connection);
+  ConnectionRecord& Use(const MessageSource& source);
   void Release(ConnectionRecord& record);
 
   size_t size() const { return records_.size(); }
@@ -23,7 +24,13 @@ class ConnectionRecords {
   static constexpr size_t kMostUnused = 1024;
 
  private:
-  std::unordered_map<uintptr_t, std::unique_ptr<ConnectionRecord>> records_;
+  using Key = std::pair<uint64_t, uintptr_t>;  // the caller and the connection
+
+  ConnectionRecord& Make(const Key& key);
+  void Remove(ConnectionRecord& record);
+
+  absl::flat_hash_map<uint64_t, std::unique_ptr<CallerRecord>> callers_;
+  absl::flat_hash_map<Key, std::unique_ptr<ConnectionRecord>> records_;
   LinkedList<ConnectionRecord, &ConnectionRecord::among_unused> unused_;  // the longest first
   size_t unused_count_ = 0;
 };

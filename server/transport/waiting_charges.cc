@@ -12,18 +12,26 @@ constexpr int kMostPassed = 8;
 
 void WaitingCharges::Add(ByteCharge& charge, Length length) {
   charge.ring_ = length == Length::kShort ? kShortRing : kLongRing;
-  Turn& turn = charge.connection_->turns[charge.ring_];
-  if (turn.charges.empty()) rings_[charge.ring_].Append(turn);
-  turn.charges.Append(charge);
-  ++charge.connection_->waiting;
+  ConnectionRecord& connection = *charge.connection_;
+  ConnectionRecord::Turn& own = connection.turns[charge.ring_];
+  Turn& turn = connection.caller.turns[charge.ring_];
+  if (turn.connections.empty()) rings_[charge.ring_].Append(turn);
+  if (own.charges.empty()) turn.connections.Append(own);
+  own.charges.Append(charge);
+  ++connection.waiting;
+  ++connection.caller.waiting;
   ++size_;
 }
 
 void WaitingCharges::Remove(ByteCharge& charge) {
-  Turn& turn = charge.connection_->turns[charge.ring_];
-  turn.charges.Remove(charge);
-  if (turn.charges.empty()) rings_[charge.ring_].Remove(turn);
-  --charge.connection_->waiting;
+  ConnectionRecord& connection = *charge.connection_;
+  ConnectionRecord::Turn& own = connection.turns[charge.ring_];
+  Turn& turn = connection.caller.turns[charge.ring_];
+  own.charges.Remove(charge);
+  if (own.charges.empty()) turn.connections.Remove(own);
+  if (turn.connections.empty()) rings_[charge.ring_].Remove(turn);
+  --connection.waiting;
+  --connection.caller.waiting;
   --size_;
 }
 
@@ -36,10 +44,14 @@ void WaitingCharges::Take(ByteCharge& charge) {
   const bool passes = charge.ring_ == kShortRing && !rings_[kLongRing].empty();
   passed_ = passes ? passed_ + 1 : 0;
   Remove(charge);
-  Turn& turn = charge.connection_->turns[charge.ring_];
-  if (turn.charges.empty()) return;
+  ConnectionRecord::Turn& own = charge.connection_->turns[charge.ring_];
+  Turn& turn = charge.connection_->caller.turns[charge.ring_];
+  if (turn.connections.empty()) return;
   rings_[charge.ring_].Remove(turn);
   rings_[charge.ring_].Append(turn);
+  if (own.charges.empty()) return;
+  turn.connections.Remove(own);
+  turn.connections.Append(own);
 }
 
 ByteCharge* WaitingCharges::Blocked(absl::FunctionRef<Room(ByteCharge&)> room) {
@@ -58,9 +70,12 @@ WaitingCharges::Found WaitingCharges::First(absl::FunctionRef<Room(ByteCharge&)>
 WaitingCharges::Found WaitingCharges::FirstOf(Ring& ring,
                                               absl::FunctionRef<Room(ByteCharge&)> room) {
   for (Turn* turn = ring.first(); turn != nullptr; turn = ring.after(*turn)) {
-    ByteCharge& charge = *turn->charges.first();
-    const Room found = room(charge);
-    if (found != Room::kNotForIts) return {&charge, found};
+    auto& connections = turn->connections;
+    for (auto* own = connections.first(); own != nullptr; own = connections.after(*own)) {
+      ByteCharge& charge = *own->charges.first();
+      const Room found = room(charge);
+      if (found != Room::kNotForIts) return {&charge, found};
+    }
   }
   return {};
 }

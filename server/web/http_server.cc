@@ -38,7 +38,7 @@ void HttpServer::Start(const Pages& pages, std::function<void()> on_deaf) {
     transport::Descriptor socket(descriptor);
     const auto shared = std::make_shared<transport::Descriptor>(std::move(socket));
     threads_->Schedule(
-        {0, WorkQueue::kShortWork + 1, [this, shared] { Serve(std::move(*shared)); }});
+        {{}, WorkQueue::kShortWork + 1, [this, shared] { Serve(std::move(*shared)); }});
   };
   acceptor_ = std::make_unique<transport::Acceptor>(std::move(listeners_), std::move(options));
   acceptor_->Start();

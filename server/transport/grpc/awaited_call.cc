@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/threads/coarse_clock.h"
+#include "server/transport/grpc/call_metadata.h"
 #include "server/transport/grpc/connection_id.h"
 
 namespace lossd::transport {
@@ -61,7 +62,8 @@ void AwaitedCall::NameCall() {
 }
 
 absl::Status AwaitedCall::Admit() {
-  absl::Status refused = environment_.filters.Arrived(*this);
+  absl::Status refused = environment_.filters.Identify(*this, caller_);
+  refused.Update(environment_.filters.Arrived(*this));
   if (!refused.ok()) return refused;
   return stay_.Arrive();
 }
@@ -85,7 +87,7 @@ std::optional<int64_t> AwaitedCall::ReceivedByConnection() const {
 void AwaitedCall::OnSummonsEvent(bool) { OnSummons(summons_.Take()); }
 
 MessageSource AwaitedCall::source() const {
-  return {connection_, static_cast<size_t>(method_.index)};
+  return {connection_, static_cast<size_t>(method_.index), caller_number()};
 }
 
 rpc::CallContext AwaitedCall::Context(
@@ -123,11 +125,13 @@ bool AwaitedCall::Cancelled() const {
          (deadline_.CanPass() && deadline_.Passed(CoarseNow()));
 }
 
+absl::Status AwaitedCall::CheckMessage() const {
+  if (caller_ == nullptr) return absl::OkStatus();
+  return environment_.filters.MessageArrived(*this);
+}
+
 std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) const {
-  const auto& metadata = context_.client_metadata();
-  const auto found = metadata.find(grpc::string_ref(key.data(), key.size()));
-  if (found == metadata.end()) return std::nullopt;
-  return absl::string_view(found->second.data(), found->second.size());
+  return FindMetadata(context_, key);
 }
 
 void AwaitedCall::DeleteThis() {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,8 @@
 #include "server/rpc/call.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/call_notes.h"
+#include "server/rpc/caller.h"
+#include "server/threads/job_lane.h"
 #include "server/transport/byte_charge.h"
 #include "server/transport/call_deadline.h"
 #include "server/transport/call_environment.h"
@@ -69,7 +72,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   MessageSource source() const;
   ChargeOwner& charge_owner() { return *this; }
   // Who takes turns with others on the workers.
-  uint64_t owner() const { return connection_; }
+  JobOwner owner() const { return {caller_number(), connection_}; }
 
   // Ends the call as one whose client does not read, or went away.
   void Cancel() { context_.TryCancel(); }
@@ -94,6 +97,9 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   // Returns true when nobody waits for the answer. Any thread.
   bool Cancelled() const;
 
+  // Returns an error if the stream is to end, though another message of it has arrived.
+  absl::Status CheckMessage() const;
+
   // Tells the filters that the call has ended, and ends it. Called after the last event, with
   // nothing computing.
   void DeleteThis();
@@ -110,6 +116,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   absl::string_view method() const override { return method_.name; }
   std::string Peer() const override { return context_.peer(); }
   std::optional<absl::string_view> Metadata(absl::string_view key) const override;
+  const rpc::Caller* caller() const override { return caller_.get(); }
   absl::string_view Id() const override { return id_; }
   rpc::CallNotes Notes() const override { return notes_; }
 
@@ -126,6 +133,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   void NoteDeadline();
   void NameCall();
   absl::Status Admit();
+  uint64_t caller_number() const { return caller_ == nullptr ? 0 : caller_->number; }
 
   const ServedMethod& method_;
   EventQueue& queue_;
@@ -138,6 +146,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   CallFilters::Moment arrival_;
   Drain::Call stay_;
   uintptr_t connection_ = 0;
+  std::shared_ptr<const rpc::Caller> caller_;
   CallDeadline deadline_;
   std::atomic<bool> cancelled_ = false;
   absl::Status status_;

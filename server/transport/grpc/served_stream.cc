@@ -93,6 +93,10 @@ void ServedStream::OnRead(bool ok) {
   {
     const MutexLock lock(&mutex_);
     reading_ = false;
+    if (ok && takes_requests_) {
+      end_ = CheckMessage();
+      takes_requests_ = end_.ok();
+    }
     if (!ok || !takes_requests_) CancelReservation();
     if (!ok) {  // The client has closed its side or is gone; to one that closed nothing is lost.
       takes_requests_ = false;

@@ -66,7 +66,7 @@ class BusyThread {
   // short ones on the other.
   BusyThread(WorkQueue& queue, int64_t work) {
     const auto begun = std::make_shared<absl::Notification>();
-    queue.Schedule({0, work, [begun, go = go_] {
+    queue.Schedule({{0, 0}, work, [begun, go = go_] {
                       begun->Notify();
                       go->WaitForNotification();
                     }});
@@ -88,7 +88,8 @@ TEST(WorkQueueTest, OneThreadRunsTheLongJobsOfAnOwnerInOrder) {
   std::vector<int> order;
   {
     WorkQueue queue(1);
-    for (int i = 0; i < 100; ++i) queue.Schedule({0, kLong, [&order, i] { order.push_back(i); }});
+    for (int i = 0; i < 100; ++i)
+      queue.Schedule({{0, 0}, kLong, [&order, i] { order.push_back(i); }});
   }
   ASSERT_EQ(order.size(), 100);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
@@ -101,7 +102,7 @@ TEST(WorkQueueTest, LongJobsRunSideBySideOnAsManyThreads) {
   const auto meet = [barrier] {
     if (barrier->Block()) delete barrier;
   };
-  for (int i = 0; i < 3; ++i) queue.Schedule({0, kLong, meet});
+  for (int i = 0; i < 3; ++i) queue.Schedule({{0, 0}, kLong, meet});
   meet();
 }
 
@@ -112,8 +113,8 @@ TEST(WorkQueueTest, EndsWithNothingLeftUndone) {
     const BusyThread any(*queue, kLong);
     const BusyThread short_only(*queue, kShort);
     for (int i = 0; i < 10; ++i) {
-      queue->Schedule({0, kLong, [&] { ++done; }});
-      queue->Schedule({0, kShort, [&] { ++done; }});
+      queue->Schedule({{0, 0}, kLong, [&] { ++done; }});
+      queue->Schedule({{0, 0}, kShort, [&] { ++done; }});
     }
   }
   queue.reset();
@@ -123,9 +124,9 @@ TEST(WorkQueueTest, EndsWithNothingLeftUndone) {
 TEST(WorkQueueTest, AShortJobRunsWhileEveryOtherThreadHasALongOne) {
   WorkQueue queue(2);
   absl::Notification go;
-  for (int i = 0; i < 5; ++i) queue.Schedule({0, kLong, [&] { go.WaitForNotification(); }});
+  for (int i = 0; i < 5; ++i) queue.Schedule({{0, 0}, kLong, [&] { go.WaitForNotification(); }});
   absl::Notification ran;
-  queue.Schedule({0, kShort, [&] { ran.Notify(); }});
+  queue.Schedule({{0, 0}, kShort, [&] { ran.Notify(); }});
   ran.WaitForNotification();
   go.Notify();
 }
@@ -137,8 +138,8 @@ TEST(WorkQueueTest, ShortJobsPassLongOnes) {
     WorkQueue queue(1);
     const BusyThread any(queue, kLong);
     const BusyThread short_only(queue, kShort);
-    queue.Schedule({0, kLong, [&] { notes.Add(-1); }});
-    for (int i = 0; i < kJobs; ++i) queue.Schedule({0, kShort, [&notes, i] { notes.Add(i); }});
+    queue.Schedule({{0, 0}, kLong, [&] { notes.Add(-1); }});
+    for (int i = 0; i < kJobs; ++i) queue.Schedule({{0, 0}, kShort, [&notes, i] { notes.Add(i); }});
   }
   const std::vector<int> numbers = notes.numbers();
   ASSERT_EQ(numbers.size(), kJobs + 1);
@@ -152,10 +153,10 @@ TEST(WorkQueueTest, ALongJobIsPassedByANumberOfShortOnesAlone) {
   WorkQueue queue(1);
   BusyThread any(queue, kLong);
   const BusyThread short_only(queue, kShort);
-  for (int i = 0; i < kMany; ++i) queue.Schedule({0, kShort, [&notes, i] { notes.Add(i); }});
+  for (int i = 0; i < kMany; ++i) queue.Schedule({{0, 0}, kShort, [&notes, i] { notes.Add(i); }});
   Event end;
   int before = 0;
-  queue.Schedule({0, kLong, [&] {
+  queue.Schedule({{0, 0}, kLong, [&] {
                     before = static_cast<int>(notes.numbers().size());
                     end.Notify();
                   }});
@@ -170,9 +171,9 @@ TEST(WorkQueueTest, OwnersOfLongJobsTakeTurns) {
     WorkQueue queue(1);
     const BusyThread busy(queue, kLong);
     for (const int job : {10, 11, 12})
-      queue.Schedule({1, kLong, [&notes, job] { notes.Add(job); }});
-    queue.Schedule({2, kLong, [&notes] { notes.Add(20); }});
-    queue.Schedule({3, kLong, [&notes] { notes.Add(30); }});
+      queue.Schedule({{0, 1}, kLong, [&notes, job] { notes.Add(job); }});
+    queue.Schedule({{0, 2}, kLong, [&notes] { notes.Add(20); }});
+    queue.Schedule({{0, 3}, kLong, [&notes] { notes.Add(30); }});
   }
   EXPECT_THAT(notes.numbers(), ElementsAre(10, 20, 30, 11, 12));
 }
@@ -184,8 +185,8 @@ TEST(WorkQueueTest, ARemovedJobNeverRuns) {
     WorkQueue queue(1);
     const BusyThread any(queue, kLong);
     const BusyThread short_only(queue, kShort);
-    const uint64_t long_job = queue.Schedule({1, kLong, [&ran, held] { ran = true; }});
-    const uint64_t short_job = queue.Schedule({1, kShort, [&ran, held] { ran = true; }});
+    const uint64_t long_job = queue.Schedule({{0, 1}, kLong, [&ran, held] { ran = true; }});
+    const uint64_t short_job = queue.Schedule({{0, 1}, kShort, [&ran, held] { ran = true; }});
     EXPECT_NE(long_job, short_job);
     EXPECT_TRUE(queue.Remove(long_job));
     EXPECT_TRUE(queue.Remove(short_job));
@@ -200,7 +201,7 @@ TEST(WorkQueueTest, AJobThatHasBegunCannotBeRemoved) {
   WorkQueue queue(1);
   absl::Notification begun;
   absl::Notification go;
-  const uint64_t job = queue.Schedule({1, kLong, [&] {
+  const uint64_t job = queue.Schedule({{0, 1}, kLong, [&] {
                                          begun.Notify();
                                          go.WaitForNotification();
                                        }});
@@ -222,7 +223,7 @@ TEST(WorkQueueTest, JobsAreScheduledAndRemovedFromManyThreads) {
       clients.emplace_back([&, client] {
         for (int i = 0; i < kJobs; ++i) {
           const uint64_t ticket =
-              queue.Schedule({client, i % 2 == 0 ? kLong : kShort, [&] { ++ran; }});
+              queue.Schedule({{0, client}, i % 2 == 0 ? kLong : kShort, [&] { ++ran; }});
           if (i % 3 == 0 && queue.Remove(ticket)) ++removed;
         }
       });
@@ -239,7 +240,7 @@ TEST(WorkQueueTest, WaitsForTheJobsThatRun) {
   for (const int64_t work : {kShort, kLong}) {
     Event begun;
     std::atomic<bool> is_done = false;
-    queue.Schedule({1, work, [&] {
+    queue.Schedule({{0, 1}, work, [&] {
                       begun.Notify();
                       std::this_thread::sleep_for(std::chrono::milliseconds(20));
                       is_done = true;
@@ -255,9 +256,9 @@ TEST(WorkQueueTest, DoesNotWaitForTheJobsThatFollow) {
   std::function<void()> run;
   WorkQueue queue(1);
   run = [&] {
-    if (!stops) queue.Schedule({1, kLong, run});
+    if (!stops) queue.Schedule({{0, 1}, kLong, run});
   };
-  queue.Schedule({1, kLong, run});
+  queue.Schedule({{0, 1}, kLong, run});
   for (int i = 0; i < 10; ++i) queue.WaitForRunning();
   stops = true;
 }
@@ -268,7 +269,7 @@ TEST(WorkQueueTest, TheThreadForShortJobsComputesAlone) {
   std::set<std::thread::id> threads;
   Event ran;
   const BusyThread busy(queue, kLong);
-  queue.Schedule({0, kShort, [&] {
+  queue.Schedule({{0, 0}, kShort, [&] {
                     threads.insert(std::this_thread::get_id());
                     executor.ParallelFor(30, 1, nullptr, [&](int64_t, int64_t) {
                       threads.insert(std::this_thread::get_id());

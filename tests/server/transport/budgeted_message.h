@@ -25,8 +25,9 @@ inline ByteBudget::Options Budget() { return {kBudget, kLargest, absl::Seconds(1
 // A message, and what it was told.
 class Message final : public ChargeOwner {
  public:
-  Message(ByteBudget& budget, uintptr_t connection, Reader reader = Reader::kCall)
-      : charge({connection, 0}, reader, *this), budget_(budget) {}
+  Message(ByteBudget& budget, uintptr_t connection, Reader reader = Reader::kCall,
+          uint64_t caller = 0)
+      : charge({connection, 0, caller}, reader, *this), budget_(budget) {}
   ~Message() { budget_.Return(charge); }
 
   void OnReserved() override { ++reserved; }

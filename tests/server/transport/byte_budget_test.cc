@@ -76,6 +76,69 @@ TEST(ByteBudgetTest, MethodsAndConnectionsHaveTheirOwnPast) {
   EXPECT_EQ(budget.use().bytes, 0);
 }
 
+// A message of a caller.
+Message Of(ByteBudget& budget, uint64_t caller, uintptr_t connection) {
+  return {budget, connection, Reader::kCall, caller};
+}
+
+TEST_F(FullBudgetTest, ACallerWithManyConnectionsHasNoMoreTurnsThanAnother) {
+  Message many[] = {Of(budget_, 7, 11), Of(budget_, 7, 12), Of(budget_, 7, 13), Of(budget_, 7, 14)};
+  Message few[] = {Of(budget_, 8, 21), Of(budget_, 8, 21)};
+  for (Message& message : many) EXPECT_EQ(message.Reserve(5 * kMiB), Reservation::kWaits);
+  for (Message& message : few) EXPECT_EQ(message.Reserve(10 * kMiB), Reservation::kWaits);
+  budget_.Return(first_.charge);
+  EXPECT_EQ(many[0].reserved + few[0].reserved + many[1].reserved + few[1].reserved, 4);
+  EXPECT_EQ(many[2].reserved, 0);
+  budget_.Return(second_.charge);
+  EXPECT_EQ(many[2].reserved + many[3].reserved, 2);
+}
+
+TEST(ByteBudgetTest, ACallerHasHalfOfTheBudgetWhileAnotherHasSome) {
+  ByteBudget budget(Budget());
+  Message first = Of(budget, 7, 11);
+  Message second = Of(budget, 7, 12);
+  Message third = Of(budget, 7, 13);
+  Message other = Of(budget, 8, 21);
+  EXPECT_EQ(first.Reserve(20 * kMiB), Reservation::kReserved);
+  EXPECT_EQ(second.Reserve(15 * kMiB), Reservation::kReserved) << "there is no other";
+  EXPECT_EQ(other.Reserve(kMiB), Reservation::kReserved);
+  EXPECT_EQ(third.Reserve(kMiB), Reservation::kWaits);
+  Message of_other = Of(budget, 8, 22);
+  EXPECT_EQ(of_other.Reserve(20 * kMiB), Reservation::kReserved) << "passes one that has its share";
+  budget.Return(first.charge);
+  EXPECT_EQ(third.reserved, 1);
+}
+
+TEST_F(FullBudgetTest, ACallerLeavesTheOthersAPlaceToWait) {
+  constexpr int kPlaces = 64;
+  std::vector<std::unique_ptr<Message>> waiting;
+  const auto reserve = [&](uint64_t caller) {
+    waiting.push_back(
+        std::make_unique<Message>(budget_, waiting.size() + 100, Reader::kCall, caller));
+    return waiting.back()->Reserve(kMiB);
+  };
+  for (int i = 0; i < kPlaces / 2; ++i) EXPECT_EQ(reserve(7), Reservation::kWaits);
+  EXPECT_EQ(reserve(7), Reservation::kRefused);
+  for (int i = 0; i < kPlaces / 2; ++i) EXPECT_EQ(reserve(8), Reservation::kWaits);
+  EXPECT_EQ(reserve(9), Reservation::kRefused);
+}
+
+// A proxy's connection carries the calls of many.
+TEST(ByteBudgetTest, AConnectionIsEachCallersOwn) {
+  ByteBudget budget(Budget());
+  {
+    Message message = Of(budget, 7, 1);
+    message.Reserve();
+    EXPECT_TRUE(budget.Arrived(message.charge, kMiB).ok());
+  }
+  Message same = Of(budget, 7, 1);
+  Message other = Of(budget, 8, 1);
+  EXPECT_EQ(same.Reserve(), Reservation::kReserved);
+  EXPECT_EQ(other.Reserve(), Reservation::kReserved);
+  EXPECT_EQ(same.charge.bytes(), kMiB);
+  EXPECT_EQ(other.charge.bytes(), kLargest);
+}
+
 TEST_F(FullBudgetTest, AMessageWaitsUntilThereIsRoomAndIsToldOnce) {
   Message message(budget_, 3);
   EXPECT_EQ(message.Reserve(20 * kMiB), Reservation::kWaits);

@@ -1,0 +1,23 @@
+#ifndef LOSSD_SERVER_TRANSPORT_GRPC_CALL_METADATA_H_
+#define LOSSD_SERVER_TRANSPORT_GRPC_CALL_METADATA_H_
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "grpcpp/server_context.h"
+
+namespace lossd::transport {
+
+// Returns what the client sent beside the request under `key`, which is in lower case; nullopt when
+// it sent nothing there.
+inline std::optional<absl::string_view> FindMetadata(const grpc::ServerContext& context,
+                                                     absl::string_view key) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find(grpc::string_ref(key.data(), key.size()));
+  if (found == metadata.end()) return std::nullopt;
+  return absl::string_view(found->second.data(), found->second.size());
+}
+
+}  // namespace lossd::transport
+
+#endif  // LOSSD_SERVER_TRANSPORT_GRPC_CALL_METADATA_H_
