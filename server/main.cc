@@ -7,6 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "server/config/configuration.h"
 #include "server/config/reload.h"
@@ -50,6 +52,8 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.tls_cert = settings.tls_cert;
   options.tls_key = settings.tls_key;
   options.tls_client_ca = settings.tls_client_ca;
+  options.token_file = settings.token_file;
+  options.reflection = !settings.no_reflection;
   options.threads = settings.threads;
   options.log = log;
   options.access_log = settings.access_log;
@@ -83,6 +87,14 @@ void AddReloadables(lossd::Reload& reload, lossd::Log& log, lossd::Server& serve
               }});
   reload.Add({"the certificates",
               [&server](const lossd::Settings&) { return server.ReloadCertificates(); }});
+  reload.Add({"the tokens", [&server](const lossd::Settings&) { return server.ReloadTokens(); }});
+}
+
+// Writes an entry for each line of an error.
+void LogFaults(const absl::Status& error, const lossd::Log& log) {
+  for (const absl::string_view fault : absl::StrSplit(error.message(), '\n')) {
+    log.Write(LogLevel::kError, fault);
+  }
 }
 
 int CheckHealth(const lossd::ServerOptions& options) {
@@ -126,7 +138,7 @@ int main(int argc, char** argv) {
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
   const auto server = lossd::Server::Create(options);
   if (!server.ok()) {
-    log.Write(LogLevel::kError, server.status().message());
+    LogFaults(server.status(), log);
     return 1;
   }
   AddReloadables(reload, log, **server);

@@ -12,8 +12,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/auth/certificate_files.h"
+#include "server/auth/token_filter.h"
+#include "server/auth/token_watch.h"
+#include "server/auth/tokens.h"
 #include "server/loss/catalogue.h"
 #include "server/memory/buffer_pool.h"
 #include "server/memory/freed_memory.h"
@@ -21,6 +25,7 @@
 #include "server/observe/access_log.h"
 #include "server/observe/call_error_log.h"
 #include "server/observe/call_metrics.h"
+#include "server/observe/caller_counters.h"
 #include "server/observe/metrics_text.h"
 #include "server/observe/server_metrics.h"
 #include "server/process/log.h"
@@ -87,11 +92,15 @@ class Server::Rooms {
 
   absl::Status Start(const ServerOptions& options) {
     std::vector<rpc::MethodRow> methods = rpc::MakeMethods(handlers_, limits_);
+    absl::Status reading = ReadTokens(options);
+    if (!reading.ok()) return reading;
     if (!options.metrics_listen.empty()) {
       auto http = web::HttpServer::Listen(options.metrics_listen, options.log);
       if (!http.ok()) return http.status();
       http_server_ = *std::move(http);
-      call_metrics_.emplace(KnownValuesOf(methods));
+      if (tokens_ != nullptr) caller_counters_.emplace([this] { return tokens_->names(); });
+      call_metrics_.emplace(KnownValuesOf(methods),
+                            caller_counters_ ? &*caller_counters_ : nullptr);
     }
     if (!options.tls_cert.empty()) {
       auto files = auth::CertificateFiles::Read(
@@ -106,11 +115,14 @@ class Server::Rooms {
     if (certificates_ != nullptr) {
       grpc_options.certificates = [this] { return certificates_->current(); };
     }
+    grpc_options.reflection = options.reflection;
     grpc_options.on_deaf = options.on_deaf;
     grpc_options.log = options.log;
     auto server = transport::GrpcServer::Start(std::move(methods), *environment_, grpc_options);
     if (!server.ok()) return server.status();
     grpc_server_ = *std::move(server);
+    if (tokens_ != nullptr) token_watch_.emplace(*tokens_, options.log);
+    WarnIfOpen(options);
     if (http_server_ != nullptr) ShowMetrics(options);
     return absl::OkStatus();
   }
@@ -119,6 +131,7 @@ class Server::Rooms {
   absl::Status ReloadCertificates() {
     return certificates_ == nullptr ? absl::OkStatus() : certificates_->Reload();
   }
+  absl::Status ReloadTokens() { return tokens_ == nullptr ? absl::OkStatus() : tokens_->Reload(); }
   std::string metrics_address() const {
     return http_server_ == nullptr ? "" : http_server_->address();
   }
@@ -130,9 +143,31 @@ class Server::Rooms {
     description.start_time = start_time_;
     description.min_ping_interval = options.bounds.min_ping_interval;
     if (!options.tls_cert.empty()) description.features.emplace_back("tls");
+    if (!options.token_file.empty()) description.features.emplace_back("tokens");
     if (options.bounds.accept_compressed) description.features.emplace_back("compressed_requests");
     description.in_flight_bytes = [this] { return environment_->budget.use().bytes; };
     return description;
+  }
+
+  absl::Status ReadTokens(const ServerOptions& options) {
+    if (options.token_file.empty()) return absl::OkStatus();
+    auto tokens = auth::Tokens::Read(options.token_file);
+    if (!tokens.ok()) return tokens.status();
+    tokens_ = *std::move(tokens);
+    token_filter_.emplace(*tokens_);
+    return absl::OkStatus();
+  }
+
+  // Says that anybody may call, and may read what others send, if that is so.
+  void WarnIfOpen(const ServerOptions& options) const {
+    const std::vector<std::string>& addresses = grpc_server_->network_addresses();
+    const bool is_kept = tokens_ != nullptr || certificates_ != nullptr;
+    if (options.log == nullptr || is_kept || addresses.empty()) return;
+    options.log->Write(
+        LogLevel::kWarning,
+        "anybody who reaches the server may call it, and connections are plain text: set "
+        "--tls-cert or --token-file, or listen at 127.0.0.1 or a Unix socket",
+        {{"addresses", absl::StrJoin(addresses, ",")}});
   }
 
   transport::CallEnvironment::Options MakeEnvironmentOptions(const ServerOptions& options) {
@@ -143,6 +178,7 @@ class Server::Rooms {
       pool->DropIdle();
       ReturnFreedMemory();
     };
+    if (token_filter_) environment_options.filters.push_back(&*token_filter_);
     if (call_metrics_) environment_options.filters.push_back(&*call_metrics_);
     if (access_log_) environment_options.filters.push_back(&*access_log_);
     if (error_log_) environment_options.filters.push_back(&*error_log_);
@@ -154,8 +190,10 @@ class Server::Rooms {
         observe::ServerFacts{std::string(Version()), loss::InstructionSetName(), start_time_,
                              executor_.thread_count(), limits_.max_in_flight_bytes},
         [this, log = options.log] { return Look(log); });
-    metrics_text_.emplace(
-        std::vector<const prometheus::Collectable*>{&*call_metrics_, &*server_metrics_});
+    std::vector<const prometheus::Collectable*> shown = {&*call_metrics_};
+    if (caller_counters_) shown.push_back(&*caller_counters_);
+    shown.push_back(&*server_metrics_);
+    metrics_text_.emplace(std::move(shown));
     http_server_->Start(
         {{"/metrics",
           [this] {
@@ -189,8 +227,12 @@ class Server::Rooms {
   const Executor executor_;
   const std::shared_ptr<BufferPool> pool_;
   const rpc::Handlers handlers_;
+  std::unique_ptr<auth::Tokens> tokens_;
+  std::optional<auth::TokenFilter> token_filter_;
+  std::optional<auth::TokenWatch> token_watch_;
   std::optional<observe::CallErrorLog> error_log_;
   std::optional<observe::AccessLog> access_log_;
+  std::optional<observe::CallerCounters> caller_counters_;
   std::optional<observe::CallMetrics> call_metrics_;
   std::unique_ptr<auth::CertificateFiles> certificates_;
   std::optional<transport::CallEnvironment> environment_;
@@ -218,6 +260,8 @@ const std::vector<std::string>& Server::addresses() const {
 std::string Server::metrics_address() const { return rooms_->metrics_address(); }
 
 absl::Status Server::ReloadCertificates() { return rooms_->ReloadCertificates(); }
+
+absl::Status Server::ReloadTokens() { return rooms_->ReloadTokens(); }
 
 bool Server::DrainAndShutdown(absl::Duration delay, absl::Duration timeout) {
   transport::GrpcServer& grpc_server = rooms_->grpc_server();

@@ -30,6 +30,10 @@ struct ServerOptions {
   std::string tls_cert;
   std::string tls_key;
   std::string tls_client_ca;
+  // The file of the tokens of which each call needs one, read again when it changes; none if empty.
+  std::string token_file;
+  // Tells tools what services and messages there are. With tokens, those that have one.
+  bool reflection = true;
   // Threads that compute; 0: as many as there are CPUs for this process.
   int threads = 0;
   // Gets an entry for each call that ends in an error. Not owned; null logs nothing.
@@ -69,6 +73,10 @@ class Server {
   // Reads the files of certificates at once; connections to come get what they have. Returns what
   // is wrong with them, and goes on with those of before then. OK without TLS.
   absl::Status ReloadCertificates();
+
+  // Reads the file of tokens at once. Returns what is wrong with it, a line for each fault, and
+  // goes on with the tokens of before then. OK without such a file.
+  absl::Status ReloadTokens();
 
   // Stops and loses no call of a client that heeds what it is told: answers NOT_SERVING to clients
   // that ask for its health and everything else as before for `delay`; then takes no connections,

@@ -41,8 +41,10 @@ void Reload::Run() {
     const absl::Status status = reloadable.reload(running());
     if (status.ok()) continue;
     all_reloaded = false;
-    log_.Write(LogLevel::kError, absl::StrCat(reloadable.name, " cannot be reloaded and stay"),
-               {{"error", status.message()}});
+    for (const absl::string_view fault : absl::StrSplit(status.message(), '\n')) {
+      log_.Write(LogLevel::kError, absl::StrCat(reloadable.name, " cannot be reloaded and stay"),
+                 {{"error", fault}});
+    }
   }
   if (all_reloaded) log_.Write(LogLevel::kInfo, "reloaded");
 }

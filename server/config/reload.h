@@ -17,7 +17,8 @@ namespace lossd {
 struct Reloadable {
   // For the log, as in "the certificates".
   std::string name;
-  // Makes it from the settings that run now. Keeps what there was where it returns an error.
+  // Makes it from the settings that run now. Keeps what there was where it returns an error, of
+  // which each line becomes an entry.
   std::function<absl::Status(const Settings&)> reload;
 };
 

@@ -68,6 +68,12 @@ constexpr Setting kTable[] = {
      "takes only clients whose certificate one of the authorities in this file has signed, in PEM; "
      "is read again with the certificate",
      "where the network's clients have certificates of their own"},
+    {"token-file", "FILE", FileKind{&Settings::token_file}, TakesEffect::kAtRestart,
+     "answers only calls that have one of the [tokens](#tls-and-tokens) in this file; it is read "
+     "again when it changes",
+     "wherever not everybody who reaches the port may call"},
+    {"no-reflection", "SWITCH", SwitchKind{&Settings::no_reflection}, TakesEffect::kAtRestart,
+     "answers no server reflection", "where nobody is to explore the service with tools"},
     {"drain-delay", "TIME", TimeKind{&Settings::drain_delay, absl::ZeroDuration(), kMaxTime},
      TakesEffect::kAtReload,
      "answers as before for so long after the signal to stop, while health says NOT_SERVING",

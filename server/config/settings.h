@@ -36,6 +36,10 @@ struct Settings {
   std::string tls_cert;
   std::string tls_key;
   std::string tls_client_ca;
+  // The file of the tokens of which each call needs one; "" for none, and then calls need none.
+  std::string token_file;
+  // Without gRPC's server reflection.
+  bool no_reflection = false;
   // From the signal to stop until new connections are refused.
   absl::Duration drain_delay = absl::Seconds(5);
   // From the signal to stop until calls are cancelled.

@@ -35,6 +35,7 @@ void AccessLog::Ended(const rpc::CallInfo& call, const absl::Status& status,
                       {"peer", call.Peer()},
                       {"method", call.method()},
                       {"code", absl::StatusCodeToString(status.code())}};
+  if (call.caller() != nullptr) fields.emplace_back("token", call.caller()->name);
   AddNotes(call.Notes(), fields);
   fields.emplace_back("messages", costs.messages);
   fields.emplace_back("failed_messages", costs.failed_messages);

@@ -7,10 +7,10 @@
 
 namespace lossd::observe {
 
-// Writes a log entry for each call that has ended, a stream as one: its id, who called what, how it
-// ended, which losses on what shape (of a stream: its last batch), sizes, times, and the ids of the
-// client's trace. Nothing else that a client sent is in it: no value of a tensor, no error's text,
-// which may quote one, and no other metadata.
+// Writes a log entry for each call that has ended, a stream as one: its id, who called what, by the
+// name of its token, how it ended, which losses on what shape (of a stream: its last batch), sizes,
+// times, and the ids of the client's trace. Nothing else that a client sent is in it: no value of a
+// tensor, no error's text, which may quote one, and no other metadata.
 class AccessLog final : public rpc::CallFilter {
  public:
   // `log` must outlive this.

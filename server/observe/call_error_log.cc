@@ -12,9 +12,15 @@ void Write(const Log& log, const rpc::CallInfo& call, const absl::Status& error)
   const LogLevel level = absl::IsInternal(error) ? LogLevel::kError : LogLevel::kWarning;
   const std::string code = absl::StatusCodeToString(error.code());
   LogFields fields = {{"method", call.method()}, {"code", code}, {"error", error.message()}};
+  std::string kind = absl::StrCat(call.method(), " ", code);
+  if (call.caller() != nullptr) {
+    fields.emplace_back("token", call.caller()->name);
+    absl::StrAppend(&kind, " ", call.caller()->name);
+  }
+  // Nothing else says whose the call was.
+  if (absl::IsUnauthenticated(error)) fields.emplace_back("peer", call.Peer());
   if (!call.Id().empty()) fields.emplace_back("call_id", call.Id());
-  log.WriteRepeated(absl::StrCat(call.method(), " ", code), level, "call failed",
-                    std::move(fields));
+  log.WriteRepeated(kind, level, "call failed", std::move(fields));
 }
 
 }  // namespace

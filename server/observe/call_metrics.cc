@@ -37,8 +37,8 @@ size_t IndexOf(absl::StatusCode code) { return static_cast<size_t>(code); }
 // and what filters say.
 Label ReasonLabel() {
   return {"reason",
-          {"OVERLOADED", "SHUTTING_DOWN", "LIMIT_EXCEEDED", "OUT_OF_MEMORY", "UNAUTHENTICATED",
-           "PERMISSION_DENIED"}};
+          {"OVERLOADED", "SHUTTING_DOWN", "LIMIT_EXCEEDED", "OUT_OF_MEMORY", "MISSING_TOKEN",
+           "WRONG_TOKEN_SCHEME", "UNKNOWN_TOKEN", "UNAUTHENTICATED", "PERMISSION_DENIED"}};
 }
 
 uint64_t Nanoseconds(absl::Duration time) {
@@ -49,8 +49,9 @@ uint64_t Unsigned(int64_t count) { return static_cast<uint64_t>(count); }
 
 }  // namespace
 
-CallMetrics::CallMetrics(const KnownValues& known)
-    : method_("grpc_method", NamesOf(known.methods)),
+CallMetrics::CallMetrics(const KnownValues& known, CallerCounters* callers)
+    : callers_(callers),
+      method_("grpc_method", NamesOf(known.methods)),
       loss_("loss", known.losses),
       data_type_("data_type", known.data_types),
       reason_(ReasonLabel()),
@@ -76,7 +77,7 @@ absl::Status CallMetrics::Arrived(const rpc::CallInfo& call) {
 
 void CallMetrics::MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
                                   const rpc::CallCosts& costs, const rpc::CallNotes& notes) {
-  AddMessage(method_.IndexOf(call.method()), status, costs, notes);
+  AddMessage(method_.IndexOf(call.method()), status, costs, notes, call.caller());
   if (!status.ok()) AddRefusal(status);
 }
 
@@ -88,11 +89,15 @@ void CallMetrics::Ended(const rpc::CallInfo& call, const absl::Status& status,
   received_.Add(series, Unsigned(costs.request_bytes));
   sent_.Add(series, Unsigned(costs.response_bytes));
   if (!status.ok()) AddRefusal(status);
-  if (!IsStream(method) && costs.messages > 0) AddMessage(method, status, costs, call.Notes());
+  if (!IsStream(method) && costs.messages > 0) {
+    AddMessage(method, status, costs, call.Notes(), call.caller());
+  }
+  if (callers_ != nullptr && call.caller() != nullptr) callers_->AddCall(*call.caller());
 }
 
 void CallMetrics::AddMessage(size_t method, const absl::Status& status, const rpc::CallCosts& costs,
-                             const rpc::CallNotes& notes) {
+                             const rpc::CallNotes& notes, const rpc::Caller* caller) {
+  if (callers_ != nullptr && caller != nullptr) callers_->AddMessage(*caller, costs);
   messages_.Add(messages_.labels().Series(method, IndexOf(status.code())));
   request_bytes_.Add(method, Unsigned(costs.request_bytes));
   response_bytes_.Add(method, Unsigned(costs.response_bytes));

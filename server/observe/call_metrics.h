@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "prometheus/collectable.h"
+#include "server/observe/caller_counters.h"
 #include "server/observe/counter_family.h"
 #include "server/observe/histogram_family.h"
 #include "server/observe/labels.h"
@@ -29,7 +30,8 @@ struct KnownValues {
 // call.
 class CallMetrics final : public rpc::CallFilter, public prometheus::Collectable {
  public:
-  explicit CallMetrics(const KnownValues& known);
+  // Counts in `callers`, which outlives this, what each caller takes; null for nobody.
+  explicit CallMetrics(const KnownValues& known, CallerCounters* callers = nullptr);
 
   absl::Status Arrived(const rpc::CallInfo& call) override;
   void MessageAnswered(const rpc::CallInfo& call, const absl::Status& status,
@@ -44,10 +46,11 @@ class CallMetrics final : public rpc::CallFilter, public prometheus::Collectable
  private:
   bool IsStream(size_t method) const { return method < is_stream_.size() && is_stream_[method]; }
   void AddMessage(size_t method, const absl::Status& status, const rpc::CallCosts& costs,
-                  const rpc::CallNotes& notes);
+                  const rpc::CallNotes& notes, const rpc::Caller* caller);
   void AddBatch(const rpc::CallNotes& notes);
   void AddRefusal(const absl::Status& status);
 
+  CallerCounters* const callers_;
   const Label method_;
   const Label loss_;
   const Label data_type_;

@@ -59,6 +59,16 @@ inline constexpr Metric kNonFiniteLosses = {"lossd_non_finite_losses_total", Typ
 inline constexpr Metric kRefused = {"lossd_refused_total", Type::Counter,
                                     "calls and messages that were refused"};
 
+inline constexpr Metric kTokenCalls = {"lossd_token_calls_total", Type::Counter,
+                                       "calls of each token that have ended"};
+inline constexpr Metric kTokenMessages = {"lossd_token_messages_total", Type::Counter,
+                                          "requests of each token that were answered"};
+inline constexpr Metric kTokenRequestBytes = {"lossd_token_request_bytes_total", Type::Counter,
+                                              "bytes of those requests"};
+inline constexpr Metric kTokenComputeTime = {
+    "lossd_token_compute_seconds_total", Type::Counter,
+    "to decode those requests, to compute and to encode their responses"};
+
 inline constexpr Metric kInFlightBytes = {"lossd_in_flight_bytes", Type::Gauge,
                                           "bytes of requests that arrive or wait, and of answers"};
 inline constexpr Metric kMaxInFlightBytes = {"lossd_max_in_flight_bytes", Type::Gauge,

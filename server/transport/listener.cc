@@ -5,7 +5,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -33,14 +35,34 @@ bool SetOption(const Descriptor& socket, int level, int name, int value) {
   return setsockopt(socket.number(), level, name, &value, sizeof(value)) == 0;
 }
 
-// Returns the port that a socket is bound to.
-int PortOf(const Descriptor& socket) {
+// Returns the address that a socket is bound to; one of no family if that cannot be said.
+sockaddr_storage AddressOf(const Descriptor& socket) {
   sockaddr_storage storage = {};
   socklen_t length = sizeof(storage);
   auto* generic = reinterpret_cast<sockaddr*>(&storage);  // NOLINT: how the sockets API has it
-  if (getsockname(socket.number(), generic, &length) != 0) return 0;
+  if (getsockname(socket.number(), generic, &length) != 0) storage.ss_family = AF_UNSPEC;
+  return storage;
+}
+
+// Returns the port that a socket is bound to; 0 if that cannot be said.
+int PortOf(const Descriptor& socket) {
+  const sockaddr_storage storage = AddressOf(socket);
   // In both families the port is at the same place.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);  // NOLINT: as above
+}
+
+bool IsLoopback(uint32_t ipv4) { return ipv4 >> 24 == IN_LOOPBACKNET; }
+
+bool IsLoopback(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);  // NOLINT: as above
+    return IsLoopback(ntohl(ipv4.sin_addr.s_addr));
+  }
+  const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;  // NOLINT: again
+  if (!IN6_IS_ADDR_V4MAPPED(&ipv6)) return IN6_IS_ADDR_LOOPBACK(&ipv6);
+  uint32_t mapped = 0;
+  memcpy(&mapped, &ipv6.s6_addr[sizeof(ipv6) - sizeof(mapped)], sizeof(mapped));
+  return IsLoopback(ntohl(mapped));
 }
 
 enum class Families { kTheOne, kBoth };
@@ -175,6 +197,11 @@ absl::StatusOr<Listener> Listener::Listen(absl::string_view address, absl::Durat
   listener.address_ = WithPort(address, PortOf(sockets.sockets.front()));
   listener.sockets_ = std::move(sockets.sockets);
   return listener;
+}
+
+bool Listener::IsOnNetwork() const {
+  return std::any_of(sockets_.begin(), sockets_.end(),
+                     [](const Descriptor& socket) { return !IsLoopback(AddressOf(socket)); });
 }
 
 std::vector<int> Listener::descriptors() const {

@@ -24,6 +24,9 @@ class Listener {
 
   // The address, with the real port in place of 0.
   const std::string& address() const { return address_; }
+  // Returns true if other machines may reach it: it is no Unix socket, and not only at addresses
+  // that this machine has for itself.
+  bool IsOnNetwork() const;
   // Do not block.
   std::vector<int> descriptors() const;
 

@@ -7,7 +7,8 @@
 
 namespace lossd {
 
-OpenStream::OpenStream(v1::LossService::Stub& stub) {
+OpenStream::OpenStream(v1::LossService::Stub& stub, const std::string& token) {
+  if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + token);
   context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
   stream_ = stub.ComputeStream(&context_);
 }

@@ -2,6 +2,7 @@
 #define LOSSD_TESTS_INTEGRATION_OPEN_STREAM_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -17,7 +18,7 @@ namespace lossd {
 // A ComputeStream from the client's side, with a deadline of a minute.
 class OpenStream {
  public:
-  explicit OpenStream(v1::LossService::Stub& stub);
+  explicit OpenStream(v1::LossService::Stub& stub, const std::string& token = "");
 
   bool Write(uint64_t sequence, const v1::ComputeRequest& request);
   bool Close() { return stream_->WritesDone(); }

@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <set>
 #include <string>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "google/protobuf/descriptor.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "grpcpp/client_context.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
@@ -79,7 +83,7 @@ TEST(HealthTest, WatchingTellsOfUnknownServicesAndEndsWithItsClient) {
 constexpr int kFileContainingSymbol = 4;
 constexpr int kListServices = 7;
 
-// A ServerReflectionRequest by hand, for Debian has no generated one: the field's number and text.
+// A ServerReflectionRequest by hand: the field's number and text.
 std::string ReflectionRequest(int field, const std::string& text) {
   return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(text.size())} + text;
 }
@@ -109,6 +113,78 @@ TEST(ReflectionTest, DescribesServicesAndErrorDetails) {
     ASSERT_TRUE(answer.status.ok()) << symbol << ": " << answer.status.error_message();
     EXPECT_THAT(answer.response, HasSubstr(content)) << symbol;
   }
+}
+
+// A call of reflection, and its answers to one request after the other.
+class ReflectionCall {
+ public:
+  using Stub = grpc::reflection::v1alpha::ServerReflection;
+  using Request = grpc::reflection::v1alpha::ServerReflectionRequest;
+  using Response = grpc::reflection::v1alpha::ServerReflectionResponse;
+
+  explicit ReflectionCall(const TestServer& server)
+      : stub_(Stub::NewStub(server.channel())), stream_(stub_->ServerReflectionInfo(&context_)) {}
+
+  Response Ask(const Request& request) {
+    Response response;
+    EXPECT_TRUE(stream_->Write(request));
+    EXPECT_TRUE(stream_->Read(&response));
+    return response;
+  }
+  grpc::Status Finish() {
+    stream_->WritesDone();
+    return stream_->Finish();
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<Stub::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<Request, Response>> stream_;
+};
+
+TEST(ReflectionTest, AnswersOneRequestAfterTheOtherWithFilesOrErrors) {
+  const TestServer server;
+  ReflectionCall call(server);
+  ReflectionCall::Request request;
+  request.set_host("a.host");
+  request.set_file_by_filename("lossd/v1/catalogue.proto");
+  const ReflectionCall::Response file = call.Ask(request);
+  EXPECT_EQ(file.valid_host(), "a.host");
+  EXPECT_EQ(file.original_request().file_by_filename(), "lossd/v1/catalogue.proto");
+  std::set<std::string> names;
+  for (const std::string& bytes : file.file_descriptor_response().file_descriptor_proto()) {
+    google::protobuf::FileDescriptorProto proto;
+    ASSERT_TRUE(proto.ParseFromString(bytes));
+    EXPECT_TRUE(names.insert(proto.name()).second) << proto.name() << " comes twice";
+  }
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"lossd/v1/catalogue.proto", "lossd/v1/tensor.proto",
+                                              "google/protobuf/duration.proto"}));
+  request.set_file_containing_symbol("lossd.v1.NoSuchMessage");
+  const ReflectionCall::Response unknown = call.Ask(request);
+  EXPECT_EQ(unknown.error_response().error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(unknown.error_response().error_message(), HasSubstr("lossd.v1.NoSuchMessage"));
+  request.set_all_extension_numbers_of_type("lossd.v1.Tensor");
+  EXPECT_TRUE(call.Ask(request).has_all_extension_numbers_response());
+  request.mutable_file_containing_extension()->set_containing_type("lossd.v1.Tensor");
+  EXPECT_EQ(call.Ask(request).error_response().error_code(), grpc::StatusCode::NOT_FOUND);
+  request.Clear();
+  EXPECT_EQ(call.Ask(request).error_response().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(call.Finish().ok());
+}
+
+TEST(ReflectionTest, AServerWithoutItHasNoSuchService) {
+  ServerOptions options;
+  options.reflection = false;
+  const TestServer server(options);
+  const RawAnswer answer =
+      CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(kListServices, "*"));
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("grpc.reflection.v1alpha.ServerReflection");
+  HealthCheckResponse response;
+  const auto health = Health::NewStub(server.channel());
+  EXPECT_EQ(health->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST(MethodsTest, EveryMethodOfTheServiceAnswers) {

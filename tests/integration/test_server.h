@@ -45,6 +45,8 @@ class TestServer {
   }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   v1::LossService::Stub& stub() { return *stub_; }
+  // Of a server without the real service.
+  const transport::ByteBudget& budget() const { return environment_->budget; }
 
  private:
   rpc::Limits limits_;

@@ -1,10 +1,12 @@
 #include "server/transport/grpc/async_service.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "absl/time/clock.h"
+#include "server/transport/grpc/raw_service.h"
 #include "server/transport/grpc/served_call.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -22,18 +24,30 @@ constexpr int kAwaitedCalls = 32;
 // waited for.
 constexpr absl::Duration kMoment = absl::Seconds(1);
 
+std::vector<std::string> ServiceNames(Reflection reflection) {
+  std::vector<std::string> names = {LossServiceDescriptor().full_name(),
+                                    grpc::health::v1::Health::service_full_name()};
+  if (reflection == Reflection::kOn) names.emplace_back(ReflectionService::name());
+  return names;
+}
+
 int QueueCount(int worker_count) {
   return std::clamp(worker_count / kWorkersPerQueue, 1, kMostQueues);
 }
 
 }  // namespace
 
-AsyncService::AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment)
-    : methods_(std::move(methods)), calls_(environment) {}
+AsyncService::AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment,
+                           Reflection reflection)
+    : methods_(std::move(methods)), calls_(environment), health_(ServiceNames(reflection)) {
+  if (reflection == Reflection::kOff) return;
+  reflection_.emplace(environment.filters, ServiceNames(reflection));
+}
 
 void AsyncService::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&calls_.service);
   health_.Register(builder);
+  if (reflection_) reflection_->Register(builder);
   const int queue_count = QueueCount(calls_.environment.workers.thread_count());
   for (int i = 0; i < queue_count; ++i) {
     queues_.push_back(std::make_unique<EventQueue>(builder.AddCompletionQueue()));
@@ -43,6 +57,7 @@ void AsyncService::Register(grpc::ServerBuilder& builder) {
 void AsyncService::Start(ConnectionTable& connections) {
   calls_.connections = &connections;
   health_.Start(*queues_.front());
+  if (reflection_) reflection_->Start(*queues_.front());
   for (const auto& queue : queues_) {
     for (int i = 0; i < kAwaitedCalls; ++i) {
       for (const ServedMethod& method : methods_) Await(method, *queue);
@@ -71,6 +86,7 @@ void AsyncService::Stop() {
   calls_.count.WaitForNone(absl::InfiniteFuture());
   calls_.environment.workers.WaitForRunning();
   health_.WaitForCalls();
+  if (reflection_) reflection_->WaitForCalls();
   for (const auto& queue : queues_) queue->queue().Shutdown();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_TRANSPORT_GRPC_ASYNC_SERVICE_H_
 
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -10,11 +11,15 @@
 #include "server/transport/grpc/event_queue.h"
 #include "server/transport/grpc/grpc_calls.h"
 #include "server/transport/grpc/health_service.h"
+#include "server/transport/grpc/reflection_service.h"
 #include "server/transport/grpc/served_method.h"
 
 namespace lossd::transport {
 
-// Serves lossd.v1.LossService, and the health service beside it, from completion queues with a
+// Whether a server tells tools what services and messages there are.
+enum class Reflection { kOff, kOn };
+
+// Serves lossd.v1.LossService, and health and reflection beside it, from completion queues with a
 // thread of their own each. (gRPC's callback API sleeps between polls when a second went by without
 // calls; training steps are that far apart, and would see tens of milliseconds more.) LossService's
 // messages are taken and given as bytes, so that what is malformed gets an answer in words; to
@@ -33,7 +38,8 @@ namespace lossd::transport {
 class AsyncService {
  public:
   // The environment must outlive the service.
-  AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment);
+  AsyncService(std::vector<ServedMethod> methods, CallEnvironment& environment,
+               Reflection reflection);
   // If Register() was called, Stop() was too.
   ~AsyncService() = default;
   AsyncService(const AsyncService&) = delete;
@@ -64,6 +70,7 @@ class AsyncService {
   const std::vector<ServedMethod> methods_;
   GrpcCalls calls_;
   HealthService health_;
+  std::optional<ReflectionService> reflection_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   std::vector<std::thread> threads_;
 };

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc/grpc.h"
-#include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -60,6 +59,8 @@ void SetConnectionOptions(const Bounds& bounds, grpc::ServerBuilder& builder) {
   AddTime(GRPC_ARG_KEEPALIVE_TIME_MS, bounds.stall_timeout, builder);
   AddTime(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, std::min(kPatienceWithSilence, bounds.stall_timeout),
           builder);
+  // What a token takes that says who its bearer is and what they may do, and other metadata.
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
   // A training job keeps its connection alive between steps, or through an evaluation. gRPC's own
   // tolerance is a ping in five minutes, and it closes the connection of a client that sends more.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -137,25 +138,25 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(std::vector<rpc::M
   auto served = MatchMethods(std::move(methods));
   if (!served.ok()) return served.status();
   // The constructor is private.
-  std::unique_ptr<GrpcServer> server(
-      new GrpcServer(*std::move(served), environment, options.bounds));
+  std::unique_ptr<GrpcServer> server(new GrpcServer(*std::move(served), environment, options));
   absl::Status listening = server->Listen(options);
   if (!listening.ok()) return listening;
   return server;
 }
 
 GrpcServer::GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment,
-                       const Bounds& bounds)
+                       const GrpcServerOptions& options)
     : environment_(environment),
-      service_(std::make_unique<AsyncService>(std::move(methods), environment)),
-      bounds_(bounds) {}
+      service_(
+          std::make_unique<AsyncService>(std::move(methods), environment,
+                                         options.reflection ? Reflection::kOn : Reflection::kOff)),
+      bounds_(options.bounds) {}
 
 GrpcServer::~GrpcServer() { Shutdown(Clock::now()); }
 
 absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
   auto listeners = ListenAtAll(options);
   if (!listeners.ok()) return listeners.status();
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   BoundMemory(environment_.limits, options.bounds, builder);
   builder.SetMaxSendMessageSize(-1);  // The methods check their responses.
@@ -169,7 +170,10 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
     service_->Stop();
     return absl::InternalError("gRPC does not start");
   }
-  for (const Listener& listener : *listeners) addresses_.push_back(listener.address());
+  for (const Listener& listener : *listeners) {
+    addresses_.push_back(listener.address());
+    if (listener.IsOnNetwork()) network_addresses_.push_back(listener.address());
+  }
   acceptor_ = std::make_unique<Acceptor>(*std::move(listeners),
                                          MakeAcceptorOptions(std::move(entrances), options));
   service_->Start(acceptor_->connections());

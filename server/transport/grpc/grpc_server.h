@@ -39,6 +39,8 @@ struct GrpcServerOptions {
   // For TLS on all connections over TCP; none is plain text. Unix sockets are plain text always:
   // the system keeps them, and no name could be checked there.
   CertificateSource certificates;
+  // Tells tools what services and messages there are.
+  bool reflection = true;
   // Called on a thread of the server's when a socket that listens accepts no connections any more.
   std::function<void()> on_deaf;
   // Is told why connections are refused. Not owned; null logs nothing.
@@ -70,6 +72,9 @@ class GrpcServer {
   // Returns the addresses of the options, with real ports in place of 0.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
+  // Returns those of them that other machines may reach.
+  const std::vector<std::string>& network_addresses() const { return network_addresses_; }
+
   // Returns true while health says SERVING. Any thread, as use().
   bool serving() const { return serving_; }
   GrpcServerUse use() const;
@@ -91,7 +96,8 @@ class GrpcServer {
   bool has_ended() const { return server_ == nullptr; }
 
  private:
-  GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment, const Bounds& bounds);
+  GrpcServer(std::vector<ServedMethod> methods, CallEnvironment& environment,
+             const GrpcServerOptions& options);
   absl::Status Listen(const GrpcServerOptions& options);
 
   CallEnvironment& environment_;
@@ -102,6 +108,7 @@ class GrpcServer {
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<LingeringSockets> lingering_;
   std::vector<std::string> addresses_;
+  std::vector<std::string> network_addresses_;
 };
 
 }  // namespace lossd::transport

@@ -10,7 +10,6 @@
 #include "server/transport/drain.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/grpc_status.h"
-#include "server/transport/grpc/raw_service.h"
 
 namespace lossd::transport {
 
@@ -168,10 +167,18 @@ class HealthService::Watch final : public Call {
   MemberTag<Watch, &Watch::OnDone> done_tag_{this};
 };
 
-HealthService::HealthService()
-    : services_{"", LossServiceDescriptor().full_name(),
-                grpc::health::v1::Health::service_full_name(),
-                "grpc.reflection.v1alpha.ServerReflection"} {}
+namespace {
+
+absl::flat_hash_set<std::string> WithTheServer(const std::vector<std::string>& services) {
+  absl::flat_hash_set<std::string> all(services.begin(), services.end());
+  all.insert("");
+  return all;
+}
+
+}  // namespace
+
+HealthService::HealthService(const std::vector<std::string>& services)
+    : services_(WithTheServer(services)) {}
 
 void HealthService::Register(grpc::ServerBuilder& builder) { builder.RegisterService(&service_); }
 

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -21,7 +22,8 @@ namespace lossd::transport {
 // small call a fifth slower.)
 class HealthService {
  public:
-  HealthService();
+  // `services` are those whose health is asked for, by their full names, beside the server's own.
+  explicit HealthService(const std::vector<std::string>& services);
   HealthService(const HealthService&) = delete;
   HealthService& operator=(const HealthService&) = delete;
 
@@ -50,7 +52,7 @@ class HealthService {
   bool Knows(absl::string_view service) const { return services_.contains(service); }
   Status StatusOf(absl::string_view service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // "" is the server as a whole.
+  // With "", which is the server as a whole.
   const absl::flat_hash_set<std::string> services_;
   grpc::health::v1::Health::AsyncService service_;
   CallCount calls_;  // those that are waited for included

@@ -1,10 +1,12 @@
 """lossd's metrics as Prometheus and a plain HTTP client see them. LOSSD_BINARY names the program."""
 
+import hashlib
 import os
 import re
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -93,11 +95,24 @@ def batch(values, classes, data_type=tensor_pb2.DATA_TYPE_FLOAT32):
                                       labels=tensor_pb2.Tensor(int_values=[0] * rows))
 
 
+def bearer(token):
+    return (("authorization", f"Bearer {token}"),)
+
+
 class MetricsTest(unittest.TestCase):
     def start(self, *flags):
         lossd = Lossd("--drain-delay", "0s", *flags)
         self.addCleanup(lossd.stop)
         return lossd
+
+    def tokens(self, *names):
+        """Returns a file in which each name has the token "of NAME"."""
+        file = tempfile.NamedTemporaryFile("w", suffix=".tokens")
+        self.addCleanup(file.close)
+        for name in names:
+            file.write(f"{name} {hashlib.sha256(f'of {name}'.encode()).hexdigest()}\n")
+        file.flush()
+        return file.name
 
     def test_the_first_line_of_stdout_says_where(self):
         lossd = self.start()
@@ -208,6 +223,39 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(value(samples, "grpc_server_call_duration_seconds_count",
                                grpc_method=_SERVICE + "Compute", grpc_status="CANCELLED"), 3)
 
+    def test_calls_are_counted_by_the_name_of_their_token(self):
+        lossd = self.start("--token-file", self.tokens("job", "other"))
+        request = batch([0.5] * 320, 10)
+        for token in ("of job", "of job", "of other"):
+            lossd.stub.Compute(request, timeout=60, metadata=bearer(token))
+        for metadata in ((), bearer("of nobody"), (("authorization", "Basic of job"),)):
+            with self.assertRaises(grpc.RpcError):
+                lossd.stub.Compute(request, timeout=60, metadata=metadata)
+        samples = lossd.samples_after(6)
+        for token, calls in (("job", 2), ("other", 1)):
+            self.assertEqual(value(samples, "lossd_token_calls_total", token=token), calls)
+            self.assertEqual(value(samples, "lossd_token_messages_total", token=token), calls)
+            self.assertEqual(value(samples, "lossd_token_request_bytes_total", token=token),
+                             calls * request.ByteSize())
+            seconds = value(samples, "lossd_token_compute_seconds_total", token=token)
+            self.assertTrue(0 < seconds < 60, seconds)
+        for reason in ("MISSING_TOKEN", "WRONG_TOKEN_SCHEME", "UNKNOWN_TOKEN"):
+            self.assertEqual(value(samples, "lossd_refused_total", reason=reason), 1, reason)
+        names = {dict(labels).get("token") for _, *labels in samples}
+        self.assertEqual(names, {None, "job", "other"})
+
+    def test_a_stream_counts_its_messages_once(self):
+        lossd = self.start("--token-file", self.tokens("job"))
+        message = compute_pb2.ComputeStreamRequest(request=batch([0.5] * 20, 10))
+        answers = list(lossd.stub.ComputeStream(iter([message] * 3), timeout=60,
+                                                metadata=bearer("of job")))
+        self.assertEqual(len(answers), 3)
+        samples = lossd.samples_after(1)
+        self.assertEqual(value(samples, "lossd_token_calls_total", token="job"), 1)
+        self.assertEqual(value(samples, "lossd_token_messages_total", token="job"), 3)
+        self.assertEqual(value(samples, "lossd_token_request_bytes_total", token="job"),
+                         3 * message.ByteSize())
+
     def test_histograms_have_the_buckets_of_the_proposal_and_add_up(self):
         lossd = self.start()
         lossd.stub.Compute(batch([0.5] * 20, 10), timeout=60)
@@ -247,8 +295,8 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(lossd.get("/metrics", method="POST")[0], 405)
 
     def test_the_page_lists_every_metric(self):
-        lossd = self.start()
-        lossd.stub.Compute(batch([0.5] * 20, 10), timeout=60)
+        lossd = self.start("--token-file", self.tokens("job"))
+        lossd.stub.Compute(batch([0.5] * 20, 10), timeout=60, metadata=bearer("of job"))
         lossd.samples_after(1)
         text = lossd.get("/metrics")[1]
         types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))

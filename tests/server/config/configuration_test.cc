@@ -290,6 +290,8 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"tls-cert", "server.crt"},
                                                      {"tls-key", "server.key"},
                                                      {"tls-client-ca", "clients.crt"},
+                                                     {"token-file", "tokens.txt"},
+                                                     {"no-reflection", "on"},
                                                      {"drain-delay", "12s"},
                                                      {"drain-timeout", "13s"},
                                                      {"threads", "14"},

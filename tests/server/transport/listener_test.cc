@@ -12,6 +12,7 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,25 @@ TEST(ListenerTest, ListensAtAFreePortOfEachFamily) {
     ASSERT_TRUE(listener.ok()) << listener.status();
     EXPECT_THAT(listener->address(), MatchesRegex("(127.0.0.1|0.0.0.0|localhost):[1-9][0-9]*"));
     EXPECT_FALSE(listener->descriptors().empty());
+  }
+}
+
+TEST(ListenerTest, KnowsWhetherOtherMachinesMayReachIt) {
+  const std::string file = absl::StrCat("unix:", ::testing::TempDir(), "/network_", getpid());
+  const std::pair<std::string, bool> cases[] = {{"0.0.0.0:0", true},
+                                                {"127.0.0.1:0", false},
+                                                {"127.1.2.3:0", false},
+                                                {"localhost:0", false},
+                                                {file, false}};
+  for (const auto& [address, is_on_network] : cases) {
+    const auto listener = Listen(address);
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    EXPECT_EQ(listener->IsOnNetwork(), is_on_network) << address;
+  }
+  // Where the machine has IPv6.
+  for (const char* address : {"[::1]:0", "[::ffff:127.0.0.1]:0"}) {
+    const auto listener = Listen(address);
+    EXPECT_FALSE(listener.ok() && listener->IsOnNetwork()) << address;
   }
 }
 

@@ -1,0 +1,116 @@
+#include "server/transport/grpc/reflection_service.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/async_stream.h"
+#include "server/rpc/call_filter.h"
+#include "server/transport/grpc/call_metadata.h"
+#include "server/transport/grpc/completion_tag.h"
+#include "server/transport/grpc/grpc_status.h"
+#include "server/transport/grpc/reflection_answers.h"
+
+namespace lossd::transport {
+
+using grpc::reflection::v1alpha::ServerReflectionRequest;
+using grpc::reflection::v1alpha::ServerReflectionResponse;
+
+// A call from waiting for it to its end, when it deletes itself. It answers one request after the
+// other.
+class ReflectionService::Call final : private rpc::CallInfo {
+ public:
+  static void Await(ReflectionService& reflection, EventQueue& queue) {
+    new Call(reflection, queue);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ private:
+  Call(ReflectionService& reflection, EventQueue& queue) : reflection_(reflection), queue_(queue) {
+    reflection_.calls_.Add();
+    reflection_.service_.RequestServerReflectionInfo(&context_, &stream_, &queue_.queue(),
+                                                     &queue_.queue(), &arrival_tag_);
+  }
+  ~Call() = default;
+
+  absl::string_view method() const override {
+    return "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  }
+  std::string Peer() const override { return context_.peer(); }
+  std::optional<absl::string_view> Metadata(absl::string_view key) const override {
+    return FindMetadata(context_, key);
+  }
+  const rpc::Caller* caller() const override { return caller_.get(); }
+
+  void OnArrival(bool ok) {
+    if (!ok) {  // The server shuts down; no other event will come.
+      DeleteThis();
+      return;
+    }
+    Await(reflection_, queue_);
+    const absl::Status refused = reflection_.filters_.Identify(*this, caller_);
+    if (!refused.ok()) {
+      Finish(refused);
+      return;
+    }
+    stream_.Read(&request_, &read_tag_);
+  }
+
+  void OnRead(bool ok) {
+    const absl::Status refused =
+        caller_ == nullptr ? absl::OkStatus() : reflection_.filters_.MessageArrived(*this);
+    if (!ok || !refused.ok()) {
+      Finish(refused);
+      return;
+    }
+    stream_.Write(AnswerReflection(request_, reflection_.services_), &written_tag_);
+  }
+
+  void OnWritten(bool ok) {
+    if (!ok) {
+      Finish(absl::OkStatus());
+      return;
+    }
+    stream_.Read(&request_, &read_tag_);
+  }
+
+  void Finish(const absl::Status& status) { stream_.Finish(ToGrpcStatus(status), &finished_tag_); }
+  void OnFinished(bool) { DeleteThis(); }
+
+  // Called after the last event.
+  void DeleteThis() {
+    CallCount& calls = reflection_.calls_;
+    delete this;
+    calls.Remove();
+  }
+
+  ReflectionService& reflection_;
+  EventQueue& queue_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<ServerReflectionResponse, ServerReflectionRequest> stream_{
+      &context_};
+  ServerReflectionRequest request_;
+  std::shared_ptr<const rpc::Caller> caller_;
+  MemberTag<Call, &Call::OnArrival> arrival_tag_{this};
+  MemberTag<Call, &Call::OnRead> read_tag_{this};
+  MemberTag<Call, &Call::OnWritten> written_tag_{this};
+  MemberTag<Call, &Call::OnFinished> finished_tag_{this};
+};
+
+ReflectionService::ReflectionService(const CallFilters& filters, std::vector<std::string> services)
+    : filters_(filters), services_(std::move(services)) {}
+
+void ReflectionService::Register(grpc::ServerBuilder& builder) {
+  builder.RegisterService(&service_);
+}
+
+void ReflectionService::Start(EventQueue& queue) {
+  // The calls that gRPC can hand over before the queue's thread asks for more.
+  constexpr int kAwaitedCalls = 4;
+  for (int i = 0; i < kAwaitedCalls; ++i) Call::Await(*this, queue);
+}
+
+}  // namespace lossd::transport
