@@ -97,7 +97,8 @@ void LogFaults(const absl::Status& error, const lossd::Log& log) {
   }
 }
 
-int CheckHealth(const lossd::ServerOptions& options) {
+// Prints what a check of health finds, and returns the status to exit with.
+int ReportHealth(const lossd::ServerOptions& options) {
   const lossd::transport::HealthFinding finding = lossd::CheckHealth(options);
   const bool is_answer = finding.health == lossd::transport::Health::kServing ||
                          finding.health == lossd::transport::Health::kNotServing;
@@ -119,7 +120,7 @@ int main(int argc, char** argv) {
       lossd::Configure({argv + 1, argv + argc}, lossd::ProcessEnvironment);
   if (configured.exit) return Exit(*configured.exit);
   if (configured.command == lossd::Command::kCheckHealth) {
-    return CheckHealth(MakeServerOptions(configured.configuration.settings, nullptr));
+    return ReportHealth(MakeServerOptions(configured.configuration.settings, nullptr));
   }
   lossd::StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // The reader of stdout may be gone.
