@@ -114,7 +114,7 @@ TEST_F(TokenProcessTest, ASignalReadsThemAtOnceAndTellsOfEachFault) {
   EXPECT_TRUE(Call("secret of job").ok());
   file_.Replace(TokenLine("job", "another"));
   process_->Signal(SIGHUP);
-  EXPECT_TRUE(WaitForLog(" reloaded"));
+  EXPECT_TRUE(WaitForLog(" reloaded\n"));
   EXPECT_TRUE(Call("another").ok());
   EXPECT_EQ(Call("secret of job").error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }
