@@ -19,13 +19,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 const root = "../../../.."
 
 // All that the base can be made with.
-var choices = [][]string{{}, {"monitor"}}
+var choices = [][]string{{}, {"monitor"}, {"tls"}, {"tokens"}, {"tls", "tokens", "monitor"}}
 
 // Objects are what kustomize makes of a folder.
 type objects struct {
@@ -76,14 +77,21 @@ func overlay(t *testing.T, components []string) string {
 	return folder
 }
 
-// build runs kustomize on the base with those components and decodes what comes out.
-func build(t *testing.T, components ...string) objects {
+// kustomize returns what it makes of a folder.
+func kustomize(t *testing.T, folder string) resmap.ResMap {
 	t.Helper()
 	kustomizer := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
-	made, err := kustomizer.Run(filesys.MakeFsOnDisk(), overlay(t, components))
+	made, err := kustomizer.Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made
+}
+
+// build decodes what kustomize makes of the base with those components.
+func build(t *testing.T, components ...string) objects {
+	t.Helper()
+	made := kustomize(t, overlay(t, components))
 	var all objects
 	for _, one := range made.Resources() {
 		text, err := one.AsYAML()

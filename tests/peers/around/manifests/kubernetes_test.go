@@ -2,6 +2,9 @@ package manifests
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -136,5 +139,60 @@ func TestTheMonitorFindsTheService(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("the Service has no port %s", all.monitor.Spec.Endpoints[0].Port)
+	}
+}
+
+func TestTheSecretsArrive(t *testing.T) {
+	all := build(t, "tls", "tokens")
+	one := container(t, all)
+	for name, probe := range map[string]*core.Probe{
+		"startup": one.StartupProbe, "readiness": one.ReadinessProbe, "liveness": one.LivenessProbe,
+	} {
+		if probe.GRPC != nil || probe.HTTPGet == nil {
+			t.Errorf("%s: with TLS the probe must not speak plain gRPC", name)
+		}
+	}
+	paths := map[string]bool{}
+	for _, volume := range all.deployment.Spec.Template.Spec.Volumes {
+		if volume.Secret == nil {
+			continue
+		}
+		if mode := *volume.Secret.DefaultMode; mode != 0o440 {
+			t.Errorf("%s is readable by %o", volume.Secret.SecretName, mode)
+		}
+		for _, mount := range one.VolumeMounts {
+			if mount.Name == volume.Name {
+				paths[mount.MountPath] = true
+			}
+		}
+	}
+	help, err := exec.Command(os.Getenv("LOSSD_BINARY"), "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one.Env) != 3 {
+		t.Errorf("%d variables, expected certificate, key and tokens", len(one.Env))
+	}
+	for _, variable := range one.Env {
+		if !strings.Contains(string(help), variable.Name) {
+			t.Errorf("lossd does not know %s", variable.Name)
+		}
+		if !paths[filepath.Dir(variable.Value)] {
+			t.Errorf("no Secret is mounted at %s", variable.Value)
+		}
+	}
+}
+
+func TestTheOverlayHasAllComponents(t *testing.T) {
+	all, err := kustomize(t, overlay(t, []string{"tls", "tokens", "monitor"})).AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secured, err := kustomize(t, filepath.Join(root, "docker/k8s/secured")).AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(all) != string(secured) {
+		t.Errorf("it makes\n%s\nexpected\n%s", secured, all)
 	}
 }
