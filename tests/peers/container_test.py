@@ -198,6 +198,12 @@ class RunningTest(unittest.TestCase):
         with _HTTP.open(f"http://{self.container.address(9464)}/readyz", timeout=30) as answer:
             self.assertEqual(answer.status, 200)
 
+    def test_it_is_healthy(self):
+        # Docker asks by itself; podman has systemd do it, which need not be there.
+        if ENGINE == "podman":
+            engine("healthcheck", "run", self.container.name)
+        self.container.wait_for(lambda: self.container.inspect(".State.Health.Status") == "healthy")
+
     def test_lossd_is_process_1_and_has_no_rights(self):
         status = self.container.status()
         self.assertEqual(status["NSpid"].split()[-1], "1")
