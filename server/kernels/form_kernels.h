@@ -1,10 +1,10 @@
 #ifndef LOSSD_SERVER_KERNELS_FORM_KERNELS_H_
 #define LOSSD_SERVER_KERNELS_FORM_KERNELS_H_
 
-#include "server/kernels/binary_elements.h"
 #include "server/kernels/class_id_rows.h"
 #include "server/kernels/dense_elements.h"
 #include "server/kernels/dense_row.h"
+#include "server/kernels/elements.h"
 #include "server/kernels/form_info.h"
 
 namespace lossd::kernels {
@@ -16,8 +16,9 @@ struct FormKernels {
   void (*class_id_rows_f32)(const ClassIdRows<float>&, const FormParameters&) = nullptr;
   void (*class_id_rows_f64)(const ClassIdRows<double>&, const FormParameters&) = nullptr;
   void (*dense_row)(DenseRow&, const FormParameters&) = nullptr;
-  void (*binary_elements_f32)(const BinaryElements<float>&, const FormParameters&) = nullptr;
-  void (*binary_elements_f64)(const BinaryElements<double>&, const FormParameters&) = nullptr;
+  void (*elements_f32)(const Elements<float>&, const FormParameters&) = nullptr;
+  void (*elements_f64)(const Elements<double>&, const FormParameters&) = nullptr;
+  bool (*fits_float)(const FormParameters&) = nullptr;  // elements_f32 does for these parameters
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
 };
 

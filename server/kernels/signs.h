@@ -5,7 +5,7 @@
 
 namespace lossd::kernels {
 
-// Make the signs of BinaryElements: 1 for 1, −1 for 0, and either for any other label.
+// Make the signs of Elements: 1 for 1, −1 for 0, and either for any other label.
 template <typename T>
 struct SignKernels {
   // Return how many of the targets are 0 or 1. They take at most 2³¹ − 1 targets.

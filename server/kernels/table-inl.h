@@ -1,8 +1,8 @@
 #ifndef LOSSD_SERVER_KERNELS_TABLE_INL_H_
 #define LOSSD_SERVER_KERNELS_TABLE_INL_H_
 
-#include "server/kernels/elements/binary_elements-inl.h"
 #include "server/kernels/elements/dense_elements-inl.h"
+#include "server/kernels/elements/element_kernel-inl.h"
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/kernel_table.h"
@@ -22,9 +22,10 @@ FormKernels MakeKernels() {
   if constexpr (Form::kWeighting == Weighting::kTruth && !kOverLogit) {
     kernels.class_id_rows_f32 = &ClassIdKernel<Form, float, Arch>::Run;
     kernels.class_id_rows_f64 = &ClassIdKernel<Form, double, Arch>::Run;
-    kernels.binary_elements_f32 = &BinaryKernel<Form, float, Arch>::Run;
-    kernels.binary_elements_f64 = &BinaryKernel<Form, double, Arch>::Run;
+    kernels.elements_f64 = &ElementKernel<Form, double, Arch>::Run;
   }
+  kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
+  kernels.fits_float = &Form::FitsFloat;
   if constexpr (!kOverLogit) kernels.dense_row = &DenseRowKernel<Form, Arch>::Run;
   kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
   return kernels;

@@ -106,11 +106,19 @@ double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& sha
   return threads * of_one;
 }
 
+// Returns true when a sigmoid's elements are computed in float, whatever their labels are.
+bool IsInFloat(const Shape& shape, const LossSpec& spec) {
+  return spec.activation == Activation::kSigmoid && shape.element == sizeof(float) &&
+         spec.softcap == 0 && (spec.temperature == 0 || spec.temperature == 1) &&
+         std::holds_alternative<std::monostate>(spec.logit_adjustment);
+}
+
 // Returns what computing every row once takes.
 Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                 const Shape& shape) {
   Work work;
-  double of_logit = IsFast(batch, spec) ? kFastLogit : kDenseLogit;
+  const bool fast = IsFast(batch, spec) || IsInFloat(shape, spec);
+  double of_logit = fast ? kFastLogit : kDenseLogit;
   if (options.vanishing && !spec.class_weighting.empty()) of_logit *= 2;
   work.operations = of_logit * shape.logits();
   return work;

@@ -3,6 +3,7 @@
 
 #include "server/kernels/forms/focal-inl.h"
 #include "server/kernels/forms/logit_term-inl.h"
+#include "server/kernels/simd/logarithm-inl.h"
 
 namespace lossd::kernels {
 
@@ -16,8 +17,12 @@ struct ShiftedNegative {
     negative.active = shifted > V(T(0));
     negative.p_m = xsimd::select(negative.active, shifted, V(T(1)));
     negative.rest = x.no.p + margin;
-    negative.loss = -xsimd::select(negative.p_m < V(T(0.5)), xsimd::log1p(-negative.p_m),
-                                   xsimd::log(negative.rest));
+    if constexpr (kIsFloat<V>) {
+      negative.loss = -LogOfSum(negative.rest, V(-negative.p_m));
+    } else {
+      negative.loss = -xsimd::select(negative.p_m < V(T(0.5)), xsimd::log1p(-negative.p_m),
+                                     xsimd::log(negative.rest));
+    }
     return negative;
   }
 
@@ -45,13 +50,43 @@ struct Asymmetric : FormTraits {
           .With(Parameter("margin", 0.05, Range::FromBelow(0, 1),
                           "probability below which a negative is left alone"));
   static constexpr Domain kDomain = Domain::kLogit;
+  static constexpr bool kTellsOutcomes = true;
+  static constexpr bool kReadsSubnormals = true;
+
+  template <typename F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    if (parameters[0] == 0 && parameters[1] == 4 && parameters[2] != 0) {
+      f(FormParameters{0, 4, parameters[2]});
+    } else {
+      f(parameters);
+    }
+  }
+
+  // x^exponent and x^(exponent − 1), x > 0. In float it takes no division for the usual exponents.
+  template <typename V>
+  struct PowersOf {
+    V power;
+    V power_1;
+  };
+  template <typename V>
+  static PowersOf<V> Powers(const V& x, double exponent) {
+    if (kIsFloat<V> && exponent >= 1) {
+      const V power_1 = PowUnit(x, exponent - 1);
+      return {power_1 * x, power_1};
+    }
+    const V power = PowUnit(x, exponent);
+    return {power, power / x};
+  }
 
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
     const FormParameters focal = {parameters[0]};
     const V slope = Focal::Slope(x.yes, focal);
-    return {Focal::Value(x.yes, focal), slope * x.no.p,
-            x.no.p * (Focal::Curvature(x.yes, focal) - slope * x.yes.p)};
+    const V second = x.no.p * (Focal::Curvature(x.yes, focal) - slope * x.yes.p);
+    if constexpr (kIsFloat<V>) {
+      return {Focal::Value(x.yes, focal), Focal::LogitSlope(x.yes, focal), second};
+    }
+    return {Focal::Value(x.yes, focal), slope * x.no.p, second};
   }
 
   template <typename V>
@@ -66,12 +101,22 @@ struct Asymmetric : FormTraits {
         ShiftedNegative<V>::Of(x, V(static_cast<T>(parameters[2])));
     const V r = loss / p_m;
     const V w = x.yes.p * x.no.p;
-    const V power = PowUnit(p_m, exponent);
-    const V first = power * (g * r + one / rest) * w;
-    const V power_1 = power / p_m;
-    const V second =
-        (g * (g - one) * power_1 * r + (g + g) * power_1 / rest + power / (rest * rest)) * w * w +
-        first * (x.no.p - x.yes.p);
+    const auto [power, power_1] = Powers(p_m, exponent);
+    V first;
+    V second;
+    if constexpr (kIsFloat<V>) {
+      first = (g * power_1 * loss + power / rest) * w;
+      // The last term has c − p + w / (1 − P) in the way that does not cancel.
+      const V margin(static_cast<T>(parameters[2]));
+      second = g * power_1 *
+                   ((g - one) * r * w * w + (w + w) * (w / rest) + loss * w * (x.no.p - x.yes.p)) +
+               power * (w / rest) * (x.no.p - margin * (x.yes.p / rest));
+    } else {
+      first = power * (g * r + one / rest) * w;
+      second =
+          (g * (g - one) * power_1 * r + (g + g) * power_1 / rest + power / (rest * rest)) * w * w +
+          first * (x.no.p - x.yes.p);
+    }
     return {xsimd::select(active, power * loss, zero), xsimd::select(active, first, zero),
             xsimd::select(active, second, zero)};
   }

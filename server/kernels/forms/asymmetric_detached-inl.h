@@ -19,6 +19,13 @@ struct AsymmetricDetached : FormTraits {
           .VariantOf(Asymmetric::kInfo)
           .SigmoidOnly();
   static constexpr Domain kDomain = Domain::kLogit;
+  static constexpr bool kTellsOutcomes = true;
+  static constexpr bool kReadsSubnormals = true;
+
+  template <typename F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    Asymmetric::WithUsualParameters(parameters, f);
+  }
 
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
@@ -36,7 +43,7 @@ struct AsymmetricDetached : FormTraits {
     const V zero(T(0));
     const V margin(static_cast<T>(parameters[2]));
     const auto [active, p_m, rest, loss] = ShiftedNegative<V>::Of(x, margin);
-    const V power = PowUnit(p_m, parameters[1]);
+    const V power = Asymmetric::Powers(p_m, parameters[1]).power;
     const V ratio = x.yes.p / rest;
     const V first = power * ratio * x.no.p;
     const V second = first * (x.no.p - margin * ratio);

@@ -20,6 +20,12 @@ struct FocalBlended : FormTraits {
           .SigmoidOnly();
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
+  using OneTargetOfElement = Focal;
+
+  template <typename F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    Focal::WithUsualParameters(parameters, f);
+  }
 
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {

@@ -15,6 +15,14 @@ struct GeneralizedCrossEntropy : FormTraits {
           .With(Parameter("q", 0.7, Range::AboveUpTo(0, 1),
                           "robustness to wrong labels; 1 is the mean absolute error"));
 
+  static constexpr bool kHasFloatValues = true;
+  template <typename V>
+  static FormValues<V> InFloat(const Point<V>& x, const FormParameters& parameters) {
+    const V q(static_cast<typename V::value_type>(parameters[0]));
+    const BothExps<V> of = BothExpsNonPositive(V(q * x.log_p));
+    return {-of.minus_one / q, -of.exp, -q * of.exp * x.one_minus_p};
+  }
+
   template <typename V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));

@@ -53,9 +53,9 @@ Point<V> LikelierBy(const V& z, const SigmoidParts<V>& parts) {
   return x;
 }
 
+// `parts` are those of z. The caller sets the targets.
 template <typename V>
-LogitPoint<V> Sigmoid(const V& z) {
-  const auto parts = SigmoidParts<V>::Of(z);
+LogitPoint<V> SigmoidOf(const V& z, const SigmoidParts<V>& parts) {
   LogitPoint<V> x;
   x.logit = z;
   x.yes = LikelierBy(z, parts);
@@ -63,6 +63,11 @@ LogitPoint<V> Sigmoid(const V& z) {
   x.no.one_minus_p = x.yes.p;
   x.no.log_p = LikelierBy(V(-z), parts).log_p;
   return x;
+}
+
+template <typename V>
+LogitPoint<V> Sigmoid(const V& z) {
+  return SigmoidOf(z, SigmoidParts<V>::Of(z));
 }
 
 // Returns −y log p − (1 − y) log(1 − p), where a target of 0 gives 0 whatever the logarithm is.

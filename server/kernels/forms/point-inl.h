@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_POINT_INL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_POINT_INL_H_
 
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 #include "server/kernels/form_info.h"
@@ -19,11 +20,35 @@ struct Point {
   V p;
   V one_minus_p;
   V target;  // y, smoothed; read by forms that compare p with it
+  // log y, in float alone, where the form has kReadsLogTarget.
+  V log_target = V(typename V::value_type(0));
   // A constant of the row, which forms with kShifts take off dψ/dp. Since the p of a row add up to
   // 1, it changes no derivative by the logits; terms that would cancel in them can be taken off
   // here.
   V shift = V(typename V::value_type(0));
 };
+
+// What the three functions of a form return.
+template <typename V>
+struct FormValues {
+  V value;
+  V slope;
+  V curvature;
+};
+
+// True in float, where a form may take other ways than in double: shorter, or accurate enough.
+template <typename V>
+inline constexpr bool kIsFloat = std::is_same_v<typename V::value_type, float>;
+
+// Returns log y.
+template <typename V>
+inline V LogTarget(const Point<V>& x) {
+  if constexpr (kIsFloat<V>) {
+    return x.log_target;
+  } else {
+    return xsimd::log(x.target);
+  }
+}
 
 // How a form's terms are weighted and summed.
 //  kTruth:   loss = Σ_k a_k φ(log p_k), a_k = class weight · target
@@ -51,6 +76,26 @@ struct FormTraits {
   static constexpr bool kAddsTargetEntropy = false;
   // The form has a function Shift, evaluated at the row's largest class, for Point::shift.
   static constexpr bool kShifts = false;
+  // The form reads Point::log_target.
+  static constexpr bool kReadsLogTarget = false;
+  // The form of a sample whose targets are 0 but for a true class, of target 1: as a function of
+  // that class's log p, Σ φ. kTruth forms are that themselves.
+  using OneTarget = void;
+  // The same of a sigmoid's element, where it is another form than that.
+  using OneTargetOfElement = void;
+  // The derivatives have numbers well above 1 times a probability, so that one below the normal
+  // numbers of its type counts.
+  static constexpr bool kReadsSubnormals = false;
+  // The two outcomes differ by more than the sign of the logit: elements of label 1 take the form's
+  // function Positive, those of label 0 its Negative.
+  static constexpr bool kTellsOutcomes = false;
+  // The form is a sigmoid's of another logit, its function MovedLogit, of which its function
+  // Outcome makes the term.
+  static constexpr bool kMovesLogit = false;
+  // Returns true when float does for these parameters, which are no numbers of unusual size.
+  static bool FitsFloat(const FormParameters&) { return true; }
+  // The form has a function InFloat, whose FormValues share their logarithms and exponentials.
+  static constexpr bool kHasFloatValues = false;
   // The form has a function LogitSlope, φ′(u) (1 − p) by a shorter way.
   static constexpr bool kHasLogitSlope = false;
   // Calls f with `parameters`. A form may pass constants instead where they have common values, so
@@ -62,6 +107,10 @@ struct FormTraits {
   // Sigmoid: the terms of "no" (log of 1 − sigmoid) count as well as those of "yes".
   static constexpr bool kBothSides = true;
 };
+
+template <typename Form>
+using OneTargetOf =
+    std::conditional_t<std::is_void_v<typename Form::OneTarget>, Form, typename Form::OneTarget>;
 
 // Returns the derivative of φ(log p) by the logit that raises p.
 template <typename Form, typename V>

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_INL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_QUALITY_FOCAL_INL_H_
 
+#include "server/kernels/forms/focal-inl.h"
 #include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
@@ -18,6 +19,12 @@ struct QualityFocal : FormTraits {
               Parameter("beta", 2, Range::AtLeast(0).WithGap(0, 1), "focusing: 0, or 1 and more"));
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
+  using OneTargetOfElement = Focal;  // |y − p| is 1 − p of the label's outcome, and β is γ
+
+  template <typename F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    Focal::WithUsualParameters(parameters, f);
+  }
 
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {

@@ -5,6 +5,24 @@
 
 namespace lossd::kernels {
 
+// The squared error of a sigmoid's hard label: φ(u) = (1 − p)².
+struct HardSquaredError : FormTraits {
+  template <typename V>
+  static V Value(const Point<V>& x, const FormParameters&) {
+    return x.one_minus_p * x.one_minus_p;
+  }
+  template <typename V>
+  static V Slope(const Point<V>& x, const FormParameters&) {
+    const V two(typename V::value_type(2));
+    return -(two * x.p * x.one_minus_p);
+  }
+  template <typename V>
+  static V Curvature(const Point<V>& x, const FormParameters&) {
+    const V two(typename V::value_type(2));
+    return two * x.p * (x.p - x.one_minus_p) * x.one_minus_p;
+  }
+};
+
 // ψ(u; y) = (p − y)². Both derivatives carry a factor p: that is why the gradient vanishes where
 // the model is confidently wrong.
 struct SquaredError : FormTraits {
@@ -16,6 +34,7 @@ struct SquaredError : FormTraits {
   };
   static constexpr Weighting kWeighting = Weighting::kWhole;
   static constexpr bool kBothSides = false;
+  using OneTargetOfElement = HardSquaredError;
 
   template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {

@@ -18,24 +18,45 @@ struct Varifocal : FormTraits {
   static constexpr Domain kDomain = Domain::kLogit;
   static constexpr Weighting kWeighting = Weighting::kWhole;
 
+  static constexpr bool kTellsOutcomes = true;
+
+  template <typename F>
+  static void WithUsualParameters(const FormParameters& parameters, F f) {
+    if (parameters[1] == 2) {
+      f(FormParameters{parameters[0], 2});
+    } else {
+      f(parameters);
+    }
+  }
+
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {
+    const LogitTerm<V> yes = Positive(x, parameters);
+    const LogitTerm<V> no = Negative(x, parameters);
+    const auto positive = x.yes.target > V(typename V::value_type(0));
+    return {xsimd::select(positive, yes.value, no.value),
+            xsimd::select(positive, yes.first, no.first),
+            xsimd::select(positive, yes.second, no.second)};
+  }
+
+  template <typename V>
+  static LogitTerm<V> Positive(const LogitPoint<V>& x, const FormParameters&) {
+    const V y = x.yes.target;
+    return {y * BinaryCrossEntropy(x), y * ErrorOf(x.yes), y * (x.yes.p * x.no.p)};
+  }
+
+  template <typename V>
+  static LogitTerm<V> Negative(const LogitPoint<V>& x, const FormParameters& parameters) {
     using T = typename V::value_type;
     const V alpha(static_cast<T>(parameters[0]));
     const V gamma(static_cast<T>(parameters[1]));
-    const V y = x.yes.target;
     const V p = x.yes.p;
     const V c = x.no.p;
     const V pc = p * c;
     const V focus = alpha * PowUnit(p, parameters[1]);
     const V cq = -MultiplyZeroWins(c, x.no.log_p);
-    const LogitTerm<V> negative = {
-        -MultiplyZeroWins(focus, x.no.log_p), focus * (gamma * cq + p),
-        focus * (gamma * cq * (gamma * c - p) + (gamma + gamma + V(T(1))) * pc)};
-    const auto positive = y > V(T(0));
-    return {xsimd::select(positive, y * BinaryCrossEntropy(x), negative.value),
-            xsimd::select(positive, y * ErrorOf(x.yes), negative.first),
-            xsimd::select(positive, y * pc, negative.second)};
+    return {-MultiplyZeroWins(focus, x.no.log_p), focus * (gamma * cq + p),
+            focus * (gamma * cq * (gamma * c - p) + (gamma + gamma + V(T(1))) * pc)};
   }
 };
 

@@ -108,6 +108,16 @@ inline V ExpNonPositive(const V& x) {
   return xsimd::fma(e.minus_one, e.power, e.power);
 }
 
+// Returns eˣ for x ≤ 0 in float, with the digits that numbers below the normal ones have room for.
+template <typename A>
+inline xsimd::batch<float, A> ExpToSubnormal(const xsimd::batch<float, A>& x) {
+  using V = xsimd::batch<float, A>;
+  // The square of e^(x / 2) is rounded where the product has no more room.
+  const auto is_small = x < V(ExpConstants<float>::kSmallest);
+  const V e = ExpNonPositive(V(xsimd::select(is_small, V(x * V(0.5F)), x)));
+  return xsimd::select(is_small, V(e * e), e);
+}
+
 // Returns eˣ − 1 for x ≤ 0, accurate relative to itself however close x is to 0.
 template <typename V>
 inline V ExpMinusOneNonPositive(const V& x) {
@@ -116,6 +126,24 @@ inline V ExpMinusOneNonPositive(const V& x) {
   const V minus_one(T(-1));
   return xsimd::select(x < V(ExpConstants<T>::kSmallest), minus_one,
                        xsimd::fma(e.power, e.minus_one, V(e.power + minus_one)));
+}
+
+// eˣ and eˣ − 1.
+template <typename V>
+struct BothExps {
+  V exp;
+  V minus_one;
+};
+
+// Returns what ExpNonPositive and ExpMinusOneNonPositive do.
+template <typename V>
+inline BothExps<V> BothExpsNonPositive(const V& x) {
+  using Constants = ExpConstants<typename V::value_type>;
+  const ReducedExp<V> e(MaxOf(V(Constants::kLowest), x));
+  const V minus_one(typename V::value_type(-1));
+  return {xsimd::fma(e.minus_one, e.power, e.power),
+          xsimd::select(x < V(Constants::kSmallest), minus_one,
+                        xsimd::fma(e.power, e.minus_one, V(e.power + minus_one)))};
 }
 
 // log(1 + x) with 1 / (1 + x), which both of its users need.

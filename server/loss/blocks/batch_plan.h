@@ -24,7 +24,9 @@
 //
 //             one hard label    any target
 //   softmax   ClassIdRow(s)     DenseRow
-//   sigmoid   BinaryElement(s)  DenseElement(s)
+//   sigmoid   Element(s)        DenseElement(s)
+//
+// In float the first of the sigmoid's takes any target, too.
 
 namespace lossd::loss {
 

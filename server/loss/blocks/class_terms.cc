@@ -37,6 +37,7 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellat
     const double v = weight(one_logit ? 1 : k);
     positive_.push_back(static_cast<double>(WideProduct({alpha, v, positive_weight})));
     negative_.push_back(other * weight(one_logit ? 0 : k));
+    alike_ &= positive_.back() == positive_.front() && negative_.back() == negative_.front();
   };
   for (auto* column : {&positive_, &negative_, &alpha_positive_, &positive_weight_}) {
     column->reserve(static_cast<size_t>(batch.classes));
@@ -44,14 +45,6 @@ ClassTerms::ClassTerms(const Batch& batch, const LossSpec& spec, const Cancellat
   ForEachBlock(batch.classes, 1, cancellation, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) add(k);
   });
-}
-
-double ClassTerms::whole(int64_t k, double target) const {
-  if (empty_) return 1;
-  const auto i = static_cast<size_t>(k);
-  if (target == 1) return positive_[i];
-  return (alpha_positive_[i] * target + negative_[i] * (1 - target)) *
-         (positive_weight_[i] * target + (1 - target));
 }
 
 bool ClassTerms::AreIn(const OrdinaryRange& range) const {

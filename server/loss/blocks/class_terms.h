@@ -21,6 +21,9 @@ class ClassTerms {
   // Returns true when no class has a weight.
   bool empty() const { return empty_; }
 
+  // Returns true when all columns have the same factors. Sigmoid only.
+  bool alike() const { return alike_; }
+
   // Returns v of each entry of a class vector as applied (see ClassVectorSize); empty when neither
   // weights nor a scheme were given.
   const std::vector<double>& weights() const { return weights_; }
@@ -34,13 +37,20 @@ class ClassTerms {
   double negative(int64_t k) const { return empty_ ? 1.0 : negative_[static_cast<size_t>(k)]; }
   // Returns one weight for a whole element of column k, for forms that are not sums over outcomes:
   // v (α t + (1 - α)(1 - t)) (w₊ t + 1 - t). Sigmoid only.
-  double whole(int64_t k, double target) const;
+  double whole(int64_t k, double target) const {
+    if (empty_) return 1;
+    const auto i = static_cast<size_t>(k);
+    const double mixed = (alpha_positive_[i] * target + negative_[i] * (1 - target)) *
+                         (positive_weight_[i] * target + (1 - target));
+    return target == 1 ? positive_[i] : mixed;
+  }
 
   // Returns true when every weight that is not 0 is in `range`.
   bool AreIn(const OrdinaryRange& range) const;
 
  private:
   bool empty_ = true;
+  bool alike_ = true;
   std::vector<double> weights_;
   std::vector<double> positive_;
   std::vector<double> negative_;

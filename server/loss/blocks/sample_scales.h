@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_LOSS_BLOCKS_SAMPLE_SCALES_H_
 #define LOSSD_SERVER_LOSS_BLOCKS_SAMPLE_SCALES_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -65,31 +66,47 @@ class SampleScales {
   // Returns the factors of a sample, the weight of its class among them.
   SampleScale WithClass(int64_t sample, Wide class_weight) const;
 
-  // Writes the factors of the samples begin, begin + 1, ... Unless wide().
+  // Writes the factors of the samples begin, begin + 1, ... Unless wide(). `hessian` may be null.
   template <typename T>
   void Copy(int64_t begin, int64_t size, T* loss, T* gradient, T* hessian) const {
-    if (!mined_weights_.empty() || has_upstream() || sample_weights_.empty() ||
-        sample_weights_.repeat != 1) {
-      for (int64_t i = 0; i < size; ++i) {
-        const SampleScale scale = (*this)[begin + i];
-        loss[i] = static_cast<T>(scale.loss);
-        gradient[i] = static_cast<T>(scale.gradient);
-        hessian[i] = static_cast<T>(scale.hessian);
-      }
-      return;
+    if (mined_weights_.empty() && !has_upstream() && !sample_weights_.empty()) {
+      return CopyWeights(begin, size, loss, gradient, hessian);
     }
-    const double* const s = sample_weights_.values.data() + begin;
-    const double d = derivative_scale_;
-    const double g = scale_.gradient_scale;
     for (int64_t i = 0; i < size; ++i) {
-      const double derivative = s[i] * d;
-      loss[i] = static_cast<T>(s[i]);
-      gradient[i] = static_cast<T>(derivative * g);
-      hessian[i] = static_cast<T>(derivative);
+      const SampleScale scale = (*this)[begin + i];
+      loss[i] = static_cast<T>(scale.loss);
+      gradient[i] = static_cast<T>(scale.gradient);
+      if (hessian != nullptr) hessian[i] = static_cast<T>(scale.hessian);
     }
   }
 
  private:
+  // Does what Copy does where nothing but sample weights tells samples apart.
+  template <typename T>
+  void CopyWeights(int64_t begin, int64_t size, T* loss, T* gradient, T* hessian) const {
+    const double d = derivative_scale_;
+    const double g = scale_.gradient_scale;
+    if (const int64_t repeat = sample_weights_.repeat; repeat != 1) {
+      for (int64_t i = 0; i < size;) {
+        const int64_t group = (begin + i) / repeat;
+        const int64_t stop = std::min(size, (group + 1) * repeat - begin);
+        const double s = sample_weights_.values[static_cast<size_t>(group)];
+        std::fill(loss + i, loss + stop, static_cast<T>(s));
+        std::fill(gradient + i, gradient + stop, static_cast<T>(s * d * g));
+        if (hessian != nullptr) std::fill(hessian + i, hessian + stop, static_cast<T>(s * d));
+        i = stop;
+      }
+      return;
+    }
+    const double* const s = sample_weights_.values.data() + begin;
+    for (int64_t i = 0; i < size; ++i) {
+      loss[i] = static_cast<T>(s[i]);
+      gradient[i] = static_cast<T>(s[i] * d * g);
+    }
+    if (hessian == nullptr) return;
+    for (int64_t i = 0; i < size; ++i) hessian[i] = static_cast<T>(s[i] * d);
+  }
+
   PerSample sample_weights_;
   PerSample mined_weights_;
   PerSample upstream_gradient_;

@@ -3,55 +3,34 @@
 #include <algorithm>
 #include <optional>
 
-#include "server/loss/blocks/binary_element_block.h"
 #include "server/loss/blocks/dense_element_block.h"
+#include "server/loss/blocks/element_block.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 namespace {
 
-template <typename T>
-constexpr int64_t kAtOnce = BinaryElementBlock<T>::kMostElements;
+// Returns true when the form's parameters have a size that float has room for.
+bool FitsFloat(const BatchPlan& plan) {
+  const OrdinaryRange range = OrdinaryRangeOf(sizeof(float));
+  const FormParameters& parameters = plan.spec.parameters;
+  return plan.kernels.fits_float(parameters) &&
+         std::all_of(parameters.begin(), parameters.end(),
+                     [&](double parameter) { return range.HasOrZero(parameter); });
+}
 
-// Returns the kernel of elements with one hard label, or null when the loss asks for more than it
+// Returns the kernel of elements in their own type, or null when the loss asks for more than it
 // does.
 template <typename T>
-typename BinaryElementBlock<T>::Kernel FindBinaryKernel(const BatchPlan& plan) {
-  if (plan.spec.label_smoothing != 0 || !plan.transform.identity()) return nullptr;
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return plan.kernels.binary_elements_f32;
+typename ElementBlock<T>::Kernel FindKernel(const BatchPlan& plan) {
+  if (!plan.transform.identity()) return nullptr;
+  if constexpr (ElementBlock<T>::kTakesTargets) {
+    // Forms that have a kernel in double too take any parameters where labels are hard.
+    const bool asks = !plan.labels.hard() || plan.spec.label_smoothing != 0 ||
+                      plan.kernels.elements_f64 == nullptr;
+    return asks && !FitsFloat(plan) ? nullptr : plan.kernels.elements_f32;
   } else {
-    return plan.kernels.binary_elements_f64;
-  }
-}
-
-// Computes elements of targets. Where soft and hard ones meet, each is computed by the path of its
-// own kind, so that its bits do not depend on its neighbours.
-template <typename T>
-void ComputeTargets(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end,
-                    typename BinaryElementBlock<T>::Kernel binary_kernel) {
-  BinaryElementBlock<T> binary(plan, window);
-  std::optional<DenseElementBlock<T>> dense;
-  for (int64_t i = begin; i < end; i += kAtOnce<T>) {
-    const int64_t size = std::min(kAtOnce<T>, end - i);
-    const int64_t hard = binary.ComputeIfHard(i, size, binary_kernel);
-    if (hard == size && !plan.scales.wide()) continue;
-    if (!dense) dense.emplace(plan, window);
-    dense->Compute(i, size, plan.kernels.dense_elements);
-    if (hard > 0) binary.ComputeHardOnes(i, size, binary_kernel);
-  }
-}
-
-// Computes elements of hard labels whose scales are wide: those whose factors leave their type's
-// range in double, and the others as they are in any batch.
-template <typename T>
-void ComputeWideElements(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
-                         int64_t end, typename BinaryElementBlock<T>::Kernel binary_kernel) {
-  BinaryElementBlock<T> binary(plan, window);
-  DenseElementBlock<T> dense(plan, window);
-  for (int64_t i = begin; i < end; i += kAtOnce<T>) {
-    const int64_t size = std::min(kAtOnce<T>, end - i);
-    dense.Compute(i, size, plan.kernels.dense_elements);
-    binary.ComputeOrdinaryOnes(i, size, binary_kernel);
+    return plan.spec.label_smoothing != 0 ? nullptr : plan.kernels.elements_f64;
   }
 }
 
@@ -62,18 +41,23 @@ void ComputeSigmoidElements(const BatchPlan& plan, const RowWindow<T>& window, i
                             int64_t end_row) {
   const int64_t begin = begin_row * plan.batch.classes;
   const int64_t end = end_row * plan.batch.classes;
-  const auto binary_kernel = FindBinaryKernel<T>(plan);
-  if (binary_kernel == nullptr) {
+  const auto kernel = FindKernel<T>(plan);
+  if (kernel == nullptr) {
     DenseElementBlock<T>(plan, window).Compute(begin, end - begin, plan.kernels.dense_elements);
-  } else if (plan.labels.hard() && plan.scales.wide()) {
-    ComputeWideElements(plan, window, begin, end, binary_kernel);
-  } else if (plan.labels.hard()) {
-    BinaryElementBlock<T> block(plan, window);
-    for (int64_t i = begin; i < end; i += kAtOnce<T>) {
-      block.Compute(i, std::min(kAtOnce<T>, end - i), binary_kernel);
-    }
-  } else {
-    ComputeTargets(plan, window, begin, end, binary_kernel);
+    return;
+  }
+  constexpr int64_t kAtOnce = ElementBlock<T>::kMostElements;
+  ElementBlock<T> block(plan, window, kernel);
+  std::optional<DenseElementBlock<T>> dense;
+  for (int64_t i = begin; i < end; i += kAtOnce) {
+    const int64_t size = std::min(kAtOnce, end - i);
+    const int64_t taken = block.Compute(i, size);
+    if (taken == size && !plan.scales.wide()) continue;
+    // Each element is computed by the path of its own kind, so that its bits do not depend on its
+    // neighbours.
+    if (!dense) dense.emplace(plan, window);
+    dense->Compute(i, size, plan.kernels.dense_elements);
+    if (taken > 0) block.ComputeOrdinaryOnes(i, size);
   }
 }
 
