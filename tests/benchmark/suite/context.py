@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 
-from suite.kernel_report import seconds_by_name
+from suite.kernel_report import peaks_by_name, seconds_by_name
 from suite.processes import RAISED_MALLOC, Agent, Server
 from suite.programs import THREADS, Programs
 
@@ -16,6 +16,7 @@ class Context:
     """Servers and clients start when first asked for and end when the block that it is used in is left."""
 
     def __init__(self, build, stubs, quick):
+        self.root = ROOT
         self.stubs = stubs
         self.quick = quick
         self._stack = contextlib.ExitStack()
@@ -73,6 +74,10 @@ class Context:
     def start_python_agent(self, script):
         """Starts one of the agents in peers/, tuned the same way, to be used in a `with`."""
         return Agent(self.peer(script), self._tuned(), self.log)
+
+    def kernel_peaks(self, names):
+        """Name -> bytes at the most while it runs, beside the arrays that it reads and writes."""
+        return peaks_by_name(self._programs.kernels(names, 1, 0.001))
 
     def kernels(self, names, clock, repetitions, min_time=0.05, processes=1):
         """Runs kernels_benchmark: name -> seconds of each repetition, in an order that mixes them.

@@ -18,3 +18,12 @@ def seconds_by_name(report, clock):
         name = run.get("run_name", run["name"])
         seconds.setdefault(name, []).append(run[clock] * _SECONDS[run["time_unit"]])
     return seconds
+
+
+def peaks_by_name(report):
+    """Benchmark name -> bytes, of those that count them."""
+    return {
+        run.get("run_name", run["name"]): run["peak"]
+        for run in report["benchmarks"]
+        if "peak" in run
+    }

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 from suite import page, table
-from suite.kernel_report import seconds_by_name
+from suite.kernel_report import peaks_by_name, seconds_by_name
 from suite.rows import (
     Bound,
     Quantity,
@@ -60,6 +60,7 @@ class RowTest(unittest.TestCase):
             "ours": {"value": 3, "unit": "B", "label": "a"},
             "baseline": {"value": 4, "unit": "B", "label": ""},
             "note": "why",
+            "peak": None,
             "verdict": "met",
         }
         self.assertEqual(json.loads(json.dumps(row.to_json())), expected)
@@ -116,6 +117,11 @@ class KernelReportTest(unittest.TestCase):
             seconds_by_name({"benchmarks": [failed]}, "cpu_time")
 
 
+    def test_peaks_are_of_those_that_count_them(self):
+        report = {"benchmarks": [self.run_of("a", peak=7.0), self.run_of("b")]}
+        self.assertEqual(peaks_by_name(report), {"a": 7.0})
+
+
 class TableTest(unittest.TestCase):
     def test_quantities_take_the_unit_that_fits(self):
         for quantity, expected in [
@@ -165,6 +171,21 @@ class TableTest(unittest.TestCase):
                 "| c | 1.00 s | 2.00 s | 0.5 |",
             ],
         )
+
+    def test_peaks_have_a_column_where_there_are_any(self):
+        rows = [
+            fraction_of("s", "a", Quantity(1), Quantity(2), peak=Quantity(3 * 2**20, "B")),
+            fraction_of("s", "b", Quantity(1), Quantity(2)),
+        ]
+        self.assertEqual(
+            table.markdown(rows).splitlines()[::2],
+            [
+                "| s | lossd | baseline | ratio | peak memory |",
+                "| a | 1.00 s | 2.00 s | 0.5 | 3.00 MiB |",
+            ],
+        )
+        self.assertTrue(table.text(rows).splitlines()[0].endswith("verdict  peak memory"))
+        self.assertTrue(table.text(rows).splitlines()[2].endswith("3.00 MiB"))
 
     def test_summary_counts_bounds_alone(self):
         met = fraction_of("s", "a", Quantity(1), Quantity(2), Bound("<=", 1))

@@ -45,6 +45,7 @@ class Row:
     ours: Quantity | None = None
     baseline: Quantity | None = None
     note: str = ""
+    peak: Quantity | None = None  # memory at the most while it runs, beside what it reads and writes
 
     @property
     def verdict(self):
@@ -58,14 +59,14 @@ class Row:
         return {**dataclasses.asdict(self), "verdict": self.verdict}
 
 
-def times_faster(section, name, ours, baseline, bound=None, note=""):
+def times_faster(section, name, ours, baseline, bound=None, note="", peak=None):
     """Baseline over ours: for times that should be short."""
-    return Row(section, name, baseline.value / ours.value, bound, ours, baseline, note)
+    return Row(section, name, baseline.value / ours.value, bound, ours, baseline, note, peak)
 
 
-def fraction_of(section, name, ours, baseline, bound=None, note=""):
+def fraction_of(section, name, ours, baseline, bound=None, note="", peak=None):
     """Ours over the baseline: for times near a limit, and for rates."""
-    return Row(section, name, ours.value / baseline.value, bound, ours, baseline, note)
+    return Row(section, name, ours.value / baseline.value, bound, ours, baseline, note, peak)
 
 
 def median(samples, unit="s", label=""):

@@ -6,6 +6,7 @@ _STEPS = {
     "B/s": [(1024.0**2, "MiB/s"), (1024.0**3, "GiB/s")],
 }
 _HEADINGS = ["what", "lossd", "baseline", "ratio", "bound", "verdict"]
+_PEAK = "peak memory"
 
 
 def three_digits(value):
@@ -53,15 +54,19 @@ def text(rows):
     """The table with a heading for each section, and under a row what it notes."""
     cells = [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells)]
+    has_peaks = any(row.peak for row in rows)
 
     def line(values):
         return "  ".join(v.ljust(w) for v, w in zip(values, widths)).rstrip()
 
-    lines = [line(_HEADINGS)]
+    def with_peak(values, peak):
+        return line(values) if not has_peaks else f"{line(values):{sum(widths) + 10}}  {peak}".rstrip()
+
+    lines = [with_peak(_HEADINGS, _PEAK)]
     for section, members in _by_section(rows):
         lines.append(f"-- {section}")
         for row in members:
-            lines.append(line(_cells(row)))
+            lines.append(with_peak(_cells(row), quantity_text(row.peak)))
             lines += [f"     {row.note}"] if row.note else []
     return "\n".join(lines)
 
@@ -80,13 +85,18 @@ def markdown_line(cells):
 def markdown(rows):
     """A table for each section, whose name heads its first column; notes stand behind the names.
 
-    The columns bound and verdict are left out where no row has a bound.
+    The columns bound and verdict are left out where no row has a bound, that of the peak memory where
+    none has one.
     """
     lines = []
     for section, members in _by_section(rows):
         count = len(_HEADINGS) if any(row.bound for row in members) else len(_HEADINGS) - 2
-        lines += [markdown_line([section, *_HEADINGS[1:count]]), "|" + "---|" * count]
-        lines += [markdown_line(_markdown_cells(row)[:count]) for row in members]
+        has_peaks = any(row.peak for row in members)
+        headings = [section, *_HEADINGS[1:count], *([_PEAK] if has_peaks else [])]
+        lines += [markdown_line(headings), "|" + "---|" * len(headings)]
+        for row in members:
+            peak = [quantity_text(row.peak)] if has_peaks else []
+            lines.append(markdown_line([*_markdown_cells(row)[:count], *peak]))
         lines.append("")
     return "\n".join(lines[:-1])
 
