@@ -33,7 +33,8 @@ struct ClassIdRows {
   int64_t class_stride = 0;  // 0: none; else class_count ≤ kMaxStridedClasses
 
   const int64_t* class_ids = nullptr;  // per row, in [0, class_count)
-  // The factors of all rows, or, where `class_weight` is set, columns with those of each. A row
+  // The factors of all rows, or, where `class_weight` is set, columns with those of each; where
+  // `sample_weight` is null, it is the only column, and the other factors are those of all. A row
   // whose class_weight · sample_weight is 0 has loss and derivatives 0.
   RowFactors factors;
   const double* class_weight = nullptr;
@@ -53,6 +54,7 @@ struct ClassIdRows {
   T* log_sum_exp = nullptr;            // [row_count]
   double* true_probability = nullptr;  // [row_count]
   double* true_gradient = nullptr;     // [row_count]: φ′ (1 − p_t), without any weight
+  double* gradient_l1 = nullptr;       // [row_count]: Σ_j |g_j| by class weights; of shaped rows
 };
 
 }  // namespace lossd::kernels

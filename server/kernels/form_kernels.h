@@ -6,6 +6,7 @@
 #include "server/kernels/dense_row.h"
 #include "server/kernels/elements.h"
 #include "server/kernels/form_info.h"
+#include "server/kernels/row_shape.h"
 
 namespace lossd::kernels {
 
@@ -13,8 +14,17 @@ namespace lossd::kernels {
 struct FormKernels {
   // True when one weight multiplies a whole sample, instead of one each outcome of it.
   bool weighs_whole = false;
+  // True when shaped_rows smooth labels.
+  bool smooths_hard_labels = false;
+  // True when the loss has the constant Σ_k a_k log y_k added.
+  bool adds_target_entropy = false;
   void (*class_id_rows_f32)(const ClassIdRows<float>&, const FormParameters&) = nullptr;
   void (*class_id_rows_f64)(const ClassIdRows<double>&, const FormParameters&) = nullptr;
+  // The same with options around the form.
+  void (*shaped_rows_f32)(const ClassIdRows<float>&, const RowShape<float>&,
+                          const FormParameters&) = nullptr;
+  void (*shaped_rows_f64)(const ClassIdRows<double>&, const RowShape<double>&,
+                          const FormParameters&) = nullptr;
   void (*dense_row)(DenseRow&, const FormParameters&) = nullptr;
   void (*elements_f32)(const Elements<float>&, const FormParameters&) = nullptr;
   void (*elements_f64)(const Elements<double>&, const FormParameters&) = nullptr;

@@ -8,6 +8,7 @@
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/rows/class_id_rows-inl.h"
 #include "server/kernels/rows/dense_row-inl.h"
+#include "server/kernels/rows/shaped_rows-inl.h"
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
@@ -26,6 +27,12 @@ FormKernels MakeKernels() {
   }
   kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
   kernels.fits_float = &Form::FitsFloat;
+  kernels.smooths_hard_labels = Form::kIsCrossEntropy;
+  kernels.adds_target_entropy = Form::kAddsTargetEntropy;
+  if constexpr (kHasHardLabels<Form> && !kOverLogit) {
+    kernels.shaped_rows_f32 = &RunShapedRows<Form, float, Arch>;
+    kernels.shaped_rows_f64 = &RunShapedRows<Form, double, Arch>;
+  }
   if constexpr (!kOverLogit) kernels.dense_row = &DenseRowKernel<Form, Arch>::Run;
   kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
   return kernels;

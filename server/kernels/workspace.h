@@ -45,6 +45,18 @@ constexpr int64_t RowWorkspaceSize(int64_t class_count) {
   return groups * GroupWorkspaceSize(class_count) + kLanes;
 }
 
+// Returns the elements of a number for each class of a group's rows.
+constexpr int64_t CapWorkspaceSize(int64_t class_count) {
+  return GroupWorkspaceSize(class_count) - ChunkNumbersSize(class_count);
+}
+
+// Returns the elements of ClassIdRows::workspace where rows are shaped: with three numbers more for
+// each chunk, and for each class where logits are capped.
+constexpr int64_t ShapedWorkspaceSize(int64_t class_count, double softcap) {
+  return RowWorkspaceSize(class_count) + 3 * ChunkNumbersSize(class_count) +
+         (softcap == 0 ? 0 : 2 * CapWorkspaceSize(class_count));
+}
+
 // Rows of at most kMaxStridedClasses classes are computed in tiles of up to this many.
 inline constexpr int64_t kMostTileRows = 64;
 

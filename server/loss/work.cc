@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <variant>
 
+#include "server/kernels/form_kernels.h"
 #include "server/kernels/workspace.h"
 #include "server/loss/class_counts.h"
 #include "server/loss/statistics.h"
@@ -60,12 +61,22 @@ bool HasRecords(const ComputeOptions& options) {
 
 bool IsMined(const LossSpec& spec) { return !std::holds_alternative<std::monostate>(spec.mining); }
 
-// Returns true when a kernel of hard labels may compute the batch.
-bool IsFast(const Batch& batch, const LossSpec& spec) {
+// Returns true when nothing lies around the form.
+bool IsPlain(const Batch& batch, const LossSpec& spec) {
   const bool hard = !std::holds_alternative<Targets>(batch.labels);
   return hard && spec.label_smoothing == 0 && spec.z_loss == 0 && spec.softcap == 0 &&
          (spec.temperature == 0 || spec.temperature == 1) &&
          std::holds_alternative<std::monostate>(spec.logit_adjustment);
+}
+
+// Returns true when a kernel of hard labels may compute the batch.
+bool IsFast(const Batch& batch, const LossSpec& spec) {
+  if (IsPlain(batch, spec)) return true;
+  const bool smooths = spec.label_smoothing == 0 || KernelsOf(*spec.form).smooths_hard_labels;
+  const bool is_float = std::holds_alternative<absl::Span<const float>>(batch.logits);
+  const bool needs_double = spec.softcap != 0 || spec.form == FindForm("squared_error");
+  return spec.activation == Activation::kSoftmax && smooths && !(is_float && needs_double) &&
+         std::holds_alternative<ClassIds>(batch.labels);
 }
 
 // Returns what is resolved for the classes before any row is computed.
@@ -83,8 +94,9 @@ Work WorkOfClasses(const Shape& shape, const LossSpec& spec) {
     }
   }
   if (spec.activation == Activation::kSigmoid && !weighting.empty()) vectors += 4;
+  if (spec.label_smoothing != 0 && !weighting.empty()) vectors += 1;  // as floats
   if (!std::holds_alternative<std::monostate>(spec.logit_adjustment)) {
-    vectors += 2;  // the counts and what follows from them
+    vectors += 3;  // the counts and what follows from them, as floats and scaled
     work.operations += kClassConstant * shape.classes;
   }
   work.operations += vectors * shape.entries;
@@ -98,7 +110,7 @@ double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& sha
   if (batch.rows == 0) return 0;
   const double threads = std::min<double>(thread_count, shape.rows);
   double of_one = shape.element * static_cast<double>(kernels::RowWorkspaceSize(batch.classes));
-  if (spec.activation == Activation::kSoftmax && !IsFast(batch, spec)) {
+  if (spec.activation == Activation::kSoftmax && !IsPlain(batch, spec)) {
     of_one = kDenseArrays * kBytesOfNumber * shape.classes;
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tests/oracle/class_weights.h"
+#include "tests/oracle/logit_transform.h"
 #include "tests/oracle/row_loss.h"
 #include "tests/oracle/term.h"
 #include "tests/oracle/truth.h"
@@ -110,15 +111,18 @@ class Evaluation {
     if (!truth_.is_valid(i, 0)) return;
 
     const std::vector<Real> logits = RowOf(problem_.logits, i);
-    const Softmax softmax = SoftmaxOf(logits);
+    const std::vector<Real> targets = RowOf(truth_.targets, i);
+    const TransformedLogits transformed =
+        TransformLogits(problem_, logits, IndexOfLargest(targets));
+    const Softmax softmax = SoftmaxOf(transformed.values);
     const size_t classes = logits.size();
     for (size_t k = 0; k < classes; ++k) {
       answer_.probabilities(i, k) = static_cast<double>(softmax.probabilities[k].value);
     }
     answer_.log_sum_exp.back() = static_cast<double>(softmax.log_sum_exp);
-    const std::vector<Real> targets = RowOf(truth_.targets, i);
     answer_.margin.back() = MarginOf(logits, IndexOfLargest(targets));
-    const RowLoss row = LossOfRow(problem_, softmax, targets, weights_);
+    RowLoss row = LossOfRow(problem_, softmax, targets, weights_);
+    GoBack(problem_, softmax, transformed, row);
     const Real s = PerSample(problem_.sample_weights, i, problem_.rows());
 
     Sample sample;
@@ -145,7 +149,8 @@ class Evaluation {
 
     CountTopK(logits, sample.owner);
     if (sample.probability >= 0.01L) return;
-    const RowLoss unweighted = LossOfRow(problem_, softmax, targets, {});
+    RowLoss unweighted = LossOfRow(problem_, softmax, targets, {});
+    GoBack(problem_, softmax, transformed, unweighted);
     CountVanishing(sample.probability, unweighted.gradient[sample.owner]);
   }
 

@@ -49,6 +49,24 @@ struct Parameters {
   SoftTargetRule soft_target_rule = SoftTargetRule::kPerClass;  // focal beside sigmoid
 };
 
+// Counts of classes, and what moves the logits of a softmax by them.
+struct Prior {  // z + tau log(counts / sum)
+  double tau = 1;
+  std::vector<double> counts;
+};
+struct LabelMargin {  // scale (z - m_t at the true class t), m = max_margin (counts / least)^(-1/4)
+  double max_margin = 0.5;
+  double scale = 30;
+  std::vector<double> counts;
+};
+
+struct Seesaw {  // j != t: z_j + p min(0, ln n_j / n_t) + q max(0, ln sigma_j / max(sigma_t, eps))
+  double p = 0.8;
+  double q = 2;
+  double eps = 0.01;
+  std::vector<double> counts;
+};
+
 // Everything that one answer depends on. Exactly one of class_ids, binary_labels and targets is
 // set. The values are taken as they stand: for a float32 computation they must be float32 values.
 // The special members are the default ones, compiled once instead of in every test.
@@ -75,6 +93,13 @@ struct Problem {
   std::optional<double> alpha;           // sigmoid
   std::vector<double> positive_weights;  // sigmoid: [classes] or one value
   double label_smoothing = 0;
+  // Softmax alone. The logits z of the request become x = adjusted(cap(z) / temperature).
+  double temperature = 1;
+  double softcap = 0;  // 0: none; else softcap tanh(z / softcap)
+  std::optional<Prior> prior;
+  std::optional<LabelMargin> label_margin;
+  std::optional<Seesaw> seesaw;
+  double z_loss = 0;  // z_loss logsumexp(x)^2 is added
   std::optional<int64_t> ignore_index;
 
   std::vector<double> sample_weights;     // one per sample or per row; empty: 1
@@ -86,6 +111,9 @@ struct Problem {
   double hard_threshold = 0.5;
   std::vector<int32_t> top_k;
 
+  bool is_transformed() const {
+    return temperature != 1 || softcap != 0 || prior || label_margin || seesaw;
+  }
   size_t rows() const { return logits.shape()[0]; }
   size_t classes() const { return logits.shape()[1]; }
   size_t samples() const {

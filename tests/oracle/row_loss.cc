@@ -98,8 +98,7 @@ RowLoss Differentiate(const std::vector<Term>& terms, const Softmax& softmax, Fo
     const Real bend = p * q * (first[j] + other_first[j]);
     row.hessian.push_back(second[j] * q * q + other_second[j] * p * p - bend);
     const Real positive = second_positive[j] * q * q + other_positive[j] * p * p - bend;
-    row.positive_hessian.push_back(IsWeightedPerClass(form) ? positive
-                                                            : std::abs(row.hessian.back()));
+    row.positive_hessian.push_back(IsWeightedPerClass(form) ? positive : row.hessian.back());
     row.hessian_magnitude.push_back(second_magnitude[j] * q * q + other_magnitude[j] * p * p +
                                     p * q * (first_magnitude[j] + other_first_magnitude[j]));
   }

@@ -19,7 +19,9 @@ struct RowLoss {
   std::vector<Real> hessian_magnitude;
 };
 
-// Returns the loss of a row with these targets. Class weights are those of the classes, or none.
+// Returns the loss of a row with these targets, and its derivatives by the logits of `softmax`.
+// Class weights are those of the classes, or none. Of forms of the whole row positive_hessian is
+// the Hessian.
 RowLoss LossOfRow(const Problem& problem, const Softmax& softmax, const std::vector<Real>& targets,
                   const std::vector<double>& class_weights);
 

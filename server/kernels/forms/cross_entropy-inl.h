@@ -13,6 +13,8 @@ struct CrossEntropy : FormTraits {
       "Good 1952, Rational Decisions, J. R. Stat. Soc. B 14(1)",
   };
 
+  static constexpr bool kIsCrossEntropy = true;
+
   template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {
     return -x.log_p;

@@ -96,6 +96,10 @@ struct FormTraits {
   static bool FitsFloat(const FormParameters&) { return true; }
   // The form has a function InFloat, whose FormValues share their logarithms and exponentials.
   static constexpr bool kHasFloatValues = false;
+  // The form is −log p, or that and a constant.
+  static constexpr bool kIsCrossEntropy = false;
+  // The form is (p − y)².
+  static constexpr bool kIsSquaredError = false;
   // The form has a function LogitSlope, φ′(u) (1 − p) by a shorter way.
   static constexpr bool kHasLogitSlope = false;
   // Calls f with `parameters`. A form may pass constants instead where they have common values, so
@@ -111,6 +115,12 @@ struct FormTraits {
 template <typename Form>
 using OneTargetOf =
     std::conditional_t<std::is_void_v<typename Form::OneTarget>, Form, typename Form::OneTarget>;
+
+// True for forms that rows with one true class need less for than every class's log p.
+template <typename Form>
+inline constexpr bool kHasHardLabels =
+    Form::kWeighting == Weighting::kTruth || Form::kIsSquaredError ||
+    !std::is_void_v<typename Form::OneTarget>;
 
 // Returns the derivative of φ(log p) by the logit that raises p.
 template <typename Form, typename V>

@@ -35,6 +35,7 @@ struct SquaredError : FormTraits {
   static constexpr Weighting kWeighting = Weighting::kWhole;
   static constexpr bool kBothSides = false;
   using OneTargetOfElement = HardSquaredError;
+  static constexpr bool kIsSquaredError = true;
 
   template <typename V>
   static V Value(const Point<V>& x, const FormParameters&) {

@@ -11,7 +11,7 @@
 #include "server/kernels/rows/row_group-inl.h"
 #include "server/kernels/rows/tile_fetcher-inl.h"
 #include "server/kernels/rows/tile_hessian-inl.h"
-#include "server/kernels/rows/tile_transpose-inl.h"
+#include "server/kernels/rows/tile_matrix-inl.h"
 #include "server/kernels/rows/tile_writer-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
@@ -37,7 +37,7 @@ class ClassIdLanes {
     }
     for (; begin < rows.row_count; begin += kTile) {
       const Tile tile = {begin, std::min(kTile, rows.row_count - begin)};
-      alignas(64) T columns[kMaxTile];
+      alignas(64) T columns[static_cast<size_t>(kMaxTile)];
       Group group;
       ReduceTile(
           rows, source, tile, parameters, columns, [] {}, group);
@@ -54,13 +54,8 @@ class ClassIdLanes {
   static constexpr int64_t kStep = kRegisters * kWidth;
   using Group = RowGroup<Form, T, Arch, kTile>;
   using Gradient = TileGradient<T, Arch, kTile>;
-  using Transposed = TileTranspose<T, Arch, kTile>;
-  static constexpr int64_t kMaxTile = kTile * kMaxStridedClasses;
-
-  struct Tile {
-    int64_t begin;
-    int64_t size;
-  };
+  using Matrix = TileMatrix<T, Arch>;
+  static constexpr int64_t kMaxTile = Matrix::kMaxTile;
 
   static Gradient GradientOf(const ClassIdRows<T>& rows, const Tile& tile, const Group& group) {
     return Gradient(group.exp_factor, group.truth_gradient, rows.class_ids + tile.begin, tile.size);
@@ -71,7 +66,7 @@ class ClassIdLanes {
   template <Stores kStores>
   static int64_t RunWholeTiles(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
                                const FormParameters& parameters) {
-    alignas(64) T columns[2][kMaxTile];
+    alignas(64) T columns[2][static_cast<size_t>(kMaxTile)];
     TileFetcher<T, Arch, kTile> fetcher;
     TileWriter<T, Arch, kTile, kStores> writer;
     const auto fetch = [&]() LOSSD_ALWAYS_INLINE { fetcher.template Fetch<kStep>(); };
@@ -109,10 +104,10 @@ class ClassIdLanes {
     const int64_t* const ids = rows.class_ids + begin;
     alignas(64) T max[kTile];
     if (rows.class_stride != 0 && size == kTile) {
-      FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
+      Matrix::FindMaxima(rows.logits + begin, rows.class_stride, classes, columns, max);
     } else {
-      LoadColumns(rows, source, tile, columns);
-      FindMaxima(columns, kTile, classes, columns, max);
+      Matrix::Load(rows, source, tile, columns);
+      Matrix::FindMaxima(columns, kTile, classes, columns, max);
     }
     for (int64_t i = 0; i < size; ++i) {
       group.max[i] = static_cast<double>(max[i]);
@@ -125,83 +120,6 @@ class ClassIdLanes {
     group.Evaluate(rows, begin, size, parameters);
     if (rows.hessian != nullptr) WriteHessians(rows, begin, size, columns, group);
     if (rows.probabilities != nullptr) WriteProbabilities(rows, begin, size, columns, group);
-  }
-
-  // Returns where entry (row, class) of a matrix is.
-  static int64_t Offset(const ClassIdRows<T>& rows, int64_t row, int64_t j) {
-    return rows.class_stride == 0 ? row * rows.class_count + j : row + j * rows.class_stride;
-  }
-
-  LOSSD_NOINLINE static void LoadColumns(const ClassIdRows<T>& rows, LogitSource<T, Arch>& source,
-                                         const Tile& tile, T* columns) {
-    const int64_t classes = rows.class_count;
-    const auto [begin, size] = tile;
-    if (rows.class_stride != 0) {
-      const T* const z = rows.logits + Offset(rows, begin, 0);
-      std::fill(columns, columns + classes * kTile, T(0));
-      for (int64_t j = 0; j < classes; ++j) {
-        const T* const column = z + j * rows.class_stride;
-        std::copy(column, column + size, columns + j * kTile);
-      }
-      return;
-    }
-    const T* const z = source.At(begin * classes, size * classes);
-    if (size == kTile && classes >= Transposed::kSlack) {
-      Transposed::ToColumns(z, classes, columns);
-      return;
-    }
-    T padded[kMaxTile + Transposed::kSlack];
-    std::memcpy(padded, static_cast<const void*>(z),
-                static_cast<size_t>(size * classes) * sizeof(T));
-    std::fill(padded + size * classes, padded + kTile * classes + Transposed::kSlack, T(0));
-    Transposed::ToColumns(padded, classes, columns);
-  }
-
-  static void StoreColumns(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                           const T* columns, T* out) {
-    const int64_t classes = rows.class_count;
-    out += Offset(rows, begin, 0);
-    if (rows.class_stride != 0) {
-      for (int64_t j = 0; j < classes; ++j) {
-        const T* const column = columns + j * kTile;
-        std::copy(column, column + size, out + j * rows.class_stride);
-      }
-      return;
-    }
-    const bool whole = size == kTile;
-    const bool streams = whole && rows.stores == Stores::kStreaming && OnLine(out);
-    if (whole && !streams && classes >= Transposed::kSlack) {
-      Transposed::ToRows(columns, classes, out);
-      return;
-    }
-    alignas(64) T padded[kMaxTile + Transposed::kSlack];
-    Transposed::ToRows(columns, classes, padded);
-    if (!streams) {
-      std::copy(padded, padded + size * classes, out);
-      return;
-    }
-    // A whole tile's rows are whole lines.
-    for (int64_t i = 0; i < kTile * classes; i += kWidth) {
-      StoreStreaming(V::load_aligned(padded + i), out + i);
-    }
-  }
-
-  // Finds the largest logit of each row of a whole tile, whose classes are `stride` apart in
-  // `from`. Copies the tile to `columns`, which may be `from`.
-  static void FindMaxima(const T* from, int64_t stride, int64_t classes, T* columns, T* max) {
-    constexpr int64_t kMany = 64 / static_cast<int64_t>(sizeof(T)) / kWidth * 2;
-    for (int64_t k = 0; k < kTile; k += kMany * kWidth) {
-      V best[static_cast<size_t>(kMany)];
-      for (V& v : best) v = V(-kInfinity<T>);
-      for (int64_t j = 0; j < classes; ++j) {
-        for (int64_t r = 0; r < kMany; ++r) {
-          const V v = V::load_unaligned(from + j * stride + k + r * kWidth);
-          if (from != columns) v.store_aligned(columns + j * kTile + k + r * kWidth);
-          best[r] = MaxOf(v, best[r]);
-        }
-      }
-      for (int64_t r = 0; r < kMany; ++r) best[r].store_aligned(max + k + r * kWidth);
-    }
   }
 
   // Replaces the logits in lanes k, k + 1, ... by exponentials and sums them, the largest held out.
@@ -255,18 +173,18 @@ class ClassIdLanes {
         gradient.At(column, own, k).store_aligned(column + k);
       }
     }
-    StoreColumns(rows, tile.begin, tile.size, columns, rows.gradient);
+    Matrix::Store(rows, tile.begin, tile.size, columns, rows.gradient);
   }
 
   static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
                                  const T* columns, const Group& group) {
-    alignas(64) T probabilities[kMaxTile];
+    alignas(64) T probabilities[static_cast<size_t>(kMaxTile)];
     for (int64_t j = 0; j < rows.class_count; ++j) {
       for (int64_t i = 0; i < size; ++i) {
         probabilities[j * kTile + i] = columns[j * kTile + i] * static_cast<T>(group.p_max[i]);
       }
     }
-    StoreColumns(rows, begin, size, probabilities, rows.probabilities);
+    Matrix::Store(rows, begin, size, probabilities, rows.probabilities);
   }
 
   LOSSD_NOINLINE static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
@@ -275,7 +193,7 @@ class ClassIdLanes {
     for (int64_t i = 0; i < size; ++i) {
       hessian.SetRow(i, group.HessianOf(rows, begin + i, i), rows.class_ids[begin + i]);
     }
-    alignas(64) T out[kMaxTile];
+    alignas(64) T out[static_cast<size_t>(kMaxTile)];
     for (int64_t k = 0; k < size; k += kWidth) {
       const auto part = hessian.RowsAt(k);
       for (int64_t j = 0; j < rows.class_count; ++j) {
@@ -283,7 +201,7 @@ class ClassIdLanes {
             .store_aligned(out + j * kTile + k);
       }
     }
-    StoreColumns(rows, begin, size, out, rows.hessian);
+    Matrix::Store(rows, begin, size, out, rows.hessian);
   }
 };
 

@@ -37,7 +37,8 @@ class LogitSource {
   }
 
   // Returns `count` elements of the matrix from the `first` on, which is no smaller than that of
-  // the call before. They need not be aligned as their type, and are valid until the next call.
+  // the call before, but by GoBack. They need not be aligned as their type, and are valid until the
+  // next call.
   const T* At(int64_t first, int64_t count) {
     if (logits_ != nullptr) return logits_ + first;
     const int64_t begin = offset_ + first * kSize;
@@ -45,6 +46,12 @@ class LogitSource {
     const char* const bytes = piece_->data + (begin - piece_->begin);
     if (begin + count * kSize > EndOf(*piece_)) return Copy(begin, count * kSize);
     return static_cast<const T*>(static_cast<const void*>(bytes));
+  }
+
+  // Lets the next call ask for earlier elements, which were asked for before.
+  void GoBack(int64_t first) {
+    if (logits_ != nullptr) return;
+    while (offset_ + first * kSize < piece_->begin) --piece_;
   }
 
  private:

@@ -165,7 +165,8 @@ class RowGroup {
     if (rows.class_weight == nullptr) {
       return rows.factors.class_weight * rows.factors.hessian_scale;
     }
-    return rows.class_weight[row] * rows.hessian_scale[row];
+    const bool shares = rows.sample_weight == nullptr;
+    return rows.class_weight[row] * (shares ? rows.factors.hessian_scale : rows.hessian_scale[row]);
   }
 
   Point<D> PointAt(int64_t i, const LogOnePlus<D>& total) const {
@@ -186,6 +187,15 @@ class RowGroup {
       const RowFactors& f = rows.factors;
       std::fill(loss_factor_, loss_factor_ + kRows, f.class_weight * f.sample_weight);
       std::fill(gradient_scale, gradient_scale + kRows, f.class_weight * f.gradient_scale);
+      return;
+    }
+    if (rows.sample_weight == nullptr) {
+      for (int64_t i = 0; i < size; ++i) {
+        loss_factor_[i] = rows.class_weight[begin + i] * rows.factors.sample_weight;
+        gradient_scale[i] = rows.class_weight[begin + i] * rows.factors.gradient_scale;
+      }
+      FillPast(size, loss_factor_);
+      FillPast(size, gradient_scale);
       return;
     }
     for (int64_t i = 0; i < size; ++i) {

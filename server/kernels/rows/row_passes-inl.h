@@ -24,6 +24,36 @@ struct HeldOut {
   double rest = 0;  // Σ over j ≠ m of exp(z_j − z_m)
 };
 
+// Logits of a chunk as their exponentials need them: less the largest.
+template <typename T, typename Arch>
+class PlainLogits {
+ public:
+  using V = Lanes<T, Arch>;
+
+  PlainLogits(const T* z, T max) : z_(z), max_(max) {}
+
+  // Finds the difference to the largest, and its exponential, of logits j, j + 1, ...
+  LOSSD_ALWAYS_INLINE void Find(int64_t j, V& x, V& e) const {
+    x = V::load_unaligned(z_ + j) - max_;
+    e = ExpNonPositive(x);
+  }
+  LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { Prefetch(z_ + j + kChunkClasses); }
+
+  // Returns the same of fewer than kLanes logits, which `memory` holds, followed by −∞.
+  PlainLogits Padded(int64_t count, T* memory) const {
+    std::fill(memory, memory + kLanes, -kInfinity<T>);
+    std::memcpy(memory, static_cast<const void*>(z_), static_cast<size_t>(count) * sizeof(T));
+    return PlainLogits(memory, max_);
+  }
+  static constexpr int64_t kPaddedMemory = kLanes;
+
+ private:
+  explicit PlainLogits(const T* z, const V& max) : z_(z), max_(max) {}
+
+  const T* z_;
+  V max_;
+};
+
 // Passes over at most kChunkClasses logits of a row, which need not be aligned as their type.
 template <typename T, typename Arch>
 class RowPasses {
@@ -40,15 +70,41 @@ class RowPasses {
     HeldOut<T> held;
     held.max = Max(z, count);
     const bool any = held.max != -kInfinity<T>;
-    const V max(any ? held.max : T(0));
+    const PlainLogits<T, Arch> logits(z, any ? held.max : T(0));
+    held.rest = ReduceExps(logits, count, any, exps, writer);
+    return held;
+  }
+
+  // Writes the exponentials of `logits` and returns the sum of all but one of the largest; where
+  // there is none, `any` is false, of all.
+  template <typename Logits, typename Writer>
+  static double ReduceExps(const Logits& logits, int64_t count, bool any, T* exps, Writer& writer) {
     const int64_t whole = count / kLanes * kLanes;
     ExpSums sums;
-    SumWhole(z, 0, whole, max, exps, sums, writer);
-    if (whole < count) SumTail(z, count, max, exps, sums);
+    SumWhole(logits, 0, whole, exps, sums, writer);
+    if (whole < count) SumTail(logits, count, exps, sums);
     // One of the largest is class m; the others belong to the rest. A NaN is in the sum, and so is
     // an infinite largest logit, as inf - inf.
-    held.rest = sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
-    return held;
+    return sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
+  }
+
+  // Returns the largest; NaN never is.
+  static T Max(const T* z, int64_t count) {
+    if (count < kLanes) return MaxShort(z, count);
+    // There are enough registers that the loop waits for loads and not for comparisons.
+    constexpr int64_t kMany = 64 / kWidth;
+    V max[static_cast<size_t>(kMany)];
+    for (V& v : max) v = V(-kInfinity<T>);
+    int64_t j = 0;
+    for (; j + kMany * kWidth <= count; j += kMany * kWidth) {
+      for (int64_t k = 0; k < kMany; ++k) {
+        max[k] = MaxOf(V::load_unaligned(z + j + k * kWidth), max[k]);
+      }
+    }
+    for (; j + kWidth <= count; j += kWidth) max[0] = MaxOf(V::load_unaligned(z + j), max[0]);
+    max[0] = MaxOf(V::load_unaligned(z + count - kWidth), max[0]);
+    for (int64_t k = 1; k < kMany; ++k) max[0] = MaxOf(max[k], max[0]);
+    return LargestOf(max[0]);
   }
 
   // Returns the index of the first element equal to `value`, 0 where there is none.
@@ -112,25 +168,6 @@ class RowPasses {
     V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
   };
 
-  // Returns the largest; NaN never is.
-  static T Max(const T* z, int64_t count) {
-    if (count < kLanes) return MaxShort(z, count);
-    // There are enough registers that the loop waits for loads and not for comparisons.
-    constexpr int64_t kMany = 64 / kWidth;
-    V max[static_cast<size_t>(kMany)];
-    for (V& v : max) v = V(-kInfinity<T>);
-    int64_t j = 0;
-    for (; j + kMany * kWidth <= count; j += kMany * kWidth) {
-      for (int64_t k = 0; k < kMany; ++k) {
-        max[k] = MaxOf(V::load_unaligned(z + j + k * kWidth), max[k]);
-      }
-    }
-    for (; j + kWidth <= count; j += kWidth) max[0] = MaxOf(V::load_unaligned(z + j), max[0]);
-    max[0] = MaxOf(V::load_unaligned(z + count - kWidth), max[0]);
-    for (int64_t k = 1; k < kMany; ++k) max[0] = MaxOf(max[k], max[0]);
-    return LargestOf(max[0]);
-  }
-
   static T MaxShort(const T* z, int64_t count) {
     T best = -kInfinity<T>;
     for (int64_t j = 0; j < count; ++j) best = std::max(best, Load<Arch>(z + j));
@@ -138,30 +175,32 @@ class RowPasses {
   }
 
   // Sums elements [begin, end), a multiple of kLanes of them.
-  template <typename Writer>
-  static void SumWhole(const T* z, int64_t begin, int64_t end, const V& max, T* exps,
-                       ExpSums& total, Writer& writer) {
+  template <typename Logits, typename Writer>
+  static void SumWhole(const Logits& logits, int64_t begin, int64_t end, T* exps, ExpSums& total,
+                       Writer& writer) {
     while (begin < end) {
       const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
       if (lines == 0) break;
       typename Writer::Lines waiting = writer.Take(lines);
       const int64_t stop = begin + lines * kLanes;
-      SumPart(z, begin, stop, max, exps, total, [&] { waiting.Write(); });
+      SumPart(logits, begin, stop, exps, total, [&] { waiting.Write(); });
       begin = stop;
     }
-    SumPart(z, begin, end, max, exps, total, [] {});
+    SumPart(logits, begin, end, exps, total, [] {});
   }
 
   // Sums elements [begin, end) and calls `meanwhile` after each kLanes of them.
-  template <typename F>
-  static void SumPart(const T* z, int64_t begin, int64_t end, const V& max, T* exps, ExpSums& total,
+  template <typename Logits, typename F>
+  static void SumPart(const Logits& logits, int64_t begin, int64_t end, T* exps, ExpSums& total,
                       F meanwhile) {
     ExpSums sums = total;
+    const Logits local = logits;  // in registers
     for (int64_t j = begin; j < end; j += kLanes) {
-      Prefetch(z + j + kChunkClasses);
+      local.PrefetchNext(j);
       for (int64_t k = 0; k < kRegisters; ++k) {
-        const V x = V::load_unaligned(z + j + k * kWidth) - max;
-        const V e = ExpNonPositive(x);
+        V x;
+        V e;
+        local.Find(j + k * kWidth, x, e);
         e.store_unaligned(exps + j + k * kWidth);
         sums.Add(k, x, e);
       }
@@ -180,9 +219,10 @@ class RowPasses {
     std::copy(buffer, buffer + count, out);
   }
 
-  // Sums kLanes elements but those before `first`. It writes these all the same: they were written
-  // before, with the same bits.
-  static void SumFrom(int64_t first, const T* in, const V& max, T* out, ExpSums& sums) {
+  // Sums kLanes elements from `begin` on but those before `first`. It writes these all the same:
+  // they were written before, with the same bits.
+  template <typename Logits>
+  static void SumFrom(int64_t first, const Logits& logits, int64_t begin, T* out, ExpSums& sums) {
     static_assert(kLanes == 16);
     alignas(64) static constexpr T kSummed[2 * kLanes] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
@@ -190,8 +230,9 @@ class RowPasses {
     };
     const T* const summed = kSummed + kLanes - first;
     for (int64_t k = 0; k < kRegisters; ++k) {
-      const V x = V::load_unaligned(in + k * kWidth) - max;
-      const V e = ExpNonPositive(x);
+      V x;
+      V e;
+      logits.Find(begin + k * kWidth, x, e);
       e.store_unaligned(out + k * kWidth);
       sums.Add(k, x, ZeroWhere(V::load_unaligned(summed + k * kWidth) == V(T(0)), e));
     }
@@ -199,17 +240,16 @@ class RowPasses {
 
   // Sums the elements past the last whole kLanes: by the last kLanes of the chunk, or, where the
   // chunk is shorter, by a copy.
-  static void SumTail(const T* z, int64_t count, const V& max, T* exps, ExpSums& sums) {
+  template <typename Logits>
+  static void SumTail(const Logits& logits, int64_t count, T* exps, ExpSums& sums) {
     if (count >= kLanes) {
       const int64_t start = count - kLanes;
-      SumFrom(kLanes - count % kLanes, z + start, max, exps + start, sums);
+      SumFrom(kLanes - count % kLanes, logits, start, exps + start, sums);
       return;
     }
-    alignas(64) T in[kLanes];
+    alignas(64) T in[static_cast<size_t>(Logits::kPaddedMemory)];
     alignas(64) T out[kLanes];
-    std::fill(in, in + kLanes, -kInfinity<T>);
-    std::memcpy(in, static_cast<const void*>(z), static_cast<size_t>(count) * sizeof(T));
-    SumFrom(0, in, max, out, sums);
+    SumFrom(0, logits.Padded(count, in), 0, out, sums);
     std::copy(out, out + count, exps);
   }
 };

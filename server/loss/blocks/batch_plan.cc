@@ -274,7 +274,8 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
           options.hessian_mode == HessianMode::kPositive ? kernels::Curvature::kPositive
                                                          : kernels::Curvature::kExact,
           ChooseStores(batch, element_size),
-          element_size};
+          element_size,
+          RowShaping(batch, spec, terms, transform, element_size, cancellation)};
 }
 
 }  // namespace lossd::loss

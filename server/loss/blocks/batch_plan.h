@@ -10,6 +10,7 @@
 #include "server/loss/batch.h"
 #include "server/loss/blocks/class_terms.h"
 #include "server/loss/blocks/logit_transform.h"
+#include "server/loss/blocks/row_shaping.h"
 #include "server/loss/blocks/sample_labels.h"
 #include "server/loss/blocks/sample_scales.h"
 #include "server/loss/loss_spec.h"
@@ -59,6 +60,7 @@ struct BatchPlan {
   kernels::Curvature curvature;
   kernels::Stores stores;
   size_t element_size;
+  RowShaping shaping;
 
   bool is_softmax() const { return spec.activation == Activation::kSoftmax; }
   int64_t samples_per_row() const { return is_softmax() ? 1 : batch.classes; }

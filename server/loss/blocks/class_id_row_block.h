@@ -17,12 +17,13 @@ namespace lossd::loss {
 
 struct ClassIdRowWorkspace {};
 
-// Softmax rows with one true class and no smoothing: straight from the request's logits to the
-// outputs.
+// Softmax rows with one true class: straight from the request's logits to the outputs.
 template <typename T>
 class ClassIdRowBlock {
  public:
   using Kernel = void (*)(const kernels::ClassIdRows<T>&, const FormParameters&);
+  using ShapedKernel = void (*)(const kernels::ClassIdRows<T>&, const kernels::RowShape<T>&,
+                                const FormParameters&);
 
   ClassIdRowBlock(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end)
       : plan_(plan),
@@ -30,14 +31,29 @@ class ClassIdRowBlock {
         begin_(begin),
         size_(end - begin),
         strided_(window.layout == MatrixLayout::kStrided),
-        uniform_(plan.terms.weights().empty() && plan.scales.alike() &&
-                 plan.labels.CountIgnoredIds(begin, end) == 0),
-        workspace_(static_cast<size_t>(kernels::RowWorkspaceSize(plan.batch.classes))) {}
+        alike_(plan.scales.alike() && plan.labels.CountIgnoredIds(begin, end) == 0),
+        uniform_(alike_ && plan.terms.weights().empty()),
+        workspace_(static_cast<size_t>(
+            kernels::ShapedWorkspaceSize(plan.batch.classes, plan.transform.softcap()))) {}
 
+  // Computes rows without options.
   void Compute(Kernel kernel) {
     kernels::ClassIdRows<T> rows = MakeInputs();
     BindOutputs(rows);
     kernel(rows, plan_.spec.parameters);
+    if (window_.records.wanted()) Record(rows);
+  }
+
+  // Computes rows with those of plan.shaping.
+  void ComputeShaped(ShapedKernel kernel) {
+    kernels::ClassIdRows<T> rows = MakeInputs();
+    if (!alike_) SetApart(rows);
+    BindOutputs(rows);
+    if (window_.records.wanted()) {
+      gradient_l1_.resize(static_cast<size_t>(size_));
+      rows.gradient_l1 = gradient_l1_.data();
+    }
+    kernel(rows, plan_.shaping.template Of<T>(), plan_.spec.parameters);
     if (window_.records.wanted()) Record(rows);
   }
 
@@ -49,14 +65,24 @@ class ClassIdRowBlock {
     rows.curvature = plan_.curvature;
     rows.workspace = workspace_.span().data();
     rows.stores = window_.stores;
-    if (uniform_) {
+    if (alike_) {
       const SampleScale scale = plan_.scales[begin_];
       rows.class_ids = plan_.labels.class_ids().data() + begin_;
       rows.factors = {1, scale.loss, scale.gradient, scale.hessian};
+      if (!uniform_) FillClassWeights(rows);
     } else {
       FillColumns(rows);
     }
     return rows;
+  }
+
+  void FillClassWeights(kernels::ClassIdRows<T>& rows) {
+    class_weight_.resize(static_cast<size_t>(size_));
+    const double* const weights = plan_.terms.weights().data();
+    for (int64_t i = 0; i < size_; ++i) {
+      class_weight_[static_cast<size_t>(i)] = weights[rows.class_ids[i]];
+    }
+    rows.class_weight = class_weight_.data();
   }
 
   void FillColumns(kernels::ClassIdRows<T>& rows) {
@@ -85,6 +111,23 @@ class ClassIdRowBlock {
     rows.sample_weight = sample_weight_.data();
     rows.gradient_scale = gradient_scale_.data();
     rows.hessian_scale = hessian_scale_.data();
+  }
+
+  // Takes the weights of classes out of those of samples, for not all terms of shaped rows have
+  // them. Rows that are ignored then weigh nothing as samples.
+  void SetApart(kernels::ClassIdRows<T>& rows) {
+    for (size_t i = 0; i < static_cast<size_t>(size_); ++i) {
+      const int64_t row = begin_ + static_cast<int64_t>(i);
+      const bool used = plan_.labels.used(row, 0) != 0;
+      const SampleScale scale = !used                 ? SampleScale()
+                                : plan_.scales.wide() ? plan_.scales.WithClass(row, 1)
+                                                      : plan_.scales[row];
+      class_weight_[i] = used ? plan_.terms.weight(ids_[i]) : 0;
+      sample_weight_[i] = scale.loss;
+      gradient_scale_[i] = scale.gradient;
+      hessian_scale_[i] = scale.hessian;
+    }
+    rows.class_weight = class_weight_.data();
   }
 
   // Returns where the matrix has the first row's first class.
@@ -122,12 +165,21 @@ class ClassIdRowBlock {
       const auto row = static_cast<size_t>(begin_ + i);
       const double p = rows.true_probability[i];
       const double g = rows.true_gradient[i];
-      const double weight = uniform_ ? 1 : rows.class_weight[i] * rows.sample_weight[i];
       window_.records.true_probability[row] = p;
-      // The |g_j| of the other classes add up to the true class's.
-      window_.records.gradient_l1[row] = weight == 0 ? 0 : 2 * weight * std::abs(g);
+      window_.records.gradient_l1[row] = GradientL1(rows, i, g);
       window_.records.vanishing[row] = Vanishes(p, g) ? 1 : 0;
     }
+  }
+
+  double GradientL1(const kernels::ClassIdRows<T>& rows, int64_t i, double true_gradient) const {
+    // Unless samples have weights, theirs is 1.
+    double weight = rows.sample_weight == nullptr ? 1 : rows.sample_weight[i];
+    if (rows.gradient_l1 != nullptr) {
+      return weight == 0 || rows.gradient_l1[i] == 0 ? 0 : weight * rows.gradient_l1[i];
+    }
+    if (!uniform_) weight *= rows.class_weight[i];
+    // The |g_j| of the other classes add up to the true class's.
+    return weight == 0 ? 0 : 2 * weight * std::abs(true_gradient);
   }
 
   const BatchPlan& plan_;
@@ -135,7 +187,8 @@ class ClassIdRowBlock {
   int64_t begin_;
   int64_t size_;
   bool strided_;
-  bool uniform_;  // rows differ in nothing but their logits and their class
+  bool alike_;    // rows differ in nothing but their logits, their class and its weight
+  bool uniform_;  // nor in that weight
   ThreadScratch<T, ClassIdRowWorkspace> workspace_;
   std::vector<int64_t> ids_;
   std::vector<double> class_weight_;
@@ -144,6 +197,7 @@ class ClassIdRowBlock {
   std::vector<double> hessian_scale_;
   std::vector<double> true_probability_;
   std::vector<double> true_gradient_;
+  std::vector<double> gradient_l1_;
 };
 
 }  // namespace lossd::loss

@@ -79,6 +79,41 @@ LogitTransform::LogitTransform(const LossSpec& spec, const Cancellation& cancell
       constants_(
           std::visit([&](const auto& a) { return Constants(a, cancellation); }, adjustment_)) {
   FindSlopes();
+  const auto* margin = std::get_if<MarginAdjustment>(&adjustment_);
+  if (margin == nullptr) return;
+  margins_.reserve(constants_.size());
+  ForEachBlock(static_cast<int64_t>(constants_.size()), 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k) {
+                   margins_.push_back(margin->scale * constants_[static_cast<size_t>(k)]);
+                 }
+               });
+}
+
+bool LogitTransform::IsShape() const {
+  // A number that is added is rounded to a float: one so large would cost digits that its sum has.
+  constexpr double kLargest = 64;
+  constexpr OrdinaryRange kScales = {0x1p-20, 0x1p20};
+  const auto is_large = [](double number) { return !(std::abs(number) <= kLargest); };
+  if (exponent_ != 0) return false;
+  if (const auto* seesaw = std::get_if<SeesawAdjustment>(&adjustment_)) {
+    const double most = *std::max_element(constants_.begin(), constants_.end());
+    if (is_large(seesaw->p * most) || is_large(seesaw->q * std::log(seesaw->eps))) return false;
+  }
+  if (!kScales.Has(first_slope_) || !kScales.HasOrZero(softcap_)) return false;
+  return std::none_of(margins_.begin(), margins_.end(), is_large) &&
+         std::none_of(addends().begin(), addends().end(),
+                      [&](double b) { return b != kMinusInfinity && is_large(b); });
+}
+
+absl::Span<const double> LogitTransform::log_counts() const {
+  if (seesaw() == nullptr) return {};
+  return constants_;
+}
+
+absl::Span<const double> LogitTransform::addends() const {
+  if (!std::holds_alternative<PriorAdjustment>(adjustment_)) return {};
+  return constants_;
 }
 
 void LogitTransform::FindSlopes() {

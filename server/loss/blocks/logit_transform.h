@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -34,6 +35,19 @@ class LogitTransform {
   // may be beyond double's range. Returns that one, or nothing, with the logits as they were, when
   // one of them is not below +inf or all are -inf.
   std::optional<Wide> ApplyBelowLargest(int64_t true_class, absl::Span<double> logits) const;
+
+  // Returns true when the numbers that logits are capped, scaled and moved by are of ordinary
+  // sizes.
+  bool IsShape() const;
+
+  // What IsShape() speaks of. `scale` multiplies the capped logits, and the derivatives; the
+  // numbers are [classes], or none.
+  double softcap() const { return softcap_; }
+  double scale() const { return first_slope_; }
+  absl::Span<const double> addends() const;
+  absl::Span<const double> margins() const { return margins_; }
+  absl::Span<const double> log_counts() const;
+  const SeesawAdjustment* seesaw() const { return std::get_if<SeesawAdjustment>(&adjustment_); }
 
   // First derivatives are 2^-exponent times what they are, second ones 2^(-2 exponent) times: not 0
   // where a temperature is so tiny or huge that they, or products of them, would leave double's
@@ -66,6 +80,7 @@ class LogitTransform {
   // Per class: the term that prior adds, the margin that LDAM takes off the true class, or ln of
   // seesaw's counts.
   std::vector<double> constants_;
+  std::vector<double> margins_;  // of LDAM, times its scale
 };
 
 }  // namespace lossd::loss

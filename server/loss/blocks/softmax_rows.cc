@@ -8,17 +8,39 @@
 namespace lossd::loss {
 namespace {
 
-// Returns the kernel of rows with one true class, or null when the batch or the loss asks for more
-// than it does.
+// The kernels of rows with one true class; at most one is not null. Both are when the batch or the
+// loss asks for more than they do.
 template <typename T>
-typename ClassIdRowBlock<T>::Kernel FindClassIdKernel(const BatchPlan& plan) {
-  const bool plain =
-      plan.spec.label_smoothing == 0 && plan.spec.z_loss == 0 && plan.transform.identity();
-  if (!plan.is_softmax() || !plain || !plan.labels.has_class_ids()) return nullptr;
+struct ClassIdKernels {
+  bool any() const { return plain != nullptr || shaped != nullptr; }
+
+  typename ClassIdRowBlock<T>::Kernel plain = nullptr;
+  typename ClassIdRowBlock<T>::ShapedKernel shaped = nullptr;
+};
+
+template <typename T>
+ClassIdKernels<T> FindClassIdKernels(const BatchPlan& plan) {
+  ClassIdKernels<T> found;
+  if (!plan.is_softmax() || !plan.labels.has_class_ids()) return found;
   if constexpr (sizeof(T) == sizeof(float)) {
-    return plan.kernels.class_id_rows_f32;
+    found = {plan.kernels.class_id_rows_f32, plan.kernels.shaped_rows_f32};
   } else {
-    return plan.kernels.class_id_rows_f64;
+    found = {plan.kernels.class_id_rows_f64, plan.kernels.shaped_rows_f64};
+  }
+  if (!plan.shaping.is_plain()) found.plain = nullptr;
+  if (!plan.shaping.fits() || found.plain != nullptr) found.shaped = nullptr;
+  return found;
+}
+
+template <typename T>
+void ComputeClassIdRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
+                        int64_t end) {
+  const ClassIdKernels<T> kernels = FindClassIdKernels<T>(plan);
+  ClassIdRowBlock<T> block(plan, window, begin, end);
+  if (kernels.plain != nullptr) {
+    block.Compute(kernels.plain);
+  } else {
+    block.ComputeShaped(kernels.shaped);
   }
 }
 
@@ -30,29 +52,28 @@ bool ReadsStridedRows(const BatchPlan& plan) {
   // nothing.
   constexpr int64_t kFewestRows = 64;
   return plan.batch.classes <= kernels::kMaxStridedClasses && plan.batch.inner >= kFewestRows &&
-         FindClassIdKernel<T>(plan) != nullptr;
+         FindClassIdKernels<T>(plan).any();
 }
 
 template <typename T>
 bool ReadsPieces(const BatchPlan& plan) {
-  return FindClassIdKernel<T>(plan) != nullptr;
+  return FindClassIdKernels<T>(plan).any();
 }
 
 template <typename T>
 void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
                         int64_t end) {
-  const auto class_id_kernel = FindClassIdKernel<T>(plan);
-  if (class_id_kernel == nullptr) {
+  if (!FindClassIdKernels<T>(plan).any()) {
     DenseRowBlock<T> block(plan, window);
     for (int64_t row = begin; row < end; ++row) block.Compute(row, plan.kernels.dense_row);
   } else if (window.layout == MatrixLayout::kRows) {
-    ClassIdRowBlock<T>(plan, window, begin, end).Compute(class_id_kernel);
+    ComputeClassIdRows(plan, window, begin, end);
   } else {
     // Rows lie side by side as far as the end of their entry of axis 0.
     const int64_t inner = plan.batch.inner;
     for (int64_t row = begin; row < end;) {
       const int64_t stop = std::min(end, (row / inner + 1) * inner);
-      ClassIdRowBlock<T>(plan, window, row, stop).Compute(class_id_kernel);
+      ComputeClassIdRows(plan, window, row, stop);
       row = stop;
     }
   }

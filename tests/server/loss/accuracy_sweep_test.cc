@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstddef>
 #include <iostream>
 #include <vector>
@@ -128,6 +129,95 @@ TEST_F(AccuracySweepTest, SoftTargetsAndSmoothing) {
             }
           }
         }
+      }
+    }
+  }
+}
+
+// The options around a form, alone and together.
+struct NamedOptions {
+  const char* name;
+  void (*set)(Random& random, Problem& problem);
+};
+
+std::vector<double> DrawCounts(size_t classes, Random& random) {
+  std::uniform_real_distribution<double> log_count(0, 10);
+  std::vector<double> counts;
+  for (size_t k = 0; k < classes; ++k) counts.push_back(std::floor(std::exp(log_count(random))));
+  return counts;
+}
+
+void WeighClasses(Random& random, Problem& problem) {
+  std::uniform_real_distribution<double> weight(0.25, 4);
+  for (size_t k = 0; k < problem.classes(); ++k) problem.weights.push_back(weight(random));
+}
+
+void SetTemperature(Random&, Problem& problem) { problem.temperature = 0.7; }
+void SetSoftcap(Random&, Problem& problem) { problem.softcap = 30; }
+void SetZLoss(Random&, Problem& problem) { problem.z_loss = 1e-2; }
+void SetPrior(Random& random, Problem& problem) {
+  problem.prior = oracle::Prior{1, DrawCounts(problem.classes(), random)};
+}
+void SetMargin(Random& random, Problem& problem) {
+  problem.label_margin = oracle::LabelMargin{0.5, 1.5, DrawCounts(problem.classes(), random)};
+}
+void SetSeesaw(Random& random, Problem& problem) {
+  problem.seesaw.emplace().counts = DrawCounts(problem.classes(), random);
+}
+void SetSmoothing(Random&, Problem& problem) { problem.label_smoothing = 0.1; }
+void SetWeightedSmoothing(Random& random, Problem& problem) {
+  problem.label_smoothing = 0.1;
+  WeighClasses(random, problem);
+}
+void SetAll(Random& random, Problem& problem) {
+  problem.temperature = 1.5;
+  problem.softcap = 20;
+  SetPrior(random, problem);
+  SetZLoss(random, problem);
+  SetWeightedSmoothing(random, problem);
+}
+
+constexpr NamedOptions kOptions[] = {
+    {"temperature", &SetTemperature},
+    {"softcap", &SetSoftcap},
+    {"z_loss", &SetZLoss},
+    {"prior", &SetPrior},
+    {"margin", &SetMargin},
+    {"seesaw", &SetSeesaw},
+    {"smoothing", &SetSmoothing},
+    {"weighted smoothing", &SetWeightedSmoothing},
+    {"all", &SetAll},
+};
+
+TEST_F(AccuracySweepTest, OptionsAtEveryScaleOfLogits) {
+  for (const NamedOptions& options : kOptions) {
+    SCOPED_TRACE(options.name);
+    for (const FormChoice& choice : FormChoices()) {
+      if (!choice.has_softmax) continue;
+      for (const size_t classes : std::vector<size_t>{2, 3, 10, 32, 33, 100, 1000, 4099}) {
+        for (const double scale : {1e-2, 1.0, 10.0, 100.0, 1e4}) {
+          Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds,
+                                 {classes < 1000 ? 2 + 100 / classes : 2, classes}, scale, random_);
+          LabelTheLargest(&problem);
+          options.set(random_, problem);
+          if (problem.label_smoothing != 0 && !choice.has_smoothing) continue;
+          Check(choice, problem);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(AccuracySweepTest, OptionsAtEveryTrueProbability) {
+  for (const NamedOptions& options : kOptions) {
+    SCOPED_TRACE(options.name);
+    for (const FormChoice& choice : FormChoices()) {
+      if (!choice.has_softmax) continue;
+      for (const size_t classes : std::vector<size_t>{2, 10, 100, 3000}) {
+        Problem problem =
+            DrawWithTrueProbabilities(Activation::kSoftmax, kTrueProbabilities, classes, random_);
+        options.set(random_, problem);
+        Check(choice, problem);
       }
     }
   }

@@ -165,6 +165,20 @@ LossSpec SpecOf(const oracle::Problem& problem) {
   spec.class_weighting.positive_weights = problem.positive_weights;
   spec.label_smoothing = problem.label_smoothing;
   spec.ignore_index = problem.ignore_index;
+  spec.temperature = problem.temperature;
+  spec.softcap = problem.softcap;
+  spec.z_loss = problem.z_loss;
+  if (problem.prior) {
+    spec.logit_adjustment = PriorAdjustment{problem.prior->tau, problem.prior->counts};
+  }
+  if (problem.label_margin) {
+    const oracle::LabelMargin& margin = *problem.label_margin;
+    spec.logit_adjustment = MarginAdjustment{margin.max_margin, margin.scale, margin.counts};
+  }
+  if (problem.seesaw) {
+    const oracle::Seesaw& seesaw = *problem.seesaw;
+    spec.logit_adjustment = SeesawAdjustment{seesaw.p, seesaw.q, seesaw.counts, seesaw.eps};
+  }
   return spec;
 }
 
@@ -272,6 +286,12 @@ std::string Describe(const oracle::Problem& problem) {
   if (problem.label_smoothing != 0) {
     absl::StrAppend(&text, ", smoothing ", problem.label_smoothing);
   }
+  if (problem.temperature != 1) absl::StrAppend(&text, ", temperature ", problem.temperature);
+  if (problem.softcap != 0) absl::StrAppend(&text, ", softcap ", problem.softcap);
+  if (problem.prior) absl::StrAppend(&text, ", prior");
+  if (problem.label_margin) absl::StrAppend(&text, ", margin ", problem.label_margin->scale);
+  if (problem.seesaw) absl::StrAppend(&text, ", seesaw");
+  if (problem.z_loss != 0) absl::StrAppend(&text, ", z_loss ", problem.z_loss);
   if (!problem.weights.empty() || problem.scheme) absl::StrAppend(&text, ", class weights");
   if (problem.alpha) absl::StrAppend(&text, ", alpha ", *problem.alpha);
   return text;

@@ -83,6 +83,8 @@ class HardRows {
   void StartOnLines() { begin_ = kLanes; }
   // Gives all rows' factors as one instead of in columns; every row then weighs 1.
   void ShareFactors() { shares_factors_ = true; }
+  // Gives a column of class weights alone; every row then weighs 1 as a sample.
+  void ShareScales() { shares_scales_ = true; }
   // Asks for the outputs by row alone.
   void LeaveOutMatrices() { wants_matrices_ = false; }
   // Puts classes `row_count` apart and rows next to each other.
@@ -125,6 +127,8 @@ class HardRows {
     batch.stores = stores_;
     if (!shares_factors_) {
       batch.class_weight = weights_.data();
+    }
+    if (!shares_factors_ && !shares_scales_) {
       batch.sample_weight = batch.gradient_scale = batch.hessian_scale = scales_.data();
     }
     std::vector<T> workspace(static_cast<size_t>(RowWorkspaceSize(classes_)));
@@ -174,6 +178,7 @@ class HardRows {
   size_t begin_ = 1;
   Stores stores_ = Stores::kCached;
   bool shares_factors_ = false;
+  bool shares_scales_ = false;
   bool wants_matrices_ = true;
   std::vector<T> logits_;
   std::optional<Pieces> pieces_;
@@ -269,6 +274,8 @@ TYPED_TEST(ClassIdRowsTest, StreamedStoresAndSharedFactorsGiveTheSameBits) {
         const RowOutputs<TypeParam> expected = batch.Run(kernels, parameters);
         batch.Stream();
         ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", streamed");
+        batch.ShareScales();
+        ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", shared scales");
         batch.ShareFactors();
         ExpectSameOutputs(batch.Run(kernels, parameters), expected, what + ", shared factors");
       }

@@ -1,0 +1,329 @@
+#ifndef LOSSD_SERVER_KERNELS_ROWS_SHAPED_ROW_INL_H_
+#define LOSSD_SERVER_KERNELS_ROWS_SHAPED_ROW_INL_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "server/kernels/row_shape.h"
+#include "server/kernels/rows/shaped_chunk-inl.h"
+#include "server/kernels/simd/inlining.h"
+#include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/simd/softcap-inl.h"
+#include "server/kernels/simd/sum-inl.h"
+#include "server/kernels/workspace.h"
+
+namespace lossd::kernels {
+
+// What a row's derivatives by z have beside those by x, where logits are capped.
+template <typename T>
+struct CapDerivatives {
+  T* slopes = nullptr;  // 1 − tanh²
+  T* tanhs = nullptr;   // for the Hessian; may be null
+};
+
+// What seesaw adds to logits of other classes than the true one, in registers.
+template <typename V>
+class SeesawAddend {
+ public:
+  using T = typename V::value_type;
+
+  SeesawAddend(const SeesawTerms<T>& terms, const V& scale)
+      : p_(static_cast<T>(terms.p)), q_(static_cast<T>(terms.q)), scale_(scale) {}
+
+  // Takes the parts of x_j − x_m, what ln σ_j − max(ln σ_t, least) is less, and l_j − l_t.
+  LOSSD_ALWAYS_INLINE V Of(const V& d, const V& c, const V& offset, const V& log_ratio) const {
+    const V zero(T(0));
+    const V excess = xsimd::fma(d, scale_, V(c - offset));
+    return p_ * xsimd::min(log_ratio, zero) + q_ * xsimd::max(excess, zero);
+  }
+
+ private:
+  V p_;
+  V q_;
+  V scale_;
+};
+
+// What seesaw's terms need of a row that was reduced without them.
+template <typename T>
+struct SeesawRow {
+  // Takes a row by its true class's x_t − x_m.
+  SeesawRow(const SeesawTerms<T>& terms, const ShapedLogit<T>& row_max, double log1p_rest,
+            double truth_below_max, int64_t truth_class)
+      : max(row_max),
+        offset(static_cast<T>(log1p_rest + std::max(truth_below_max - log1p_rest, terms.least))),
+        log_count(terms.log_counts[truth_class]),
+        truth(truth_class) {}
+
+  ShapedLogit<T> max;
+  T offset;  // ln σ_j − max(ln σ_t, least) = (x_j − x_m) − this
+  T log_count;
+  int64_t truth;
+};
+
+// Brings the logits of a chunk of classes into shape. The results are the bases and the addends,
+// which are valid until the next chunk is.
+template <typename T, typename Arch>
+class ChunkShaper {
+ public:
+  using V = Lanes<T, Arch>;
+
+  explicit ChunkShaper(const RowShape<T>& shape)
+      : shape_(shape),
+        softcap_(shape.softcap == 0 ? 1 : shape.softcap),
+        scale_(static_cast<T>(shape.scale)) {}
+
+  // Takes the logits of classes [begin, begin + count) of a row of the true class `truth`. `caps`
+  // is where their derivatives go. Seesaw's terms are left out where `seesaw` is null.
+  void Shape(const T* z, int64_t begin, int64_t count, int64_t truth, const CapDerivatives<T>& caps,
+             const SeesawRow<T>* seesaw) {
+    bases_ = z;
+    addends_ = shape_.addends == nullptr ? nullptr : shape_.addends + begin;
+    if (shape_.softcap != 0) Cap(z, count, caps);
+    if (seesaw != nullptr) AddSeesaw(begin, count, *seesaw);
+    if (shape_.margins == nullptr) return;
+    OwnAddends(count);
+    if (truth >= begin && truth < begin + count) {
+      own_addends_[truth - begin] -= static_cast<T>(shape_.margins[truth]);
+    }
+  }
+
+  const T* bases() const { return bases_; }
+  const T* addends() const { return addends_; }
+
+ private:
+  // Makes the addends ones of this chunk alone.
+  void OwnAddends(int64_t count) {
+    if (addends_ == nullptr) {
+      std::fill(own_addends_, own_addends_ + count, T(0));
+    } else if (addends_ != own_addends_) {
+      std::copy(addends_, addends_ + count, own_addends_);
+    }
+    addends_ = own_addends_;
+  }
+
+  LOSSD_NOINLINE void AddSeesaw(int64_t begin, int64_t count, const SeesawRow<T>& row) {
+    constexpr auto kWidth = static_cast<int64_t>(V::size);
+    OwnAddends(count);
+    const int64_t own = row.truth - begin;
+    const bool has_truth = own >= 0 && own < count;
+    const T kept = has_truth ? own_addends_[own] : T(0);
+    const SeesawAddend<V> addend(shape_.seesaw, scale_);
+    const V max_base(row.max.base);
+    const V max_addend(row.max.addend);
+    for (int64_t j = 0; j < count; j += kWidth) {
+      const V a = V::load_aligned(own_addends_ + j);
+      const V d = LoadUpTo(bases_ + j, count - j) - max_base;
+      const V logs = LoadUpTo(shape_.seesaw.log_counts + begin + j, count - j);
+      V(a + addend.Of(d, V(a - max_addend), V(row.offset), V(logs - V(row.log_count))))
+          .store_aligned(own_addends_ + j);
+    }
+    if (has_truth) own_addends_[own] = kept;
+  }
+
+  LOSSD_NOINLINE void Cap(const T* z, int64_t count, const CapDerivatives<T>& caps) {
+    constexpr auto kWidth = static_cast<int64_t>(V::size);
+    const Softcap<V> softcap = softcap_;  // in registers
+    int64_t j = 0;
+    for (; j + kWidth <= count; j += kWidth) {
+      Keep(softcap.Of(V::load_unaligned(z + j)), j, kWidth, caps);
+    }
+    if (j < count) {
+      alignas(64) T last[V::size] = {};
+      std::memcpy(last, static_cast<const void*>(z + j),
+                  static_cast<size_t>(count - j) * sizeof(T));
+      Keep(softcap.Of(V::load_aligned(last)), j, count - j, caps);
+    }
+    bases_ = own_bases_;
+    addends_ = own_addends_;
+  }
+
+  // Writes `count` capped logits from j on. Whole registers are written.
+  LOSSD_ALWAYS_INLINE void Keep(const CappedLogit<V>& capped, int64_t j, int64_t count,
+                                const CapDerivatives<T>& caps) {
+    capped.base.store_aligned(own_bases_ + j);
+    V addend = capped.rest * scale_;
+    if (addends_ != nullptr) addend += LoadUpTo(addends_ + j, count);
+    addend.store_aligned(own_addends_ + j);
+    capped.slope.store_unaligned(caps.slopes + j);
+    if (caps.tanhs != nullptr) capped.tanh.store_unaligned(caps.tanhs + j);
+  }
+
+  static V LoadUpTo(const T* from, int64_t count) {
+    if (count >= static_cast<int64_t>(V::size)) return V::load_unaligned(from);
+    alignas(64) T lanes[V::size] = {};
+    std::memcpy(lanes, static_cast<const void*>(from), static_cast<size_t>(count) * sizeof(T));
+    return V::load_aligned(lanes);
+  }
+
+  const RowShape<T>& shape_;
+  const Softcap<V> softcap_;
+  const V scale_;
+  const T* bases_ = nullptr;
+  const T* addends_ = nullptr;
+  alignas(64) T own_bases_[kChunkClasses];
+  alignas(64) T own_addends_[kChunkClasses];
+};
+
+// The largest logit of each chunk of a row.
+template <typename T>
+struct ChunkMaxima {
+  ShapedLogit<T> operator[](int64_t i) const { return {bases[i], addends[i]}; }
+  void Set(int64_t i, const ShapedLogit<T>& logit) const {
+    bases[i] = logit.base;
+    addends[i] = logit.addend;
+  }
+
+  T* bases = nullptr;
+  T* addends = nullptr;
+};
+
+// A shaped row's softmax, with its largest logit held out.
+template <typename T>
+struct ShapedHeldOut {
+  ShapedLogit<T> max;
+  double rest = 0;
+  double logit_sum = 0;   // Σ_j w_j (x_j − x_m)
+  double square_sum = 0;  // Σ_{j≠m} e_j²
+};
+
+// The sums that a row is asked for beside its softmax.
+enum class RowSums { kNone, kLogits, kSquares };
+
+// Reduces a whole row of shaped logits, chunk by chunk.
+template <typename T, typename Arch>
+class ShapedSoftmax {
+ public:
+  using V = Lanes<T, Arch>;
+  using Passes = ShapedPasses<T, Arch>;
+
+  // `chunk_weights` is SumWeights', or null where classes have no weights.
+  ShapedSoftmax(const RowShape<T>& shape, int64_t class_count, RowSums sums, const T* chunk_weights)
+      : shape_(shape),
+        classes_(class_count),
+        sums_(sums),
+        chunk_weights_(chunk_weights),
+        scale_(shape.scale),
+        shaper_(shape) {}
+
+  // Writes what the classes of each chunk weigh together.
+  static void SumWeights(const T* weights, int64_t class_count, T* sums) {
+    for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
+      const int64_t count = std::min(kChunkClasses, class_count - begin);
+      *sums++ = static_cast<T>(SumInLanes<Arch>(weights + begin, count));
+    }
+  }
+
+  // Asks `logits_at(begin, count)` for the logits of each chunk, in order, and once more from the
+  // first on where there is seesaw. Writes the exponentials relative to the largest of their chunk
+  // to `exps` [class_count], and these largest to `maxima`. `found` gets the shaped logit of the
+  // class `truth`. A row without a largest logit, or with an infinite one, is NaN.
+  template <typename LogitsAt, typename Writer>
+  ShapedHeldOut<T> Reduce(LogitsAt logits_at, int64_t truth, T* exps, const ChunkMaxima<T>& maxima,
+                          const CapDerivatives<T>& caps, Writer& writer, ShapedLogit<T>& found) {
+    if (shape_.seesaw.log_counts == nullptr) {
+      return ReduceOnce(logits_at, truth, exps, maxima, caps, writer, found, nullptr);
+    }
+    const ShapedHeldOut<T> before =
+        ReduceOnce(logits_at, truth, exps, maxima, caps, writer, found, nullptr);
+    const SeesawRow<T> seesaw(shape_.seesaw, before.max, std::log1p(before.rest),
+                              found.Minus(before.max, shape_.scale), truth);
+    return ReduceOnce(logits_at, truth, exps, maxima, caps, writer, found, &seesaw);
+  }
+
+  // Returns the factor that makes the chunk's exponentials the row's.
+  double Ratio(const ShapedLogit<T>& chunk_max, const ShapedLogit<T>& row_max) const {
+    if (chunk_max.base == row_max.base && chunk_max.addend == row_max.addend) return 1;
+    return ExpOf(chunk_max.Minus(row_max, shape_.scale));
+  }
+
+ private:
+  template <typename LogitsAt, typename Writer>
+  ShapedHeldOut<T> ReduceOnce(LogitsAt logits_at, int64_t truth, T* exps,
+                              const ChunkMaxima<T>& maxima, const CapDerivatives<T>& caps,
+                              Writer& writer, ShapedLogit<T>& found, const SeesawRow<T>* seesaw) {
+    ShapedHeldOut<T> row;
+    double weight_before = 0;
+    for (int64_t begin = 0; begin < classes_; begin += kChunkClasses) {
+      const int64_t count = std::min(kChunkClasses, classes_ - begin);
+      const T* const z = logits_at(begin, count);
+      CapDerivatives<T> of_chunk = caps;
+      if (caps.slopes != nullptr) of_chunk.slopes += begin;
+      if (caps.tanhs != nullptr) of_chunk.tanhs += begin;
+      shaper_.Shape(z, begin, count, truth, of_chunk, seesaw);
+      const T* const bases = shaper_.bases();
+      const T* const addends = shaper_.addends();
+      if (truth >= begin && truth < begin + count) {
+        found.base = Load<Arch>(bases + (truth - begin));
+        found.addend = addends == nullptr ? T(0) : addends[truth - begin];
+      }
+      ShapedHeldOut<T> chunk;
+      chunk.max = Passes::FindLargest(bases, addends, count, scale_);
+      maxima.Set(begin / kChunkClasses, chunk.max);
+      const T* const weights =
+          shape_.class_weights == nullptr ? nullptr : shape_.class_weights + begin;
+      if (sums_ == RowSums::kLogits) {
+        chunk.logit_sum = Passes::SumLogits(bases, addends, weights, count, chunk.max, scale_);
+      }
+      const bool any = chunk.max.base != -kInfinity<T>;
+      chunk.rest = Passes::Reduce(bases, addends, count, chunk.max, scale_, exps + begin, writer);
+      if (sums_ == RowSums::kSquares) {
+        chunk.square_sum = Passes::SumSquares(exps + begin, count, any);
+      }
+      const double weight = chunk_weights_ == nullptr
+                                ? static_cast<double>(count)
+                                : static_cast<double>(chunk_weights_[begin / kChunkClasses]);
+      Merge(chunk, weight, row, weight_before);
+    }
+    if (row.max.base == -kInfinity<T>) row.rest = std::numeric_limits<double>::quiet_NaN();
+    return row;
+  }
+
+  static double ExpOf(double x) { return First(ExpNonPositive(Lanes<double, Arch>(x))); }
+
+  // Adds a chunk of classes that weigh `weight` to the row of those that weigh `before`.
+  void Merge(const ShapedHeldOut<T>& chunk, double weight, ShapedHeldOut<T>& row,
+             double& before) const {
+    constexpr T kNone = -kInfinity<T>;
+    if (row.max.base == kNone || chunk.max.base == kNone) {
+      // The sum of logits that are all −∞ is that, or 0 where they weigh nothing.
+      const ShapedHeldOut<T> other = row.max.base == kNone ? row : chunk;
+      if (row.max.base == kNone) row = chunk;
+      row.rest += other.rest;  // 0, or NaN
+      row.logit_sum += other.logit_sum;
+      before += weight;
+      return;
+    }
+    const double difference = chunk.max.Minus(row.max, shape_.scale);
+    if (difference > 0) {
+      const double ratio = ExpOf(-difference);
+      const ShapedHeldOut<T> earlier = row;
+      row = chunk;
+      row.rest += (earlier.rest + 1) * ratio;
+      row.square_sum += (earlier.square_sum + 1) * ratio * ratio;
+      row.logit_sum += earlier.logit_sum - before * difference;
+    } else {
+      const double ratio = Ratio(chunk.max, row.max);
+      row.rest += (chunk.rest + 1) * ratio;
+      row.square_sum += (chunk.square_sum + 1) * ratio * ratio;
+      row.logit_sum += chunk.logit_sum + Weigh(weight, difference);
+    }
+    before += weight;
+  }
+
+  static double Weigh(double weight, double x) { return weight == 0 ? 0 : weight * x; }
+
+  const RowShape<T>& shape_;
+  const int64_t classes_;
+  const RowSums sums_;
+  const T* const chunk_weights_;
+  const Factor<V> scale_;
+  ChunkShaper<T, Arch> shaper_;
+};
+
+}  // namespace lossd::kernels
+
+#endif  // LOSSD_SERVER_KERNELS_ROWS_SHAPED_ROW_INL_H_

@@ -1,0 +1,59 @@
+#include "server/loss/blocks/row_shaping.h"
+
+#include <cstdint>
+#include <variant>
+
+#include "absl/types/span.h"
+#include "server/kernels/form_kernels.h"
+#include "server/loss/wide.h"
+
+namespace lossd::loss {
+namespace {
+
+std::vector<float> AsFloats(absl::Span<const double> numbers, const Cancellation& cancellation) {
+  std::vector<float> floats;
+  floats.reserve(numbers.size());
+  ForEachBlock(static_cast<int64_t>(numbers.size()), 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k) {
+                   floats.push_back(static_cast<float>(numbers[static_cast<size_t>(k)]));
+                 }
+               });
+  return floats;
+}
+
+// Returns true when floats do not suffice for the bounds that plain rows keep. A capped logit near
+// the cap has a rounding of its own, up to 1.7 times as large as they allow; the squared error's
+// gradient has p_j − Σ p², which cancels where two classes have nearly all of p.
+bool NeedsDouble(const LossSpec& spec) {
+  static const FormInfo* const squared_error = FindForm("squared_error");
+  return spec.softcap != 0 || spec.form == squared_error;
+}
+
+}  // namespace
+
+RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
+                       const LogitTransform& transform, size_t element_size,
+                       const Cancellation& cancellation)
+    : spec_(&spec),
+      terms_(&terms),
+      transform_(&transform),
+      is_plain_(spec.label_smoothing == 0 && spec.z_loss == 0 && transform.identity()) {
+  const kernels::FormKernels& kernels = KernelsOf(*spec.form);
+  const bool smooths = spec.label_smoothing != 0;
+  const OrdinaryRange range = OrdinaryRangeOf(element_size);
+  const bool is_float = element_size == sizeof(float);
+  fits_ = !(is_float && NeedsDouble(spec)) && spec.activation == Activation::kSoftmax &&
+          std::holds_alternative<ClassIds>(batch.labels) && kernels.shaped_rows_f32 != nullptr &&
+          (!smooths || kernels.smooths_hard_labels) && transform.IsShape() && terms.AreIn(range) &&
+          range.HasOrZero(spec.z_loss);
+  if (!fits_) return;
+  adds_target_entropy_ = smooths && kernels.adds_target_entropy;
+  if (is_float) addends_ = AsFloats(transform.addends(), cancellation);
+  if (is_float) log_counts_ = AsFloats(transform.log_counts(), cancellation);
+  if (!smooths || terms.weights().empty()) return;
+  if (is_float) class_weights_ = AsFloats(terms.weights(), cancellation);
+  for (const double weight : terms.weights()) class_weight_sum_ += weight;
+}
+
+}  // namespace lossd::loss
