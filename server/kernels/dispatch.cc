@@ -91,6 +91,7 @@ void FinishStreaming(Stores stores) {
 
 const SumKernels& CurrentSums() { return Current().table.sums; }
 const LargestKernels& CurrentLargest() { return Current().table.largest; }
+const RowOutcomeKernels& CurrentOutcomes() { return Current().table.outcomes; }
 
 template <>
 const SignKernels<float>& CurrentSigns() {

@@ -7,6 +7,7 @@
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/largest.h"
+#include "server/kernels/row_outcomes.h"
 #include "server/kernels/signs.h"
 #include "server/kernels/sums.h"
 
@@ -17,6 +18,7 @@ struct KernelTable {
   std::array<FormKernels, static_cast<size_t>(AllForms::kSize)> forms;  // in the order of AllForms
   SumKernels sums;
   LargestKernels largest;
+  RowOutcomeKernels outcomes;
   SignKernels<float> signs_f32;
   SignKernels<double> signs_f64;
 };

@@ -8,6 +8,7 @@
 #include "server/kernels/kernel_table.h"
 #include "server/kernels/rows/class_id_rows-inl.h"
 #include "server/kernels/rows/dense_row-inl.h"
+#include "server/kernels/rows/row_outcomes-inl.h"
 #include "server/kernels/rows/shaped_rows-inl.h"
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
@@ -48,6 +49,7 @@ KernelTable MakeTable(FormList<Forms...>) {
   return {{MakeKernels<Arch, Forms>()...},
           {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>},
           {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
+          {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
           MakeSigns<Arch, float>(),
           MakeSigns<Arch, double>()};
 }

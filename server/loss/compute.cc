@@ -23,29 +23,13 @@
 namespace lossd::loss {
 namespace {
 
-// Returns #{z_j > z_t} + #{earlier z_j = z_t}, counted on the request's logits. A NaN counts as
-// larger, so that the samples of rank 0 are those whose ArgMax is the truth.
-template <typename T>
-int64_t RankTruth(const LogitRow<T>& z, int64_t classes, int64_t truth) {
-  if (std::isnan(z[truth])) return classes;
-  int64_t rank = 0;
-  for (int64_t j = 0; j < classes; ++j) {
-    if (!(z[j] <= z[truth]) || (z[j] == z[truth] && j < truth)) ++rank;
-  }
-  return rank;
-}
-
-template <typename T>
-std::vector<int64_t> CountTopK(const BatchPlan& plan, const RowWindow<T>& whole,
+std::vector<int64_t> CountTopK(const BatchPlan& plan, const SampleRecords& records,
                                const Cancellation& cancellation) {
-  const Batch& batch = plan.batch;
   if (plan.options.top_k.empty()) return {};
   TopKCounter counter(plan.options.top_k);
-  ForEachBlock(batch.rows, batch.classes, cancellation, [&](int64_t begin, int64_t end) {
+  ForEachBlock(plan.batch.rows, 1, cancellation, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      if (plan.labels.ignored(row, 0)) continue;
-      counter.Add(
-          RankTruth(FindLogits(whole, batch, row), batch.classes, FindTrueClass(plan, row)));
+      if (!plan.labels.ignored(row, 0)) counter.Add(records.ranks[static_cast<size_t>(row)]);
     }
   });
   return counter.Counts();
@@ -84,7 +68,7 @@ template <typename T>
 std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
                               const ComputeOptions& options, const Cancellation& cancellation) {
   constexpr int64_t kLongestRow = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
-  const bool looks_again = WantsRecords(options) || !options.top_k.empty() ||
+  const bool looks_again = (WantsRecords(options) && spec.activation == Activation::kSigmoid) ||
                            !std::holds_alternative<std::monostate>(spec.mining);
   const bool by_block = !looks_again && batch.inner == 1 && batch.classes <= kLongestRow;
   if (batch.logit_reader == nullptr || by_block) return {};
@@ -123,7 +107,7 @@ absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whol
   result.weight_sum = plan.totals.weight_sum;
   result.valid_count = plan.totals.valid_count;
   result.class_weights = plan.terms.weights();
-  result.top_k_correct = CountTopK(plan, whole, cancellation);
+  result.top_k_correct = CountTopK(plan, whole.records, cancellation);
   if (WantsRecords(plan.options)) AddStatistics(plan, whole, cancellation, result);
   if (cancellation.seen()) return CancelledCall();
   return result;
@@ -188,6 +172,8 @@ absl::StatusOr<Result> ComputeAtOnce(const BatchPlan& plan, absl::Span<const T> 
       outputs[Output::kLosses] = absl::MakeSpan(own_losses);
     }
   }
+  const bool looks_at_outcomes = WantsRecords(plan.options) || !plan.options.top_k.empty();
+  if (plan.is_softmax() && looks_at_outcomes) records.ResizeOutcomes(plan.batch.rows);
   const RowWindow<T> whole = WholeBatch(plan, logits, outputs, records);
   const auto sums = ComputeRows(plan, whole, executor);
   if (!sums.ok()) return sums.status();

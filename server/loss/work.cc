@@ -26,7 +26,7 @@ constexpr double kClassOfColumns = 100;
 constexpr double kOutcome = 80;
 
 constexpr double kBytesOfNumber = sizeof(double);
-constexpr double kBytesOfRecord = 2 * sizeof(double) + 1;
+constexpr double kBytesOfRecord = 4 * sizeof(double) + 1;
 // Whether a sample weighs nothing.
 constexpr double kBytesOfWeightless = 1;
 // The losses, flags and weights of mining.
@@ -166,7 +166,7 @@ Work WorkOfTopK(const ComputeOptions& options, const Shape& shape) {
   if (entries == 0) return work;
   const double steps = 1 + std::log2(entries);
   work.operations = 2 * kReadLogit * shape.logits() + 4 * steps * (shape.rows + 4 * entries);
-  work.bytes = 4 * kBytesOfNumber * entries;
+  work.bytes = 4 * kBytesOfNumber * entries + 2 * kBytesOfNumber * shape.rows;
   return work;
 }
 
@@ -188,7 +188,8 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   }
   work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
   if (!batch.sample_weights.empty()) work.bytes += kBytesOfWeightless * shape.samples;
-  const bool looks_again = HasRecords(options) || !options.top_k.empty() || IsMined(spec);
+  const bool looks_again =
+      (HasRecords(options) && spec.activation == Activation::kSigmoid) || IsMined(spec);
   constexpr double kLongestRow = 0x1p20;
   const bool reads_all =
       looks_again || batch.inner > 1 || shape.element * shape.classes > kLongestRow;

@@ -69,6 +69,12 @@ int64_t CountRowsPerBlock(const BatchPlan& plan) {
   return std::max(rows, std::min(kLongRows, batch.rows / kFewestBlocks));
 }
 
+// Returns how many rows are computed before what their logits say is looked at: few, so that these
+// are still in a cache.
+int64_t CountRowsBeforeOutcomes(const Batch& batch) {
+  return std::max(kLongRows, RoundedRows(kBlockElements, batch.classes));
+}
+
 // Parts are small, to find room where logits were released, but have some rows: one is written
 // while the next is reduced.
 int64_t CountRowsPerPart(const Batch& batch) {
@@ -95,6 +101,9 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
   const std::unique_ptr<RowSource<T>> source = ChooseRowSource(plan, whole);
   const int64_t block = CountRowsPerBlock(plan);
   int64_t at_once = std::min(block, source->most_rows());
+  if (whole.records.outcomes_wanted()) {
+    at_once = std::min(at_once, CountRowsBeforeOutcomes(plan.batch));
+  }
   if (whole.outputs.gradient_parts != nullptr) {
     at_once = std::min(source->most_rows(), CountRowsPerPart(plan.batch));
   }

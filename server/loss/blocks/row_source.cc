@@ -8,6 +8,7 @@
 
 #include "server/loss/blocks/ignored_samples.h"
 #include "server/loss/blocks/margins.h"
+#include "server/loss/blocks/row_outcomes.h"
 #include "server/loss/blocks/sigmoid_elements.h"
 #include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/strided_rows.h"
@@ -43,6 +44,7 @@ void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
     ComputeSigmoidElements(plan, window, begin, end);
   }
   ClearIgnored(plan, window, begin, end);
+  if (window.records.outcomes_wanted()) JudgeRows(plan, window, begin, end);
   if (!window.outputs[Output::kMargin].empty()) ComputeMargins(plan, window, begin, end);
 }
 

@@ -23,20 +23,6 @@ inline int64_t FindTrueClass(const BatchPlan& plan, int64_t row) {
   return largest;
 }
 
-// Returns the first of the largest logits; -1 where one is NaN: then none is known to be the
-// largest.
-template <typename T>
-int64_t ArgMax(const LogitRow<T>& z, int64_t classes) {
-  int64_t largest = 0;
-  T max = z[0];
-  for (int64_t k = 1; k < classes && !std::isnan(max); ++k) {
-    if (z[k] <= max) continue;
-    largest = k;
-    max = z[k];
-  }
-  return std::isnan(max) ? -1 : largest;
-}
-
 template <typename T>
 SampleOutcome ReadRecords(const RowWindow<T>& whole, int64_t sample) {
   const auto i = static_cast<size_t>(sample);
@@ -52,7 +38,7 @@ template <typename T>
 SampleOutcome JudgeRow(const BatchPlan& plan, const RowWindow<T>& whole, int64_t row) {
   SampleOutcome outcome = ReadRecords(whole, row);
   outcome.class_id = FindTrueClass(plan, row);
-  outcome.predicted = ArgMax(FindLogits(whole, plan.batch, row), plan.batch.classes);
+  outcome.predicted = whole.records.predicted[static_cast<size_t>(row)];
   outcome.correct = outcome.predicted == outcome.class_id;
   return outcome;
 }

@@ -14,11 +14,20 @@ struct SampleRecords {
   std::vector<double> gradient_l1;       // Σ |g_j| before upstream, scale and reduction
   std::vector<uint8_t> vanishing;        // confidently wrong and learning nothing
 
+  // Of softmax rows: kernels::RowOutcomes.
+  std::vector<int64_t> predicted;
+  std::vector<int64_t> ranks;
+
   void Resize(int64_t samples) {
     true_probability.resize(static_cast<size_t>(samples));
     gradient_l1.resize(static_cast<size_t>(samples));
     vanishing.resize(static_cast<size_t>(samples));
   }
+  void ResizeOutcomes(int64_t rows) {
+    predicted.resize(static_cast<size_t>(rows));
+    ranks.resize(static_cast<size_t>(rows));
+  }
+  bool outcomes_wanted() const { return !ranks.empty(); }
   bool wanted() const { return !true_probability.empty(); }
 };
 
