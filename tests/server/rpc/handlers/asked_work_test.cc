@@ -26,14 +26,28 @@ TEST_F(AskedWorkTest, ComputeAsksForItsOutputs) {
       {"float64 gradient", "outputs { gradient: true gradient_data_type: DATA_TYPE_FLOAT64 }"},
       {"half gradient", "outputs { gradient: true gradient_data_type: DATA_TYPE_FLOAT16 }"},
       {"all", "outputs { gradient: true hessian_diagonal: true probabilities: true margin: true }"},
-      {"statistics", "outputs { class_statistics: true difficulty: true }"},
-      {"top-k", "outputs { top_k: [1, 5] }"},
-      {"dense", "outputs { gradient: true } loss { label_smoothing: 0.1 }"},
+      {"dense", "outputs { gradient: true } loss { squared_error {} }"},
       {"mining", "outputs { gradient: true } loss { mining { hardest { keep_fraction: 0.5 } } }"},
   };
   for (const Case& one : cases) {
     SCOPED_TRACE(one.what);
     auto request = LabelledBatch<v1::ComputeRequest>();
+    request.MergeFrom(FromText<v1::ComputeRequest>(one.text));
+    ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+  }
+}
+
+TEST_F(AskedWorkTest, ComputeAsksForWhatItKeepsOfSamples) {
+  constexpr int64_t kSamples = 200'000;
+  const Case cases[] = {
+      {"statistics", "outputs { class_statistics: true difficulty: true }"},
+      {"top-k", "outputs { top_k: [1, 5] }"},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    v1::ComputeRequest request;
+    SetData(v1::DATA_TYPE_FLOAT32, {kSamples, 10}, 40 * kSamples, 0, *request.mutable_logits());
+    SetData(v1::DATA_TYPE_UINT8, {kSamples}, kSamples, 7, *request.mutable_labels());
     request.MergeFrom(FromText<v1::ComputeRequest>(one.text));
     ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
   }
@@ -73,7 +87,8 @@ TEST_F(AskedWorkTest, ComputeAsksForTheMarksOfSamplesWithoutWeight) {
 // request.
 TEST_F(AskedWorkTest, ComputeAsksForTheSecondPassOfExtremeWeights) {
   auto request = FromText<v1::ComputeRequest>(
-      "logits { shape: [1000, 5] } labels {} sample_weights {} loss { z_loss: 1 }");
+      "logits { data_type: DATA_TYPE_FLOAT32 shape: [1000, 5] } labels {} sample_weights {} "
+      "loss { squared_error {} }");
   request.mutable_logits()->mutable_float_values()->Resize(5000, 1);
   request.mutable_labels()->mutable_int_values()->Resize(1000, 3);
   request.mutable_sample_weights()->mutable_float_values()->Resize(1000, 1);
