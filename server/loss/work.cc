@@ -71,12 +71,12 @@ bool IsPlain(const Batch& batch, const LossSpec& spec) {
 
 // Returns true when a kernel of hard labels may compute the batch.
 bool IsFast(const Batch& batch, const LossSpec& spec) {
-  if (IsPlain(batch, spec)) return true;
-  const bool smooths = spec.label_smoothing == 0 || KernelsOf(*spec.form).smooths_hard_labels;
+  if (spec.activation == Activation::kSigmoid) return IsPlain(batch, spec);
   const bool is_float = std::holds_alternative<absl::Span<const float>>(batch.logits);
   const bool needs_double = spec.softcap != 0 || spec.form == FindForm("squared_error");
-  return spec.activation == Activation::kSoftmax && smooths && !(is_float && needs_double) &&
-         std::holds_alternative<ClassIds>(batch.labels);
+  if (is_float && needs_double) return false;
+  const bool smooths = spec.label_smoothing == 0 || KernelsOf(*spec.form).smooths_hard_labels;
+  return smooths && std::holds_alternative<ClassIds>(batch.labels);
 }
 
 // Returns what is resolved for the classes before any row is computed.
