@@ -1,7 +1,8 @@
 #include "server/auth/tokens.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace lossd::auth {
 namespace {
@@ -27,13 +28,9 @@ absl::StatusOr<std::unique_ptr<Tokens>> Tokens::Read(std::string path) {
 absl::StatusOr<std::shared_ptr<const rpc::Caller>> Tokens::Find(absl::string_view token) const {
   const absl::StatusOr<Digest> digest = Sha256(token);
   if (!digest.ok()) return digest.status();
-  std::shared_ptr<const Entries> entries;
-  {
-    const MutexLock lock(&mutex_);
-    entries = entries_;
-  }
+  const std::shared_ptr<const Entries> all = entries();
   std::shared_ptr<const rpc::Caller> found;
-  for (const Entry& entry : *entries) {
+  for (const Entry& entry : *all) {
     if (AreSame(entry.digest, *digest)) found = entry.caller;
   }
   return found;
@@ -44,8 +41,11 @@ absl::Status Tokens::Reload() {
   const MutexLock one_at_a_time(&reload_mutex_);
   const FileStamp stamp = StampOf(path_);
   const auto lines = ReadLines(path_);
-  const MutexLock lock(&mutex_);
-  read_ = seen_ = stamp;
+  // A part of a file that is being written may be without faults.
+  if (StampOf(path_) != stamp) {
+    return absl::AbortedError(absl::StrCat("'", path_, "' changed while it was read"));
+  }
+  NoteRead(stamp);
   if (!lines.ok()) return lines.status();
   Take(*lines);
   return absl::OkStatus();
@@ -58,7 +58,9 @@ std::optional<absl::Status> Tokens::ReloadIfChanged() {
     const bool is_still = now == std::exchange(seen_, now);
     if (now == read_ || !is_still) return std::nullopt;
   }
-  return Reload();
+  absl::Status reloaded = Reload();
+  if (absl::IsAborted(reloaded)) return std::nullopt;
+  return reloaded;
 }
 
 std::vector<std::string> Tokens::names() const {
@@ -66,38 +68,48 @@ std::vector<std::string> Tokens::names() const {
   return names_;
 }
 
-size_t Tokens::count() const {
+size_t Tokens::count() const { return entries()->size(); }
+
+std::shared_ptr<const Tokens::Entries> Tokens::entries() const {
   const MutexLock lock(&mutex_);
-  return entries_->size();
+  return entries_;
+}
+
+void Tokens::NoteRead(const FileStamp& stamp) {
+  const MutexLock lock(&mutex_);
+  read_ = seen_ = stamp;
 }
 
 void Tokens::Take(const std::vector<TokenLine>& lines) {
-  const auto entries = std::make_shared<Entries>();
-  for (const TokenLine& line : lines) entries->push_back(MakeEntry(line));
-  for (const Entry& before : *entries_) {
-    const bool stays = std::any_of(entries->begin(), entries->end(), [&](const Entry& entry) {
-      return entry.caller == before.caller;
-    });
-    if (!stays) before.caller->revoked = true;
+  CallersByDigest before;
+  for (const Entry& entry : *entries()) before.emplace(entry.digest, entry.caller);
+  const auto taken = std::make_shared<Entries>();
+  std::vector<std::string> new_names;
+  for (const TokenLine& line : lines) {
+    taken->push_back({line.digest, CallerOf(line, before, new_names)});
   }
-  entries_ = entries;
+  {
+    const MutexLock lock(&mutex_);
+    names_.insert(names_.end(), new_names.begin(), new_names.end());
+    entries_ = taken;
+  }
+  for (const auto& [digest, caller] : before) caller->revoked = true;
 }
 
-Tokens::Entry Tokens::MakeEntry(const TokenLine& line) {
-  for (const Entry& before : *entries_) {
-    if (before.caller->name != line.name || !AreSame(before.digest, line.digest)) continue;
-    before.caller->is_admin = line.is_admin;
-    return before;
+std::shared_ptr<rpc::Caller> Tokens::CallerOf(const TokenLine& line, CallersByDigest& before,
+                                              std::vector<std::string>& new_names) {
+  std::shared_ptr<rpc::Caller> caller;
+  const auto found = before.find(line.digest);
+  if (found != before.end() && found->second->name == line.name) {
+    caller = std::move(found->second);
+    before.erase(found);
+  } else {
+    const auto [number, is_new] = numbers_.try_emplace(line.name, numbers_.size() + 1);
+    if (is_new) new_names.push_back(line.name);
+    caller = std::make_shared<rpc::Caller>(line.name, number->second);
   }
-  Entry entry = {line.digest, std::make_shared<rpc::Caller>(line.name, NumberOf(line.name))};
-  entry.caller->is_admin = line.is_admin;
-  return entry;
-}
-
-uint64_t Tokens::NumberOf(const std::string& name) {
-  const auto [found, is_new] = numbers_.try_emplace(name, names_.size() + 1);
-  if (is_new) names_.push_back(name);
-  return found->second;
+  caller->is_admin = line.is_admin;
+  return caller;
 }
 
 }  // namespace lossd::auth

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +40,13 @@ class TokensTest : public ::testing::Test {
   }
   ~TokensTest() override { unlink(path_.c_str()); }
 
-  void Write(const std::string& text) const { std::ofstream(path_, std::ios::trunc) << text; }
+  // Puts another file in its place: one that is written twice within a tick of the file system's
+  // clock may look the same.
+  void Write(const std::string& text) const {
+    const std::string other = absl::StrCat(path_, ".new");
+    std::ofstream(other) << text;
+    ASSERT_EQ(rename(other.c_str(), path_.c_str()), 0);
+  }
 
   std::shared_ptr<const rpc::Caller> Find(const std::string& token) const {
     return tokens_->Find(token).value();
@@ -88,10 +97,8 @@ TEST_F(TokensTest, WhoIsNotInTheFileAnyMoreIsRevoked) {
   EXPECT_EQ(Find("new of a")->number, 1);
 }
 
-TEST_F(TokensTest, AFileThatIsReplacedIsSeen) {
-  const std::string other = absl::StrCat(path_, ".new");
-  std::ofstream(other) << LineOf("b", "of b") << LineOf("a", "of x");  // of the same size
-  ASSERT_EQ(rename(other.c_str(), path_.c_str()), 0);
+TEST_F(TokensTest, AFileOfTheSameSizeIsSeen) {
+  Write(LineOf("b", "of b") + LineOf("a", "of x"));
   EXPECT_TRUE(ReloadAfterTwoLooks()->ok());
   EXPECT_EQ(Find("of a"), nullptr);
   EXPECT_NE(Find("of x"), nullptr);
@@ -113,6 +120,48 @@ TEST_F(TokensTest, AWrongFileChangesNothingAndIsToldOnce) {
   EXPECT_FALSE(a->revoked);
   Write(LineOf("b", "of b"));
   EXPECT_TRUE(ReloadAfterTwoLooks()->ok());
+  EXPECT_TRUE(a->revoked);
+}
+
+// A pipe's time changes with each write, and a reader waits for its end: it stands for a file that
+// is written while it is read.
+TEST_F(TokensTest, AFileThatChangesWhileItIsReadIsReadLater) {
+  const auto a = Find("of a");
+  unlink(path_.c_str());
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  const auto writing = [this](const std::function<absl::Status()>& read) {
+    const FileStamp before = StampOf(path_);
+    std::thread writer([&] {
+      std::ofstream pipe(path_);
+      do {
+        pipe << LineOf("b", "of b") << std::flush;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      } while (StampOf(path_) == before);
+    });
+    absl::Status status = read();
+    writer.join();
+    return status;
+  };
+  const absl::Status status = writing([this] { return tokens_->Reload(); });
+  EXPECT_EQ(status, absl::AbortedError(absl::StrCat("'", path_, "' changed while it was read")));
+  EXPECT_EQ(tokens_->ReloadIfChanged(), std::nullopt);
+  EXPECT_TRUE(writing([this] {
+                EXPECT_EQ(tokens_->ReloadIfChanged(), std::nullopt) << "and tells nobody";
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(Find("of a"), a);
+  Write(LineOf("b", "of b"));
+  EXPECT_TRUE(ReloadAfterTwoLooks()->ok());
+  EXPECT_TRUE(a->revoked);
+}
+
+TEST_F(TokensTest, ATokenThatGetsAnotherNameIsAnother) {
+  const auto a = Find("of a");
+  Write(LineOf("x", "of a") + LineOf("b", "of b"));
+  EXPECT_TRUE(tokens_->Reload().ok());
+  EXPECT_EQ(Find("of a")->name, "x");
+  EXPECT_EQ(Find("of a")->number, 3);
+  EXPECT_FALSE(Find("of a")->revoked);
   EXPECT_TRUE(a->revoked);
 }
 
