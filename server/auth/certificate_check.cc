@@ -101,6 +101,12 @@ absl::StatusOr<Validity> CheckCertificates(const transport::Certificates& certif
   if (SSL_CTX_use_certificate(context.get(), chain->front().get()) != 1) {
     return absl::InvalidArgumentError(absl::StrCat("the certificate cannot be used", Reason()));
   }
+  // gRPC adds these without a look, and each handshake would find what is wrong.
+  for (auto issuer = chain->begin() + 1; issuer != chain->end(); ++issuer) {
+    if (SSL_CTX_add1_chain_cert(context.get(), issuer->get()) == 1) continue;
+    return absl::InvalidArgumentError(absl::StrCat("certificate ", issuer - chain->begin() + 1,
+                                                   " of the file cannot be used", Reason()));
+  }
   if (SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
       SSL_CTX_check_private_key(context.get()) != 1) {
     return absl::InvalidArgumentError(

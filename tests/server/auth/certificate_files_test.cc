@@ -125,6 +125,8 @@ TEST_F(CertificateFilesTest, SaysWhatIsWrong) {
   EXPECT_THAT(Refusal({pair.certificate, KeyWithPassword()}),
               HasSubstr("the file of the key has no private key in PEM without a password"));
   EXPECT_THAT(Refusal(SelfSignedRsa(1024)), HasSubstr("cannot be used: ee key too small"));
+  EXPECT_THAT(Refusal({pair.certificate + SelfSignedRsa(1024).certificate, pair.key}),
+              HasSubstr("certificate 2 of the file cannot be used: ca key too small"));
   EXPECT_THAT(Refusal(pair, "nobody"),
               HasSubstr("the file of the authorities of clients has no certificate in PEM"));
   EXPECT_THAT(Refusal(pair, std::string((1 << 20) + 1, ' ')),
