@@ -29,6 +29,12 @@ absl::Status WrongScheme() {
       "WRONG_TOKEN_SCHEME");
 }
 
+// What stands between the client and this may have looked at another one than the first.
+absl::Status SeveralTokens() {
+  return absl::UnauthenticatedError(
+      "the call has several metadata 'authorization', expected one 'authorization: Bearer TOKEN'");
+}
+
 absl::Status UnknownToken() {
   return rpc::WithErrorInfo(absl::UnauthenticatedError("the token is none that this server knows"),
                             "UNKNOWN_TOKEN");
@@ -51,6 +57,7 @@ absl::StatusOr<std::shared_ptr<const rpc::Caller>> TokenFilter::Identify(
     const rpc::CallInfo& call) {
   const std::optional<absl::string_view> header = call.Metadata("authorization");
   if (!header) return MissingToken();
+  if (call.MetadataCount("authorization") > 1) return SeveralTokens();
   const std::optional<absl::string_view> token = TokenOf(*header);
   if (!token) return WrongScheme();
   if (token->empty()) return MissingToken();

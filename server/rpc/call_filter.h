@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_RPC_CALL_FILTER_H_
 #define LOSSD_SERVER_RPC_CALL_FILTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,8 +25,10 @@ class CallInfo {
   // Returns the client's address as the transport writes it, such as "ipv4:127.0.0.1:51234".
   virtual std::string Peer() const = 0;
   // Returns what the client sent beside the request under `key`, which is in lower case, such as
-  // "authorization"; nullopt when it sent nothing there.
+  // "authorization": the first value, if there are several; nullopt when it sent nothing there.
   virtual std::optional<absl::string_view> Metadata(absl::string_view key) const = 0;
+  // Returns how many values the client sent under `key`.
+  virtual size_t MetadataCount(absl::string_view key) const { return Metadata(key) ? 1 : 0; }
   // Returns who makes the call, as a filter's Identify() said; null if none knows.
   virtual const Caller* caller() const { return nullptr; }
   // Returns the call's name, which the client gets with its end; empty if no filter wants ids.

@@ -70,6 +70,20 @@ TEST(TokensTest, AWrongOneIsUnknownAndARightOneIsAnswered) {
   }
 }
 
+TEST(TokensTest, ACallHasOneToken) {
+  const TokenFile file(TokenLine("job", "of job"));
+  TestServer server(WithTokens(file));
+  for (const char* other : {"of job", "of nobody"}) {
+    grpc::ClientContext context;
+    Authorize(context, "of job");
+    Authorize(context, other);
+    v1::GetServerInfoResponse response;
+    const grpc::Status status = server.stub().GetServerInfo(&context, {}, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+    EXPECT_EQ(ErrorInfoOf(status).reason(), "UNAUTHENTICATED");
+  }
+}
+
 TEST(TokensTest, ACallIsRefusedBeforeItsMessageIsRead) {
   const TokenFile file(TokenLine("job", "of job"));
   const TestServer server(WithTokens(file));

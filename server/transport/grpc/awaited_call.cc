@@ -134,6 +134,10 @@ std::optional<absl::string_view> AwaitedCall::Metadata(absl::string_view key) co
   return FindMetadata(context_, key);
 }
 
+size_t AwaitedCall::MetadataCount(absl::string_view key) const {
+  return CountMetadata(context_, key);
+}
+
 void AwaitedCall::DeleteThis() {
   if (arrived_) {
     costs_.lasted = absl::FromChrono(environment_.filters.Now() - arrival_);

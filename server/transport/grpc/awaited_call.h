@@ -116,6 +116,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   absl::string_view method() const override { return method_.name; }
   std::string Peer() const override { return context_.peer(); }
   std::optional<absl::string_view> Metadata(absl::string_view key) const override;
+  size_t MetadataCount(absl::string_view key) const override;
   const rpc::Caller* caller() const override { return caller_.get(); }
   absl::string_view Id() const override { return id_; }
   rpc::CallNotes Notes() const override { return notes_; }

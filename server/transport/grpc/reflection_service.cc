@@ -43,6 +43,9 @@ class ReflectionService::Call final : private rpc::CallInfo {
   std::optional<absl::string_view> Metadata(absl::string_view key) const override {
     return FindMetadata(context_, key);
   }
+  size_t MetadataCount(absl::string_view key) const override {
+    return CountMetadata(context_, key);
+  }
   const rpc::Caller* caller() const override { return caller_.get(); }
 
   void OnArrival(bool ok) {
