@@ -68,13 +68,13 @@ struct CallCosts {
   }
 };
 
-// Is asked when a call of the service arrives and told when it has ended: authentication, metrics
-// and logs are filters. Every transport calls the filters that it was given, in their order, for
-// each call:
+// Is asked when a call of the service, or of server reflection, arrives and told when it has ended:
+// authentication, metrics and logs are filters. Every transport calls the filters that it was
+// given, in their order, for each call:
 //
 //   Identify(), once, and then Arrived(), once;
 //   MessageArrived(), once for each message of a stream whose caller is known;
-//   MessageAnswered(), once for each message of a stream;
+//   MessageAnswered(), once for each message of a stream of the service;
 //   Ended(), once.
 //
 // A transport may call a filter from several threads at once. What a filter does in its functions,

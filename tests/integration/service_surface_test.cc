@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -13,6 +14,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "grpcpp/client_context.h"
+#include "tests/integration/filter_notes.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/test_server.h"
@@ -23,6 +25,7 @@ namespace {
 using ::grpc::health::v1::Health;
 using ::grpc::health::v1::HealthCheckRequest;
 using ::grpc::health::v1::HealthCheckResponse;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kReflectionMethod[] =
@@ -54,7 +57,7 @@ TEST(HealthTest, DoesNotKnowOtherServices) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_THAT(status.error_message(), HasSubstr("lossd.v1.NoSuchService"));
 
-  request.set_service(std::string(1 << 20, 'x'));
+  request.set_service(std::string(4000, 'x'));
   grpc::ClientContext long_context;
   const grpc::Status long_status = health->Check(&long_context, request, &response);
   EXPECT_EQ(long_status.error_code(), grpc::StatusCode::NOT_FOUND);
@@ -76,6 +79,17 @@ TEST(HealthTest, WatchingTellsOfUnknownServicesAndEndsWithItsClient) {
     context.TryCancel();
     EXPECT_FALSE(watch->Read(&response));
     EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+}
+
+TEST(HealthTest, ALargeRequestIsNotLookedAt) {
+  const TestServer server;
+  for (const char* method : {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}) {
+    const RawAnswer large = CallRaw(server.channel(), method, std::string(4097, '\0'));
+    EXPECT_EQ(large.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << method;
+    EXPECT_EQ(large.status.error_message(), "the request has 4097 bytes, expected 4096 at most");
+    const RawAnswer wrong = CallRaw(server.channel(), method, "\x0b");
+    EXPECT_EQ(wrong.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method;
   }
 }
 
@@ -131,6 +145,11 @@ class ReflectionCall {
     EXPECT_TRUE(stream_->Read(&response));
     return response;
   }
+  bool IsAnswered(const Request& request) {
+    Response response;
+    stream_->Write(request);
+    return stream_->Read(&response);
+  }
   grpc::Status Finish() {
     stream_->WritesDone();
     return stream_->Finish();
@@ -170,6 +189,40 @@ TEST(ReflectionTest, AnswersOneRequestAfterTheOtherWithFilesOrErrors) {
   request.Clear();
   EXPECT_EQ(call.Ask(request).error_response().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_TRUE(call.Finish().ok());
+}
+
+TEST(ReflectionTest, ALargeRequestIsNotLookedAt) {
+  const TestServer server;
+  ReflectionCall call(server);
+  ReflectionCall::Request request;
+  constexpr size_t kHeaders = 3 + 3;  // of both texts
+  request.set_host(std::string(2000, 'x'));
+  request.set_file_by_filename(std::string(4096 - kHeaders - 2000, 'x'));
+  EXPECT_EQ(call.Ask(request).error_response().error_code(), grpc::StatusCode::NOT_FOUND);
+  request.mutable_file_by_filename()->push_back('x');
+  EXPECT_FALSE(call.IsAnswered(request));
+  const grpc::Status status = call.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(), "the request has 4097 bytes, expected 4096 at most");
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "LIMIT_EXCEEDED");
+  EXPECT_EQ(CallRaw(server.channel(), kReflectionMethod, "\x0b").status.error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST(ReflectionTest, FiltersAreToldOfCallsAndMayRefuseThem) {
+  for (const absl::Status& answer : {absl::OkStatus(), absl::PermissionDeniedError("not you")}) {
+    Notes notes(answer);
+    TestServer server([](const auto&, const auto&) { return v1::ComputeResponse(); }, {}, {&notes});
+    const RawAnswer answered =
+        CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(kListServices, "*"));
+    EXPECT_EQ(answered.status.ok(), answer.ok());
+    EXPECT_EQ(answered.response.empty(), !answer.ok());
+    const std::vector<Notes::Told> ended = EndedOf(server, notes);
+    EXPECT_THAT(notes.arrived(), ElementsAre(kReflectionMethod + 1));
+    ASSERT_EQ(ended.size(), 1);
+    EXPECT_EQ(ended[0].method, kReflectionMethod + 1);
+    EXPECT_EQ(ended[0].status, answer);
+  }
 }
 
 TEST(ReflectionTest, AServerWithoutItHasNoSuchService) {

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "grpcpp/support/slice.h"
 #include "server/rpc/errors/status.h"
 
@@ -81,6 +83,25 @@ absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& bu
     pieces.Append(kept.bytes(), &kept);
   }
   return rpc::ReceivedBytes(std::move(pieces), received);
+}
+
+absl::Status ParseNames(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message) {
+  const size_t size = buffer.Length();
+  if (size > kMostNameBytes) {
+    buffer.Clear();
+    return rpc::LimitExceeded(
+        absl::StrCat("the request has ", size, " bytes, expected ", kMostNameBytes, " at most"));
+  }
+  const auto received = TakeReceivedBytes(buffer);
+  if (!received.ok()) return received.status();
+  std::string bytes(received->pieces().size(), '\0');
+  received->pieces().CopyTo(0, absl::MakeSpan(bytes.data(), bytes.size()));
+  if (!message.ParseFromString(bytes)) return rpc::MalformedRequest(message.GetTypeName());
+  return absl::OkStatus();
+}
+
+grpc::ByteBuffer ToByteBuffer(const google::protobuf::MessageLite& message) {
+  return ToByteBuffer(rpc::SentBytes(message.SerializeAsString()));
 }
 
 grpc::ByteBuffer ToByteBuffer(rpc::SentBytes bytes) {

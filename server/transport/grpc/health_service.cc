@@ -2,12 +2,14 @@
 
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/async_stream.h"
 #include "grpcpp/support/async_unary_call.h"
 #include "server/rpc/errors/short_text.h"
 #include "server/transport/drain.h"
+#include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/grpc_status.h"
 
@@ -31,6 +33,7 @@ class HealthService::Call {
   // Makes another call wait in the place of this one, which has arrived.
   virtual void AwaitNext() = 0;
   virtual void OnRequest() = 0;
+  virtual void OnRefused(const absl::Status& refused) = 0;
 
   void OnArrival(bool ok) {
     if (!ok) {  // The server shuts down; no other event will come.
@@ -38,7 +41,12 @@ class HealthService::Call {
       return;
     }
     AwaitNext();
-    OnRequest();
+    const absl::Status parsed = ParseNames(message_, request_);
+    if (parsed.ok()) {
+      OnRequest();
+    } else {
+      OnRefused(parsed);
+    }
   }
 
   // Called after the last event.
@@ -51,7 +59,8 @@ class HealthService::Call {
   HealthService& health_;
   EventQueue& queue_;
   grpc::ServerContext context_;
-  HealthCheckRequest request_;
+  grpc::ByteBuffer message_;
+  HealthCheckRequest request_;  // of the message
   MemberTag<Call, &Call::OnArrival> arrival_tag_{this};
 };
 
@@ -61,7 +70,7 @@ class HealthService::Check final : public Call {
 
  private:
   Check(HealthService& health, EventQueue& queue) : Call(health, queue) {
-    health_.service_.RequestCheck(&context_, &request_, &responder_, &queue_.queue(),
+    health_.service_.RequestCheck(&context_, &message_, &responder_, &queue_.queue(),
                                   &queue_.queue(), &arrival_tag_);
   }
 
@@ -80,7 +89,11 @@ class HealthService::Check final : public Call {
       const MutexLock lock(&health_.mutex_);
       response.set_status(health_.StatusOf(service));
     }
-    responder_.Finish(response, grpc::Status::OK, &finished_tag_);
+    responder_.Finish(ToByteBuffer(response), grpc::Status::OK, &finished_tag_);
+  }
+
+  void OnRefused(const absl::Status& refused) override {
+    responder_.FinishWithError(ToGrpcStatus(refused), &finished_tag_);
   }
 
   void OnFinished(bool) { DeleteThis(); }
@@ -88,7 +101,7 @@ class HealthService::Check final : public Call {
   // A status's message travels in a header, so that it cannot be of any length.
   static constexpr size_t kMostOfAName = 200;
 
-  grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_{&context_};
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&context_};
   MemberTag<Check, &Check::OnFinished> finished_tag_{this};
 };
 
@@ -104,30 +117,35 @@ class HealthService::Watch final : public Call {
     const Status status = health_.StatusOf(request_.service());
     if (writing_ || finished_) return;
     if (told_ == status) {
-      if (health_.ends_watches_) Finish();
+      if (health_.ends_watches_) Finish(ShuttingDown());
       return;
     }
     told_ = status;
     writing_ = true;
     HealthCheckResponse response;
     response.set_status(status);
-    writer_.Write(response, &written_tag_);
+    writer_.Write(ToByteBuffer(response), &written_tag_);
   }
 
  private:
   Watch(HealthService& health, EventQueue& queue) : Call(health, queue) {
     context_.AsyncNotifyWhenDone(&done_tag_);
-    health_.service_.RequestWatch(&context_, &request_, &writer_, &queue_.queue(), &queue_.queue(),
+    health_.service_.RequestWatch(&context_, &message_, &writer_, &queue_.queue(), &queue_.queue(),
                                   &arrival_tag_);
   }
 
   void AwaitNext() override { Await(health_, queue_); }
 
   // Its event is written_tag_'s, as a message's.
-  void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
+  void Finish(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(health_.mutex_) {
     finished_ = true;
     writing_ = true;
-    writer_.Finish(ToGrpcStatus(ShuttingDown()), &written_tag_);
+    writer_.Finish(ToGrpcStatus(status), &written_tag_);
+  }
+
+  void OnRefused(const absl::Status& refused) override {
+    const MutexLock lock(&health_.mutex_);
+    Finish(refused);
   }
 
   void OnRequest() override {
@@ -158,7 +176,7 @@ class HealthService::Watch final : public Call {
     DeleteThis();
   }
 
-  grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&context_};
+  grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context_};
   std::optional<Status> told_ ABSL_GUARDED_BY(health_.mutex_);
   bool writing_ ABSL_GUARDED_BY(health_.mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(health_.mutex_) = false;

@@ -54,7 +54,9 @@ class HealthService {
 
   // With "", which is the server as a whole.
   const absl::flat_hash_set<std::string> services_;
-  grpc::health::v1::Health::AsyncService service_;
+  // In bytes: a message is of any size until it is looked at.
+  using Service = grpc::health::v1::Health;
+  Service::WithRawMethod_Check<Service::WithRawMethod_Watch<Service::Service>> service_;
   CallCount calls_;  // those that are waited for included
 
   Mutex mutex_;

@@ -8,6 +8,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/async_stream.h"
 #include "server/rpc/call_filter.h"
+#include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/call_metadata.h"
 #include "server/transport/grpc/completion_tag.h"
 #include "server/transport/grpc/grpc_status.h"
@@ -16,7 +17,6 @@
 namespace lossd::transport {
 
 using grpc::reflection::v1alpha::ServerReflectionRequest;
-using grpc::reflection::v1alpha::ServerReflectionResponse;
 
 // A call from waiting for it to its end, when it deletes itself. It answers one request after the
 // other.
@@ -54,22 +54,30 @@ class ReflectionService::Call final : private rpc::CallInfo {
       return;
     }
     Await(reflection_, queue_);
-    const absl::Status refused = reflection_.filters_.Identify(*this, caller_);
+    arrived_ = true;
+    absl::Status refused = reflection_.filters_.Identify(*this, caller_);
+    refused.Update(reflection_.filters_.Arrived(*this));
     if (!refused.ok()) {
-      Finish(refused);
+      Finish(std::move(refused));
       return;
     }
-    stream_.Read(&request_, &read_tag_);
+    stream_.Read(&message_, &read_tag_);
   }
 
   void OnRead(bool ok) {
-    const absl::Status refused =
-        caller_ == nullptr ? absl::OkStatus() : reflection_.filters_.MessageArrived(*this);
-    if (!ok || !refused.ok()) {
-      Finish(refused);
+    if (!ok) {
+      Finish(absl::OkStatus());
       return;
     }
-    stream_.Write(AnswerReflection(request_, reflection_.services_), &written_tag_);
+    absl::Status refused =
+        caller_ == nullptr ? absl::OkStatus() : reflection_.filters_.MessageArrived(*this);
+    ServerReflectionRequest request;
+    if (refused.ok()) refused = ParseNames(message_, request);
+    if (!refused.ok()) {
+      Finish(std::move(refused));
+      return;
+    }
+    stream_.Write(ToByteBuffer(AnswerReflection(request, reflection_.services_)), &written_tag_);
   }
 
   void OnWritten(bool ok) {
@@ -77,14 +85,18 @@ class ReflectionService::Call final : private rpc::CallInfo {
       Finish(absl::OkStatus());
       return;
     }
-    stream_.Read(&request_, &read_tag_);
+    stream_.Read(&message_, &read_tag_);
   }
 
-  void Finish(const absl::Status& status) { stream_.Finish(ToGrpcStatus(status), &finished_tag_); }
+  void Finish(absl::Status status) {
+    status_ = std::move(status);
+    stream_.Finish(ToGrpcStatus(status_), &finished_tag_);
+  }
   void OnFinished(bool) { DeleteThis(); }
 
   // Called after the last event.
   void DeleteThis() {
+    if (arrived_) reflection_.filters_.Ended(*this, status_, {});
     CallCount& calls = reflection_.calls_;
     delete this;
     calls.Remove();
@@ -93,10 +105,11 @@ class ReflectionService::Call final : private rpc::CallInfo {
   ReflectionService& reflection_;
   EventQueue& queue_;
   grpc::ServerContext context_;
-  grpc::ServerAsyncReaderWriter<ServerReflectionResponse, ServerReflectionRequest> stream_{
-      &context_};
-  ServerReflectionRequest request_;
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context_};
+  grpc::ByteBuffer message_;
   std::shared_ptr<const rpc::Caller> caller_;
+  bool arrived_ = false;
+  absl::Status status_;
   MemberTag<Call, &Call::OnArrival> arrival_tag_{this};
   MemberTag<Call, &Call::OnRead> read_tag_{this};
   MemberTag<Call, &Call::OnWritten> written_tag_{this};

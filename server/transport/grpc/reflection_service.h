@@ -14,8 +14,8 @@
 namespace lossd::transport {
 
 // Serves grpc.reflection.v1alpha.ServerReflection from a queue of this server, to callers that the
-// filters know or let in. (gRPC's own service asks nobody, and keeps a thread for each of its
-// calls.)
+// filters know or let in. They are told of the calls, and not of their messages. (gRPC's own
+// service asks nobody, and keeps a thread for each of its calls.)
 class ReflectionService {
  public:
   // Returns its name in full.
@@ -36,11 +36,13 @@ class ReflectionService {
 
  private:
   using Service = grpc::reflection::v1alpha::ServerReflection;
+  // In bytes: a message is of any size until it is looked at.
+  using BytesService = Service::WithRawMethod_ServerReflectionInfo<Service::Service>;
   class Call;
 
   const CallFilters& filters_;
   const std::vector<std::string> services_;
-  Service::AsyncService service_;
+  BytesService service_;
   CallCount calls_;  // those that are waited for included
 };
 
