@@ -14,9 +14,6 @@
 namespace lossd::transport {
 namespace {
 
-// What gRPC says of each compressed request that it refuses, to nobody else.
-constexpr absl::string_view kCompressionDisabled = "Compression algorithm '";
-
 // The libraries take plain functions, so what those write to must be static.
 ABSL_CONST_INIT Mutex mutex(absl::kConstInit);
 const Log* current ABSL_GUARDED_BY(mutex) = nullptr;
@@ -30,16 +27,16 @@ struct ClientFault {
   absl::string_view part;   // what follows somewhere
   absl::string_view entry;  // the text for the operator
 };
-constexpr ClientFault kClientFaults[] = {
-    {"String field", "contains invalid UTF-8 data when parsing",
-     "a request has a text that is no UTF-8"},
-    {kCompressionDisabled, " is disabled.", "a request was refused: it is compressed"},
-};
+constexpr ClientFault kNoUtf8 = {"String field", "contains invalid UTF-8 data when parsing",
+                                 "a request has a text that is no UTF-8"};
+// gRPC tells it to nobody else.
+constexpr ClientFault kCompressed = {"Compression algorithm '", " is disabled.",
+                                     "a request was refused: it is compressed"};
 
 const ClientFault* FindClientFault(absl::string_view message) {
-  for (const ClientFault& fault : kClientFaults) {
-    if (absl::StartsWith(message, fault.begin) && absl::StrContains(message, fault.part)) {
-      return &fault;
+  for (const ClientFault* fault : {&kNoUtf8, &kCompressed}) {
+    if (absl::StartsWith(message, fault->begin) && absl::StrContains(message, fault->part)) {
+      return fault;
     }
   }
   return nullptr;
@@ -91,7 +88,7 @@ LogLevel LevelOf(google::protobuf::LogLevel level) {
 }
 
 void WriteOfGrpc(gpr_log_func_args* entry) {
-  if (absl::StartsWith(entry->message, kCompressionDisabled)) {
+  if (FindClientFault(entry->message) == &kCompressed) {
     refused_compressed.fetch_add(1, std::memory_order_relaxed);
   }
   const Then then =
