@@ -15,7 +15,7 @@ void Write(const Log& log, const rpc::CallInfo& call, const absl::Status& error)
   std::string kind = absl::StrCat(call.method(), " ", code);
   if (call.caller() != nullptr) {
     fields.emplace_back("token", call.caller()->name);
-    absl::StrAppend(&kind, " ", call.caller()->name);
+    if (!absl::IsInternal(error)) absl::StrAppend(&kind, " ", call.caller()->name);
   }
   // Nothing else says whose the call was.
   if (absl::IsUnauthenticated(error)) fields.emplace_back("peer", call.Peer());

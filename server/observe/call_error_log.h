@@ -8,8 +8,8 @@
 namespace lossd::observe {
 
 // Writes a log entry for each call that ends in an error, and for each message of a stream that is
-// answered with one. Those of one method, code and token's name are
-// summed up.
+// answered with one. Those of one method, code and token's name are summed up; of INTERNAL, which
+// is the server's fault, those of one method.
 class CallErrorLog final : public rpc::CallFilter {
  public:
   // `log` must outlive this.

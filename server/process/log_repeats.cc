@@ -7,8 +7,10 @@
 namespace lossd {
 namespace {
 
-// Kinds beyond these are one.
+// Kinds beyond these are one for each level, so that no number of warnings hides the first error.
 constexpr size_t kMaxKinds = 256;
+
+std::string OverflowKind(LogLevel level) { return std::string(1, static_cast<char>(level)); }
 
 LogEntry Sum(LogEntry last, int64_t count) {
   last.fields.emplace(last.fields.begin(), "more", count);
@@ -22,7 +24,8 @@ bool LogRepeats::IsFirst(absl::string_view kind, const LogEntry& entry, Moment n
   if (found == kinds_.end()) {
     const bool fits = kinds_.size() < kMaxKinds;
     bool is_new = false;
-    std::tie(found, is_new) = kinds_.try_emplace(fits ? std::string(kind) : std::string());
+    std::tie(found, is_new) =
+        kinds_.try_emplace(fits ? std::string(kind) : OverflowKind(entry.level));
     if (is_new) {
       found->second.due = now + kInterval;
       next_due_ = std::min(next_due_, found->second.due);

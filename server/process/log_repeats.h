@@ -14,7 +14,8 @@ namespace lossd {
 
 // Sums up entries that are alike: the first of a kind is written at once. While more follow, they
 // are counted, and every ten seconds the last of them stands for all, with their number in a field
-// `more`. So the log stays readable, and small, whatever a client sends.
+// `more`. So the log stays readable, and small, whatever a client sends. Kinds beyond 256 are one
+// for each level.
 class LogRepeats {
  public:
   using Moment = std::chrono::steady_clock::time_point;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,9 @@ class SomeCall final : public rpc::CallInfo {
   std::optional<absl::string_view> Metadata(absl::string_view) const override {
     return std::nullopt;
   }
+  const rpc::Caller* caller() const override { return caller_; }
+
+  const rpc::Caller* caller_ = nullptr;
 };
 
 // Returns what the filter writes when `tell` tells it something.
@@ -63,6 +67,21 @@ TEST(CallErrorLogTest, ErrorsOfOneMethodAndCodeAreSummedUp) {
   EXPECT_THAT(text, AllOf(HasSubstr(R"(error="no 0")"), HasSubstr(R"(error="gone")"),
                           HasSubstr("more=999"), HasSubstr(R"(error="no 999")")));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+}
+
+TEST(CallErrorLogTest, NoNumberOfTokensHidesAnInternalError) {
+  const std::string text = Written([](CallErrorLog& filter) {
+    for (int i = 0; i < 1000; ++i) {
+      const rpc::Caller caller(absl::StrCat("job", i), static_cast<uint64_t>(i));
+      SomeCall call;
+      call.caller_ = &caller;
+      filter.Ended(call, absl::InvalidArgumentError("no logits"), {});
+      if (i >= 998) filter.Ended(call, absl::InternalError(absl::StrCat("of ", i)), {});
+    }
+  });
+  EXPECT_THAT(text, AllOf(HasSubstr(R"(token="job0")"),
+                          HasSubstr(R"(error="of 998" token="job998")"), HasSubstr(R"(more=1 )")));
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 300);
 }
 
 TEST(CallErrorLogTest, WhatGoesWellIsNoEntry) {

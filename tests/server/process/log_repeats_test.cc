@@ -80,7 +80,11 @@ TEST(LogRepeatsTest, HoldsABoundedNumberOfKinds) {
     if (repeats.IsFirst(absl::StrCat(i), Entry("1"), kStart)) ++written;
   }
   EXPECT_LT(written, 300);
-  EXPECT_THAT(repeats.TakeDue(kStart + kInterval), SizeIs(1));
+  LogEntry error = Entry("1");
+  error.level = LogLevel::kError;
+  EXPECT_TRUE(repeats.IsFirst("a", error, kStart)) << "warnings do not hide it";
+  EXPECT_FALSE(repeats.IsFirst("b", error, kStart));
+  EXPECT_THAT(repeats.TakeDue(kStart + kInterval), SizeIs(2));
 }
 
 }  // namespace
