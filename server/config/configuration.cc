@@ -125,6 +125,10 @@ ConfigurationOutcome ConfigureAll(std::vector<std::string> arguments,
   CommandLine line = ReadCommandLine(std::move(arguments));
   ConfigurationOutcome outcome;
   outcome.exit = std::move(line.exit);
+  // Who asks for the health looks at the exit status alone.
+  if (!outcome.exit && line.health_check && line.print_config) {
+    outcome.exit = UsageError("--healthcheck and --print-config exclude each other");
+  }
   if (outcome.exit) return outcome;
   outcome.sources.variables = ReadEnvironment(environment, line.assignments);
   outcome.sources.flags = std::move(line.assignments);

@@ -395,6 +395,18 @@ TEST(ConfigureTest, PrintsTheConfigurationAsAFileThatSaysWhereItIsFrom) {
   }
 }
 
+TEST(ConfigureTest, AProbeThatPrintsFails) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--healthcheck", "--print-config"},
+        std::vector<std::string>{"--print-config", "--healthcheck"}}) {
+    const ConfigurationOutcome outcome = Parse(flags);
+    ASSERT_TRUE(outcome.exit);
+    EXPECT_EQ(outcome.exit->code, 1);
+    EXPECT_THAT(outcome.exit->standard_output, IsEmpty());
+    EXPECT_THAT(outcome.exit->standard_error, HasSubstr("exclude each other"));
+  }
+}
+
 TEST(ConfigureTest, WhatIsWrongIsNotPrinted) {
   EXPECT_THAT(Refusal({"--print-config", "--threads", "many"}), HasSubstr("--threads: 'many'"));
 }
