@@ -166,7 +166,8 @@ class Server::Rooms {
     options.log->Write(
         LogLevel::kWarning,
         "anybody who reaches the server may call it, and connections are plain text: set "
-        "--tls-cert or --token-file, or listen at 127.0.0.1 or a Unix socket",
+        "--token-file or --tls-client-ca to say who may call, and --tls-cert against readers, or "
+        "listen at 127.0.0.1 or a Unix socket",
         {{"addresses", absl::StrJoin(addresses, ",")}});
   }
 

@@ -39,7 +39,7 @@ struct ServerInfo {
   int64_t max_message_bytes = 0;
   int64_t max_in_flight_bytes = 0;
   int32_t max_stream_window = 0;
-  // Bytes of requests and responses in flight now.
+  // Bytes of requests and responses in flight now; 0 from servers before 0.2, which do not say it.
   int64_t in_flight_bytes = 0;
   // When the server was started, by its clock. Servers before 0.2 do not say this, nor the next
   // two.
