@@ -17,9 +17,9 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "lossd/v1/loss_service.grpc.pb.h"
+#include "tests/integration/auth/token_texts.h"
 #include "tests/integration/child_process.h"
 #include "tests/integration/raw_client.h"
-#include "tests/integration/token_texts.h"
 
 namespace lossd {
 namespace {

@@ -17,10 +17,10 @@
 #include "grpcpp/client_context.h"
 #include "server/auth/token_filter.h"
 #include "server/threads/mutex.h"
+#include "tests/integration/auth/token_texts.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
 #include "tests/integration/test_server.h"
-#include "tests/integration/token_texts.h"
 
 namespace lossd {
 namespace {

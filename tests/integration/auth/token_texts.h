@@ -1,5 +1,5 @@
-#ifndef LOSSD_TESTS_INTEGRATION_TOKEN_TEXTS_H_
-#define LOSSD_TESTS_INTEGRATION_TOKEN_TEXTS_H_
+#ifndef LOSSD_TESTS_INTEGRATION_AUTH_TOKEN_TEXTS_H_
+#define LOSSD_TESTS_INTEGRATION_AUTH_TOKEN_TEXTS_H_
 
 #include <openssl/evp.h>
 #include <unistd.h>
@@ -57,4 +57,4 @@ inline void Authorize(grpc::ClientContext& context, absl::string_view token) {
 
 }  // namespace lossd
 
-#endif  // LOSSD_TESTS_INTEGRATION_TOKEN_TEXTS_H_
+#endif  // LOSSD_TESTS_INTEGRATION_AUTH_TOKEN_TEXTS_H_
