@@ -14,7 +14,7 @@
 namespace lossd::transport {
 
 // Serves grpc.reflection.v1alpha.ServerReflection from a queue of this server, to callers that the
-// filters know or let in. They are told of the calls, and not of their messages. (gRPC's own
+// filters know or let in. Those are told of its calls, and not of its answers. (gRPC's own
 // service asks nobody, and keeps a thread for each of its calls.)
 class ReflectionService {
  public:
