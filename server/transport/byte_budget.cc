@@ -45,6 +45,7 @@ ByteBudget::Reservation ByteBudget::Reserve(ByteCharge& charge, SteadyTime now) 
     return Reservation::kReserved;
   }
   if (!MayWait(charge)) {
+    charge.connection_->wire.seen.look = 0;  // Nobody knows how much of its message comes.
     End(charge);
     return Reservation::kRefused;
   }

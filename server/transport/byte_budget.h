@@ -143,13 +143,12 @@ class ByteBudget {
   // Returns how many bytes are missing still.
   int64_t ReclaimFromIdle(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimFromSlow(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Collects what there is to know of the connections that messages come on.
+  // Collects what there is to know of the connections that messages come on, whoever calls there.
   void LookAtCharges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Says how much more has come on such a connection, since the last look at least, than was
   // reserved.
-  void MeasureExcess(ConnectionRecord& connection, SteadyTime last_look)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Notes that the bytes of a charge that ends have come.
+  void MeasureExcess(WireRecord& wire, SteadyTime last_look) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes that the bytes of a charge that ends have come, or may have.
   void NoteGone(const ByteCharge& charge) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -172,7 +171,7 @@ class ByteBudget {
   uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t look_ ABSL_GUARDED_BY(mutex_) = 1;
   SteadyTime last_look_ ABSL_GUARDED_BY(mutex_);
-  std::vector<ConnectionRecord*> looked_at_ ABSL_GUARDED_BY(mutex_);  // while a look lasts
+  std::vector<WireRecord*> looked_at_ ABSL_GUARDED_BY(mutex_);  // while a look lasts
 };
 
 }  // namespace lossd::transport

@@ -109,27 +109,12 @@ class ByteCharge {
   ListPlace among_idle_;
 };
 
-// What is known of a caller's connection while it has charges, and for some time after. A
-// connection that carries the calls of several callers, as a proxy's does, is one of each.
-struct ConnectionRecord {
-  ConnectionRecord(CallerRecord& its_caller, uintptr_t connection)
-      : caller(its_caller), id(connection) {}
+// What has come on a connection, whoever calls there, while there are records of it.
+struct WireRecord {
+  explicit WireRecord(uintptr_t connection) : id(connection) {}
 
-  CallerRecord& caller;
   const uintptr_t id;
-  int64_t bytes = 0;  // counted, but those of small messages
-  int charges = 0;
-  int waiting = 0;
-  // What the last two messages of each method took; 0 before there were any.
-  std::array<std::array<MessageBytes, 2>, kMostMethods> taken{};
-
-  // The charges that wait, and the connection's turn among others that have some.
-  struct Turn {
-    LinkedList<ByteCharge, &ByteCharge::among_waiting_> charges;
-    ListPlace among_turns;
-  };
-  std::array<Turn, 2> turns;  // short ones, long ones
-  ListPlace among_unused;
+  int records = 0;  // of the connection
 
   // The bytes of messages that have come whole and are gone, and about what came with them.
   int64_t arrived = 0;
@@ -151,6 +136,29 @@ struct ConnectionRecord {
     ByteCharge* suspect = nullptr;  // the message that has taken the longest to come
   };
   View view;
+};
+
+// What is known of a caller's connection while it has charges, and for some time after. A
+// connection that carries the calls of several callers, as a proxy's does, is one of each.
+struct ConnectionRecord {
+  ConnectionRecord(CallerRecord& its_caller, WireRecord& its_wire)
+      : caller(its_caller), wire(its_wire) {}
+
+  CallerRecord& caller;
+  WireRecord& wire;
+  int64_t bytes = 0;  // counted, but those of small messages
+  int charges = 0;
+  int waiting = 0;
+  // What the last two messages of each method took; 0 before there were any.
+  std::array<std::array<MessageBytes, 2>, kMostMethods> taken{};
+
+  // The charges that wait, and the connection's turn among others that have some.
+  struct Turn {
+    LinkedList<ByteCharge, &ByteCharge::among_waiting_> charges;
+    ListPlace among_turns;
+  };
+  std::array<Turn, 2> turns;  // short ones, long ones
+  ListPlace among_unused;
 };
 
 // What is known of a caller while it has connections.

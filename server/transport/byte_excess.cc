@@ -13,6 +13,9 @@ int64_t WithFrames(int64_t message) { return message + message / 256 + 256; }
 
 // So much of the budget may have come beyond what is reserved before somebody is asked about it.
 constexpr int64_t kExcessPart = 16;
+// Each look forgets this part of what came before: what comes with messages is known about only,
+// and adds up on a connection whose stream is idle for days.
+constexpr int64_t kForgottenPart = 64;
 
 }  // namespace
 
@@ -24,39 +27,38 @@ void ByteBudget::FindExcess(SteadyTime now) {
   ++look_;
   LookAtCharges();
   int64_t excess = 0;
-  for (ConnectionRecord* connection : looked_at_) {
-    MeasureExcess(*connection, last_look);
-    excess += connection->view.excess;
+  for (WireRecord* wire : looked_at_) {
+    MeasureExcess(*wire, last_look);
+    excess += wire->view.excess;
   }
   const int64_t most = options_.max_bytes / kExcessPart;
   if (excess <= most) return;
-  std::sort(looked_at_.begin(), looked_at_.end(),
-            [](const ConnectionRecord* a, const ConnectionRecord* b) {
-              return a->view.excess > b->view.excess;
-            });
-  for (const ConnectionRecord* connection : looked_at_) {
-    if (excess <= most / 2 || connection->view.excess == 0) return;
-    excess -= connection->view.excess;
-    connection->view.suspect->owner_.OnExceeded();
+  std::sort(looked_at_.begin(), looked_at_.end(), [](const WireRecord* a, const WireRecord* b) {
+    return a->view.excess > b->view.excess;
+  });
+  for (const WireRecord* wire : looked_at_) {
+    if (excess <= most / 2 || wire->view.excess == 0) return;
+    excess -= wire->view.excess;
+    wire->view.suspect->owner_.OnExceeded();
   }
 }
 
 void ByteBudget::LookAtCharges() {
   looked_at_.clear();
   for (ByteCharge* charge = all_.first(); charge != nullptr; charge = all_.after(*charge)) {
-    ConnectionRecord& connection = *charge->connection_;
-    ConnectionRecord::View& view = connection.view;
+    WireRecord& wire = charge->connection_->wire;
+    WireRecord::View& view = wire.view;
     if (view.look != look_) {
       view = {};
       view.look = look_;
-      view.arrived = connection.arrived;
+      view.arrived = wire.arrived;
     }
     view.reserved += kUnreadBytes;
     const ByteCharge::State state = charge->state_;
     if (state == ByteCharge::State::kArrived) view.arrived += WithFrames(charge->message_);
     if (state != ByteCharge::State::kReading) continue;
     view.reserved += charge->bytes_ + charge->trusted_;
-    if (view.suspect == nullptr) looked_at_.push_back(&connection);
+    if (view.suspect == nullptr) looked_at_.push_back(&wire);
     ++view.reading;
     // A stream may wait for its client; a call has sent what it has to send.
     const auto innocence = [](const ByteCharge& other) {
@@ -68,15 +70,16 @@ void ByteBudget::LookAtCharges() {
   }
 }
 
-void ByteBudget::MeasureExcess(ConnectionRecord& connection, SteadyTime last_look) {
-  ConnectionRecord::View& view = connection.view;
-  ConnectionRecord::Seen& seen = connection.seen;
+void ByteBudget::MeasureExcess(WireRecord& wire, SteadyTime last_look) {
+  WireRecord::View& view = wire.view;
+  WireRecord::Seen& seen = wire.seen;
   const std::optional<int64_t> received = view.suspect->owner_.ReceivedByConnection();
   if (!received) return;
   int64_t unread = 0;
   if (seen.look + 1 == look_) {
     const int64_t came = *received - seen.received;
-    unread = std::max<int64_t>(0, seen.unread + came - (view.arrived - seen.arrived));
+    const int64_t before = seen.unread - seen.unread / kForgottenPart;
+    unread = std::max<int64_t>(0, before + came - (view.arrived - seen.arrived));
     // What came before that has been read.
     if (view.suspect->begun_ > last_look) unread = std::clamp<int64_t>(came, 0, unread);
   }
@@ -87,11 +90,17 @@ void ByteBudget::MeasureExcess(ConnectionRecord& connection, SteadyTime last_loo
 }
 
 void ByteBudget::NoteGone(const ByteCharge& charge) {
-  ConnectionRecord& connection = *charge.connection_;
-  if (charge.state_ == ByteCharge::State::kArrived) {
-    connection.arrived += WithFrames(charge.message_);
-  } else if (charge.state_ == ByteCharge::State::kReading) {
-    connection.seen.look = 0;  // Nobody knows how much of it has come.
+  WireRecord& wire = charge.connection_->wire;
+  switch (charge.state_) {
+    case ByteCharge::State::kArrived:
+      wire.arrived += WithFrames(charge.message_);
+      return;
+    case ByteCharge::State::kWaiting:
+    case ByteCharge::State::kReading:
+      wire.seen.look = 0;  // Nobody knows how much of it has come.
+      return;
+    case ByteCharge::State::kNone:
+      return;
   }
 }
 

@@ -25,14 +25,18 @@ ConnectionRecord& ConnectionRecords::Make(const Key& key) {
   std::unique_ptr<CallerRecord>& caller = callers_[key.first];
   if (caller == nullptr) caller = std::make_unique<CallerRecord>(key.first);
   ++caller->connections;
-  return *(records_[key] = std::make_unique<ConnectionRecord>(*caller, key.second));
+  std::unique_ptr<WireRecord>& wire = wires_[key.second];
+  if (wire == nullptr) wire = std::make_unique<WireRecord>(key.second);
+  ++wire->records;
+  return *(records_[key] = std::make_unique<ConnectionRecord>(*caller, *wire));
 }
 
 void ConnectionRecords::Remove(ConnectionRecord& record) {
   unused_.Remove(record);
   --unused_count_;
-  const Key key(record.caller.number, record.id);
+  const Key key(record.caller.number, record.wire.id);
   if (--record.caller.connections == 0) callers_.erase(key.first);
+  if (--record.wire.records == 0) wires_.erase(key.second);
   records_.erase(key);
 }
 

@@ -12,7 +12,7 @@
 namespace lossd::transport {
 
 // The records of the connections that have charges, of the last ones that had some (nobody says
-// when a connection ends), and of their callers. Not thread-safe.
+// when a connection ends), of their callers, and of what comes on them. Not thread-safe.
 class ConnectionRecords {
  public:
   // Returns the record for one charge more, until Release().
@@ -30,6 +30,7 @@ class ConnectionRecords {
   void Remove(ConnectionRecord& record);
 
   absl::flat_hash_map<uint64_t, std::unique_ptr<CallerRecord>> callers_;
+  absl::flat_hash_map<uintptr_t, std::unique_ptr<WireRecord>> wires_;
   absl::flat_hash_map<Key, std::unique_ptr<ConnectionRecord>> records_;
   LinkedList<ConnectionRecord, &ConnectionRecord::among_unused> unused_;  // the longest first
   size_t unused_count_ = 0;

@@ -127,6 +127,89 @@ TEST_F(ByteExcessTest, OfSeveralIsTakenForThatOfTheCallThatHasTakenLongest) {
   EXPECT_EQ(second.exceeded, 0);
 }
 
+// As a proxy has it.
+TEST_F(ByteExcessTest, IsNotWhatAnotherCallerSendsOnTheConnection) {
+  Message idle(budget_, 4, Reader::kStream, 7);
+  idle.Reserve(kSmall);
+  Look();
+  for (int i = 0; i < 20; ++i) {
+    Message whole(budget_, 4, Reader::kCall, 8);
+    whole.Reserve(kMiB);
+    EXPECT_TRUE(budget_.Arrived(whole.charge, kMiB).ok());
+    *idle.received += kMiB + 100;
+    if (i % 2 == 0) Look();
+  }
+  EXPECT_EQ(idle.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, IsTakenForThatOfTheCallerWhoseMessageComes) {
+  Message idle(budget_, 4, Reader::kStream, 7);
+  idle.Reserve(kSmall);
+  Message call(budget_, 4, Reader::kCall, 8);
+  call.Reserve(kSmall, At(now_));
+  Look();
+  for (Message* message : {&idle, &call}) *message->received += 6 * kMiB;
+  Look();
+  EXPECT_EQ(idle.exceeded, 0);
+  EXPECT_EQ(call.exceeded, 1);
+}
+
+TEST_F(ByteExcessTest, IsNotWhatCameOfCallsThatEndedWhileTheyWaited) {
+  Message first(budget_, 2);
+  Message second(budget_, 3);
+  first.Reserve(30 * kMiB);
+  second.Reserve(30 * kMiB);
+  Message idle(budget_, 4, Reader::kStream);
+  idle.Reserve(kSmall);
+  Look();
+  for (int i = 0; i < 100; ++i) {
+    Message waits(budget_, 4);
+    ASSERT_EQ(waits.Reserve(kMiB), Reservation::kWaits);
+    *idle.received += kUnreadBytes;
+    Look();
+    EXPECT_TRUE(budget_.StopWaiting(waits.charge));
+    Look();
+  }
+  EXPECT_EQ(idle.exceeded, 0);
+}
+
+TEST_F(ByteExcessTest, IsNotWhatCameOfCallsThatWereRefused) {
+  Message first(budget_, 2);
+  Message second(budget_, 3);
+  first.Reserve(30 * kMiB);
+  second.Reserve(30 * kMiB);
+  std::vector<std::unique_ptr<Message>> waiting;
+  do waiting.push_back(std::make_unique<Message>(budget_, 5));
+  while (waiting.back()->Reserve(kMiB) == Reservation::kWaits);
+  Message idle(budget_, 5, Reader::kStream);
+  idle.Reserve(kSmall);
+  Look();
+  for (int i = 0; i < 200; ++i) {
+    Message refused(budget_, 5);
+    ASSERT_EQ(refused.Reserve(kMiB), Reservation::kRefused);
+    *idle.received += kUnreadBytes;
+    Look();
+  }
+  EXPECT_EQ(idle.exceeded, 0);
+}
+
+// A minute of them, beside a stream that waits.
+TEST_F(ByteExcessTest, IsNotWhatComesBesideMessages) {
+  Message idle(budget_, 4, Reader::kStream);
+  idle.Reserve(kSmall);
+  Look();
+  for (int look = 0; look < 600; ++look) {
+    for (int i = 0; i < 20; ++i) {
+      Message whole(budget_, 4);
+      whole.Reserve(kSmall);
+      EXPECT_TRUE(budget_.Arrived(whole.charge, kSmall).ok());
+      *idle.received += kSmall + 1000;
+    }
+    Look();
+  }
+  EXPECT_EQ(idle.exceeded, 0);
+}
+
 TEST_F(ByteExcessTest, IsNotLookedForWhereNobodyKnowsWhatCame) {
   large_.received.reset();
   Look();
