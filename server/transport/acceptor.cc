@@ -115,7 +115,7 @@ Acceptor::Result Acceptor::AcceptSome(int socket) {
 
 void Acceptor::Take(Descriptor connection) {
   try {
-    if (!connections_.Add(connection.number(), static_cast<size_t>(options_.max_connections))) {
+    if (!connections_->Add(connection.number(), static_cast<size_t>(options_.max_connections))) {
       NoteRefusal();
       return;
     }

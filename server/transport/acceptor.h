@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -48,7 +49,7 @@ class Acceptor {
   void Stop();
 
   // Those that were accepted and are there still.
-  ConnectionTable& connections() { return connections_; }
+  const std::shared_ptr<ConnectionTable>& connections() const { return connections_; }
   // Those that were closed at once, because there were as many as may be. Any thread.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -71,7 +72,7 @@ class Acceptor {
   std::vector<int> sockets_;  // that connections are accepted at; the thread's while it runs
   Descriptor wake_;           // is readable once it is to stop
   std::atomic<bool> stopping_ = false;
-  ConnectionTable connections_;
+  const std::shared_ptr<ConnectionTable> connections_ = std::make_shared<ConnectionTable>();
   std::atomic<uint64_t> refused_ = 0;
   std::chrono::steady_clock::time_point next_note_;
   std::thread thread_;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -87,7 +89,8 @@ class ByteBudget {
   void Tick(SteadyTime now);
 
   // Asks those about it of whose messages more has come than was reserved, where that is much in
-  // all. To be called several times a second while the process has much memory.
+  // all. To be called several times a second while the process has much memory, by one thread at a
+  // time.
   void FindExcess(SteadyTime now);
   // Reserves as much as the largest message takes for one of which more came than was reserved.
   // Refuses it where there is no room, and what the connection's last messages took counts no more.
@@ -143,11 +146,20 @@ class ByteBudget {
   // Returns how many bytes are missing still.
   int64_t ReclaimFromIdle(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimFromSlow(int64_t missing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Collects what there is to know of the connections that messages come on, whoever calls there.
-  void LookAtCharges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A connection that messages come on.
+  struct LookedAt {
+    uintptr_t connection = 0;
+    std::shared_ptr<const ReceivedBytesCounter> counter;
+    std::optional<int64_t> received;
+  };
+  // Returns those, and collects what there is to know of them, whoever calls there.
+  std::vector<LookedAt> LookAtCharges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Says how much more has come on such a connection, since the last look at least, than was
   // reserved.
-  void MeasureExcess(WireRecord& wire, SteadyTime last_look) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MeasureExcess(WireRecord& wire, int64_t received, SteadyTime last_look)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Asks about the largest excesses, where all of them are too much.
+  void AskAboutExcess(std::vector<WireRecord*> wires) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Notes that the bytes of a charge that ends have come, or may have.
   void NoteGone(const ByteCharge& charge) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -171,7 +183,6 @@ class ByteBudget {
   uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t look_ ABSL_GUARDED_BY(mutex_) = 1;
   SteadyTime last_look_ ABSL_GUARDED_BY(mutex_);
-  std::vector<WireRecord*> looked_at_ ABSL_GUARDED_BY(mutex_);  // while a look lasts
 };
 
 }  // namespace lossd::transport

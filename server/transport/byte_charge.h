@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 
 #include "server/transport/linked_list.h"
@@ -34,6 +36,10 @@ struct MessageBytes {
 // Who waits for a message: a call for its only one, or a stream for its next one.
 enum class Reader { kCall, kStream };
 
+// Returns how many bytes have come on a connection; nullopt where nobody knows. Any thread, and
+// after the charge's end, too.
+using ReceivedBytesCounter = std::function<std::optional<int64_t>()>;
+
 // What is told of a charge, with the budget locked: it returns at once, and calls nothing of the
 // budget.
 class ChargeOwner {
@@ -47,8 +53,8 @@ class ChargeOwner {
   // More has come on the connection than was reserved, of this message most likely:
   // ByteBudget::ReserveMore() is to be called where its events are.
   virtual void OnExceeded() = 0;
-  // Returns how many bytes have come on the message's connection; nullopt where nobody knows.
-  virtual std::optional<int64_t> ReceivedByConnection() const = 0;
+  // Returns what counts the bytes that come on the message's connection.
+  virtual ReceivedBytesCounter CounterOfConnection() const = 0;
 
  protected:
   ~ChargeOwner() = default;
@@ -115,6 +121,10 @@ struct WireRecord {
 
   const uintptr_t id;
   int records = 0;  // of the connection
+  int charges = 0;
+  // Once somebody asked, while there are charges: a later connection may get the number of one
+  // without any.
+  std::shared_ptr<const ReceivedBytesCounter> counter;
 
   // The bytes of messages that have come whole and are gone, and about what came with them.
   int64_t arrived = 0;

@@ -20,31 +20,32 @@ constexpr int64_t kForgottenPart = 64;
 }  // namespace
 
 void ByteBudget::FindExcess(SteadyTime now) {
+  SteadyTime last_look;
+  std::vector<LookedAt> looked_at;
+  {
+    const MutexLock lock(&mutex_);
+    now_ = std::max(now_, now);
+    last_look = std::exchange(last_look_, now_);
+    ++look_;
+    looked_at = LookAtCharges();
+  }
+  // Asks the system about thousands of connections, perhaps, while messages come and go.
+  for (LookedAt& one : looked_at) {
+    if (*one.counter) one.received = (*one.counter)();
+  }
   const MutexLock lock(&mutex_);
-  now_ = std::max(now_, now);
-  const SteadyTime last_look = last_look_;
-  last_look_ = now_;
-  ++look_;
-  LookAtCharges();
-  int64_t excess = 0;
-  for (WireRecord* wire : looked_at_) {
-    MeasureExcess(*wire, last_look);
-    excess += wire->view.excess;
+  std::vector<WireRecord*> wires;
+  for (const LookedAt& one : looked_at) {
+    WireRecord* const wire = connections_.FindWire(one.connection);
+    if (wire == nullptr || !one.received) continue;
+    MeasureExcess(*wire, *one.received, last_look);
+    if (wire->view.excess > 0) wires.push_back(wire);
   }
-  const int64_t most = options_.max_bytes / kExcessPart;
-  if (excess <= most) return;
-  std::sort(looked_at_.begin(), looked_at_.end(), [](const WireRecord* a, const WireRecord* b) {
-    return a->view.excess > b->view.excess;
-  });
-  for (const WireRecord* wire : looked_at_) {
-    if (excess <= most / 2 || wire->view.excess == 0) return;
-    excess -= wire->view.excess;
-    wire->view.suspect->owner_.OnExceeded();
-  }
+  AskAboutExcess(std::move(wires));
 }
 
-void ByteBudget::LookAtCharges() {
-  looked_at_.clear();
+std::vector<ByteBudget::LookedAt> ByteBudget::LookAtCharges() {
+  std::vector<WireRecord*> wires;
   for (ByteCharge* charge = all_.first(); charge != nullptr; charge = all_.after(*charge)) {
     WireRecord& wire = charge->connection_->wire;
     WireRecord::View& view = wire.view;
@@ -58,7 +59,7 @@ void ByteBudget::LookAtCharges() {
     if (state == ByteCharge::State::kArrived) view.arrived += WithFrames(charge->message_);
     if (state != ByteCharge::State::kReading) continue;
     view.reserved += charge->bytes_ + charge->trusted_;
-    if (view.suspect == nullptr) looked_at_.push_back(&wire);
+    if (view.suspect == nullptr) wires.push_back(&wire);
     ++view.reading;
     // A stream may wait for its client; a call has sent what it has to send.
     const auto innocence = [](const ByteCharge& other) {
@@ -68,29 +69,55 @@ void ByteBudget::LookAtCharges() {
       view.suspect = charge;
     }
   }
+  std::vector<LookedAt> looked_at;
+  looked_at.reserve(wires.size());
+  for (WireRecord* wire : wires) {
+    if (wire->counter == nullptr) {
+      wire->counter = std::make_shared<const ReceivedBytesCounter>(
+          wire->view.suspect->owner_.CounterOfConnection());
+    }
+    looked_at.push_back({wire->id, wire->counter, std::nullopt});
+  }
+  return looked_at;
 }
 
-void ByteBudget::MeasureExcess(WireRecord& wire, SteadyTime last_look) {
+void ByteBudget::MeasureExcess(WireRecord& wire, int64_t received, SteadyTime last_look) {
   WireRecord::View& view = wire.view;
   WireRecord::Seen& seen = wire.seen;
-  const std::optional<int64_t> received = view.suspect->owner_.ReceivedByConnection();
-  if (!received) return;
+  // The message has ended meanwhile; the next look begins anew.
+  if (view.look != look_ || view.suspect == nullptr) return;
   int64_t unread = 0;
   if (seen.look + 1 == look_) {
-    const int64_t came = *received - seen.received;
+    const int64_t came = received - seen.received;
     const int64_t before = seen.unread - seen.unread / kForgottenPart;
     unread = std::max<int64_t>(0, before + came - (view.arrived - seen.arrived));
     // What came before that has been read.
     if (view.suspect->begun_ > last_look) unread = std::clamp<int64_t>(came, 0, unread);
   }
-  seen = {look_, *received, view.arrived, unread};
+  seen = {look_, received, view.arrived, unread};
   // Which of several messages it is, and not one that came this moment, shows at the next look.
   if (view.reading > 1 && view.suspect->begun_ > last_look) return;
   view.excess = std::max<int64_t>(0, unread - view.reserved);
 }
 
+void ByteBudget::AskAboutExcess(std::vector<WireRecord*> wires) const {
+  int64_t excess = 0;
+  for (const WireRecord* wire : wires) excess += wire->view.excess;
+  const int64_t most = options_.max_bytes / kExcessPart;
+  if (excess <= most) return;
+  std::sort(wires.begin(), wires.end(), [](const WireRecord* a, const WireRecord* b) {
+    return a->view.excess > b->view.excess;
+  });
+  for (const WireRecord* wire : wires) {
+    if (excess <= most / 2) return;
+    excess -= wire->view.excess;
+    wire->view.suspect->owner_.OnExceeded();
+  }
+}
+
 void ByteBudget::NoteGone(const ByteCharge& charge) {
   WireRecord& wire = charge.connection_->wire;
+  if (wire.view.suspect == &charge) wire.view.suspect = nullptr;
   switch (charge.state_) {
     case ByteCharge::State::kArrived:
       wire.arrived += WithFrames(charge.message_);

@@ -11,14 +11,21 @@ ConnectionRecord& ConnectionRecords::Use(const MessageSource& source) {
     --unused_count_;
   }
   ++record.charges;
+  ++record.wire.charges;
   return record;
 }
 
 void ConnectionRecords::Release(ConnectionRecord& record) {
+  if (--record.wire.charges == 0) record.wire.counter = nullptr;
   if (--record.charges > 0) return;
   unused_.Append(record);
   ++unused_count_;
   if (unused_count_ > kMostUnused) Remove(*unused_.first());
+}
+
+WireRecord* ConnectionRecords::FindWire(uintptr_t connection) {
+  const auto found = wires_.find(connection);
+  return found == wires_.end() ? nullptr : found->second.get();
 }
 
 ConnectionRecord& ConnectionRecords::Make(const Key& key) {

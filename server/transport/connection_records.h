@@ -19,6 +19,9 @@ class ConnectionRecords {
   ConnectionRecord& Use(const MessageSource& source);
   void Release(ConnectionRecord& record);
 
+  // Returns what has come on a connection; nullptr where there is no record of it.
+  WireRecord* FindWire(uintptr_t connection);
+
   size_t size() const { return records_.size(); }
 
   static constexpr size_t kMostUnused = 1024;

@@ -54,8 +54,8 @@ void AsyncService::Register(grpc::ServerBuilder& builder) {
   }
 }
 
-void AsyncService::Start(ConnectionTable& connections) {
-  calls_.connections = &connections;
+void AsyncService::Start(std::shared_ptr<ConnectionTable> connections) {
+  calls_.connections = std::move(connections);
   health_.Start(*queues_.front());
   if (reflection_) reflection_->Start(*queues_.front());
   for (const auto& queue : queues_) {

@@ -47,8 +47,8 @@ class AsyncService {
 
   void Register(grpc::ServerBuilder& builder);
 
-  // Begins to answer. The server has started; calls come on `connections`, which outlive them.
-  void Start(ConnectionTable& connections);
+  // Begins to answer. The server has started; calls come on `connections`.
+  void Start(std::shared_ptr<ConnectionTable> connections);
 
   // Answers NOT_SERVING from here on to clients that ask for the server's health or watch it.
   void StopServing();

@@ -79,9 +79,12 @@ void AwaitedCall::Summon(Summons::Reasons reason) {
   summons_.Send();
 }
 
-std::optional<int64_t> AwaitedCall::ReceivedByConnection() const {
-  if (calls_.connections == nullptr) return std::nullopt;
-  return calls_.connections->ReceivedFrom(AddressOfPeer(context_.peer()));
+ReceivedBytesCounter AwaitedCall::CounterOfConnection() const {
+  std::string address = AddressOfPeer(context_.peer());
+  if (calls_.connections == nullptr || address.empty()) return nullptr;
+  return [connections = calls_.connections, address = std::move(address)] {
+    return connections->ReceivedFrom(address);
+  };
 }
 
 void AwaitedCall::OnSummonsEvent(bool) { OnSummons(summons_.Take()); }

@@ -125,7 +125,7 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   void OnTimeUp() override { Summon(Summons::kTimeUp); }
   void OnNeeded() override { Summon(Summons::kNeeded); }
   void OnExceeded() override { Summon(Summons::kExceeded); }
-  std::optional<int64_t> ReceivedByConnection() const override;
+  ReceivedBytesCounter CounterOfConnection() const override;
   void Summon(Summons::Reasons reason);
   void OnSummonsEvent(bool ok);
 

@@ -1,6 +1,8 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_GRPC_CALLS_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_GRPC_CALLS_H_
 
+#include <memory>
+
 #include "server/transport/call_count.h"
 #include "server/transport/call_environment.h"
 #include "server/transport/connection_table.h"
@@ -16,8 +18,8 @@ struct GrpcCalls {
   CallEnvironment& environment;
   RawService service;
   CallCount count;  // those that are waited for included
-  // Those that the calls come on, once there are any. It outlives the calls.
-  ConnectionTable* connections = nullptr;
+  // Those that the calls come on, once there are any.
+  std::shared_ptr<ConnectionTable> connections;
 };
 
 }  // namespace lossd::transport

@@ -178,14 +178,14 @@ absl::Status GrpcServer::Listen(const GrpcServerOptions& options) {
                                          MakeAcceptorOptions(std::move(entrances), options));
   service_->Start(acceptor_->connections());
   lingering_ = std::make_unique<LingeringSockets>(
-      [&table = acceptor_->connections()](int descriptor) { return table.Contains(descriptor); });
+      [table = acceptor_->connections()](int descriptor) { return table->Contains(descriptor); });
   acceptor_->Start();
   serving_ = true;
   return absl::OkStatus();
 }
 
 GrpcServerUse GrpcServer::use() const {
-  return {acceptor_->connections().RecentCount(), acceptor_->refused()};
+  return {acceptor_->connections()->RecentCount(), acceptor_->refused()};
 }
 
 void GrpcServer::StopServing() {
@@ -201,7 +201,7 @@ void GrpcServer::LetClientsLeave(Clock::time_point last_moment) {
   for (auto now = Clock::now(); now < last_moment; now = Clock::now()) {
     const int streams = environment_.streams.EndIdleSince(now - kIdle);
     // Those that were accepted before have been told to leave: they bring no new calls.
-    const size_t leaving = acceptor_->connections().CountAccepted(now - stay, last_moment - stay);
+    const size_t leaving = acceptor_->connections()->CountAccepted(now - stay, last_moment - stay);
     if (streams == 0 && leaving == 0) return;
     std::this_thread::sleep_for(kPollInterval);
   }

@@ -111,7 +111,7 @@ TEST_F(AcceptorTest, ClosesConnectionsBeyondTheBoundAndTakesOthersWhenSomeHaveEn
   EXPECT_TRUE(IsClosed(Connect()));
   EXPECT_EQ(acceptor_->refused(), 1);
   EXPECT_EQ(hall_.count(), 3);
-  EXPECT_EQ(acceptor_->connections().Count(), 3);
+  EXPECT_EQ(acceptor_->connections()->Count(), 3);
 
   hall_.CloseAll();
   // It looks for those that have ended a few times a second at most.

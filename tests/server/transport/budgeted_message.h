@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/time/time.h"
@@ -34,19 +35,27 @@ class Message final : public ChargeOwner {
   void OnTimeUp() override { ++time_up; }
   void OnNeeded() override { ++needed; }
   void OnExceeded() override { ++exceeded; }
-  std::optional<int64_t> ReceivedByConnection() const override { return received; }
+  ReceivedBytesCounter CounterOfConnection() const override {
+    return [counted = counted_] { return *counted; };
+  }
 
   ByteBudget::Reservation Reserve(int64_t expected = 0, SteadyTime now = At(0)) {
     charge.Expect({expected, expected});
     return budget_.Reserve(charge, now);
   }
 
+ private:
+  // Is asked when the message has gone, too.
+  const std::shared_ptr<std::optional<int64_t>> counted_ =
+      std::make_shared<std::optional<int64_t>>(0);
+
+ public:
   ByteCharge charge;
   std::atomic<int> reserved = 0;
   int time_up = 0;
   int needed = 0;
   int exceeded = 0;
-  std::optional<int64_t> received = 0;  // on its connection
+  std::optional<int64_t>& received = *counted_;  // on its connection
 
  private:
   ByteBudget& budget_;

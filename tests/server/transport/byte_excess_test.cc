@@ -217,6 +217,39 @@ TEST_F(ByteExcessTest, IsNotLookedForWhereNobodyKnowsWhatCame) {
   EXPECT_EQ(large_.exceeded, 0);
 }
 
+// A message that ends while the system is asked what has come: nobody holds the budget's lock then.
+class EndsWhenAsked final : public ChargeOwner {
+ public:
+  explicit EndsWhenAsked(ByteBudget& budget) : budget_(budget) {
+    charge_.Expect({kSmall, kSmall});
+    EXPECT_EQ(budget_.Reserve(charge_, At(0)), Reservation::kReserved);
+  }
+
+  void OnReserved() override {}
+  void OnTimeUp() override {}
+  void OnNeeded() override {}
+  void OnExceeded() override { ADD_FAILURE() << "it has gone"; }
+  ReceivedBytesCounter CounterOfConnection() const override {
+    return [this] {
+      if (++asked_ == 2) budget_.Return(charge_);
+      return asked_ * 6 * kMiB;
+    };
+  }
+
+  int asked() const { return asked_; }
+
+ private:
+  ByteBudget& budget_;
+  mutable ByteCharge charge_{{9, 0, 0}, Reader::kCall, *this};
+  mutable int asked_ = 0;
+};
+
+TEST_F(ByteExcessTest, IsCountedWhileMessagesComeAndGo) {
+  const EndsWhenAsked message(budget_);
+  for (int i = 0; i < 4; ++i) Look();
+  EXPECT_EQ(message.asked(), 2);
+}
+
 TEST_F(ByteExcessTest, OfAMessageThatHasComeMeanwhileIsNone) {
   EXPECT_TRUE(budget_.Arrived(large_.charge, kSmall).ok());
   EXPECT_TRUE(budget_.ReserveMore(large_.charge).ok());
