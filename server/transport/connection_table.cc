@@ -83,7 +83,7 @@ bool ConnectionTable::Add(int descriptor, size_t most) {
   // The system gives the least free number: mostly one of a connection that is over.
   const auto found = connections_.find(descriptor);
   if (found != connections_.end()) {
-    Forget(descriptor, found->second);
+    Forget(found->second);
     Keep(descriptor, std::move(connection));
     return true;
   }
@@ -95,19 +95,17 @@ bool ConnectionTable::Add(int descriptor, size_t most) {
 
 std::optional<int64_t> ConnectionTable::ReceivedFrom(const std::string& remote_address) {
   const MutexLock lock(&mutex_);
-  const auto found = descriptors_.find(remote_address);
-  if (found == descriptors_.end()) return std::nullopt;
-  const int descriptor = found->second;
+  const auto found = addresses_.find(remote_address);
+  if (found == addresses_.end() || found->second.descriptor < 0) return std::nullopt;
+  const int descriptor = found->second.descriptor;
   const std::optional<int64_t> received = ReceivedBy(descriptor);
   // After that: it was this connection's number if it still is.
-  if (InodeOf(descriptor) != connections_[descriptor].inode) return std::nullopt;
-  return received;
+  return IsOpen(descriptor) ? received : std::nullopt;
 }
 
 bool ConnectionTable::Contains(int descriptor) {
   const MutexLock lock(&mutex_);
-  const auto found = connections_.find(descriptor);
-  return found != connections_.end() && found->second.inode == InodeOf(descriptor);
+  return IsOpen(descriptor);
 }
 
 size_t ConnectionTable::Count() {
@@ -132,15 +130,27 @@ size_t ConnectionTable::CountAccepted(Clock::time_point begin, Clock::time_point
   return count;
 }
 
+bool ConnectionTable::IsOpen(int descriptor) const {
+  const auto found = connections_.find(descriptor);
+  return found != connections_.end() && found->second.inode == InodeOf(descriptor);
+}
+
 void ConnectionTable::Keep(int descriptor, Connection connection) {
-  if (!connection.remote_address.empty()) descriptors_[connection.remote_address] = descriptor;
+  if (!connection.remote_address.empty()) {
+    OfAddress& those = addresses_[connection.remote_address];
+    if (those.descriptor >= 0 && !IsOpen(those.descriptor)) {
+      connections_.erase(those.descriptor);
+      those = {};
+    }
+    ++those.count;
+    those.descriptor = those.count == 1 ? descriptor : -1;
+  }
   connections_[descriptor] = std::move(connection);
 }
 
-void ConnectionTable::Forget(int descriptor, const Connection& connection) {
-  const auto found = descriptors_.find(connection.remote_address);
-  // A later connection may have the same.
-  if (found != descriptors_.end() && found->second == descriptor) descriptors_.erase(found);
+void ConnectionTable::Forget(const Connection& connection) {
+  const auto found = addresses_.find(connection.remote_address);
+  if (found != addresses_.end() && --found->second.count == 0) addresses_.erase(found);
 }
 
 void ConnectionTable::SweepIfItIsTime() {
@@ -154,7 +164,7 @@ void ConnectionTable::Sweep() {
     if (InodeOf(entry->first) == entry->second.inode) {
       ++entry;
     } else {
-      Forget(entry->first, entry->second);
+      Forget(entry->second);
       connections_.erase(entry++);
     }
   }

@@ -33,7 +33,8 @@ class ConnectionTable {
   bool Contains(int descriptor);
 
   // Returns how many bytes have come from a client, by the address that RemoteAddress() returned
-  // for it; nullopt where it is no connection over TCP.
+  // for it; nullopt where it is no connection over TCP, or where several had that address at once:
+  // a client may connect from one port to several of this machine's addresses.
   std::optional<int64_t> ReceivedFrom(const std::string& remote_address);
 
   // Returns how many there are.
@@ -51,17 +52,25 @@ class ConnectionTable {
     std::string remote_address;
   };
 
+  // Those that have one remote address.
+  struct OfAddress {
+    int count = 0;
+    int descriptor = -1;  // of the only one; -1 from the second one on, until all are over
+  };
+
+  // Returns true if the connection is not over.
+  bool IsOpen(int descriptor) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Keep(int descriptor, Connection connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the address of a connection that is over.
-  void Forget(int descriptor, const Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(const Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the connections that are over, unless that was done a moment ago.
   void SweepIfItIsTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the connections that are over.
   void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
-  absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);   // by descriptor
-  absl::flat_hash_map<std::string, int> descriptors_ ABSL_GUARDED_BY(mutex_);  // by remote address
+  absl::flat_hash_map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  absl::flat_hash_map<std::string, OfAddress> addresses_ ABSL_GUARDED_BY(mutex_);
   Clock::time_point next_sweep_ ABSL_GUARDED_BY(mutex_);
 };
 

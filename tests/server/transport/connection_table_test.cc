@@ -1,6 +1,7 @@
 #include "server/transport/connection_table.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/transport/descriptor.h"
 #include "server/transport/listener.h"
 
@@ -68,6 +71,80 @@ TEST(ConnectionTableTest, CountsByTheTimeOfAcceptance) {
   EXPECT_EQ(table.CountAccepted(after + std::chrono::seconds(1), after + std::chrono::hours(1)), 0);
   EXPECT_EQ(table.CountAccepted(before - std::chrono::hours(1), before - std::chrono::seconds(1)),
             0);
+}
+
+// Listens at a free port of 127.0.0.1 and one of 127.0.0.2, and connects to both from one port.
+class OnePortTest : public ::testing::Test {
+ protected:
+  static absl::StatusOr<Listener> ListenAt(const char* address) {
+    return Listener::Listen(address, absl::Seconds(20));
+  }
+
+  // Returns both sides of a connection from `local` to the listener.
+  static std::pair<Descriptor, Descriptor> Connect(sockaddr_in& local, const Listener& listener) {
+    sockaddr_in address = {};
+    socklen_t length = sizeof(address);
+    const int listening = listener.descriptors().front();
+    EXPECT_EQ(getsockname(listening, Generic(address), &length), 0);
+    Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    EXPECT_EQ(setsockopt(client.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    EXPECT_EQ(bind(client.number(), Generic(local), sizeof(local)), 0);
+    EXPECT_EQ(getsockname(client.number(), Generic(local), &length), 0);
+    EXPECT_EQ(connect(client.number(), Generic(address), sizeof(address)), 0);
+    pollfd polled = {listening, POLLIN, 0};
+    EXPECT_EQ(poll(&polled, 1, -1), 1);
+    return {std::move(client), Descriptor(accept(listening, nullptr, nullptr))};
+  }
+
+  static sockaddr* Generic(sockaddr_in& address) {
+    return reinterpret_cast<sockaddr*>(&address);  // NOLINT: how the sockets API has it
+  }
+};
+
+TEST_F(OnePortTest, ToSeveralAddressesLeavesOpenWhoseBytesTheyAre) {
+  const absl::StatusOr<Listener> first_listener = ListenAt("127.0.0.1:0");
+  const absl::StatusOr<Listener> second_listener = ListenAt("127.0.0.2:0");
+  ASSERT_TRUE(first_listener.ok() && second_listener.ok());
+  sockaddr_in local = {};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto [first_client, first] = Connect(local, *first_listener);
+  auto [second_client, second] = Connect(local, *second_listener);
+  const std::string address = RemoteAddress(first.number());
+  ASSERT_EQ(RemoteAddress(second.number()), address);
+  ConnectionTable table;
+  EXPECT_TRUE(table.Add(first.number(), 10));
+  EXPECT_EQ(table.ReceivedFrom(address), 0);
+  EXPECT_TRUE(table.Add(second.number(), 10));
+  EXPECT_EQ(table.ReceivedFrom(address), std::nullopt);
+  EXPECT_EQ(table.Count(), 2);
+  first.Close();
+  EXPECT_EQ(table.Count(), 1);
+  EXPECT_EQ(table.ReceivedFrom(address), std::nullopt);
+  const int number = second.number();
+  const Descriptor kept(dup(number));
+  second.Close();
+  EXPECT_EQ(table.Count(), 0);
+  EXPECT_TRUE(table.Add(kept.number(), 10));
+  EXPECT_EQ(table.ReceivedFrom(address), 0);
+}
+
+TEST_F(OnePortTest, AfterAConnectionThatIsOverNamesTheNext) {
+  const absl::StatusOr<Listener> first_listener = ListenAt("127.0.0.1:0");
+  const absl::StatusOr<Listener> second_listener = ListenAt("127.0.0.2:0");
+  ASSERT_TRUE(first_listener.ok() && second_listener.ok());
+  sockaddr_in local = {};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto [first_client, first] = Connect(local, *first_listener);
+  auto [second_client, second] = Connect(local, *second_listener);
+  ConnectionTable table;
+  EXPECT_TRUE(table.Add(first.number(), 10));
+  first.Close();
+  EXPECT_TRUE(table.Add(second.number(), 10));
+  EXPECT_EQ(table.ReceivedFrom(RemoteAddress(second.number())), 0);
+  EXPECT_EQ(table.Count(), 1);
 }
 
 class ReceivedTest : public ::testing::TestWithParam<const char*> {
