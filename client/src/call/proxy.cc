@@ -32,12 +32,15 @@ std::string HostOf(absl::string_view address) {
   return std::string(is_v6 ? address : address.substr(0, address.find(':')));
 }
 
+// Returns the text with the brackets of IPv6 addresses, which a URI may have as codes.
+std::string WithBrackets(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{"%5b", "["}, {"%5B", "["}, {"%5d", "]"}, {"%5D", "]"}});
+}
+
 // Returns the hosts of a target as gRPC writes it, in lower case. There are none in a Unix
 // socket's.
 std::vector<std::string> HostsOf(absl::string_view target) {
-  // The brackets of a URI's IPv6 address may be written as codes.
-  const std::string lower =
-      absl::StrReplaceAll(absl::AsciiStrToLower(target), {{"%5b", "["}, {"%5d", "]"}});
+  const std::string lower = WithBrackets(absl::AsciiStrToLower(target));
   absl::string_view addresses = lower;
   const absl::string_view scheme = addresses.substr(0, addresses.find(':'));
   if (scheme == "unix" || scheme == "unix-abstract" || scheme == "vsock") return {};
@@ -53,7 +56,8 @@ std::vector<std::string> HostsOf(absl::string_view target) {
   return hosts;
 }
 
-bool IsThisHost(const std::string& host) {
+// Returns true if it is an address, and one of this machine.
+bool IsOwnAddress(const std::string& host) {
   in_addr v4 = {};
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
     return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET || v4.s_addr == htonl(INADDR_ANY);
@@ -63,8 +67,38 @@ bool IsThisHost(const std::string& host) {
     const bool is_mapped_loopback = IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET;
     return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || is_mapped_loopback;
   }
+  return false;
+}
+
+bool IsThisHost(const std::string& host) {
+  if (IsOwnAddress(host)) return true;
   const absl::string_view name = absl::StripSuffix(host, ".");
   return name == "localhost" || absl::EndsWith(name, ".localhost");
+}
+
+// A target as gRPC reads it, which knows schemes in lower case alone.
+struct Uri {
+  absl::string_view scheme;     // "dns" for all that has none of those that are known here
+  absl::string_view authority;  // for "dns": the DNS server to ask
+  std::string path;
+};
+
+Uri UriOf(absl::string_view target) {
+  Uri uri = {"dns", "", ""};
+  absl::string_view rest = target;
+  for (const absl::string_view scheme : {"dns", "ipv4", "ipv6", "unix", "unix-abstract"}) {
+    if (target.substr(0, target.find(':')) != scheme) continue;
+    uri.scheme = scheme;
+    rest.remove_prefix(std::min(rest.size(), scheme.size() + 1));
+    if (absl::ConsumePrefix(&rest, "//")) {
+      uri.authority = rest.substr(0, rest.find('/'));
+      rest.remove_prefix(uri.authority.size());
+    }
+    absl::ConsumePrefix(&rest, "/");
+    break;
+  }
+  uri.path = WithBrackets(rest);
+  return uri;
 }
 
 // Returns whether the host's name ends in one of the names, which commas separate.
@@ -96,7 +130,19 @@ std::optional<std::string> ProxyFor(absl::string_view target) {
 
 bool IsThisMachine(absl::string_view target) {
   const std::vector<std::string> hosts = HostsOf(target);
-  return std::all_of(hosts.begin(), hosts.end(), IsThisHost);
+  // What has more than hosts and ports may be read in several ways.
+  if (absl::StrContains(target, '?') || absl::StrContains(target, '#') ||
+      !std::all_of(hosts.begin(), hosts.end(), IsThisHost)) {
+    return false;
+  }
+  const Uri uri = UriOf(target);
+  if (uri.scheme == "unix" || uri.scheme == "unix-abstract") return true;
+  if (!uri.authority.empty()) return false;
+  if (uri.scheme == "ipv4" || uri.scheme == "ipv6") {
+    return std::all_of(hosts.begin(), hosts.end(), IsOwnAddress);
+  }
+  const std::string host = HostOf(uri.path);
+  return host == "localhost" || IsOwnAddress(host);
 }
 
 }  // namespace lossd::client

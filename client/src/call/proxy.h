@@ -17,7 +17,10 @@ namespace lossd::client {
 // read NO_PROXY.)
 std::optional<std::string> ProxyFor(absl::string_view target);
 
-// Returns true if all that a target names is this machine, as above.
+// Returns true if gRPC connects with this machine and no other for a target, so that what is sent
+// in plain text does not leave it: an address that is loopback or unspecified, a Unix socket, or
+// the name localhost, as it is written, without a DNS server of its own. Others of this machine's
+// names are what a DNS server says they are.
 bool IsThisMachine(absl::string_view target);
 
 }  // namespace lossd::client

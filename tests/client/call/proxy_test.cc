@@ -127,6 +127,54 @@ TEST_F(ProxyTest, IsNotForThisMachine) {
   }
 }
 
+// Where a token may go in plain text, whatever proxies there are.
+TEST(ThisMachineTest, IsWhatNobodyElseCanBe) {
+  for (const char* target : {"localhost:50051",
+                             "localhost",
+                             "127.0.0.1:50051",
+                             "127.3.2.1:1",
+                             "0.0.0.0:50051",
+                             "[::1]:50051",
+                             "::1",
+                             "[::]:1",
+                             "[::ffff:127.0.0.1]:1",
+                             "dns:localhost:1",
+                             "dns:///localhost:1",
+                             "dns:///127.0.0.1:1",
+                             "dns:[::1]:1",
+                             "ipv4:127.0.0.1:1",
+                             "ipv4:127.0.0.1:1,127.0.0.2:1",
+                             "ipv4:///127.0.0.1:1",
+                             "ipv6:[::1]:1",
+                             "ipv6:%5B::1%5D:1",
+                             "ipv6:%5b::1%5d:1,[::1]:2",
+                             "unix:/run/lossd",
+                             "unix:///run/lossd",
+                             "unix:lossd",
+                             "unix-abstract:lossd"}) {
+    EXPECT_TRUE(IsThisMachine(target)) << target;
+  }
+}
+
+TEST(ThisMachineTest, IsNotWhatSomebodyElseMayBe) {
+  for (const char* target :
+       {"", "gpu-7:50051", "10.0.0.7:1", "128.0.0.1:1", "[::2]:1", "127.0.0.1.example:1",
+        // Names that a DNS server answers for.
+        "a.localhost:1", "localhost.:1", "LocalHost:1", "localhost.example:1",
+        "localhost,localhost:1", "dns://8.8.8.8/localhost:1", "dns:a.localhost:1",
+        "gpu-7/localhost:1", "dns:///gpu-7/localhost:1", "dns:", "dns:///",
+        // The machine around a virtual one.
+        "vsock:2:1",
+        // Schemes that others may mean something by, and hosts of such names.
+        "xds:localhost:1", "xds:///localhost", "xds://localhost/127.0.0.1:1",
+        "google-c2p:///localhost", "http://localhost:1", "https://127.0.0.1:1", "UNIX:50051",
+        "Unix-Abstract:50051", "VSOCK:50051", "DNS:localhost:1", "ipv4:127.0.0.1:1,10.0.0.1:1",
+        "ipv4:localhost:1", "ipv6:localhost:1", "ipv4://10.0.0.1/127.0.0.1:1",
+        "ipv4:", "localhost:1?a=/gpu-7", "gpu-7:1#/localhost"}) {
+    EXPECT_FALSE(IsThisMachine(target)) << target;
+  }
+}
+
 TEST_F(ProxyTest, IsNotForHostsThatAreListed) {
   Set("http_proxy", "http://squid:3128");
   Set("NO_PROXY", "gpu-7, .Cluster,,10.0.0.7");
