@@ -45,6 +45,13 @@ constexpr char kMessageLimits[] =
     "ClientOptions::max_message_bytes (the server's own limit is its flag --max-message-bytes); "
     "ComputeChunked sends a batch in smaller messages";
 
+// Returns how much of a call is kept: the largest message, and the headers before it, which gRPC
+// counts with it.
+int64_t KeptOfCall(int64_t max_message_bytes) {
+  constexpr int64_t kMostHeaders = int64_t{32} << 10;
+  return std::min<int64_t>(max_message_bytes + kMostHeaders, std::numeric_limits<int>::max());
+}
+
 // Returns a channel that connects with its first call. It keeps `kept_bytes` of what a call sends,
 // so that gRPC can send it again where the server had begun to close the connection.
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options,
@@ -143,7 +150,7 @@ Connection::Connection(const ClientOptions& options)
     : proxy_(ProxyFor(options.target)),
       authorization_(options.token.empty() ? "" : absl::StrCat("Bearer ", options.token)),
       stub_(std::make_unique<grpc::GenericStub>(
-          MakeChannel(options, proxy_, options.max_message_bytes))),
+          MakeChannel(options, proxy_, KeptOfCall(options.max_message_bytes)))),
       stream_stub_(
           std::make_unique<grpc::GenericStub>(MakeChannel(options, proxy_, kKeptOfStream))),
       deadline_(options.deadline),
