@@ -61,7 +61,7 @@ v1::CompareRequest MuchInFewBytes() {
 }
 
 TEST_F(HardWorkTest, InFewBytesHoldsUpNobodyAndTakesLittleMemory) {
-  const int64_t before = process_.MostResidentBytes();
+  [[maybe_unused]] const int64_t before = process_.MostResidentBytes();
   std::atomic<bool> done = false;
   std::atomic<int> small = 0;
   std::thread caller([&] {
@@ -85,7 +85,9 @@ TEST_F(HardWorkTest, InFewBytesHoldsUpNobodyAndTakesLittleMemory) {
   done = true;
   caller.join();
   EXPECT_GE(with_some_beside, kCalls / 2);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // They take memory, too.
   EXPECT_LT(process_.MostResidentBytes() - before, 256 * kMiB);
+#endif
 }
 
 TEST_F(HardWorkTest, OfManyEntriesOfTopKIsNoneForEachEntryAndRow) {
@@ -101,14 +103,16 @@ TEST_F(HardWorkTest, OfManyEntriesOfTopKIsNoneForEachEntryAndRow) {
   request.mutable_labels()->set_data(std::string(kRows, '\0'));
   request.mutable_outputs()->set_omit_losses(true);
   for (int k = 1; k <= 10'000; ++k) request.mutable_outputs()->add_top_k(k);
-  const double before = process_.CpuSeconds();
+  [[maybe_unused]] const double before = process_.CpuSeconds();
   grpc::ClientContext context;
   v1::ComputeResponse response;
   const grpc::Status status = stub_->Compute(&context, request, &response);
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.top_k_correct(9'999), kRows);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // They take time, too.
   // A nanosecond for each would be 20 seconds.
   EXPECT_LT(process_.CpuSeconds() - before, 5);
+#endif
 }
 
 TEST_F(HardWorkTest, EndsWithItsDeadlineAndHoldsUpNoStop) {
