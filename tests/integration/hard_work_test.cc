@@ -1,9 +1,9 @@
 // The program under calls that are small or quickly sent, and much work.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>

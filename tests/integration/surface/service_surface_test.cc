@@ -20,7 +20,6 @@ namespace {
 using ::grpc::health::v1::Health;
 using ::grpc::health::v1::HealthCheckRequest;
 using ::grpc::health::v1::HealthCheckResponse;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(HealthTest, ServesForTheServerAndEachService) {
