@@ -43,7 +43,7 @@ class AskedWorkTest : public ::testing::Test {
       called.bytes += work.bytes;
       return refusal_;
     };
-    const Handlers handlers({limits_, executor_, BufferPool::Create(0), "1.2.3"});
+    const Handlers handlers({limits_, executor_, BufferPool::Create(0), {"1.2.3"}});
     const UnaryMethod answer_to = MethodNamed(method, MakeMethods(handlers, limits_));
     ReceivedBytes received = Received(request);
     const int64_t before = MemoryInUse();

@@ -1,5 +1,6 @@
 #include "server/rpc/handlers/asked_work.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -97,7 +98,7 @@ TEST_F(AskedWorkTest, ComputeAsksForTheSecondPassOfExtremeWeights) {
   const Called twice = CallOnce("Compute", request.SerializeAsString());
   ASSERT_TRUE(twice.status.ok()) << twice.status;
   // A dense row's number takes 20 nanoseconds.
-  EXPECT_GE(twice.operations, once.operations + 5000 * 20);
+  EXPECT_GE(twice.operations, once.operations + int64_t{5000} * 20);
 }
 
 TEST_F(AskedWorkTest, ComputeAsksForValuesThatAreListed) {
