@@ -232,7 +232,7 @@ class EndsWhenAsked final : public ChargeOwner {
   ReceivedBytesCounter CounterOfConnection() const override {
     return [this] {
       if (++asked_ == 2) budget_.Return(charge_);
-      return asked_ * 6 * kMiB;
+      return 6 * kMiB * asked_;
     };
   }
 
