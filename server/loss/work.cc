@@ -7,6 +7,7 @@
 
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/workspace.h"
+#include "server/loss/blocks/row_shaping.h"
 #include "server/loss/class_counts.h"
 #include "server/loss/statistics.h"
 
@@ -73,8 +74,7 @@ bool IsPlain(const Batch& batch, const LossSpec& spec) {
 bool IsFast(const Batch& batch, const LossSpec& spec) {
   if (spec.activation == Activation::kSigmoid) return IsPlain(batch, spec);
   const bool is_float = std::holds_alternative<absl::Span<const float>>(batch.logits);
-  const bool needs_double = spec.softcap != 0 || spec.form == FindForm("squared_error");
-  if (is_float && needs_double) return false;
+  if (is_float && NeedsDouble(spec)) return false;
   const bool smooths = spec.label_smoothing == 0 || KernelsOf(*spec.form).smooths_hard_labels;
   return smooths && std::holds_alternative<ClassIds>(batch.labels);
 }

@@ -22,15 +22,12 @@ std::vector<float> AsFloats(absl::Span<const double> numbers, const Cancellation
   return floats;
 }
 
-// Returns true when floats do not suffice for the bounds that plain rows keep. A capped logit near
-// the cap has a rounding of its own, up to 1.7 times as large as they allow; the squared error's
-// gradient has p_j − Σ p², which cancels where two classes have nearly all of p.
+}  // namespace
+
 bool NeedsDouble(const LossSpec& spec) {
   static const FormInfo* const squared_error = FindForm("squared_error");
   return spec.softcap != 0 || spec.form == squared_error;
 }
-
-}  // namespace
 
 RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
                        const LogitTransform& transform, size_t element_size,

@@ -15,6 +15,11 @@
 
 namespace lossd::loss {
 
+// Returns true when floats do not suffice for the bounds that plain rows of a softmax keep. A
+// capped logit near the cap has a rounding of its own, up to 1.7 times as large as they allow; the
+// squared error's gradient has p_j − Σ p², which cancels where two classes have nearly all of p.
+bool NeedsDouble(const LossSpec& spec);
+
 // The options of softmax rows with one true class that kernels::RowShape has, resolved for a batch.
 class RowShaping {
  public:
