@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any, Optional, Tuple
 
@@ -86,6 +87,7 @@ def _refused(name: str, description: str) -> InvalidArgument:
     return InvalidArgument(f"{name} {description}", violations=[Violation(name, description)])
 
 
+@functools.lru_cache(maxsize=None)
 def _bfloat16() -> Any:
     """Returns NumPy's type for BFLOAT16, which ml_dtypes brings; without it, the 16 bits as they are."""
     try:

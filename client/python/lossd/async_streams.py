@@ -103,6 +103,7 @@ class AsyncResultStream(AsyncIterator[Result]):
                     self._requests.put_nowait(payload)
 
     def _open(self) -> None:
+        self._route.check_process()
         self._requests = asyncio.Queue()
         for payload in self._window.payloads():
             self._requests.put_nowait(payload)

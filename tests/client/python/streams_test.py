@@ -61,6 +61,12 @@ class StreamsTest(unittest.TestCase):
         losses += [result.loss for result in results]
         self.assertEqual(losses, self.expected[:2] + self.expected[3:6])
 
+    def test_a_batch_that_is_no_pair_is_refused_and_not_cut(self):
+        logits, labels = batches(1)[0]
+        for batch, found in (((logits, labels, [1, 1]), "is 3 values"), (logits, "is a ndarray")):
+            with self.assertRaisesRegex(lossd.InvalidArgument, f"batch {found}, expected"):
+                next(self.client.compute_stream([batch]))
+
     def test_or_is_an_outcome_in_its_place(self):
         made = with_a_bad_one(6, 2)
         made[4] = {"logits": made[4][0], "lables": Y}

@@ -6,7 +6,7 @@ import collections
 import itertools
 from typing import Any, Deque, Iterator, Mapping, NamedTuple, Optional, Union
 
-from lossd import _compute, _contract, _wire, errors
+from lossd import _compute, _contract, _fields, _wire, errors
 from lossd.results import Result
 
 _REQUEST = _contract.field_number(_contract.ComputeStreamRequest, "request")
@@ -20,6 +20,13 @@ class _Sent(NamedTuple):
     payload: bytes
     out: Mapping[str, Any]
     error: Optional[errors.LossdError]  # of a batch that was not sent
+
+
+def _pair(batch: Any) -> Mapping[str, Any]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        found = f"{len(batch)} values" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
+        raise _fields.refuse("batch", f"is {found}, expected (logits, labels) or a dict of compute()'s arguments")
+    return dict(zip(("logits", "labels"), batch))
 
 
 class Window:
@@ -45,7 +52,7 @@ class Window:
         outcome then tells."""
         number = next(self._numbers)
         try:
-            own = dict(batch) if isinstance(batch, Mapping) else dict(zip(("logits", "labels"), batch))
+            own = dict(batch) if isinstance(batch, Mapping) else _pair(batch)
             given = {**self._fields, **own}
             out = given.pop("out", None) or {}
             _compute.check_names_of_out(out)
