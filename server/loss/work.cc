@@ -15,8 +15,8 @@ namespace lossd::loss {
 namespace {
 
 // Nanoseconds for a number of its kind, on the slow side.
-constexpr double kFastLogit = 2;    // a kernel of hard labels
-constexpr double kDenseLogit = 20;  // one of any target, in double
+constexpr double kFastLogit = 2;    // a kernel in the logits' own type
+constexpr double kDenseLogit = 20;  // a dense kernel, in double
 constexpr double kReadLogit = 1;    // compared, or copied
 constexpr double kWideLogit = 10;   // weighed and added up in Wide
 constexpr double kSampleOutcome = 30;
@@ -109,9 +109,10 @@ double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& sha
                       int thread_count) {
   if (batch.rows == 0) return 0;
   const double threads = std::min<double>(thread_count, shape.rows);
-  double of_one = shape.element * static_cast<double>(kernels::RowWorkspaceSize(batch.classes));
+  double of_one = shape.element *
+                  static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
   if (spec.activation == Activation::kSoftmax && !IsPlain(batch, spec)) {
-    of_one = kDenseArrays * kBytesOfNumber * shape.classes;
+    of_one = std::max(of_one, kDenseArrays * kBytesOfNumber * shape.classes);
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.
   if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);
