@@ -38,8 +38,13 @@ class Checks:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.skipped = 0
 
     def check(self, name, holds, detail):
         self.passed += bool(holds)
         self.failed += not holds
         print(f"{'PASS' if holds else 'FAIL'} {name}: {detail}", flush=True)
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        print(f"SKIP {name}: {reason}", flush=True)
