@@ -29,13 +29,13 @@ class ShapedLanes {
  public:
   ShapedLanes(const ClassIdRows<T>& rows, const RowShape<T>& shape, const TruthForm& form,
               const FormParameters& parameters)
-      : rows_(rows),
+      : scale_(shape.scale),
+        softcap_(shape.softcap == 0 ? 1 : shape.softcap),
+        source_(rows),
+        rows_(rows),
         shape_(shape),
         form_(form),
-        parameters_(parameters),
-        source_(rows),
-        scale_(shape.scale),
-        softcap_(shape.softcap == 0 ? 1 : shape.softcap) {}
+        parameters_(parameters) {}
 
   void Run() {
     for (int64_t begin = 0; begin < rows_.row_count; begin += kTile) {
@@ -426,23 +426,23 @@ class ShapedLanes {
     return slope * (h * slope + g * (second * V::load_aligned(tanhs_ + at)));
   }
 
-  const ClassIdRows<T>& rows_;
-  const RowShape<T>& shape_;
-  const TruthForm& form_;
-  const FormParameters& parameters_;
-  LogitSource<T, Arch> source_;
   const Factor<V> scale_;
   const Softcap<V> softcap_;
-  Tile tile_ = {0, 0};
-
-  ShapedGroup<T, Arch, static_cast<size_t>(kTile)> group_;
+  alignas(64) Column base_of_largest_;
+  alignas(64) Column addend_of_largest_;
+  alignas(64) Column largest_;   // the class
   alignas(64) Columns columns_;  // bases, then exponentials, then gradients
   alignas(64) Columns addends_;
   alignas(64) Columns slopes_;
   alignas(64) Columns tanhs_;
-  alignas(64) Column base_of_largest_;
-  alignas(64) Column addend_of_largest_;
-  alignas(64) Column largest_;  // the class
+  LogitSource<T, Arch> source_;
+  ShapedGroup<T, Arch, static_cast<size_t>(kTile)> group_;
+
+  const ClassIdRows<T>& rows_;
+  const RowShape<T>& shape_;
+  const TruthForm& form_;
+  const FormParameters& parameters_;
+  Tile tile_ = {0, 0};
 };
 
 }  // namespace lossd::kernels

@@ -72,9 +72,9 @@ class ChunkShaper {
   using V = Lanes<T, Arch>;
 
   explicit ChunkShaper(const RowShape<T>& shape)
-      : shape_(shape),
+      : scale_(static_cast<T>(shape.scale)),
         softcap_(shape.softcap == 0 ? 1 : shape.softcap),
-        scale_(static_cast<T>(shape.scale)) {}
+        shape_(shape) {}
 
   // Takes the logits of classes [begin, begin + count) of a row of the true class `truth`. `caps`
   // is where their derivatives go. Seesaw's terms are left out where `seesaw` is null.
@@ -159,13 +159,13 @@ class ChunkShaper {
     return V::load_aligned(lanes);
   }
 
-  const RowShape<T>& shape_;
-  const Softcap<V> softcap_;
-  const V scale_;
-  const T* bases_ = nullptr;
-  const T* addends_ = nullptr;
   alignas(64) T own_bases_[kChunkClasses];
   alignas(64) T own_addends_[kChunkClasses];
+  const V scale_;
+  const Softcap<V> softcap_;
+  const RowShape<T>& shape_;
+  const T* bases_ = nullptr;
+  const T* addends_ = nullptr;
 };
 
 // The largest logit of each chunk of a row.

@@ -46,16 +46,16 @@ class ShapedRowsKernel {
 
   ShapedRowsKernel(const ClassIdRows<T>& rows, const RowShape<T>& shape, const TruthForm& form,
                    const FormParameters& parameters)
-      : rows_(rows),
+      : source_(rows),
+        softmax_(shape, rows.class_count, SumsOf(shape, form), ChunkWeights(rows, shape)),
+        rows_(rows),
         shape_(shape),
         form_(form),
         parameters_(parameters),
-        source_(rows),
         classes_(rows.class_count),
         joined_(classes_ < kFewestClassesAlone),
         stride_(joined_ ? classes_ : PaddedSize(classes_)),
-        group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)),
-        softmax_(shape, classes_, SumsOf(shape, form), ChunkWeights(rows, shape)) {
+        group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
     T* at = rows.workspace + ElementsToLine(rows.workspace) + ChunkNumbersSize(classes_);
     const auto take = [&at](int64_t size) {
       T* const taken = at;
@@ -354,16 +354,16 @@ class ShapedRowsKernel {
   // Returns what tanh · slope is multiplied by for the second derivative, in units of scale².
   double SecondFactor() const { return -2 / (shape_.softcap * shape_.scale); }
 
+  LogitSource<T, Arch> source_;
+  ShapedSoftmax<T, Arch> softmax_;
   const ClassIdRows<T>& rows_;
   const RowShape<T>& shape_;
   const TruthForm& form_;
   const FormParameters& parameters_;
-  LogitSource<T, Arch> source_;
   const int64_t classes_;
   const bool joined_;
   const int64_t stride_;  // of exponentials, from row to row of a group
   const int64_t group_size_;
-  ShapedSoftmax<T, Arch> softmax_;
 
   T* first_ = nullptr;
   T* second_ = nullptr;  // null: groups do not go in turn
