@@ -1,19 +1,16 @@
-"""Targets, proxies and TLS."""
+"""Targets and proxies."""
 
 import contextlib
 import os
 import select
-import shutil
 import socket
-import subprocess
-import tempfile
 import unittest
 
 import numpy as np
 
 import lossd
 from lossd._call.target import grpc_target, proxy_for
-from lossd_server import Server, shared
+from lossd_server import shared
 
 Z, Y = np.zeros((2, 3)), [0, 1]
 VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy", "no_grpc_proxy", "no_proxy", "NO_PROXY", "LOSSD_ADDRESS")
@@ -92,55 +89,6 @@ class ProxiesTest(unittest.TestCase):
                 with self.assertRaisesRegex(lossd.LossdError, f"through the proxy {proxy}; no_proxy") as caught:
                     client.compute(Z, Y)
         self.assertNotIn("secret", str(caught.exception))
-
-
-@unittest.skipUnless(shutil.which("openssl"), "there is no openssl to make certificates")
-class TlsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.key, cls.cert = (os.path.join(folder.name, name) for name in ("key.pem", "cert.pem"))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                        "-keyout", cls.key, "-out", cls.cert], check=True, capture_output=True)
-
-    def serving(self, *flags):
-        return Server("--tls-cert", self.cert, "--tls-key", self.key, *flags)
-
-    @staticmethod
-    def localhost(server):
-        """Returns the server's target by the name that its certificate has."""
-        return f"localhost:{server.address.rpartition(':')[2]}"
-
-    def check_answered(self, target, **arguments):
-        with lossd.Client(target, **arguments) as client:
-            self.assertAlmostEqual(client.compute([[0.0, 0.0]], [0]).loss, np.log(2))
-
-    def check_unavailable(self, target, **arguments):
-        with lossd.Client(target, retries=0, deadline=10, **arguments) as client:
-            with self.assertRaises(lossd.Unavailable):
-                client.compute(Z, Y)
-
-    def test_a_certificate_that_is_trusted(self):
-        with self.serving() as server, open(self.cert, "rb") as cert:
-            for ca in (self.cert, cert.read()):
-                self.check_answered(self.localhost(server), tls=lossd.Tls(ca=ca))
-            self.check_answered(server.address, tls=lossd.Tls(ca=self.cert, server_name="localhost"))
-
-    def test_one_that_is_not(self):
-        with self.serving() as server:
-            self.check_unavailable(self.localhost(server), tls=True)
-            self.check_unavailable(server.address, tls=lossd.Tls(ca=self.cert))  # another name
-            self.check_unavailable(server.address)
-
-    def test_the_caller_s_own(self):
-        with self.serving("--tls-client-ca", self.cert) as server:
-            tls = lossd.Tls(ca=self.cert, cert=self.cert, key=self.key)
-            self.check_answered(self.localhost(server), tls=tls)
-            self.check_unavailable(self.localhost(server), tls=lossd.Tls(ca=self.cert))
-        with self.assertRaisesRegex(ValueError, "cert and key are set together"):
-            lossd.Client("a:1", tls=lossd.Tls(cert=self.cert))
 
 
 if __name__ == "__main__":
