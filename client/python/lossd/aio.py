@@ -12,7 +12,7 @@ import grpc.aio
 from lossd import _calls, _compute, errors
 from lossd._call import steps as _steps
 from lossd._call.caller import left_until
-from lossd._call.route import Route, Token, path_of
+from lossd._call.route import PlainTextTokens, Route, Token, path_of
 from lossd._call.steps import Ask, AskParts, PartRequest, Steps
 from lossd._call.target import Tls
 from lossd.async_streams import AsyncResultStream, wait_for_next_try
@@ -34,12 +34,13 @@ class AsyncClient:
         target: Optional[str] = None,
         *,
         token: Token = None,
+        plain_text_tokens: PlainTextTokens = "this_machine",
         tls: Union[bool, Tls, None] = None,
         deadline: Optional[float] = 30.0,
         retries: int = 5,
         max_message_bytes: Optional[int] = None,
     ) -> None:
-        self._route = Route(target, token, tls, deadline, retries)
+        self._route = Route(target, token, plain_text_tokens, tls, deadline, retries)
         options = self._route.options()
         if self._route.tls is None:
             self._channel = grpc.aio.insecure_channel(self._route.target, options=options)

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 from lossd import _calls, _compute
 from lossd._call import steps as _steps
 from lossd._call.caller import Caller
-from lossd._call.route import Route, Token
+from lossd._call.route import PlainTextTokens, Route, Token
 from lossd._call.steps import Ask
 from lossd._call.target import Tls
 from lossd.results import Array, ClassWeights, Comparison, Information, Loss, Result, ServerInfo
@@ -42,7 +42,9 @@ class Client:
 
     target: "host:port"; "unix:/path", or the path alone; any name of gRPC's, as "dns:///lossd.cluster:50051", whose
     addresses all take turns, or "ipv4:10.0.0.1:50051,10.0.0.2:50051". None is LOSSD_ADDRESS, or localhost:50051.
-    token: goes with each call as `authorization: Bearer …`; a function is asked for it before each call.
+    token: goes with each call as `authorization: Bearer …`; a function is asked for it before each call. It goes over
+    TLS, and without it to this machine alone, unless plain_text_tokens is "everywhere": it can be read where the
+    network can.
     tls: True for the system's certificates, or a lossd.Tls.
     deadline: seconds that a call may take, with all its tries and parts; None is none. Each call takes its own, too.
     retries: how often a call is tried again where the server is UNAVAILABLE, whatever its size: after the time that
@@ -59,12 +61,13 @@ class Client:
         target: Optional[str] = None,
         *,
         token: Token = None,
+        plain_text_tokens: PlainTextTokens = "this_machine",
         tls: Union[bool, Tls, None] = None,
         deadline: Optional[float] = 30.0,
         retries: int = 5,
         max_message_bytes: Optional[int] = None,
     ) -> None:
-        self._route = Route(target, token, tls, deadline, retries)
+        self._route = Route(target, token, plain_text_tokens, tls, deadline, retries)
         self._caller = Caller(self._route)
         self._limit = _steps.Limit(max_message_bytes)
         self._losses: Dict[Any, Any] = {}  # what lossd.torch has prepared for it

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Any, Callable, List, Optional, Tuple, Union
+import re
+from typing import Any, Callable, List, Literal, Optional, Tuple, Union
 
 import grpc
 
-from lossd import _contract, errors
+from lossd import _contract, _fields, errors
 from lossd._call import target as _target
 
 Token = Union[str, Callable[[], str], None]
+
+PlainTextTokens = Literal["this_machine", "everywhere"]
+"""Over which connections without TLS a token may go: whoever sees it there can call as its owner."""
 
 _LONGEST_PAUSE = 2.0
 
@@ -19,8 +23,8 @@ _LONGEST_PAUSE = 2.0
 class Route:
     """What the clients of threads and of asyncio share."""
 
-    def __init__(self, target: Optional[str], token: Token, tls: Union[bool, _target.Tls, None],
-                 deadline: Optional[float], retries: int) -> None:  # fmt: skip
+    def __init__(self, target: Optional[str], token: Token, plain_text_tokens: str,
+                 tls: Union[bool, _target.Tls, None], deadline: Optional[float], retries: int) -> None:  # fmt: skip
         self.target = _target.grpc_target(target or os.environ.get("LOSSD_ADDRESS") or "localhost:50051")
         self.proxy = _target.proxy_for(self.target)
         if tls is True:
@@ -28,8 +32,9 @@ class Route:
         self.tls = tls or None
         self.deadline = deadline
         self.retries = retries
-        self._token = token
+        self._token = token if callable(token) else _checked(token)
         self._process = os.getpid()
+        self._check_plain_text(plain_text_tokens)
 
     def options(self) -> List[Tuple[str, Any]]:
         """Returns the channel's options."""
@@ -43,11 +48,17 @@ class Route:
                 "survive fork(). Make a client in each process, and start the processes by \"spawn\" or "
                 '"forkserver"')  # fmt: skip
 
+    def _check_plain_text(self, allowed: str) -> None:
+        if allowed not in ("this_machine", "everywhere"):
+            raise _fields.refuse("plain_text_tokens", f"= {allowed!r}, expected 'this_machine' or 'everywhere'")
+        if self._token and self.tls is None and allowed == "this_machine" and not _target.stays_here(self.target):
+            raise _fields.refuse("token", f"would go to {self.target} in plain text, expected tls, or "
+                                 'plain_text_tokens="everywhere"')  # fmt: skip
+
     def metadata(self) -> Optional[Tuple[Tuple[str, str], ...]]:
-        """Returns what goes with each call."""
-        token = self._token() if callable(self._token) else self._token
-        # A file that has a token mostly ends with a new line, which no metadata may have.
-        return (("authorization", f"Bearer {token.strip()}"),) if token else None
+        """Returns what goes with each call. Raises InvalidArgument for a token that cannot."""
+        token = _checked(self._token()) if callable(self._token) else self._token
+        return (("authorization", f"Bearer {token}"),) if token else None
 
     def error(self, error: Any) -> errors.LossdError:
         """Returns the error that a failed gRPC call tells, with what to do about it."""
@@ -71,6 +82,18 @@ class Route:
         if error.retry_after is not None:
             return error.retry_after * random.uniform(1.0, 1.25)
         return min(_LONGEST_PAUSE, 0.1 * 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)
+
+
+_VISIBLE = re.compile("[!-~]*")
+
+
+def _checked(token: Optional[str]) -> Optional[str]:
+    """Returns the token without the line's end that a file mostly has behind it. Errors do not repeat it, as gRPC's
+    do."""
+    token = token and token.strip()
+    if token and not _VISIBLE.fullmatch(token):
+        raise _fields.refuse("token", "has a space, a line's end or no ASCII, expected visible characters")
+    return token
 
 
 def path_of(method: str) -> str:

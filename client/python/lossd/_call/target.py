@@ -95,7 +95,7 @@ def proxy_for(target: str) -> Optional[str]:
     if proxy.scheme != "http" or scheme in ("unix", "unix-abstract", "vsock"):
         return None
     addresses = rest if scheme in ("dns", "ipv4", "ipv6") else target
-    hosts = [_host(address) for address in addresses.rpartition("/")[2].split(",")]
+    hosts = [_host(address).lower() for address in addresses.rpartition("/")[2].split(",")]
     names = _first_set("no_grpc_proxy", "no_proxy", "NO_PROXY").lower().split(",")
     direct = tuple(name.strip() for name in names if name.strip())
     if all(_is_this_machine(host) or host.endswith(direct) for host in hosts):
@@ -103,17 +103,37 @@ def proxy_for(target: str) -> Optional[str]:
     return proxy.netloc.rpartition("@")[2]
 
 
+def stays_here(target: str) -> bool:
+    """Returns whether the target, in gRPC's words, is this machine and can be no other: localhost, a loopback address,
+    a Unix socket. Names such as a.localhost are not, for a DNS server answers for them."""
+    scheme, _, rest = target.partition(":")
+    if "?" in target or "#" in target or scheme not in ("unix", "unix-abstract", "dns", "ipv4", "ipv6"):
+        return False
+    if scheme.startswith("unix"):
+        return True
+    if rest.startswith("//"):
+        authority, _, rest = rest[2:].partition("/")
+        if authority:  # a DNS server that is asked
+            return False
+    hosts = [_host(address) for address in (rest.split(",") if scheme != "dns" else [rest])]
+    return all(_is_own_address(host) or (scheme == "dns" and host == "localhost") for host in hosts)
+
+
 def _host(address: str) -> str:
-    address = urllib.parse.unquote(address).lower()
+    address = urllib.parse.unquote(address)
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address if address.count(":") > 1 else address.partition(":")[0]
 
 
 def _is_this_machine(host: str) -> bool:
+    return _is_own_address(host) or ("." + host).rstrip(".").endswith(".localhost")
+
+
+def _is_own_address(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or address.is_unspecified
     except ValueError:
-        return ("." + host).rstrip(".").endswith(".localhost")
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
