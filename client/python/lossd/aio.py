@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, AsyncIterable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
 
 import grpc
@@ -11,12 +10,11 @@ import grpc.aio
 
 from lossd import _calls, _compute, errors
 from lossd._call import steps as _steps
-from lossd._call.caller import left_until
-from lossd._call.route import PlainTextTokens, Route, Token, path_of
-from lossd._call.steps import Ask, AskParts, PartRequest, Steps
+from lossd._call.route import UNSET, PlainTextTokens, Route, Token, left_until, path_of
+from lossd._call.steps import Ask, AskParts, PartRequest, Run, Steps
 from lossd._call.target import Tls
-from lossd.async_streams import AsyncResultStream, wait_for_next_try
-from lossd.client import _UNSET, Spec
+from lossd.async_streams import AsyncResultStream
+from lossd.client import Spec
 from lossd.results import Array, ClassWeights, Comparison, Information, Loss, Result, ServerInfo
 
 
@@ -41,12 +39,7 @@ class AsyncClient:
         max_message_bytes: Optional[int] = None,
     ) -> None:
         self._route = Route(target, token, plain_text_tokens, tls, deadline, retries)
-        options = self._route.options()
-        if self._route.tls is None:
-            self._channel = grpc.aio.insecure_channel(self._route.target, options=options)
-        else:
-            credentials = self._route.tls.credentials()
-            self._channel = grpc.aio.secure_channel(self._route.target, credentials, options=options)
+        self._channel = self._route.open(grpc.aio)
         self._limit = _steps.Limit(max_message_bytes)
         self._methods: Dict[str, Any] = {}
 
@@ -73,7 +66,7 @@ class AsyncClient:
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
         out: Optional[Mapping[str, Array]] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> Result:
         """Computes the losses of one batch, as Client.compute."""
@@ -93,7 +86,7 @@ class AsyncClient:
         reduction: Optional[str] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> List[Comparison]:
         """Computes several losses on one batch, as Client.compare."""
@@ -111,7 +104,7 @@ class AsyncClient:
         class_count: Optional[int] = None,
         sample_weights: Optional[Array] = None,
         ignore_index: Optional[int] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> ClassWeights:
         """Computes class weights, as Client.class_weights."""
@@ -128,7 +121,7 @@ class AsyncClient:
         base: Optional[str] = None,
         from_logits: bool = False,
         self_information: bool = False,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> Information:
         """Measures distributions, as Client.information."""
@@ -137,11 +130,11 @@ class AsyncClient:
             **fields})  # fmt: skip
         return _calls.read_information(await self._call("MeasureInformation", payload, deadline))
 
-    async def losses(self, *, deadline: Optional[float] = _UNSET) -> List[Loss]:
+    async def losses(self, *, deadline: Optional[float] = UNSET) -> List[Loss]:
         """Returns the catalogue of the losses that the server computes."""
         return _calls.read_losses(await self._call("ListLosses", b"", deadline))
 
-    async def server_info(self, *, deadline: Optional[float] = _UNSET) -> ServerInfo:
+    async def server_info(self, *, deadline: Optional[float] = UNSET) -> ServerInfo:
         """Returns the server's version, instruction set, threads and limits."""
         return _calls.read_server_info(await self._call("GetServerInfo", b"", deadline))
 
@@ -150,41 +143,28 @@ class AsyncClient:
         batches: Union[Iterable[Any], AsyncIterable[Any]],
         *,
         ahead: int = 4,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> AsyncResultStream:
         """Computes many batches, as Client.compute_stream: any iterator in, asynchronous iterator out."""
         method = self._channel.stream_stream(path_of("ComputeStream"))
-        return AsyncResultStream(self._route, method, batches, fields, ahead, self._deadline_of(deadline))
-
-    def _deadline_of(self, deadline: Optional[float]) -> Optional[float]:
-        return self._route.deadline if deadline is _UNSET else deadline
-
-    def _end_of(self, deadline: Optional[float]) -> Optional[float]:
-        seconds = self._deadline_of(deadline)
-        return None if seconds is None else time.monotonic() + seconds
+        return AsyncResultStream(self._route, method, batches, fields, ahead, self._route.seconds_of(deadline))
 
     async def _call(self, method: str, payload: bytes, deadline: Optional[float]) -> bytes:
-        return await self._unary(Ask(method, payload), self._end_of(deadline))
+        return await self._unary(Ask(method, payload), self._route.end_of(deadline))
 
     async def _run(self, steps: Steps, deadline: Optional[float]) -> Any:
         """Makes the calls that the steps ask for, and returns their result."""
-        end = self._end_of(deadline)
-        try:
-            ask = next(steps)
-            while True:
-                try:
-                    answer = None
-                    if isinstance(ask, AskParts):
-                        await self._parts(ask, end)
-                    else:
-                        answer = await self._unary(ask, end)
-                except errors.LossdError as error:
-                    ask = steps.throw(error)
-                else:
-                    ask = steps.send(answer)
-        except StopIteration as done:
-            return done.value
+        run, end = Run(steps), self._route.end_of(deadline)
+        while run.ask is not None:
+            try:
+                ask = run.ask
+                answer = await (self._parts(ask, end) if isinstance(ask, AskParts) else self._unary(ask, end))
+            except errors.LossdError as error:
+                run.failed(error)
+            else:
+                run.answered(answer)
+        return run.result
 
     async def _unary(self, ask: Ask, end: Optional[float]) -> bytes:
         self._route.check_process()
@@ -199,7 +179,7 @@ class AsyncClient:
             except grpc.RpcError as error:
                 failed = self._route.error(error)
             tries += 1
-            await wait_for_next_try(self._route, failed, tries, end)
+            await asyncio.sleep(self._route.pause(tries, failed, end))
 
     async def _parts(self, ask: AskParts, end: Optional[float]) -> None:
         """Calls for each part, several at a time."""

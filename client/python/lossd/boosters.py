@@ -11,7 +11,8 @@ import numpy
 
 from lossd import _contract, _fields, _request
 from lossd._default import default_client
-from lossd.client import _UNSET, Client, Spec
+from lossd._call.route import UNSET
+from lossd.client import Client, Spec
 from lossd.results import Array
 
 
@@ -23,7 +24,7 @@ def derivatives(
     *,
     client: Optional[Client] = None,
     hessian_factor: float = 1.0,
-    deadline: Any = _UNSET,
+    deadline: Any = UNSET,
 ) -> Tuple[Array, Array]:
     """Returns the gradient and the Hessian of each margin, float32, in C order, of the margins' shape.
 
@@ -82,7 +83,7 @@ class Objective:
         *,
         client: Optional[Client] = None,
         hessian_factor: float = 1.0,
-        deadline: Any = _UNSET,
+        deadline: Any = UNSET,
     ) -> None:
         # It is checked here, and kept as bytes: boosters copy and pickle their objectives.
         self._loss: bytes = _with_activation(loss, rank=2).SerializeToString()

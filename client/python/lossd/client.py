@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import time
 import weakref
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from lossd import _calls, _compute
 from lossd._call import steps as _steps
 from lossd._call.caller import Caller
-from lossd._call.route import PlainTextTokens, Route, Token
+from lossd._call.route import UNSET, PlainTextTokens, Route, Token
 from lossd._call.steps import Ask
 from lossd._call.target import Tls
 from lossd.results import Array, ClassWeights, Comparison, Information, Loss, Result, ServerInfo
 from lossd.streams import ResultStream
-
-_UNSET: Any = ...  # no object of one's own, which a copy would not be
 
 Spec = Union[str, Mapping[str, Any], None]
 """A loss: its name, "focal", or the fields of LossSpec, {"focal": {"gamma": 2}, "label_smoothing": 0.1}."""
@@ -103,7 +100,7 @@ class Client:
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
         out: Optional[Mapping[str, Array]] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> Result:
         """Computes the losses of one batch. compute.proto has each field's whole story.
@@ -130,9 +127,9 @@ class Client:
                  "class_axis": class_axis, "normalizer": normalizer, **fields}  # fmt: skip
         return self._compute_batch(_compute.make_batch(given), out or {}, deadline)
 
-    def _compute_batch(self, batch: _compute.Batch, out: Mapping[str, Any], deadline: Any = _UNSET) -> Result:
+    def _compute_batch(self, batch: _compute.Batch, out: Mapping[str, Any], deadline: Any = UNSET) -> Result:
         """Computes a batch that is made already."""
-        result: Result = self._caller.run(_steps.compute(batch, out, self._limit), self._end_of(deadline))
+        result: Result = self._caller.run(_steps.compute(batch, out, self._limit), self._route.end_of(deadline))
         return result
 
     def compare(
@@ -144,7 +141,7 @@ class Client:
         reduction: Optional[str] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> List[Comparison]:
         """Computes up to 32 losses on one batch, side by side, in the order of `losses`.
@@ -166,7 +163,7 @@ class Client:
         class_count: Optional[int] = None,
         sample_weights: Optional[Array] = None,
         ignore_index: Optional[int] = None,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> ClassWeights:
         """Counts labels, or takes counts [C], and computes class weights of each scheme; None is all six.
@@ -190,7 +187,7 @@ class Client:
         base: Optional[str] = None,
         from_logits: bool = False,
         self_information: bool = False,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> Information:
         """Measures distributions p, [N, K] or [K], and with q also p against q.
@@ -203,11 +200,11 @@ class Client:
             **fields})  # fmt: skip
         return _calls.read_information(self._call("MeasureInformation", payload, deadline))
 
-    def losses(self, *, deadline: Optional[float] = _UNSET) -> List[Loss]:
+    def losses(self, *, deadline: Optional[float] = UNSET) -> List[Loss]:
         """Returns the catalogue of the losses that the server computes."""
         return _calls.read_losses(self._call("ListLosses", b"", deadline))
 
-    def server_info(self, *, deadline: Optional[float] = _UNSET) -> ServerInfo:
+    def server_info(self, *, deadline: Optional[float] = UNSET) -> ServerInfo:
         """Returns the server's version, instruction set, threads and limits."""
         return _calls.read_server_info(self._call("GetServerInfo", b"", deadline))
 
@@ -216,7 +213,7 @@ class Client:
         batches: Iterable[Any],
         *,
         ahead: int = 4,
-        deadline: Optional[float] = _UNSET,
+        deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> ResultStream:
         """Computes many batches, with `ahead` of them on their way: iterator in, iterator out, in order.
@@ -232,15 +229,8 @@ class Client:
         the batches that have no answer are sent again.
         """
         method = self._caller.stream("ComputeStream")
-        deadline = self._deadline_of(deadline)
-        return ResultStream(self._route, method, self._caller.pause, batches, fields, ahead, deadline)
-
-    def _deadline_of(self, deadline: Optional[float]) -> Optional[float]:
-        return self._route.deadline if deadline is _UNSET else deadline
-
-    def _end_of(self, deadline: Optional[float]) -> Optional[float]:
-        seconds = self._deadline_of(deadline)
-        return None if seconds is None else time.monotonic() + seconds
+        seconds = self._route.seconds_of(deadline)
+        return ResultStream(self._route, method, self._caller.pause, batches, fields, ahead, seconds)
 
     def _call(self, method: str, payload: bytes, deadline: Optional[float]) -> bytes:
-        return self._caller.unary(Ask(method, payload), self._end_of(deadline))
+        return self._caller.unary(Ask(method, payload), self._route.end_of(deadline))

@@ -20,7 +20,8 @@ import numpy
 from lossd import _arrays, _compute, _contract, _fields
 from lossd._default import default_client
 from lossd._template import batch_template, losses_shape, make_template, split_options
-from lossd.client import _UNSET, Client, Spec
+from lossd._call.route import UNSET
+from lossd.client import Client, Spec
 
 Array = Any
 
@@ -75,7 +76,7 @@ class _Call:
         reduction: str = "mean",
         class_axis: int = -1,
         client: Optional[Client] = None,
-        deadline: Any = _UNSET,
+        deadline: Any = UNSET,
     ) -> None:
         self._template = make_template(spec, fields, reduction=reduction, class_axis=class_axis)
         self.class_axis = class_axis

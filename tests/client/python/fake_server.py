@@ -1,6 +1,7 @@
 """A server in place of lossd whose answers a test scripts."""
 
 import concurrent.futures
+import socket
 
 import grpc
 
@@ -15,6 +16,16 @@ def unavailable(retry_after=None):
         info.retry_delay.seconds, info.retry_delay.nanos = divmod(int(retry_after * 1e9), 10**9)
         details.append(info)
     return grpc.StatusCode.UNAVAILABLE, "the server is overloaded", details
+
+
+END = object()  # as an answer on a stream: it ends
+
+
+def closed_port():
+    """Returns an address at which nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{unused.getsockname()[1]}"
 
 
 class FakeServer(grpc.GenericRpcHandler):
@@ -58,6 +69,8 @@ class FakeServer(grpc.GenericRpcHandler):
         for request in requests:
             self.requests.append(("ComputeStream", request, dict(context.invocation_metadata())))
             answer = self._next("ComputeStream")
+            if answer is END:
+                return
             if isinstance(answer, bytes):
                 response = _contract.ComputeStreamResponse(
                     sequence=_contract.ComputeStreamRequest.FromString(request).sequence)

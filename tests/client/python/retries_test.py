@@ -8,16 +8,10 @@ import grpc
 import numpy as np
 
 import lossd
-from fake_server import FakeServer, loss, unavailable
+from fake_server import FakeServer, closed_port, loss, unavailable
 from lossd_server import Server
 
 Z, Y = np.zeros((2, 3)), [0, 0]
-
-
-def closed_port():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{unused.getsockname()[1]}"
 
 
 class RetriesTest(unittest.TestCase):

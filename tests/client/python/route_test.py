@@ -86,9 +86,10 @@ class ProxiesTest(unittest.TestCase):
     def test_errors_name_the_proxy_and_no_password(self):
         with self.silent_proxy() as (_, proxy), environment(http_proxy=f"http://user:secret@{proxy}"):
             with lossd.Client("gpu-7.example:50051", deadline=0.5, retries=0) as client:
-                with self.assertRaisesRegex(lossd.LossdError, f"through the proxy {proxy}; no_proxy") as caught:
-                    client.compute(Z, Y)
-        self.assertNotIn("secret", str(caught.exception))
+                for call in (lambda: client.compute(Z, Y), lambda: next(client.compute_stream([(Z, Y)]))):
+                    with self.assertRaisesRegex(lossd.LossdError, f"through the proxy {proxy}; no_proxy") as caught:
+                        call()
+                    self.assertNotIn("secret", str(caught.exception))
 
 
 if __name__ == "__main__":

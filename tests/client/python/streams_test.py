@@ -1,12 +1,13 @@
 """Many batches in flight, of threads and of asyncio, and asyncio's other calls."""
 
 import asyncio
+import socket
 import unittest
 
 import numpy as np
 
 import lossd
-from fake_server import FakeServer, loss, unavailable
+from fake_server import END, FakeServer, closed_port, loss, unavailable
 from lossd_server import Server, shared
 
 Y = [0, 1]
@@ -161,6 +162,23 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
         with FakeServer(ComputeStream=answers) as fake:
             async with lossd.AsyncClient(fake.address) as client:
                 self.assertEqual([r.loss async for r in client.compute_stream(batches(3), ahead=2)], [1, 2, 3])
+
+    async def check_target_is_named(self, target, kind, words):
+        words = f"({words}).*; the target is dns:///{target}"
+        with lossd.Client(target, retries=0, deadline=0.5) as client:
+            with self.assertRaisesRegex(kind, words):
+                await asyncio.to_thread(next, client.compute_stream(batches(1)))
+        async with lossd.AsyncClient(target, retries=0, deadline=0.5) as client:
+            with self.assertRaisesRegex(kind, words):
+                await client.compute_stream(batches(1)).__anext__()
+
+    async def test_errors_of_streams_name_the_target_as_those_of_calls_do(self):
+        await self.check_target_is_named(closed_port(), lossd.Unavailable, "refused|failed to connect")
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            target = "127.0.0.1:%d" % silent.getsockname()[1]
+            await self.check_target_is_named(target, lossd.DeadlineExceeded, "no answer came on the stream for 0.5 s")
+        with FakeServer(ComputeStream=[END]) as fake:
+            await self.check_target_is_named(fake.address, lossd.Unavailable, "the server ended the stream before")
 
     async def test_retries_and_errors(self):
         with FakeServer(Compute=[unavailable(0.01), loss(2.0), unavailable(0.01)]) as fake:

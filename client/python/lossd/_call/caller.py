@@ -9,8 +9,8 @@ from typing import Any, Deque, Dict, Optional, Tuple
 import grpc
 
 from lossd import errors
-from lossd._call.route import Route, path_of
-from lossd._call.steps import IN_FLIGHT, Ask, AskParts, PartRequest, Steps
+from lossd._call.route import Route, left_until, path_of
+from lossd._call.steps import IN_FLIGHT, Ask, AskParts, PartRequest, Run, Steps
 
 
 class Caller:
@@ -21,11 +21,7 @@ class Caller:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        options = route.options()
-        if route.tls is None:
-            self._channel = grpc.insecure_channel(route.target, options=options)
-        else:
-            self._channel = grpc.secure_channel(route.target, route.tls.credentials(), options=options)
+        self._channel = route.open(grpc)
         self._methods: Dict[str, Any] = {}
 
     def close(self) -> None:
@@ -45,21 +41,15 @@ class Caller:
 
     def run(self, steps: Steps, end: Optional[float]) -> Any:
         """Makes the calls that the steps ask for, and returns their result."""
-        try:
-            ask = next(steps)
-            while True:
-                try:
-                    answer = None
-                    if isinstance(ask, AskParts):
-                        self._parts(ask, end)
-                    else:
-                        answer = self.unary(ask, end)
-                except errors.LossdError as error:
-                    ask = steps.throw(error)
-                else:
-                    ask = steps.send(answer)
-        except StopIteration as done:
-            return done.value
+        run = Run(steps)
+        while run.ask is not None:
+            try:
+                answer = self._parts(run.ask, end) if isinstance(run.ask, AskParts) else self.unary(run.ask, end)
+            except errors.LossdError as error:
+                run.failed(error)
+            else:
+                run.answered(answer)
+        return run.result
 
     def unary(self, ask: Ask, end: Optional[float], tries: int = 0) -> bytes:
         """Returns the bytes of the answer, after as many tries as there may be; `tries` were made already."""
@@ -72,14 +62,7 @@ class Caller:
             except grpc.RpcError as error:
                 failed = self._route.error(error)
             tries += 1
-            self._wait(failed, tries, end)
-
-    def _wait(self, error: errors.LossdError, tries: int, end: Optional[float]) -> None:
-        """Waits before the next try, or raises the error."""
-        pause = self._route.pause(tries, error)
-        if pause is None or (end is not None and time.monotonic() + pause >= end):
-            raise error
-        self.pause(pause)
+            self.pause(self._route.pause(tries, failed, end))
 
     def pause(self, seconds: float) -> None:
         """Sleeps while the channel connects anew: gRPC does that only while somebody watches, or calls."""
@@ -112,7 +95,7 @@ class Caller:
             except grpc.RpcError as error:
                 answer, failed = None, self._route.error(error)
             if answer is None:
-                self._wait(failed, 1, end)
+                self.pause(self._route.pause(1, failed, end))
                 answer = self.unary(Ask("Compute", request.payload), end, tries=1)
         except errors.LossdError as error:
             raise request.failed(error) from None
@@ -121,8 +104,3 @@ class Caller:
 
 def _ignore(_: Any) -> None:
     """Takes the states of a channel that is watched for nothing but to be watched."""
-
-
-def left_until(end: Optional[float]) -> Optional[float]:
-    """Returns the seconds until then, as gRPC's timeout."""
-    return None if end is None else max(0.001, end - time.monotonic())

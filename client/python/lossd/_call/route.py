@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import re
-from typing import Any, Callable, List, Literal, Optional, Tuple, Union
+import time
+from typing import Any, Callable, Literal, Optional, Tuple, Type, Union
 
 import grpc
 
@@ -16,6 +17,8 @@ Token = Union[str, Callable[[], str], None]
 
 PlainTextTokens = Literal["this_machine", "everywhere"]
 """Over which connections without TLS a token may go: whoever sees it there can call as its owner."""
+
+UNSET: Any = ...  # no object of one's own, which a copy would not be
 
 _LONGEST_PAUSE = 2.0
 
@@ -36,9 +39,12 @@ class Route:
         self._process = os.getpid()
         self._check_plain_text(plain_text_tokens)
 
-    def options(self) -> List[Tuple[str, Any]]:
-        """Returns the channel's options."""
-        return _target.channel_options(self.proxy, self.tls)
+    def open(self, kind: Any) -> Any:
+        """Returns a channel of grpc, or of grpc.aio."""
+        options = _target.channel_options(self.proxy, self.tls)
+        if self.tls is None:
+            return kind.insecure_channel(self.target, options=options)
+        return kind.secure_channel(self.target, self.tls.credentials(), options=options)
 
     def check_process(self) -> None:
         """Raises RuntimeError in a process that was forked from the client's: gRPC does not survive that."""
@@ -64,24 +70,52 @@ class Route:
         """Returns the error that a failed gRPC call tells, with what to do about it."""
         return errors.from_rpc_error(error, self._advice(error))
 
+    def lost(self, kind: Type[errors.LossdError], words: str) -> errors.LossdError:
+        """Returns the error of a call that the server did not answer, in our words."""
+        return kind(f"{words}; {self._way()}")
+
     def _advice(self, error: Any) -> str:
         code, words = error.code(), error.details() or ""
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "--max-message-bytes" in words:
             return "Client(max_message_bytes=…) of at most that gets batches in messages that fit"
         unanswered = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-        if not unanswered or error.trailing_metadata():
-            return ""
+        return self._way() if unanswered and not error.trailing_metadata() else ""
+
+    def _way(self) -> str:
         if self.proxy:
             return f"the call went through the proxy {self.proxy}; no_proxy lists hosts that go without"
         return f"the target is {self.target}"
 
-    def pause(self, tries: int, error: errors.LossdError) -> Optional[float]:
-        """Returns how many seconds to wait after that many tries; None where the error is to be told."""
+    def seconds_of(self, deadline: Optional[float]) -> Optional[float]:
+        """Returns the seconds that a call may take: its own, or the client's where it has none of its own."""
+        return self.deadline if deadline is UNSET else deadline
+
+    def end_of(self, deadline: Optional[float]) -> Optional[float]:
+        """Returns when a call that begins now ends, on time.monotonic()'s clock; None is never."""
+        return end_after(self.seconds_of(deadline))
+
+    def pause(self, tries: int, error: errors.LossdError, end: Optional[float]) -> float:
+        """Returns how many seconds to wait after that many tries. Raises the error where there is no next one: it is
+        not UNAVAILABLE, there were enough, or the call ends before."""
         if error.code is not grpc.StatusCode.UNAVAILABLE or tries > self.retries:
-            return None
+            raise error
         if error.retry_after is not None:
-            return error.retry_after * random.uniform(1.0, 1.25)
-        return min(_LONGEST_PAUSE, 0.1 * 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)
+            seconds = error.retry_after * random.uniform(1.0, 1.25)
+        else:
+            seconds = min(_LONGEST_PAUSE, 0.1 * 2.0 ** (tries - 1)) * random.uniform(0.5, 1.0)
+        if end is not None and time.monotonic() + seconds >= end:
+            raise error
+        return seconds
+
+
+def end_after(seconds: Optional[float]) -> Optional[float]:
+    """Returns when those seconds are over, on time.monotonic()'s clock."""
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def left_until(end: Optional[float]) -> Optional[float]:
+    """Returns the seconds until then, as gRPC's timeout."""
+    return None if end is None else max(0.001, end - time.monotonic())
 
 
 _VISIBLE = re.compile("[!-~]*")

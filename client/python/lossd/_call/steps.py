@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Generator, Iterator, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Generator, Iterator, Mapping, NamedTuple, Optional, Union
 
 from lossd import _contract
 from lossd._compute import Batch, check_names_of_out, is_small, read_result, room_of, size_of
@@ -63,6 +63,30 @@ class PartRequest:
 
 
 Steps = Generator[Union[Ask, AskParts], Any, Any]
+
+
+class Run:
+    """Steps under way. `ask` is the call that they want, None at the end, when `result` is there."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.ask: Union[Ask, AskParts, None] = None
+        self.result: Any = None
+        self._steps = steps
+        self._go_on(steps.send, None)
+
+    def answered(self, answer: Any) -> None:
+        """Takes the answer to the call; None for parts, whose merger has taken theirs."""
+        self._go_on(self._steps.send, answer)
+
+    def failed(self, error: LossdError) -> None:
+        """Takes the call's error, which it raises unless the steps know what to do about it."""
+        self._go_on(self._steps.throw, error)
+
+    def _go_on(self, step: Callable[[Any], Union[Ask, AskParts]], value: Any) -> None:
+        try:
+            self.ask = step(value)
+        except StopIteration as done:
+            self.ask, self.result = None, done.value
 
 
 @dataclasses.dataclass

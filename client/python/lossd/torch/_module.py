@@ -7,7 +7,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 import torch
 
 from lossd._template import frozen, split_options
-from lossd.client import _UNSET, Client, Spec
+from lossd._call.route import UNSET
+from lossd.client import Client, Spec
 from lossd.torch import _op
 from lossd.torch._loss import OnResult, Prepared, Tensor
 
@@ -22,7 +23,7 @@ def prepare(
     outputs: Optional[Mapping[str, Any]] = None,
     on_result: OnResult = None,
     client: Optional[Client] = None,
-    deadline: Union[float, None, str] = _UNSET,
+    deadline: Union[float, None, str] = UNSET,
     fields: Mapping[str, Any],
 ) -> Prepared:
     """Returns the loss of loss()'s arguments."""
