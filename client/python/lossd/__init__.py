@@ -55,7 +55,6 @@ from lossd.results import (
 )
 from lossd.streams import ResultStream
 
-
 __all__ = [
     "Aborted",
     "AlreadyExists",

@@ -15,8 +15,8 @@ _RECEIVED = {number: name for name, number in _request.tensor_numbers(_contract.
 SIGMOID = _contract.ACTIVATION["SIGMOID"]
 OF_LOGITS_SHAPE = ("gradient", "hessian_diagonal", "probabilities")
 
-
-_SMALL_BYTES = 1 << 15
+_SMALL_BYTES = 1 << 15  # of an answer
+_ENVELOPE_BYTES = 4096  # at most, of a message beside its arrays and what the request itself says
 
 
 class Batch:
@@ -165,7 +165,3 @@ def room_of(batch: Batch, limit: int) -> int:
     # Statistics have nine numbers for each class, and a difficulty; weights have one.
     arrays = 10 * bool(asked.class_statistics) + (not asked.omit_class_weights)
     return limit - int(batch.message.ByteSize()) - 8 * arrays * batch.class_count - _ENVELOPE_BYTES
-
-
-_ENVELOPE_BYTES = 4096  # at most, of a message beside its arrays and what the request itself says
-

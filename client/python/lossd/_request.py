@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Dict, Iterable, Mapping, Tuple
 
 from lossd import _arrays, _fields, _wire
@@ -10,10 +11,17 @@ from lossd._arrays import WireArray
 _TENSOR = "lossd.v1.Tensor"
 
 
-def tensor_numbers(kind: Any) -> Dict[str, int]:
+@functools.lru_cache(maxsize=None)
+def tensor_numbers(kind: Any) -> Mapping[str, int]:
     """Returns the numbers of a message's fields that are tensors, by their names."""
     fields = kind.DESCRIPTOR.fields
     return {f.name: f.number for f in fields if f.message_type and f.message_type.full_name == _TENSOR}
+
+
+@functools.lru_cache(maxsize=None)
+def _plain(kind: Any) -> Tuple[str, ...]:
+    """Returns the names of a message's other fields."""
+    return tuple(field.name for field in kind.DESCRIPTOR.fields if field.name not in tensor_numbers(kind))
 
 
 def make(kind: Any, fields: Mapping[str, Any], other_arguments: Iterable[str]) -> Tuple[Any, Dict[str, WireArray]]:
@@ -22,8 +30,7 @@ def make(kind: Any, fields: Mapping[str, Any], other_arguments: Iterable[str]) -
     A field of None stays unset. `other_arguments` are the call's that are no fields, for the error. Raises
     InvalidArgument.
     """
-    message, arrays, numbers = kind(), {}, tensor_numbers(kind)
-    plain = [field.name for field in kind.DESCRIPTOR.fields if field.name not in numbers]
+    message, arrays, numbers, plain = kind(), {}, tensor_numbers(kind), _plain(kind)
     for name, value in fields.items():
         if value is None:
             continue

@@ -97,5 +97,3 @@ class Objective:
             margins, labels, weights, _contract.LossSpec.FromString(self._loss), client=self._client,
             hessian_factor=self._hessian_factor, deadline=self._deadline,
         )  # fmt: skip
-
-
