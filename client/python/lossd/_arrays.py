@@ -103,6 +103,11 @@ def dtype_of(data_type: int) -> Any:
     return _bfloat16() if data_type == BFLOAT16 else _DTYPES[data_type]
 
 
+def number_of(dtype: Any) -> int:
+    """Returns the contract's number of NumPy's type; of a type that cannot travel, 0."""
+    return _TYPES.get(dtype.name, 0)
+
+
 def from_bytes(data: Any, data_type: int, shape: Tuple[int, ...], into: Optional[Any] = None) -> Any:
     """Returns elements that lie somewhere in a message as an aligned array of its own; or writes them to `into`, an
     array of that shape and width, and returns that."""

@@ -8,6 +8,7 @@ from lossd import _compute, _contract, _fields, _request
 from lossd.client import Spec
 
 _LOSS_SPEC = _contract.LossSpec.DESCRIPTOR
+_FLOAT16, _FLOAT32, _FLOAT64 = (_contract.DATA_TYPE[name] for name in ("FLOAT16", "FLOAT32", "FLOAT64"))
 _SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star")
 _OF_A_BATCH = ("labels", "sample_weights", "normalizer")
 
@@ -61,11 +62,23 @@ def frozen(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not kept")
 
 
-def batch_template(template: Any, normalizer: Any, gradient_wanted: bool) -> Any:
+def loss_type(logits_type: int) -> int:
+    """Returns the type that losses of logits of this type have."""
+    return _FLOAT64 if logits_type == _FLOAT64 else _FLOAT32
+
+
+def gradient_type(logits_type: int) -> int:
+    """Returns the type that a gradient travels in: FLOAT16 would lose what a loss scale reaches only behind it."""
+    return _FLOAT32 if logits_type == _FLOAT16 else logits_type
+
+
+def batch_template(template: Any, normalizer: Any, gradient_wanted: bool, logits_type: int) -> Any:
     """Returns the template as one batch's request without its arrays."""
     message = _contract.ComputeRequest()
     message.CopyFrom(template)
     message.outputs.gradient = gradient_wanted
+    if gradient_wanted and logits_type == _FLOAT16:
+        message.outputs.gradient_data_type = gradient_type(logits_type)
     if normalizer is not None:
         message.normalizer = float(normalizer)
     return message

@@ -10,8 +10,8 @@ from typing import Any, Optional, Tuple
 import numpy
 
 from lossd import _contract, _fields, _request
-from lossd._default import default_client
 from lossd._call.route import UNSET
+from lossd._default import default_client
 from lossd.client import Client, Spec
 from lossd.results import Array
 

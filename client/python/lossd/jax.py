@@ -17,10 +17,10 @@ from typing import Any, Mapping, Optional, Tuple, Union
 import jax
 import numpy
 
-from lossd import _arrays, _compute, _contract, _fields
-from lossd._default import default_client
-from lossd._template import batch_template, losses_shape, make_template, split_options
+from lossd import _arrays, _compute, _fields
 from lossd._call.route import UNSET
+from lossd._default import default_client
+from lossd._template import batch_template, gradient_type, loss_type, losses_shape, make_template, split_options
 from lossd.client import Client, Spec
 
 Array = Any
@@ -85,28 +85,23 @@ class _Call:
 
     def ask(self, logits: Array, labels: Array, weights: Optional[Array], normalizer: Any, wanted: bool) -> Array:
         """Returns the loss, or with `wanted` the loss and the gradient, in a trace as well."""
-        wide = numpy.float64 if logits.dtype == numpy.float64 else numpy.float32
         shape_of: Any = jax.ShapeDtypeStruct
-        shapes = shape_of(losses_shape(self._template, logits.shape), wide)
+        number = _arrays.number_of(logits.dtype)
+        shapes = shape_of(losses_shape(self._template, logits.shape), _arrays.dtype_of(loss_type(number)))
         if wanted:
-            shapes = (shapes, shape_of(logits.shape, self._gradient_dtype(logits)))
+            shapes = (shapes, shape_of(logits.shape, _arrays.dtype_of(gradient_type(number))))
         call = functools.partial(self._compute, wanted)
         return jax.pure_callback(call, shapes, logits, labels, weights, normalizer, **_BY_TURNS)
 
-    @staticmethod
-    def _gradient_dtype(logits: Array) -> Any:
-        # float16 would lose what a loss scale reaches only behind it.
-        return numpy.float32 if logits.dtype == numpy.float16 else logits.dtype
-
     def _compute(self, wanted: bool, logits: Array, labels: Array, weights: Array, normalizer: Any) -> Any:
-        message = batch_template(self._template, normalizer, wanted)
-        if wanted and logits.dtype == numpy.float16:
-            message.outputs.gradient_data_type = _contract.DATA_TYPE["FLOAT32"]
+        number = _arrays.number_of(logits.dtype)
+        message = batch_template(self._template, normalizer, wanted, number)
         given = {"logits": logits, "labels": labels, "sample_weights": weights}
         arrays = {name: _arrays.to_wire(array, name) for name, array in given.items() if array is not None}
         result = (self._client or default_client())._compute_batch(_compute.Batch(message, arrays), {}, self._deadline)
-        wide = numpy.float64 if logits.dtype == numpy.float64 else numpy.float32
-        value = numpy.asarray(result.loss, wide) if result.losses is None else result.losses
+        value = result.losses
+        if value is None:
+            value = numpy.asarray(result.loss, _arrays.dtype_of(loss_type(number)))
         return (value, result.gradient) if wanted else value
 
 

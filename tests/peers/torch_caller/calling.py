@@ -135,6 +135,8 @@ def check_arguments(checks, client):
 
 def check_errors(checks, client):
     z = torch.zeros(2, 3, requires_grad=True)
+    check_fails(checks, "logits of whole numbers are refused", ValueError, ("logits has elements of type torch.int64",),
+                lambda: lossd.torch.loss(torch.zeros(2, 4, dtype=torch.int64), LABELS, client=client))
     check_fails(checks, "a label out of range is refused", lossd.InvalidArgument, ("labels[1]",),
                 lambda: lossd.torch.loss(z, torch.tensor([0, 3]), client=client))
     check_fails(checks, "a reduction that is none", ValueError, ("'avg'", "mean_valid"),

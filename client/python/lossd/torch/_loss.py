@@ -13,12 +13,10 @@ from lossd._default import default_client
 from lossd._template import batch_template, make_template
 from lossd.client import Client, Spec
 from lossd.results import Result, as_dict
-from lossd.torch._tensors import empty_for, moved, numpy_of, to_wire
+from lossd.torch._tensors import empty_for, gradient_dtype, loss_dtype, moved, numpy_of, to_wire, type_of
 
 Tensor = torch.Tensor
 OnResult = Optional[Callable[[Result], object]]
-
-_FLOAT32 = _contract.DATA_TYPE["FLOAT32"]
 
 
 def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
@@ -37,24 +35,18 @@ def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
 def compute(template: Any, client: Client, logits: Tensor, tensors: Mapping[str, Optional[Tensor]], normalizer: Any,
             gradient_wanted: bool, deadline: Any) -> Tuple[Result, Tensor, Optional[Tensor]]:  # fmt: skip
     """Returns the result, the loss or losses, and the gradient, None when it is not wanted."""
-    message = batch_template(template, normalizer, gradient_wanted)
-    asked = message.outputs
+    message = batch_template(template, normalizer, gradient_wanted, type_of(logits))
     device, out, gradient = logits.device, {}, None
     if gradient_wanted:
-        # float16 would lose what a loss scale reaches only behind it.
-        dtype = torch.float32 if logits.dtype is torch.float16 else logits.dtype
-        if logits.dtype is torch.float16:
-            asked.gradient_data_type = _FLOAT32
-        gradient = empty_for(logits.shape, dtype, device)
+        gradient = empty_for(logits.shape, gradient_dtype(logits), device)
         out["gradient"] = numpy_of(gradient)
     arrays = {name: to_wire(tensor, name) for name, tensor in tensors.items() if tensor is not None}
     batch = _compute.Batch(message, {"logits": to_wire(logits, "logits"), **arrays})
     result = client._compute_batch(batch, out, deadline)
     if result.gradient is None:
         gradient = None
-    wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
-    if asked.omit_losses or result.losses is None:
-        loss = torch.scalar_tensor(result.loss, dtype=wide, device=device)
+    if message.outputs.omit_losses or result.losses is None:
+        loss = torch.scalar_tensor(result.loss, dtype=loss_dtype(logits), device=device)
     else:
         loss = moved(torch.from_numpy(result.losses), device)
     return result, loss, None if gradient is None else moved(gradient, device)

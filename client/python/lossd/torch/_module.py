@@ -6,8 +6,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
 
-from lossd._template import frozen, split_options
 from lossd._call.route import UNSET
+from lossd._template import frozen, split_options
 from lossd.client import Client, Spec
 from lossd.torch import _op
 from lossd.torch._loss import OnResult, Prepared, Tensor

@@ -10,6 +10,7 @@ from lossd._template import losses_shape
 from lossd.client import Client, client_numbered
 from lossd.torch import _loss
 from lossd.torch._loss import Prepared, Tensor, by_key
+from lossd.torch._tensors import gradient_dtype, loss_dtype
 
 HAS_CUSTOM_OPS = hasattr(torch.library, "custom_op")  # since PyTorch 2.4
 
@@ -75,10 +76,8 @@ def _compute_fake(
     wanted: bool,
 ) -> Tuple[Tensor, Tensor]:
     shape = losses_shape(by_key[key].template, tuple(logits.shape))
-    wide = torch.float64 if logits.dtype is torch.float64 else torch.float32
-    gradient = torch.float32 if logits.dtype is torch.float16 else logits.dtype
-    made = torch.empty(logits.shape if wanted else (0,), dtype=gradient, device=logits.device)
-    return torch.empty(shape, dtype=wide, device=logits.device), made
+    made = torch.empty(logits.shape if wanted else (0,), dtype=gradient_dtype(logits), device=logits.device)
+    return torch.empty(shape, dtype=loss_dtype(logits), device=logits.device), made
 
 
 def _keep(ctx: Any, inputs: Any, output: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import torch
 
-from lossd import _contract, _fields
+from lossd import _contract, _fields, _template
 from lossd._arrays import BFLOAT16, WireArray
 
 _NUMBER = _contract.DATA_TYPE
@@ -19,6 +19,24 @@ _TYPES: Dict[torch.dtype, int] = {
     torch.int64: _NUMBER["INT64"],
     torch.uint8: _NUMBER["UINT8"],
 }
+_DTYPES = {number: dtype for dtype, number in _TYPES.items()}
+
+
+def loss_dtype(logits: torch.Tensor) -> torch.dtype:
+    """Returns the type of the losses of these logits."""
+    return _DTYPES[_template.loss_type(type_of(logits))]
+
+
+def gradient_dtype(logits: torch.Tensor) -> torch.dtype:
+    """Returns the type in which the gradient of these logits comes; what backward() gives has the logits' own."""
+    return _DTYPES[_template.gradient_type(type_of(logits))]
+
+
+def type_of(logits: torch.Tensor) -> int:
+    """Returns the contract's number of the logits' type. Raises InvalidArgument where they are no floats."""
+    if logits.dtype not in _TYPES or not logits.is_floating_point():
+        raise _fields.refuse("logits", f"has elements of type {logits.dtype}, expected floats of 16, 32 or 64 bits")
+    return _TYPES[logits.dtype]
 
 
 def _on_the_cpu(tensor: torch.Tensor) -> torch.Tensor:
