@@ -46,5 +46,6 @@ def make(kind: Any, fields: Mapping[str, Any], other_arguments: Iterable[str]) -
 
 def serialize(message: Any, arrays: Mapping[str, WireArray]) -> bytes:
     """Returns the bytes of the request."""
-    numbers = tensor_numbers(type(message))
+    kind: Any = type(message)
+    numbers = tensor_numbers(kind)
     return _wire.join(message.SerializeToString(), {numbers[name]: array for name, array in arrays.items()})

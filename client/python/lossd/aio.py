@@ -158,8 +158,11 @@ class AsyncClient:
         run, end = Run(steps), self._route.end_of(deadline)
         while run.ask is not None:
             try:
-                ask = run.ask
-                answer = await (self._parts(ask, end) if isinstance(ask, AskParts) else self._unary(ask, end))
+                answer = None
+                if isinstance(run.ask, AskParts):
+                    await self._parts(run.ask, end)
+                else:
+                    answer = await self._unary(run.ask, end)
             except errors.LossdError as error:
                 run.failed(error)
             else:

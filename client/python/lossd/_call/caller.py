@@ -44,7 +44,11 @@ class Caller:
         run = Run(steps)
         while run.ask is not None:
             try:
-                answer = self._parts(run.ask, end) if isinstance(run.ask, AskParts) else self.unary(run.ask, end)
+                answer = None
+                if isinstance(run.ask, AskParts):
+                    self._parts(run.ask, end)
+                else:
+                    answer = self.unary(run.ask, end)
             except errors.LossdError as error:
                 run.failed(error)
             else:

@@ -7,6 +7,7 @@ import weakref
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import torch
+from torch import Tensor
 
 from lossd import _compute, _contract, _fields
 from lossd._default import default_client
@@ -15,7 +16,6 @@ from lossd.client import Client, Spec
 from lossd.results import Result, as_dict
 from lossd.torch._tensors import empty_for, gradient_dtype, loss_dtype, moved, numpy_of, to_wire, type_of
 
-Tensor = torch.Tensor
 OnResult = Optional[Callable[[Result], object]]
 
 
@@ -56,7 +56,8 @@ def scaled(gradient: Tensor, upstream: Tensor, class_axis: int, dtype: torch.dty
     """Returns the gradient of what follows the loss, of whose gradient `upstream` is."""
     if 0 < upstream.dim() < gradient.dim():
         upstream = upstream.unsqueeze(class_axis)  # one loss for all classes of a sample
-    return (gradient * upstream).to(dtype)
+    found: Tensor = (gradient * upstream).to(dtype)
+    return found
 
 
 class _Backward(torch.autograd.Function):
@@ -84,7 +85,8 @@ class _FirstOnly(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, _: Tensor) -> Tensor:
-        return gradient.view_as(gradient)
+        same: Tensor = gradient.view_as(gradient)
+        return same
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> Any:

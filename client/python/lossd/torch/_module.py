@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
+from torch import Tensor
 
 from lossd._call.route import UNSET
 from lossd._template import frozen, split_options
 from lossd.client import Client, Spec
 from lossd.torch import _op
-from lossd.torch._loss import OnResult, Prepared, Tensor
+from lossd.torch._loss import OnResult, Prepared
 
 _OPTIONS = ("reduction", "class_axis", "outputs", "on_result", "client", "deadline")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
+from torch import Tensor
 
 from lossd._template import losses_shape
 from lossd.client import Client, client_numbered
 from lossd.torch import _loss
-from lossd.torch._loss import Prepared, Tensor, by_key
+from lossd.torch._loss import Prepared, by_key
 from lossd.torch._tensors import gradient_dtype, loss_dtype
 
 HAS_CUSTOM_OPS = hasattr(torch.library, "custom_op")  # since PyTorch 2.4
@@ -19,7 +20,7 @@ _of_functions: Dict[int, Prepared] = {}
 
 def is_compiling() -> bool:
     """Returns whether torch.compile traces the caller, and can take the operator."""
-    return HAS_CUSTOM_OPS and torch.compiler.is_compiling()
+    return HAS_CUSTOM_OPS and torch.compiler.is_compiling()  # type: ignore[attr-defined,unused-ignore]
 
 
 def _make_template(spec: Any, fields: Mapping[str, Any], client: Optional[int], options: Mapping[str, Any]) -> int:
@@ -31,7 +32,7 @@ def _make_template(spec: Any, fields: Mapping[str, Any], client: Optional[int], 
 
 
 if HAS_CUSTOM_OPS:
-    import torch._dynamo
+    import torch._dynamo  # type: ignore[import-not-found,unused-ignore]
 
     # The trace has the number as a constant.
     _make_template = torch._dynamo.assume_constant_result(_make_template)  # type: ignore[no-untyped-call,unused-ignore]
@@ -50,7 +51,8 @@ def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tens
     if divisor is not None and not isinstance(divisor, torch.Tensor):
         divisor = torch.tensor(divisor, dtype=torch.float64)
     wanted = logits.requires_grad and torch.is_grad_enabled()
-    found: Tensor = torch.ops.lossd.loss(logits, labels, sample_weights, divisor, key, wanted)[0]
+    operator = torch.ops.lossd.loss  # type: ignore[attr-defined,unused-ignore]
+    found: Tensor = operator(logits, labels, sample_weights, divisor, key, wanted)[0]
     return found
 
 
@@ -92,7 +94,7 @@ def _backward(ctx: Any, upstream: Tensor, _: Any) -> Any:
 
 
 def _register() -> None:
-    op = torch.library.custom_op(
+    op = torch.library.custom_op(  # type: ignore[attr-defined,unused-ignore]
         "lossd::loss", _compute, mutates_args=(),
         schema="(Tensor logits, Tensor? labels, Tensor? sample_weights, Tensor? normalizer, int key, bool wanted)"
         " -> (Tensor, Tensor)")  # fmt: skip

@@ -45,8 +45,10 @@ def _on_the_cpu(tensor: torch.Tensor) -> torch.Tensor:
         return tensor
     if tensor.device.type == "cuda":
         pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
-        return pinned.copy_(tensor)
-    return tensor.cpu()
+        pinned.copy_(tensor)
+        return pinned
+    copied: torch.Tensor = tensor.cpu()
+    return copied
 
 
 def numpy_of(tensor: torch.Tensor) -> Any:

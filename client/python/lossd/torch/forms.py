@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from lossd.torch._loss import Tensor
+from torch import Tensor
+
 from lossd.torch._module import Loss, loss
 
 
