@@ -7,7 +7,7 @@ stubs of the same files in the same process, by whomever, do not clash with thes
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Type
+from typing import Any, Optional, Type
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
@@ -83,3 +83,17 @@ def field_number(message: Any, name: str) -> int:
     """Returns the number of a message's field."""
     number: int = message.DESCRIPTOR.fields_by_name[name].number
     return number
+
+
+_REQUESTS = (ComputeRequest, CompareRequest, ComputeClassWeightsRequest)
+
+
+def name_at(path: str, number: int) -> Optional[str]:
+    """Returns the name of the field of that number in the message at a path of a request, as "losses[1].focal"; None
+    where there is none."""
+    first, *others = (part.partition("[")[0] for part in path.split("."))
+    field = next(filter(None, (kind.DESCRIPTOR.fields_by_name.get(first) for kind in _REQUESTS)), None)
+    for name in others:
+        field = field and field.message_type and field.message_type.fields_by_name.get(name)
+    found = field and field.message_type and field.message_type.fields_by_number.get(number)
+    return found.name if found else None

@@ -23,6 +23,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any, Optional, Sequence, Tuple, Type
 
 import grpc
@@ -178,6 +179,15 @@ def class_of(code: Any) -> Type[LossdError]:
     return _CLASSES.get(code, Unknown)
 
 
+_UNKNOWN_FIELD = re.compile(r"([\w.\[\]]+) has the unknown field (\d+)")
+
+
+def _named(found: "re.Match[str]") -> str:
+    """Returns what a server says of a field that is newer than it, with the name that it cannot know."""
+    name = _contract.name_at(found[1], int(found[2]))
+    return f"{found[1]}.{name} is not implemented by this server, which is older" if name else found[0]
+
+
 def from_status(status: Any) -> LossdError:
     """Returns the error that a google.rpc.Status tells, of this package's class or one with the same fields."""
     reason, violations, retry_after = "", [], None
@@ -192,7 +202,8 @@ def from_status(status: Any) -> LossdError:
             delay = _contract.RetryInfo.FromString(detail.value).retry_delay
             retry_after = delay.seconds + delay.nanos * 1e-9
     kind = class_of(_CODES.get(status.code, grpc.StatusCode.UNKNOWN))
-    return kind(status.message, reason=reason, violations=violations, retry_after=retry_after)
+    words = _UNKNOWN_FIELD.sub(_named, status.message) if kind is Unimplemented else status.message
+    return kind(words, reason=reason, violations=violations, retry_after=retry_after)
 
 
 def from_rpc_error(error: Any, advice: str = "") -> LossdError:
