@@ -154,7 +154,8 @@ class TokensTest(CredentialsTest):
                 self.assertNotIn("cr", str(error))
 
     def test_none_goes_in_plain_text_to_another_machine(self):
-        with self.assertRaisesRegex(ValueError, "token would go to dns:///gpu-7:1 in plain text, expected tls") as caught:
+        words = "token would go to dns:///gpu-7:1 in plain text, expected tls"
+        with self.assertRaisesRegex(ValueError, words) as caught:
             lossd.Client("gpu-7:1", token="secret")
         self.assertNotIn("secret", str(caught.exception))
         with self.assertRaisesRegex(ValueError, "'nowhere', expected 'this_machine' or"):

@@ -1,5 +1,6 @@
 """Tries after UNAVAILABLE, deadlines, replicas that die, and what the errors say."""
 
+import asyncio
 import socket
 import time
 import unittest
@@ -8,6 +9,7 @@ import grpc
 import numpy as np
 
 import lossd
+from lossd import _contract
 from fake_server import FakeServer, closed_port, loss, unavailable
 from lossd_server import Server
 
@@ -50,15 +52,29 @@ class RetriesTest(unittest.TestCase):
                 self.assertEqual(len(fake.requests), 1)
 
     def test_requests_of_every_size(self):
-        for size in (4 << 20, 60 << 20):
+        async def awaited(target, logits, labels):
+            async with lossd.AsyncClient(target) as client:
+                return await client.compute(logits, labels)
+
+        async def called(target, logits, labels):
+            with lossd.Client(target) as client:
+                return await asyncio.to_thread(client.compute, logits, labels)
+
+        async def check(size, call):
             logits = np.zeros((size // 4000 + 1, 1000), np.float32)
-            labels = np.zeros(len(logits), np.uint8)
-            with FakeServer(Compute=[unavailable(), loss(1.0)], GetServerInfo=[b"\x20" + b"\x80\x80\x80\x40"]) as fake:
-                with lossd.Client(fake.address) as client:
-                    self.assertEqual(client.compute(logits, labels).loss, 1.0)
-                sent = [len(request) for method, request, _ in fake.requests if method == "Compute"]
-                self.assertEqual(len(sent), 2)
-                self.assertGreater(min(sent), size)
+            info = _contract.GetServerInfoResponse(max_message_bytes=128 << 20).SerializeToString()
+            with FakeServer(Compute=[unavailable(), loss(1.0)], GetServerInfo=[info]) as fake:
+                self.assertEqual((await call(fake.address, logits, np.zeros(len(logits), np.uint8))).loss, 1.0)
+            sent = [len(request) for method, request, _ in fake.requests if method == "Compute"]
+            self.assertEqual(len(sent), 2)
+            self.assertGreater(min(sent), size)
+
+        async def check_all():
+            for size in (4 << 20, 60 << 20):
+                for call in (called, awaited):
+                    await check(size, call)
+
+        asyncio.run(check_all())
 
     def test_parts_are_tried_again_one_by_one(self):
         answers = [loss(1.0), unavailable(), loss(1.0), loss(1.0), loss(1.0)]

@@ -26,7 +26,8 @@ class OldStubsTest(unittest.TestCase):
     def call(self, method, **fields):
         self.called.add(method)
         asked, answered = map(message, types_of(method))
-        return answered.FromString(self.channel.unary_unary(f"/{SERVICE}/{method}")(asked(**fields).SerializeToString()))
+        sent = asked(**fields).SerializeToString()
+        return answered.FromString(self.channel.unary_unary(f"/{SERVICE}/{method}")(sent))
 
     @staticmethod
     def tensor(values):
