@@ -1,0 +1,54 @@
+#ifndef LOSSD_SERVER_RUNS_BATCH_TALLY_H_
+#define LOSSD_SERVER_RUNS_BATCH_TALLY_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/runs/class_tallies.h"
+#include "server/runs/presentation.h"
+
+namespace lossd::runs {
+
+// What the presentations of some batches add up to.
+struct TurnTally {
+  int64_t presentations = 0;
+  double mean_loss = 0;
+  int64_t hard_count = 0;
+  int64_t turned_easy = 0;
+  int64_t turned_hard = 0;
+  int64_t forgotten = 0;
+  int64_t epoch = 0;  // the largest
+
+  void Merge(const TurnTally& other);
+};
+
+// Adds up the presentations of one batch.
+class BatchTally {
+ public:
+  explicit BatchTally(int64_t class_count);
+
+  // Adds a presentation of `epoch`.
+  void Add(const Presentation& presentation, const Turn& turn, double hard_threshold,
+           int64_t epoch);
+
+  const TurnTally& turns() const { return turns_; }
+  // Returns the classes' tallies.
+  ClassTallies TakeClasses();
+
+ private:
+  // Classes up to here are added to an array, which takes less time than to look for them.
+  static constexpr int64_t kMostInArray = 1024;
+
+  TurnTally turns_;
+  struct ArrayEntry {
+    ClassTally tally;
+    bool present = false;
+  };
+  std::vector<ArrayEntry> array_;
+  ClassTallies classes_;
+};
+
+}  // namespace lossd::runs
+
+#endif  // LOSSD_SERVER_RUNS_BATCH_TALLY_H_
