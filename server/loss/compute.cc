@@ -9,6 +9,8 @@
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/class_terms.h"
 #include "server/loss/blocks/ignored_samples.h"
+#include "server/loss/blocks/presented_rows.h"
+#include "server/loss/blocks/read_again.h"
 #include "server/loss/blocks/row_blocks.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/blocks/sample_outcomes.h"
@@ -145,26 +147,17 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
   return decision;
 }
 
-// A reader whose logits are read once more after those who read here.
-class ReadAgain final : public LogitReader {
- public:
-  explicit ReadAgain(const LogitReader& reader) : reader_(reader) {}
-
-  void Read(int64_t begin, absl::Span<float> out) const override { reader_.Read(begin, out); }
-  void Read(int64_t begin, absl::Span<double> out) const override { reader_.Read(begin, out); }
-  absl::Span<const Piece> pieces() const override { return reader_.pieces(); }
-
- private:
-  const LogitReader& reader_;
-};
-
-// Computes a batch that is planned.
+// Computes a batch that is planned, and the samples of one without weights and mining, unless
+// `presented` is null.
 template <typename T>
 absl::StatusOr<Result> ComputeAtOnce(const BatchPlan& plan, absl::Span<const T> logits,
                                      TypedOutputs<T> outputs, const Executor& executor,
-                                     const Cancellation& cancellation) {
+                                     const Cancellation& cancellation,
+                                     PresentedSamples* presented) {
   std::vector<T> own_losses;
   SampleRecords records;
+  std::optional<PresentedOutputs<T>> presented_outputs;
+  if (presented != nullptr) presented_outputs.emplace(plan, outputs, records);
   if (WantsRecords(plan.options)) {
     records.Resize(plan.sample_count());
     if (outputs[Output::kLosses].empty()) {
@@ -177,7 +170,9 @@ absl::StatusOr<Result> ComputeAtOnce(const BatchPlan& plan, absl::Span<const T> 
   const RowWindow<T> whole = WholeBatch(plan, logits, outputs, records);
   const auto sums = ComputeRows(plan, whole, executor);
   if (!sums.ok()) return sums.status();
-  return Summarize<T>(plan, whole, *sums, cancellation);
+  absl::StatusOr<Result> result = Summarize<T>(plan, whole, *sums, cancellation);
+  if (presented != nullptr) presented_outputs->Take(plan, whole, cancellation, *presented);
+  return result;
 }
 
 // Computes a batch whose samples weigh so little, or so much, that their losses cannot be added up
@@ -193,7 +188,7 @@ absl::StatusOr<Result> ComputeInTwo(const BatchPlan& plan, const MiningDecision&
   const BatchPlan summing = PlanBatch(batch, plan.spec, plan.options, plan.terms, plan.transform,
                                       sizeof(T), executor, cancellation, decided, exponent);
   absl::StatusOr<Result> result =
-      ComputeAtOnce<T>(summing, logits, TypedOutputs<T>(), executor, cancellation);
+      ComputeAtOnce<T>(summing, logits, TypedOutputs<T>(), executor, cancellation, nullptr);
   if (!result.ok()) return result;
   SampleRecords none;
   const auto sums = ComputeRows(plan, WholeBatch(plan, logits, outputs, none), executor);
@@ -211,8 +206,17 @@ absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, const MiningDecisio
                                       absl::Span<const T> logits, const TypedOutputs<T>& outputs,
                                       const Executor& executor, const Cancellation& cancellation) {
   if (cancellation.seen()) return CancelledCall();
+  PresentedSamples* presented = plan.options.presented;
+  const bool is_mined = !std::holds_alternative<std::monostate>(plan.spec.mining);
+  if (presented != nullptr && (is_mined || !HasOwnLosses(plan))) {
+    absl::Status computed = ComputePresented(plan, logits, executor, cancellation, *presented);
+    if (!computed.ok()) return computed;
+    presented = nullptr;
+  }
   const int exponent = plan.SummingExponent();
-  if (exponent == 0) return ComputeAtOnce(plan, logits, outputs, executor, cancellation);
+  if (exponent == 0) {
+    return ComputeAtOnce(plan, logits, outputs, executor, cancellation, presented);
+  }
   if (plan.options.admit) {
     absl::Status admitted = plan.options.admit(WorkOfAddingUp(plan.batch, plan.spec, plan.options));
     if (!admitted.ok()) return admitted;

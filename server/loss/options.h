@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/loss/presented_samples.h"
 #include "server/loss/statistics.h"
 
 namespace lossd::loss {
@@ -26,9 +27,10 @@ struct ComputeOptions {
   bool difficulty = false;
   ClassColumns class_columns = ClassColumns::kAll;
   double hard_threshold = 0.5;
-  std::vector<int32_t> top_k;            // softmax: one count per entry, each ≥ 1
-  bool vanishing = false;                // count the confidently wrong that learn nothing
-  std::function<bool()> cancelled = {};  // asked before each block of rows, and of other loops
+  std::vector<int32_t> top_k;             // softmax: one count per entry, each ≥ 1
+  bool vanishing = false;                 // count the confidently wrong that learn nothing
+  PresentedSamples* presented = nullptr;  // filled, unless it is null
+  std::function<bool()> cancelled = {};   // asked before each block of rows, and of other loops
   // Asked, where there is one, when it shows that more has to be done than what was foreseen. What
   // it refuses is not done: its error is the answer.
   std::function<absl::Status(const Work& more)> admit = {};

@@ -25,6 +25,8 @@ constexpr double kClassWeight = 60;
 constexpr double kClassConstant = 30;
 constexpr double kClassOfColumns = 100;
 constexpr double kOutcome = 80;
+// A sample is judged, and copied; more where it is computed once more, by itself.
+constexpr double kPresentedSample = 20;
 
 constexpr double kBytesOfNumber = sizeof(double);
 constexpr double kBytesOfRecord = 4 * sizeof(double) + 1;
@@ -32,6 +34,8 @@ constexpr double kBytesOfRecord = 4 * sizeof(double) + 1;
 constexpr double kBytesOfWeightless = 1;
 // The losses, flags and weights of mining.
 constexpr double kBytesOfMined = 3 * sizeof(double) + 2;
+// The columns of PresentedSamples, and what they are read from.
+constexpr double kBytesOfPresented = 7 * sizeof(double) + 4;
 // Nine columns, and the list of empty classes or of ids.
 constexpr double kBytesOfColumns = 10 * sizeof(double);
 // A block of dense rows: one row each of so many arrays.
@@ -161,6 +165,19 @@ Work WorkOfStatistics(const Batch& batch, const LossSpec& spec, const ComputeOpt
   return work;
 }
 
+// Returns what the samples by themselves take, which may be computed apart.
+Work WorkOfPresented(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
+                     const Shape& shape) {
+  Work work;
+  if (IsMined(spec) || !batch.sample_weights.empty()) {
+    work = WorkOfRows(batch, spec, options, shape);
+    work.bytes += kBytesOfNumber * static_cast<double>(batch.sample_weights.values.size());
+  }
+  work.operations += kPresentedSample * shape.samples + 2 * kReadLogit * shape.logits();
+  work.bytes += kBytesOfPresented * shape.samples;
+  return work;
+}
+
 Work WorkOfTopK(const ComputeOptions& options, const Shape& shape) {
   Work work;
   const auto entries = static_cast<double>(options.top_k.size());
@@ -200,6 +217,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   }
   if (IsMined(spec)) work += WorkOfMining(batch, spec, options, shape);
   if (HasRecords(options)) work += WorkOfStatistics(batch, spec, options, shape);
+  if (options.presented != nullptr) work += WorkOfPresented(batch, spec, options, shape);
   work += WorkOfTopK(options, shape);
   return work;
 }

@@ -67,6 +67,15 @@ T SampleMargin(const BatchPlan& plan, const T* z, int64_t row, int64_t k) {
   return Subtract(z[truth], LargestOther(z, plan.batch.classes, truth));
 }
 
+// Returns whether no logit before that of `truth` is as large.
+template <typename T>
+bool IsBeforeItsEquals(const LogitRow<T>& z, int64_t truth) {
+  for (int64_t k = 0; k < truth; ++k) {
+    if (z[k] == z[truth]) return false;
+  }
+  return true;
+}
+
 // Writes the margins of `count` softmax rows from `row` on that lie side by side, with few classes.
 // `z` is where the first one's logits begin. All rows are compared class by class, in the order of
 // memory.
@@ -120,7 +129,26 @@ void ComputeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t b
   }
 }
 
+template <typename T>
+void JudgeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
+  const int64_t per_row = plan.samples_per_row();
+  const auto is_correct = [&](int64_t row, int64_t k, T margin) {
+    if (plan.labels.ignored(row, k)) return false;
+    if (!plan.is_softmax())
+      return margin > T(0) || (margin == T(0) && plan.labels.target(row, k) < 0.5);
+    if (margin != T(0)) return margin > T(0);
+    return IsBeforeItsEquals(FindLogits(window, plan.batch, row), FindTrueClass(plan, row));
+  };
+  for (int64_t row = begin; row < end; ++row) {
+    const T* const margins = window.SampleAt(Output::kMargin, row * per_row);
+    uint8_t* const correct = window.records.correct.data() + row * per_row;
+    for (int64_t k = 0; k < per_row; ++k) correct[k] = is_correct(row, k, margins[k]) ? 1 : 0;
+  }
+}
+
 template void ComputeMargins(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
 template void ComputeMargins(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
+template void JudgeMargins(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
+template void JudgeMargins(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
 
 }  // namespace lossd::loss

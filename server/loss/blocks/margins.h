@@ -15,6 +15,11 @@ namespace lossd::loss {
 template <typename T>
 void ComputeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end);
 
+// Writes which samples of rows [begin, end) are correct, from their margins, to the records, which
+// must have memory for that. Only a margin of 0 takes a look at the logits.
+template <typename T>
+void JudgeMargins(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end);
+
 }  // namespace lossd::loss
 
 #endif  // LOSSD_SERVER_LOSS_BLOCKS_MARGINS_H_

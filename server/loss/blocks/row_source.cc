@@ -46,6 +46,7 @@ void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
   ClearIgnored(plan, window, begin, end);
   if (window.records.outcomes_wanted()) JudgeRows(plan, window, begin, end);
   if (!window.outputs[Output::kMargin].empty()) ComputeMargins(plan, window, begin, end);
+  if (!window.records.correct.empty()) JudgeMargins(plan, window, begin, end);
 }
 
 // Logits that lie in an array, in a layout that the kernels read.

@@ -13,6 +13,9 @@ struct SampleRecords {
   std::vector<double> true_probability;  // p_t
   std::vector<double> gradient_l1;       // Σ |g_j| before upstream, scale and reduction
   std::vector<uint8_t> vanishing;        // confidently wrong and learning nothing
+  // The first of the largest logits is the truth's, or a sigmoid's logit is on the right side; 0
+  // for ignored samples. Only where it is given memory, beside margins, which it follows from.
+  std::vector<uint8_t> correct;
 
   // Of softmax rows: kernels::RowOutcomes.
   std::vector<int64_t> predicted;
