@@ -3,6 +3,7 @@
 #include <csignal>
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,7 @@
 #include "server/process/standard_streams.h"
 #include "server/process/stop_signals.h"
 #include "server/rpc/limits.h"
+#include "server/run_stores.h"
 #include "server/server.h"
 #include "server/threads/cpu_count.h"
 #include "server/transport/grpc/health_probe.h"
@@ -58,6 +60,9 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.log = log;
   options.access_log = settings.access_log;
   options.metrics_listen = settings.metrics_listen;
+  options.on_run_failure = settings.runs_on_failure == lossd::RunsOnFailure::kRefuse
+                               ? lossd::rpc::OnRunFailure::kRefuse
+                               : lossd::rpc::OnRunFailure::kAnswer;
   return options;
 }
 
@@ -137,6 +142,12 @@ int main(int argc, char** argv) {
 
   lossd::ServerOptions options = MakeServerOptions(settings, &log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
+  auto run_store = lossd::MakeRunStore(settings);
+  if (!run_store.ok()) {
+    LogFaults(run_store.status(), log);
+    return 1;
+  }
+  options.runs = *std::move(run_store);
   const auto server = lossd::Server::Create(options);
   if (!server.ok()) {
     LogFaults(server.status(), log);

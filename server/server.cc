@@ -34,6 +34,7 @@
 #include "server/rpc/limits.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/tensor/data_type.h"
+#include "server/runs/run_store.h"
 #include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
 #include "server/transport/call_environment.h"
@@ -59,8 +60,7 @@ std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
 observe::KnownValues KnownValuesOf(const std::vector<rpc::MethodRow>& methods) {
   observe::KnownValues known;
   for (const rpc::MethodRow& row : methods) {
-    known.methods.push_back({absl::StrCat(rpc::kServiceName, "/", row.name),
-                             std::holds_alternative<rpc::StreamMethod>(row.method)});
+    known.methods.push_back({row.name, !std::holds_alternative<rpc::UnaryMethod>(row.method)});
   }
   for (const loss::FormInfo* form : loss::Catalogue()) known.losses.emplace_back(form->name);
   known.data_types = rpc::TypeNames(rpc::TypeFamily::kFloat);
@@ -84,7 +84,9 @@ class Server::Rooms {
       : limits_(rpc::MakeLimits(options.max_message_bytes, options.max_in_flight_bytes)),
         executor_(options.threads > 0 ? options.threads : AvailableCpuCount()),
         pool_(MakePool(limits_)),
-        handlers_({limits_, executor_, pool_, Describe(options)}) {
+        handlers_(
+            {limits_, executor_, pool_, Describe(options), options.runs, options.on_run_failure}),
+        run_store_(options.runs) {
     if (options.log == nullptr) return;
     error_log_.emplace(*options.log);
     if (options.access_log) access_log_.emplace(*options.log);
@@ -145,6 +147,9 @@ class Server::Rooms {
     if (!options.tls_cert.empty()) description.features.emplace_back("tls");
     if (!options.token_file.empty()) description.features.emplace_back("tokens");
     if (options.bounds.accept_compressed) description.features.emplace_back("compressed_requests");
+    if (options.runs != nullptr) {
+      description.features.push_back(absl::StrCat("runs:", options.runs->kind()));
+    }
     description.in_flight_bytes = [this] { return environment_->budget.use().bytes; };
     return description;
   }
@@ -219,6 +224,13 @@ class Server::Rooms {
     state.refused_connections = use.refused_connections;
     state.refused_compressed_requests = transport::RefusedCompressedRequests();
     if (log != nullptr) state.dropped_log_entries = static_cast<uint64_t>(log->dropped());
+    if (run_store_ != nullptr) {
+      const runs::StoreUse runs = run_store_->use();
+      state.runs = runs.runs;
+      state.runs_bytes = runs.bytes;
+      state.dropped_runs = runs.dropped_runs;
+    }
+    state.unrecorded_batches = handlers_.unrecorded_batches();
     state.resident_bytes = ResidentBytes().value_or(0);
     return state;
   }
@@ -228,6 +240,7 @@ class Server::Rooms {
   const Executor executor_;
   const std::shared_ptr<BufferPool> pool_;
   const rpc::Handlers handlers_;
+  const std::shared_ptr<runs::RunStore> run_store_;
   std::unique_ptr<auth::Tokens> tokens_;
   std::optional<auth::TokenFilter> token_filter_;
   std::optional<auth::TokenWatch> token_watch_;

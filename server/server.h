@@ -10,11 +10,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/rpc/handlers/on_run_failure.h"
 #include "server/transport/bounds.h"
 
 namespace lossd {
 
 class Log;
+namespace runs {
+class RunStore;
+}  // namespace runs
 
 struct ServerOptions {
   // Addresses as --listen has them.
@@ -46,10 +50,14 @@ struct ServerOptions {
   // The address of the HTTP server that shows metrics and health, as --metrics-listen has it; none
   // if empty.
   std::string metrics_listen;
+  // Where training runs are kept; null keeps none.
+  std::shared_ptr<runs::RunStore> runs;
+  // Answers batches that their run could not take, and counts them.
+  rpc::OnRunFailure on_run_failure = rpc::OnRunFailure::kRefuse;
 };
 
-// A gRPC server of lossd.v1.LossService, with reflection and the standard health service, which
-// answers SERVING for "" and for each of the three.
+// A gRPC server of lossd.v1.LossService and lossd.v1.RunService, with reflection and the standard
+// health service, which answers SERVING for "" and for each of the four.
 //
 //   auto server = Server::Create(options);
 //   if (!server.ok()) ...

@@ -76,6 +76,16 @@ std::string FileKind::Print(const Settings& settings) const {
   return (settings.*member).empty() ? "none" : settings.*member;
 }
 
+std::string RunStoreKind::Range() const { return "none or memory"; }
+
+absl::Status RunStoreKind::Read(absl::string_view value, Settings& settings) const {
+  if (value != "none" && value != "memory") return IsNot(value, Range());
+  settings.*member = std::string(value);
+  return absl::OkStatus();
+}
+
+std::string RunStoreKind::Print(const Settings& settings) const { return settings.*member; }
+
 std::string SizeKind::Range() const {
   const std::string sizes = absl::StrCat(PrintByteSize(least), " to ", PrintByteSize(most));
   return zero.empty() ? sizes : absl::StrCat(zero, ", or ", sizes);
@@ -172,5 +182,6 @@ std::string ChoiceKind<Enum>::Print(const Settings& settings) const {
 
 template struct ChoiceKind<LogFormat>;
 template struct ChoiceKind<LogLevel>;
+template struct ChoiceKind<RunsOnFailure>;
 
 }  // namespace lossd

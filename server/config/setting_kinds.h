@@ -46,6 +46,15 @@ struct FileKind {
   std::string Print(const Settings& settings) const;
 };
 
+// Where training runs are kept.
+struct RunStoreKind {
+  std::string Settings::*member;
+
+  std::string Range() const;
+  absl::Status Read(absl::string_view value, Settings& settings) const;
+  std::string Print(const Settings& settings) const;
+};
+
 // A size such as 64MiB.
 struct SizeKind {
   int64_t Settings::*member;
@@ -107,6 +116,7 @@ struct ChoiceKind {
 
 extern template struct ChoiceKind<LogFormat>;
 extern template struct ChoiceKind<LogLevel>;
+extern template struct ChoiceKind<RunsOnFailure>;
 
 }  // namespace lossd
 

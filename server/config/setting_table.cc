@@ -20,6 +20,10 @@ constexpr ChoiceKind<LogLevel>::Word kLogLevels[] = {{"debug", LogLevel::kDebug}
                                                      {"warning", LogLevel::kWarning},
                                                      {"error", LogLevel::kError}};
 
+constexpr absl::Duration kMaxAge = absl::Hours(24 * 3650);
+constexpr ChoiceKind<RunsOnFailure>::Word kRunsOnFailure[] = {{"refuse", RunsOnFailure::kRefuse},
+                                                              {"answer", RunsOnFailure::kAnswer}};
+
 constexpr Setting kTable[] = {
     {"listen", "ADDRESS", AddressesKind{&Settings::listen}, TakesEffect::kAtRestart,
      "listens at `host:port` or `unix:path`; repeatable, or split by commas; port 0 takes a free "
@@ -96,6 +100,25 @@ constexpr Setting kTable[] = {
      "shows [metrics](#metrics) and health over HTTP at `host:port` or `unix:path`; port 0 takes a "
      "free one",
      "for Prometheus; keep it in the private network: it asks for no token"},
+    {"runs", "STORE", RunStoreKind{&Settings::runs}, TakesEffect::kAtRestart,
+     "keeps [training runs](#training-runs) in memory, until the server stops, or none",
+     "`none` where nobody is to make the server keep anything"},
+    {"runs-on-failure", "ACTION",
+     ChoiceKind<RunsOnFailure>{&Settings::runs_on_failure, kRunsOnFailure}, TakesEffect::kAtRestart,
+     "refuses a batch that its run could not take, or answers it without the run",
+     "`answer` where training is to go on whatever becomes of its statistics"},
+    {"runs-max-bytes", "SIZE", SizeKind{&Settings::runs_max_bytes, kKiB* kKiB, kMaxInFlightBytes},
+     TakesEffect::kAtRestart,
+     "bounds what all runs take together, in memory about 95 bytes a sample; the run that was not "
+     "updated for longest goes first",
+     "for more samples than ten million"},
+    {"runs-max-age", "TIME", TimeKind{&Settings::runs_max_age, absl::Seconds(1), kMaxAge},
+     TakesEffect::kAtRestart, "lets a run go that was not updated for so long", "–"},
+    {"runs-request-ids", "COUNT", CountKind{&Settings::runs_request_ids, 1, 1'000'000'000},
+     TakesEffect::kAtRestart,
+     "remembers so many requests of a run, in 24 bytes each: the newest, which are not counted "
+     "again",
+     "more than the requests that a client may still send again"},
 };
 
 }  // namespace

@@ -21,8 +21,9 @@ enum class TakesEffect {
 // A row of the table that the flags, their environment twins, the configuration file, the help and
 // the list in server/README.md are made of.
 struct Setting {
-  using Kind = std::variant<AddressesKind, AddressKind, FileKind, SizeKind, CountKind, TimeKind,
-                            SwitchKind, ChoiceKind<LogFormat>, ChoiceKind<LogLevel>>;
+  using Kind = std::variant<AddressesKind, AddressKind, FileKind, RunStoreKind, SizeKind, CountKind,
+                            TimeKind, SwitchKind, ChoiceKind<LogFormat>, ChoiceKind<LogLevel>,
+                            ChoiceKind<RunsOnFailure>>;
 
   // "max-message-bytes": the flag without its dashes, and the key in the file.
   absl::string_view name;

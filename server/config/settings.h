@@ -10,6 +10,9 @@
 
 namespace lossd {
 
+// What becomes of a batch that its run could not take.
+enum class RunsOnFailure { kRefuse, kAnswer };
+
 // What the operator may set, with defaults. setting_table.cc has a row for each.
 struct Settings {
   // host:port or unix:path; port 0 takes a free one.
@@ -53,6 +56,15 @@ struct Settings {
   bool access_log = false;
   // Where metrics are shown over HTTP, host:port or unix:path; "" shows none.
   std::string metrics_listen;
+  // Where training runs are kept: "none" or "memory".
+  std::string runs = "memory";
+  RunsOnFailure runs_on_failure = RunsOnFailure::kRefuse;
+  // Of all runs together.
+  int64_t runs_max_bytes = int64_t{1} << 30;
+  // Since a run was updated.
+  absl::Duration runs_max_age = absl::Hours(30 * 24);
+  // Requests that a run remembers.
+  int runs_request_ids = 1'000'000;
 };
 
 }  // namespace lossd

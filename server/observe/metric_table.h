@@ -38,7 +38,7 @@ inline constexpr Metric kCallSent = {"grpc_server_call_sent_total_compressed_mes
 
 inline constexpr Metric kMessages = {
     "lossd_messages_total", Type::Counter,
-    "requests that were answered: one a call, or each of a stream"};
+    "requests that were answered: one a call, or each of a stream; each answer of a server stream"};
 inline constexpr Metric kRequestBytes = {"lossd_request_bytes", Type::Histogram,
                                          "bytes of a request"};
 inline constexpr Metric kResponseBytes = {"lossd_response_bytes", Type::Histogram,
@@ -85,6 +85,14 @@ inline constexpr Metric kRefusedCompressed = {
     "requests that were refused because they are compressed; other metrics have them as CANCELLED"};
 inline constexpr Metric kServing = {"lossd_serving", Type::Gauge,
                                     "1 while health says SERVING, 0 in a drain"};
+inline constexpr Metric kRuns = {"lossd_runs", Type::Gauge, "training runs that are kept"};
+inline constexpr Metric kRunsBytes = {"lossd_runs_bytes", Type::Gauge, "memory of the runs"};
+inline constexpr Metric kDroppedRuns = {
+    "lossd_dropped_runs_total", Type::Counter,
+    "runs that were let go for their age, or for the room that others wanted"};
+inline constexpr Metric kUnrecordedBatches = {
+    "lossd_unrecorded_batches_total", Type::Counter,
+    "batches that were answered though their run could not take them"};
 inline constexpr Metric kThreads = {"lossd_threads", Type::Gauge, "threads that compute"};
 inline constexpr Metric kDroppedLogEntries = {"lossd_dropped_log_entries_total", Type::Counter,
                                               "entries of the log that were dropped"};

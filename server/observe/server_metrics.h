@@ -30,6 +30,10 @@ struct ServerState {
   uint64_t refused_connections = 0;
   uint64_t refused_compressed_requests = 0;
   uint64_t dropped_log_entries = 0;
+  int64_t runs = 0;
+  int64_t runs_bytes = 0;
+  uint64_t dropped_runs = 0;
+  uint64_t unrecorded_batches = 0;
   int64_t resident_bytes = 0;
 };
 

@@ -2,13 +2,16 @@
 #define LOSSD_SERVER_RPC_CALL_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/rpc/call_notes.h"
 #include "server/rpc/call_work.h"
+#include "server/rpc/caller.h"
 #include "server/rpc/wire/received_bytes.h"
 #include "server/rpc/wire/sent_bytes.h"
 
@@ -34,6 +37,9 @@ struct CallContext {
 
   // Where the method notes what it found in the request, once that is decoded; null if nobody asks.
   CallNotes* notes = nullptr;
+
+  // Who makes the call; null if no filter knows. Lives as long as the method runs.
+  const Caller* caller = nullptr;
 };
 
 // Answers a call with one message each way. Gives up the request's memory as soon as it was read.
@@ -57,10 +63,39 @@ struct StreamMethod {
   std::function<SentBytes(const ReceivedBytes& request, const absl::Status& refused)> refuse;
 };
 
-// The kind of a method, and the function or functions that answer its messages.
-using Method = std::variant<UnaryMethod, StreamMethod>;
+// Nothing is to be sent now: ask again after `delay`.
+struct AskLater {
+  absl::Duration delay;
+};
+// Everything was sent.
+struct LastWasSent {};
 
-// A method of the service under the name that the .proto file gives it, such as "Compute".
+// Makes the answers of one call, one after the other. It may be asked from another thread each
+// time, and goes away on any.
+class AnswerSource {
+ public:
+  using Next = std::variant<SentBytes, AskLater, LastWasSent>;
+
+  virtual ~AnswerSource() = default;
+
+  // Returns what comes next. Asked when the answer before it has left for the client, on a thread
+  // that may be held up. An error ends the call, but for one of `context.admit`: it changes
+  // nothing, and Make is called again.
+  virtual absl::StatusOr<Next> Make(const CallContext& context) = 0;
+};
+
+// Answers one message with many, under the conditions of UnaryMethod, but on threads that may be
+// held up.
+struct AnswersMethod {
+  std::function<absl::StatusOr<std::unique_ptr<AnswerSource>>(ReceivedBytes request,
+                                                              const CallContext& context)>
+      open;
+};
+
+// The kind of a method, and the function or functions that answer its messages.
+using Method = std::variant<UnaryMethod, StreamMethod, AnswersMethod>;
+
+// A method under its full name, such as "lossd.v1.LossService/Compute".
 struct MethodRow {
   std::string name;
   Method method;

@@ -73,8 +73,9 @@ struct CallCosts {
 // given, in their order, for each call:
 //
 //   Identify(), once, and then Arrived(), once;
-//   MessageArrived(), once for each message of a stream whose caller is known;
-//   MessageAnswered(), once for each message of a stream of the service;
+//   MessageArrived(), once for each message of a stream whose caller is known, and before each
+//     answer of a call that has many to one message;
+//   MessageAnswered(), once for each message of a stream of the service, and each such answer;
 //   Ended(), once.
 //
 // A transport may call a filter from several threads at once. What a filter does in its functions,
@@ -94,8 +95,8 @@ class CallFilter {
   // also after one has refused; the client gets the first error.
   virtual absl::Status Arrived(const CallInfo& /*call*/) { return absl::OkStatus(); }
 
-  // Returns an error to end a stream when a message of it has arrived. That one is dropped; those
-  // before it are answered first.
+  // Returns an error to end a stream when a message of it has arrived, or is to be made. That one
+  // is dropped; those before it are answered first.
   virtual absl::Status MessageArrived(const CallInfo& /*call*/) { return absl::OkStatus(); }
 
   // Is told of a message of a stream whose answer is made and about to be sent. `status` is what

@@ -43,6 +43,13 @@ std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limit
           return (handlers.*member)(message, context);
         });
   };
+  const auto answers = [&](auto request, auto member) {
+    using Request = decltype(request);
+    return MakeAnswersMethod<Request>(
+        limits, [&handlers, member](const Request& message, const CallContext& context) {
+          return (handlers.*member)(message, context);
+        });
+  };
   const ComputeFunction compute = [&handlers](const v1::ComputeRequest& request,
                                               const CallContext& context,
                                               const wire::TensorPayloads& payloads) {
@@ -53,15 +60,26 @@ std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limit
     return handlers.Compare(request, context, payloads);
   };
   return {
-      {"Compute", MakeMethodAroundTensors<v1::ComputeRequest>(limits, compute)},
-      {"ComputeStream", MakeStreamMethod(limits, compute)},
-      {"Compare", MakeMethodAroundTensors<v1::CompareRequest>(limits, compare)},
-      {"ComputeClassWeights",
+      {"lossd.v1.LossService/Compute",
+       MakeMethodAroundTensors<v1::ComputeRequest>(limits, compute)},
+      {"lossd.v1.LossService/ComputeStream", MakeStreamMethod(limits, compute)},
+      {"lossd.v1.LossService/Compare",
+       MakeMethodAroundTensors<v1::CompareRequest>(limits, compare)},
+      {"lossd.v1.LossService/ComputeClassWeights",
        method(v1::ComputeClassWeightsRequest(), &Handlers::ComputeClassWeights)},
-      {"MeasureInformation",
+      {"lossd.v1.LossService/MeasureInformation",
        method(v1::MeasureInformationRequest(), &Handlers::MeasureInformation)},
-      {"ListLosses", method(v1::ListLossesRequest(), &Handlers::ListLosses)},
-      {"GetServerInfo", method(v1::GetServerInfoRequest(), &Handlers::GetServerInfo)},
+      {"lossd.v1.LossService/ListLosses", method(v1::ListLossesRequest(), &Handlers::ListLosses)},
+      {"lossd.v1.LossService/GetServerInfo",
+       method(v1::GetServerInfoRequest(), &Handlers::GetServerInfo)},
+      {"lossd.v1.RunService/GetRun", method(v1::GetRunRequest(), &Handlers::GetRun)},
+      {"lossd.v1.RunService/WatchRun", answers(v1::WatchRunRequest(), &Handlers::WatchRun)},
+      {"lossd.v1.RunService/ListRuns", method(v1::ListRunsRequest(), &Handlers::ListRuns)},
+      {"lossd.v1.RunService/DeleteRun", method(v1::DeleteRunRequest(), &Handlers::DeleteRun)},
+      {"lossd.v1.RunService/ListRunSamples",
+       method(v1::ListRunSamplesRequest(), &Handlers::ListRunSamples)},
+      {"lossd.v1.RunService/ExportRunSamples",
+       answers(v1::ExportRunSamplesRequest(), &Handlers::ExportRunSamples)},
   };
 }
 

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_METHOD_TABLE_H_
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -34,10 +35,23 @@ UnaryMethod MakeMethod(const Limits& limits, Answer answer) {
   };
 }
 
-// The service's full name. With "/" and a method's name it is the method's.
-inline constexpr char kServiceName[] = "lossd.v1.LossService";
+// Wraps `open`, callable as absl::StatusOr<std::unique_ptr<AnswerSource>>(const Request&, const
+// CallContext&), in parsing. What the source makes keeps to the limits by itself.
+template <typename Request, typename Open>
+AnswersMethod MakeAnswersMethod(const Limits& limits, Open open) {
+  return {[limits, open = std::move(open)](ReceivedBytes bytes, const CallContext& context) {
+    return CatchExceptions([&]() -> absl::StatusOr<std::unique_ptr<AnswerSource>> {
+      Request request;
+      absl::Status parsed = ParseMessage(bytes.pieces(), limits.max_message_bytes, request,
+                                         ParsingAdmission(limits, context));
+      bytes = ReceivedBytes();
+      if (!parsed.ok()) return parsed;
+      return open(std::as_const(request), context);
+    });
+  }};
+}
 
-// Returns a row for each method of the service: a new rpc is a line here, beside its handler and
+// Returns a row for each method of the services: a new rpc is a line here, beside its handler and
 // its lines of the .proto file. `handlers` must outlive the table.
 std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits);
 

@@ -25,7 +25,7 @@ struct CallEnvironment {
     absl::Duration stall_timeout = absl::Seconds(60);
     // Threads that answer large requests.
     int worker_count = 1;
-    // Asked and told of every call of LossService, in this order. Not owned.
+    // Asked and told of every call of the services, in this order. Not owned.
     std::vector<rpc::CallFilter*> filters;
     // Returns to the system the memory that is kept for the next requests. Called when there were
     // none for some seconds, or when it is too much.

@@ -1,8 +1,10 @@
 #include "tests/integration/test_server.h"
 
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -20,6 +22,11 @@ namespace {
 // Answers with a message that has no field set, which takes no bytes.
 absl::StatusOr<rpc::SentBytes> AnswerEmpty(rpc::ReceivedBytes, const rpc::CallContext&) {
   return rpc::SentBytes();
+}
+
+absl::StatusOr<std::unique_ptr<rpc::AnswerSource>> AnswerNothing(rpc::ReceivedBytes,
+                                                                 const rpc::CallContext&) {
+  return absl::UnimplementedError("nothing is made here");
 }
 
 // Returns the request with its labels, in which these tests send bytes, put back.
@@ -58,13 +65,15 @@ std::vector<rpc::MethodRow> MakeMethods(const rpc::Limits& limits, const Compute
     return rpc::ComputeAnswer{*std::move(response), {}};
   };
   std::vector<rpc::MethodRow> rows;
-  const auto& service = transport::LossServiceDescriptor();
-  for (int i = 0; i < service.method_count(); ++i) {
-    rows.push_back({service.method(i)->name(), AnswerEmpty});
-    if (rows.back().name == "Compute") {
+  for (const google::protobuf::MethodDescriptor* method : transport::ServedMethods()) {
+    rows.push_back(
+        {absl::StrCat(method->service()->full_name(), "/", method->name()), AnswerEmpty});
+    if (method->name() == "Compute") {
       rows.back().method = AskingNothing(limits, compute);
-    } else if (rows.back().name == "ComputeStream") {
+    } else if (method->name() == "ComputeStream") {
       rows.back().method = rpc::MakeStreamMethod(limits, compute_message);
+    } else if (method->server_streaming()) {
+      rows.back().method = rpc::AnswersMethod{AnswerNothing};
     }
   }
   return rows;

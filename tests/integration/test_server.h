@@ -40,6 +40,8 @@ class TestServer {
     return grpc_server_->Shutdown(std::chrono::steady_clock::now() +
                                   absl::ToChronoNanoseconds(grace));
   }
+  // Of a server with the real service.
+  absl::Status ReloadTokens() { return server_->ReloadTokens(); }
   const std::string& address() const {
     return (server_ ? server_->addresses() : grpc_server_->addresses()).at(0);
   }

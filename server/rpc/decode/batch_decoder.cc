@@ -99,6 +99,11 @@ BatchFields FieldsOf(const v1::ComputeRequest& request, const wire::TensorPayloa
         FieldsOf(request.upstream_gradient(),
                  wire::FindPayload(payloads, v1::ComputeRequest::kUpstreamGradientFieldNumber));
   }
+  if (request.has_sample_ids()) {
+    fields.sample_ids =
+        FieldsOf(request.sample_ids(),
+                 wire::FindPayload(payloads, v1::ComputeRequest::kSampleIdsFieldNumber));
+  }
   return fields;
 }
 

@@ -26,6 +26,7 @@ struct BatchFields {
   std::optional<TensorFields> labels;
   std::optional<TensorFields> sample_weights;
   std::optional<TensorFields> upstream_gradient;
+  std::optional<TensorFields> sample_ids;
   std::optional<int32_t> class_axis;
 };
 

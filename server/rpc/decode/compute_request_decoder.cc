@@ -21,10 +21,6 @@ absl::Status CheckBuilt(const v1::ComputeRequest& request) {
   UnbuiltOptions unbuilt;
   unbuilt.AddFrom(request.loss(), root["loss"]);
   unbuilt.AddUnknownFields(request.outputs(), root["outputs"]);
-  if (!request.run().empty()) unbuilt.Add(root["run"]);
-  if (request.has_sample_ids()) unbuilt.Add(root["sample_ids"]);
-  if (!request.request_id().empty()) unbuilt.Add(root["request_id"]);
-  if (request.step() != 0) unbuilt.Add(root["step"]);
   return unbuilt.ToStatus();
 }
 
@@ -57,6 +53,8 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
   if (layout == nullptr) return CheckSampleTensors(fields, field);
 
   auto samples = DecodeSamples(fields, *layout, activation, pool, field);
+  call.run =
+      DecodeRun(request, fields, *layout, activation, samples ? &samples->labels : nullptr, field);
   if (!samples) return;
   const Weightless weightless = FindWeightless(*samples, *layout, activation);
   const std::optional<int64_t> ignore_index = call.spec.ignore_index;

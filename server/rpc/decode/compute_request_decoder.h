@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_RPC_DECODE_COMPUTE_REQUEST_DECODER_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,6 +12,7 @@
 #include "server/loss/options.h"
 #include "server/rpc/decode/batch_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
+#include "server/rpc/decode/run_decoder.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::rpc {
@@ -22,6 +24,7 @@ struct ComputeCall {
   loss::LossSpec spec;
   loss::ComputeOptions options;
   OutputSelection outputs;
+  std::optional<RunFields> run;  // that the batch is recorded in
 };
 
 // Checks a request and copies its tensors, large ones into memory of `pool`. Logits are read where

@@ -49,6 +49,7 @@ loss::Work WorkOfSamples(const BatchFields& fields) {
   loss::Work work = WorkOf(fields.labels, kBytesOfNumber, moves);
   work += WorkOf(fields.sample_weights, kBytesOfNumber, moves);
   work += WorkOf(fields.upstream_gradient, kBytesOfNumber, moves);
+  work += WorkOf(fields.sample_ids, kBytesOfNumber, moves);
   return work;
 }
 

@@ -26,6 +26,8 @@ bool IsPublic(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kOk:
     case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnimplemented:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnavailable:

@@ -9,6 +9,7 @@
 #include "server/rpc/encode/compute_response_encoder.h"
 #include "server/rpc/handlers/asked_work.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/handlers/run_recorder.h"
 #include "server/rpc/tensor/data_type.h"
 
 namespace lossd::rpc {
@@ -35,8 +36,16 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   if (!call.ok()) return call.status();
   absl::Status fits = CheckResponseFits(*call, options_.limits.max_message_bytes);
   if (!fits.ok()) return fits;
+  loss::PresentedSamples presented;
+  if (call->run) {
+    absl::Status kept = recorder_.CheckKept();
+    if (!kept.ok()) return kept;
+    call->options.presented = &presented;
+  }
   const loss::Batch batch = ViewOf(call->logits, call->samples);
-  admitted = asked.Ask(WorkOf(*call, batch, options_.executor.thread_count()));
+  loss::Work work = WorkOf(*call, batch, options_.executor.thread_count());
+  if (call->run) work += recorder_.WorkOf(*call);
+  admitted = asked.Ask(work);
   if (!admitted.ok()) return admitted;
 
   if (context.notes != nullptr) {
@@ -60,6 +69,10 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   if (cancellation.seen()) return loss::CancelledCall();
   if (call->outputs.applied) {
     *answer.message.mutable_applied() = EncodeAppliedLoss(*call, request.loss());
+  }
+  if (call->run) {
+    absl::Status recorded = recorder_.Record(*call, presented, context.caller);
+    if (!recorded.ok()) return recorded;
   }
   return answer;
 }

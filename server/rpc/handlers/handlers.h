@@ -11,11 +11,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lossd/v1/loss_service.pb.h"
+#include "lossd/v1/run_service.pb.h"
 #include "proto/wire/split_message.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/call.h"
+#include "server/rpc/handlers/run_recorder.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/wire/outgoing_tensor.h"
+#include "server/runs/run_store.h"
 
 namespace lossd {
 class Executor;
@@ -42,16 +45,20 @@ struct HandlerOptions {
   // Where large tensors are held.
   std::shared_ptr<BufferPool> pool;
   ServerDescription description;
+  // Where training runs are kept; null keeps none.
+  std::shared_ptr<runs::RunStore> runs = nullptr;
+  OnRunFailure on_run_failure = OnRunFailure::kRefuse;
 };
 
-// Answers the service's calls: decodes and validates the request, computes, encodes. Knows nothing
+// Answers the services' calls: decodes and validates the request, computes, encodes. Knows nothing
 // of gRPC. Thread-safe: calls run side by side.
 //
 // Errors are absl statuses whose payloads are google.rpc.ErrorInfo and google.rpc.BadRequest, as
 // made by field_violations.h; a call that was cancelled may answer absl::CancelledError.
 class Handlers {
  public:
-  explicit Handlers(HandlerOptions options) : options_(std::move(options)) {}
+  explicit Handlers(HandlerOptions options)
+      : options_(std::move(options)), recorder_(options_.runs.get(), options_.on_run_failure) {}
 
   // `payloads` are the bytes of tensors that were left out of `request` when it was parsed.
   absl::StatusOr<ComputeAnswer> Compute(const v1::ComputeRequest& request,
@@ -69,8 +76,25 @@ class Handlers {
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
                                                           const CallContext& context) const;
 
+  absl::StatusOr<v1::GetRunResponse> GetRun(const v1::GetRunRequest& request,
+                                            const CallContext& context) const;
+  absl::StatusOr<std::unique_ptr<AnswerSource>> WatchRun(const v1::WatchRunRequest& request,
+                                                         const CallContext& context) const;
+  absl::StatusOr<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request,
+                                                const CallContext& context) const;
+  absl::StatusOr<v1::DeleteRunResponse> DeleteRun(const v1::DeleteRunRequest& request,
+                                                  const CallContext& context) const;
+  absl::StatusOr<v1::ListRunSamplesResponse> ListRunSamples(
+      const v1::ListRunSamplesRequest& request, const CallContext& context) const;
+  absl::StatusOr<std::unique_ptr<AnswerSource>> ExportRunSamples(
+      const v1::ExportRunSamplesRequest& request, const CallContext& context) const;
+
+  // Returns how many batches were answered though their run could not take them.
+  uint64_t unrecorded_batches() const { return recorder_.unrecorded(); }
+
  private:
   HandlerOptions options_;
+  RunRecorder recorder_;
 };
 
 }  // namespace lossd::rpc

@@ -5,8 +5,10 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "server/transport/grpc/raw_service.h"
+#include "server/transport/grpc/served_answers.h"
 #include "server/transport/grpc/served_call.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -18,17 +20,24 @@ namespace {
 // event it first wakes the next to poll on, which a small call waits for.
 constexpr int kWorkersPerQueue = 2;
 constexpr int kMostQueues = 8;
-// The calls of one method that gRPC can hand to one queue before the queue's thread asks for more.
+// The calls of one method that gRPC can hand to one queue before the queue's thread asks for more:
+// of those that a training makes, and of the others.
 constexpr int kAwaitedCalls = 32;
+constexpr int kFewAwaitedCalls = 4;
 // A client that reads is told of a call's end within a round trip; one that does not read is not
 // waited for.
 constexpr absl::Duration kMoment = absl::Seconds(1);
 
 std::vector<std::string> ServiceNames(Reflection reflection) {
-  std::vector<std::string> names = {LossServiceDescriptor().full_name(),
-                                    grpc::health::v1::Health::service_full_name()};
+  std::vector<std::string> names = ServedServices();
+  names.emplace_back(grpc::health::v1::Health::service_full_name());
   if (reflection == Reflection::kOn) names.emplace_back(ReflectionService::name());
   return names;
+}
+
+int AwaitedCalls(const ServedMethod& method) {
+  const bool is_of_training = absl::StartsWith(method.name, ServedServices().front() + "/");
+  return is_of_training ? kAwaitedCalls : kFewAwaitedCalls;
 }
 
 int QueueCount(int worker_count) {
@@ -45,7 +54,7 @@ AsyncService::AsyncService(std::vector<ServedMethod> methods, CallEnvironment& e
 }
 
 void AsyncService::Register(grpc::ServerBuilder& builder) {
-  builder.RegisterService(&calls_.service);
+  calls_.service.Register(builder);
   health_.Register(builder);
   if (reflection_) reflection_->Register(builder);
   const int queue_count = QueueCount(calls_.environment.workers.thread_count());
@@ -59,8 +68,9 @@ void AsyncService::Start(std::shared_ptr<ConnectionTable> connections) {
   health_.Start(*queues_.front());
   if (reflection_) reflection_->Start(*queues_.front());
   for (const auto& queue : queues_) {
-    for (int i = 0; i < kAwaitedCalls; ++i) {
-      for (const ServedMethod& method : methods_) Await(method, *queue);
+    for (const ServedMethod& method : methods_) {
+      const int calls = AwaitedCalls(method);
+      for (int i = 0; i < calls; ++i) Await(method, *queue);
     }
     threads_.emplace_back([&queue = *queue] { queue.DeliverEvents(); });
   }
@@ -69,6 +79,8 @@ void AsyncService::Start(std::shared_ptr<ConnectionTable> connections) {
 void AsyncService::Await(const ServedMethod& method, EventQueue& queue) {
   if (std::holds_alternative<rpc::StreamMethod>(method.method)) {
     ServedStream::Await(method, queue, calls_);
+  } else if (std::holds_alternative<rpc::AnswersMethod>(method.method)) {
+    ServedAnswers::Await(method, queue, calls_);
   } else {
     ServedCall::Await(method, queue, calls_);
   }

@@ -19,11 +19,11 @@ namespace lossd::transport {
 // Whether a server tells tools what services and messages there are.
 enum class Reflection { kOff, kOn };
 
-// Serves lossd.v1.LossService, and health and reflection beside it, from completion queues with a
+// Serves lossd.v1's services, and health and reflection beside them, from completion queues with a
 // thread of their own each. (gRPC's callback API sleeps between polls when a second went by without
-// calls; training steps are that far apart, and would see tens of milliseconds more.) LossService's
+// calls; training steps are that far apart, and would see tens of milliseconds more.) Their
 // messages are taken and given as bytes, so that what is malformed gets an answer in words; to
-// reflection it is the service as generated.
+// reflection they are the services as generated.
 //
 //   AsyncService service(methods, environment);
 //   service.Register(builder);

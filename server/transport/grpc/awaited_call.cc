@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/rpc/errors/status.h"
 #include "server/threads/coarse_clock.h"
 #include "server/transport/grpc/call_metadata.h"
 #include "server/transport/grpc/connection_id.h"
@@ -99,12 +100,26 @@ rpc::CallContext AwaitedCall::Context(
   context.cancelled = [this] { return Cancelled(); };
   context.admit = std::move(admit);
   if (environment_.filters.want_notes()) context.notes = &notes;
+  context.caller = caller_.get();
   return context;
 }
 
 void AwaitedCall::AddNotes(rpc::CallNotes notes) {
   if (notes.losses.empty() && notes.shape.empty()) return;
   notes_ = std::move(notes);
+}
+
+absl::Status AwaitedCall::CallCancelled() { return absl::CancelledError("the call was cancelled"); }
+
+absl::Status AwaitedCall::MissingRequest() {
+  return rpc::WithErrorInfo(
+      absl::InvalidArgumentError("the request message is missing or incomplete"),
+      "MALFORMED_REQUEST");
+}
+
+absl::Status AwaitedCall::TooSlow() {
+  return absl::CancelledError(
+      "the request took longer to arrive than --stall-timeout and a second for each MiB");
 }
 
 void AwaitedCall::NoteEnd(absl::Status status) {
@@ -120,7 +135,7 @@ absl::Status AwaitedCall::EndWith(absl::Status status) {
 }
 
 void AwaitedCall::NoteUndelivered() {
-  if (status_.ok()) NoteEnd(absl::CancelledError("the call was cancelled"));
+  if (status_.ok()) NoteEnd(CallCancelled());
 }
 
 bool AwaitedCall::Cancelled() const {

@@ -77,6 +77,11 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   // Ends the call as one whose client does not read, or went away.
   void Cancel() { context_.TryCancel(); }
 
+  // What ends a call: the client cancelled it; its one message did not come, or not soon enough.
+  static absl::Status CallCancelled();
+  static absl::Status MissingRequest();
+  static absl::Status TooSlow();
+
   // Notes the status that the call ends with. A call that was cancelled by its deadline is
   // DEADLINE_EXCEEDED.
   void NoteEnd(absl::Status status);

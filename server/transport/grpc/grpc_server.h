@@ -53,12 +53,12 @@ struct GrpcServerUse {
   uint64_t refused_connections = 0;  // ever
 };
 
-// lossd.v1.LossService over gRPC, with reflection and the standard health service.
+// The services of lossd.v1 over gRPC, with reflection and the standard health service.
 class GrpcServer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Listens and serves from here on. `methods` must be those of the .proto file; the environment
+  // Listens and serves from here on. `methods` must be those of the .proto files; the environment
   // must outlive the server. The error names the method that is missing or too many, or the address
   // that it cannot listen at and why.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(std::vector<rpc::MethodRow> methods,

@@ -1,12 +1,16 @@
 #ifndef LOSSD_SERVER_TRANSPORT_GRPC_RAW_SERVICE_H_
 #define LOSSD_SERVER_TRANSPORT_GRPC_RAW_SERVICE_H_
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/completion_queue.h"
+#include "grpcpp/server_builder.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/async_stream.h"
 #include "grpcpp/support/byte_buffer.h"
-#include "lossd/v1/loss_service.grpc.pb.h"
 #include "server/threads/hand_over.h"
 
 namespace lossd::transport {
@@ -43,21 +47,33 @@ class RawStream {
   Stream stream_;
 };
 
-// Returns what the .proto file says of the service: the names and the order of its methods.
-const google::protobuf::ServiceDescriptor& LossServiceDescriptor();
+// Returns what the .proto files say of the services: their methods, one service after the other.
+std::vector<const google::protobuf::MethodDescriptor*> ServedMethods();
+// Returns their full names, in the same order.
+std::vector<std::string> ServedServices();
 
-// The generated service, with every method served from completion queues and in bytes; clients and
-// reflection see no difference. Unary methods are served as streams, too: gRPC then hands over a
-// call when its headers arrive and not when its last byte does, so that a server which shuts down
-// also finishes the calls whose requests are still on the way.
-class RawService final : public v1::LossService::Service {
+// The generated services, with every method served from completion queues and in bytes; clients and
+// reflection see no difference. All methods are served as streams: gRPC then hands over a call when
+// its headers arrive and not when its last byte does, so that a server which shuts down also
+// finishes the calls whose requests are still on the way.
+class RawService {
  public:
   RawService();
+  ~RawService();
 
-  // Asks for the next call of a method, known by its place in the .proto file. When there is one,
+  void Register(grpc::ServerBuilder& builder);
+
+  // Asks for the next call of a method, known by its place in ServedMethods(). When there is one,
   // `tag` arrives on `queue`.
   void RequestCall(int method_index, grpc::ServerContext& context, RawStream& stream,
                    grpc::ServerCompletionQueue& queue, void* tag);
+
+ private:
+  class Part;
+  template <typename Generated>
+  class PartOf;
+
+  std::vector<std::unique_ptr<Part>> parts_;
 };
 
 }  // namespace lossd::transport

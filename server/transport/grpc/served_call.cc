@@ -6,7 +6,6 @@
 
 #include "absl/time/time.h"
 #include "server/rpc/catch_exceptions.h"
-#include "server/rpc/errors/status.h"
 #include "server/threads/coarse_clock.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/byte_buffer.h"
@@ -17,19 +16,6 @@ namespace {
 
 // More is not told apart.
 constexpr int64_t kMostOperations = int64_t{1} << 50;
-
-absl::Status CallCancelled() { return absl::CancelledError("the call was cancelled"); }
-
-absl::Status MissingRequest() {
-  return rpc::WithErrorInfo(
-      absl::InvalidArgumentError("the request message is missing or incomplete"),
-      "MALFORMED_REQUEST");
-}
-
-absl::Status TooSlow() {
-  return absl::CancelledError(
-      "the request took longer to arrive than --stall-timeout and a second for each MiB");
-}
 
 }  // namespace
 

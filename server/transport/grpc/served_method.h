@@ -9,15 +9,15 @@
 
 namespace lossd::transport {
 
-// A method of the service as gRPC knows it, and what answers it.
+// A method of a service as gRPC knows it, and what answers it.
 struct ServedMethod {
   std::string name;  // "lossd.v1.LossService/Compute"
-  int index = 0;     // its place in the .proto file
+  int index = 0;     // its place in ServedMethods()
   rpc::Method method;
 };
 
-// Returns the methods of LossService, each with its row. Fails unless the rows are the .proto
-// file's methods: one for each, and a stream where the file says stream.
+// Returns the methods of the services, each with its row. Fails unless the rows are the .proto
+// files' methods: one for each, and a stream where the file says stream.
 absl::StatusOr<std::vector<ServedMethod>> MatchMethods(std::vector<rpc::MethodRow> rows);
 
 }  // namespace lossd::transport

@@ -15,7 +15,7 @@ import urllib.request
 import grpc
 import pages
 from lossd.v1 import compute_pb2, loss_service_pb2_grpc, tensor_pb2
-from lossd.v1 import compare_pb2
+from lossd.v1 import compare_pb2, run_service_pb2_grpc, runs_pb2
 from prometheus_client.parser import text_string_to_metric_families
 
 # A proxy named in the environment is not for this machine's own server.
@@ -255,6 +255,26 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(value(samples, "lossd_token_messages_total", token="job"), 3)
         self.assertEqual(value(samples, "lossd_token_request_bytes_total", token="job"),
                          3 * message.ByteSize())
+
+    def test_runs_and_the_answers_of_their_streams_are_counted(self):
+        lossd = self.start()
+        runs = run_service_pb2_grpc.RunServiceStub(lossd.channel)
+        request = batch([0.5] * 320, 10)
+        request.run = "counted"
+        request.request_id = "first"
+        request.sample_ids.int_values.extend(range(32))
+        lossd.stub.Compute(request, timeout=60)
+        exported = list(runs.ExportRunSamples(
+            runs_pb2.ExportRunSamplesRequest(run="counted"), timeout=60))
+        samples = lossd.samples_after(2)
+        self.assertEqual(value(samples, "lossd_runs"), 1)
+        self.assertGreater(value(samples, "lossd_runs_bytes"), 32 * 80)
+        self.assertEqual(value(samples, "lossd_dropped_runs_total"), 0)
+        self.assertEqual(value(samples, "lossd_unrecorded_batches_total"), 0)
+        self.assertEqual(
+            value(samples, "lossd_messages_total",
+                  grpc_method="lossd.v1.RunService/ExportRunSamples", grpc_status="OK"),
+            len(exported))
 
     def test_histograms_have_the_buckets_of_the_proposal_and_add_up(self):
         lossd = self.start()

@@ -43,6 +43,7 @@ TEST(ReflectionTest, ListsTheServices) {
       CallRaw(server.channel(), kReflectionMethod, ReflectionRequest(kListServices, "*"));
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_THAT(answer.response, HasSubstr("lossd.v1.LossService"));
+  EXPECT_THAT(answer.response, HasSubstr("lossd.v1.RunService"));
   EXPECT_THAT(answer.response, HasSubstr("grpc.health.v1.Health"));
   EXPECT_THAT(answer.response, HasSubstr("grpc.reflection.v1alpha.ServerReflection"));
 }
@@ -51,6 +52,7 @@ TEST(ReflectionTest, DescribesServicesAndErrorDetails) {
   const TestServer server;
   const std::pair<const char*, const char*> cases[] = {
       {"lossd.v1.LossService", "MeasureInformation"},
+      {"lossd.v1.RunService", "ExportRunSamples"},
       {"lossd.v1.LossSpec", "generalized_cross_entropy"},
       {"grpc.health.v1.Health", "HealthCheckRequest"},
       {"google.rpc.BadRequest", "FieldViolation"},

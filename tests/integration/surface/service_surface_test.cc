@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
+#include "server/transport/grpc/raw_service.h"
 #include "tests/integration/open_stream.h"
 #include "tests/integration/raw_client.h"
+#include "tests/integration/runs/recorded_batches.h"
 #include "tests/integration/test_server.h"
 
 namespace lossd {
@@ -25,8 +28,9 @@ using ::testing::HasSubstr;
 TEST(HealthTest, ServesForTheServerAndEachService) {
   const TestServer server;
   const auto health = Health::NewStub(server.channel());
-  for (const char* service : {"", "lossd.v1.LossService", "grpc.health.v1.Health",
-                              "grpc.reflection.v1alpha.ServerReflection"}) {
+  for (const char* service :
+       {"", "lossd.v1.LossService", "lossd.v1.RunService", "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection"}) {
     grpc::ClientContext context;
     HealthCheckRequest request;
     request.set_service(service);
@@ -84,22 +88,22 @@ TEST(HealthTest, ALargeRequestIsNotLookedAt) {
   }
 }
 
-TEST(MethodsTest, EveryMethodOfTheServiceAnswers) {
-  const TestServer server;
-  const auto& service = *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
-      "lossd.v1.LossService");
-  ASSERT_EQ(service.method_count(), 7);
-  for (int i = 0; i < service.method_count(); ++i) {
-    const std::string& name = service.method(i)->name();
-    const RawAnswer answer = CallRaw(server.channel(), "/lossd.v1.LossService/" + name, "");
+TEST(MethodsTest, EveryMethodOfTheServicesAnswers) {
+  const TestServer server(KeepingRuns());
+  const auto methods = transport::ServedMethods();
+  ASSERT_EQ(methods.size(), 13);
+  for (const google::protobuf::MethodDescriptor* method : methods) {
+    const std::string& name = method->name();
+    const RawAnswer answer = CallRaw(
+        server.channel(), absl::StrCat("/", method->service()->full_name(), "/", name), "");
     if (name == "ComputeStream") {  // Its errors are messages.
       EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
       v1::ComputeStreamResponse message;
       EXPECT_TRUE(message.ParseFromString(answer.response));
       EXPECT_EQ(message.error().code(), grpc::StatusCode::INVALID_ARGUMENT);
-    } else if (name == "ListLosses" || name == "GetServerInfo") {
+    } else if (name == "ListLosses" || name == "GetServerInfo" || name == "ListRuns") {
       EXPECT_TRUE(answer.status.ok()) << name << ": " << answer.status.error_message();
-    } else {  // An empty request has no tensors.
+    } else {  // An empty request has no tensors, and names no run.
       EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << name;
       EXPECT_EQ(ErrorInfoOf(answer.status).reason(), "INVALID_FIELD") << name;
     }

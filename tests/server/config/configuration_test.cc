@@ -298,7 +298,12 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"log-format", "json"},
                                                      {"log-level", "error"},
                                                      {"access-log", "on"},
-                                                     {"metrics-listen", "127.0.0.1:0"}};
+                                                     {"metrics-listen", "127.0.0.1:0"},
+                                                     {"runs", "none"},
+                                                     {"runs-on-failure", "answer"},
+                                                     {"runs-max-bytes", "2GiB"},
+                                                     {"runs-max-age", "15m"},
+                                                     {"runs-request-ids", "16"}};
   // What is refused alone.
   const std::map<std::string, Variables> beside = {
       {"tls-cert", {{"LOSSD_TLS_KEY", "server.key"}}},

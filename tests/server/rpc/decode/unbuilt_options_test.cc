@@ -42,19 +42,6 @@ void ExpectUnimplemented(const absl::Status& status, absl::string_view message) 
   EXPECT_EQ(ErrorInfoOf(status).reason(), "UNIMPLEMENTED_OPTION");
 }
 
-TEST(UnbuiltOptions, AreNamed) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"run: 'a'", "run is not implemented"},
-      {"sample_ids {}", "sample_ids is not implemented"},
-      {"request_id: 'b'", "request_id is not implemented"},
-      {"step: 3", "step is not implemented"},
-  };
-  for (const auto& [rest, message] : cases) {
-    SCOPED_TRACE(rest);
-    ExpectUnimplemented(Decode(Request(rest)), message);
-  }
-}
-
 // A form of the API that is not in the catalogue is named. It must not be read as another one.
 TEST(UnbuiltOptions, NameEveryFormOutsideTheCatalogue) {
   const auto* forms = v1::LossSpec::descriptor()->FindOneofByName("form");

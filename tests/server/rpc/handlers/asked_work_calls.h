@@ -73,7 +73,7 @@ class AskedWorkTest : public ::testing::Test {
  private:
   static UnaryMethod MethodNamed(const std::string& name, const std::vector<MethodRow>& methods) {
     for (const MethodRow& row : methods) {
-      if (row.name == name) return std::get<UnaryMethod>(row.method);
+      if (row.name == "lossd.v1.LossService/" + name) return std::get<UnaryMethod>(row.method);
     }
     ADD_FAILURE() << "no method " << name;
     return nullptr;

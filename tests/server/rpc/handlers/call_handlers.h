@@ -9,7 +9,9 @@
 #include "absl/time/time.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/handlers/handlers.h"
+#include "server/rpc/handlers/run_recorder.h"
 #include "server/rpc/wire/outgoing_tensor.h"
+#include "server/runs/memory_store.h"
 #include "server/threads/executor.h"
 
 namespace lossd::rpc {
@@ -50,7 +52,7 @@ class CallHandlers {
   explicit CallHandlers(int64_t max_message_bytes = int64_t{64} << 20)
       : limits_{max_message_bytes},
         handlers_({limits_, executor_, BufferPool::Create(static_cast<size_t>(max_message_bytes)),
-                   SomeDescription()}) {}
+                   SomeDescription(), runs_}) {}
 
   const WholeMessageHandlers& operator*() const { return handlers_; }
   const WholeMessageHandlers* operator->() const { return &handlers_; }
@@ -66,6 +68,8 @@ class CallHandlers {
 
   Limits limits_;
   Executor executor_{1};
+  const std::shared_ptr<runs::RunStore> runs_ =
+      std::make_shared<runs::MemoryStore>(runs::MemoryStoreOptions());
   WholeMessageHandlers handlers_;
 };
 

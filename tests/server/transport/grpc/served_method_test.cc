@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include "server/transport/grpc/raw_service.h"
 
@@ -16,14 +17,16 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Returns the rows from the last method of the .proto file to its first.
+// Returns the rows from the last method of the .proto files to their first.
 std::vector<rpc::MethodRow> AllRows() {
   std::vector<rpc::MethodRow> rows;
-  const auto& service = LossServiceDescriptor();
-  for (int i = service.method_count() - 1; i >= 0; --i) {
-    rows.push_back({service.method(i)->name(), rpc::UnaryMethod()});
-    if (service.method(i)->client_streaming()) rows.back().method = rpc::StreamMethod();
+  for (const auto* method : ServedMethods()) {
+    rows.push_back(
+        {absl::StrCat(method->service()->full_name(), "/", method->name()), rpc::UnaryMethod()});
+    if (method->server_streaming()) rows.back().method = rpc::AnswersMethod();
+    if (method->client_streaming()) rows.back().method = rpc::StreamMethod();
   }
+  std::reverse(rows.begin(), rows.end());
   return rows;
 }
 
@@ -38,10 +41,11 @@ std::string ErrorOf(std::vector<rpc::MethodRow> rows) {
 TEST(MatchMethodsTest, NamesEachMethodAndItsPlaceInTheFile) {
   const auto served = MatchMethods(AllRows());
   ASSERT_TRUE(served.ok()) << served.status();
-  ASSERT_EQ(served->size(), LossServiceDescriptor().method_count());
+  ASSERT_EQ(served->size(), ServedMethods().size());
   EXPECT_EQ(served->back().name, "lossd.v1.LossService/Compute");
   EXPECT_EQ(served->back().index, 0);
   EXPECT_EQ(served->front().index, served->size() - 1);
+  EXPECT_EQ(served->front().name, "lossd.v1.RunService/ExportRunSamples");
 }
 
 TEST(MatchMethodsTest, SaysWhichMethodIsMissing) {
@@ -52,24 +56,30 @@ TEST(MatchMethodsTest, SaysWhichMethodIsMissing) {
 
 TEST(MatchMethodsTest, SaysWhichMethodTheFileDoesNotHave) {
   std::vector<rpc::MethodRow> rows = AllRows();
-  rows.push_back({"Guess", rpc::UnaryMethod()});
+  rows.push_back({"lossd.v1.RunService/Guess", rpc::UnaryMethod()});
   EXPECT_THAT(ErrorOf(rows),
-              AllOf(HasSubstr("LossService/Guess"), HasSubstr(".proto file does not have")));
+              AllOf(HasSubstr("RunService/Guess"), HasSubstr(".proto file does not have")));
 }
 
 TEST(MatchMethodsTest, SaysWhichMethodIsThereTwice) {
   std::vector<rpc::MethodRow> rows = AllRows();
-  rows.push_back({"Compute", rpc::UnaryMethod()});
+  rows.push_back({"lossd.v1.LossService/Compute", rpc::UnaryMethod()});
   EXPECT_THAT(ErrorOf(rows), AllOf(HasSubstr("2 rows"), HasSubstr("LossService/Compute,")));
 }
 
 TEST(MatchMethodsTest, SaysWhichMethodIsOfTheOtherKind) {
   std::vector<rpc::MethodRow> rows = AllRows();
-  Find(rows, "Compute").method = rpc::StreamMethod();
+  Find(rows, "lossd.v1.LossService/Compute").method = rpc::StreamMethod();
   EXPECT_THAT(ErrorOf(rows), AllOf(HasSubstr("LossService/Compute "), HasSubstr("as a stream")));
   rows = AllRows();
-  Find(rows, "ComputeStream").method = rpc::UnaryMethod();
+  Find(rows, "lossd.v1.LossService/ComputeStream").method = rpc::UnaryMethod();
   EXPECT_THAT(ErrorOf(rows), AllOf(HasSubstr("ComputeStream"), HasSubstr("as a unary call")));
+  rows = AllRows();
+  Find(rows, "lossd.v1.RunService/WatchRun").method = rpc::StreamMethod();
+  EXPECT_THAT(ErrorOf(rows), AllOf(HasSubstr("WatchRun"), HasSubstr("as a stream")));
+  rows = AllRows();
+  Find(rows, "lossd.v1.RunService/GetRun").method = rpc::AnswersMethod();
+  EXPECT_THAT(ErrorOf(rows), AllOf(HasSubstr("GetRun"), HasSubstr("as a server stream")));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "server/transport/grpc/connection_id.h"
+#include "server/transport/grpc/served_answers.h"
 #include "server/transport/grpc/served_call.h"
 #include "server/transport/grpc/served_stream.h"
 
@@ -34,6 +35,8 @@ MemoryServer::MemoryServer(std::vector<rpc::MethodRow> rows, CallEnvironment& en
       for (const ServedMethod& method : methods_) {
         if (std::holds_alternative<rpc::StreamMethod>(method.method)) {
           ServedStream::Await(method, queue, calls_);
+        } else if (std::holds_alternative<rpc::AnswersMethod>(method.method)) {
+          ServedAnswers::Await(method, queue, calls_);
         } else {
           ServedCall::Await(method, queue, calls_);
         }

@@ -120,7 +120,7 @@ class SideBySideTest : public ::testing::Test {
 
 TEST_F(SideBySideTest, CallsGetTheSameAnswersAsAlone) {
   const auto compute = [&](const v1::ComputeRequest& request) {
-    const auto call = server_->Start("Compute");
+    const auto call = server_->Start("lossd.v1.LossService/Compute");
     call->Send(Bytes(request));
     call->Close();
     const auto answer = call->Receive();
@@ -144,7 +144,7 @@ TEST_F(SideBySideTest, CallsGetTheSameAnswersAsAlone) {
 TEST_F(SideBySideTest, StreamsAnswerInTheirOrderWhileTheClientSendsOn) {
   Clients(3, [&](int client) {
     constexpr uint64_t kBatches = 40;
-    const auto call = server_->Start("ComputeStream");
+    const auto call = server_->Start("lossd.v1.LossService/ComputeStream");
     std::thread sender([&] {
       for (uint64_t i = 0; i < kBatches; ++i) {
         call->Send(Batch(i, (i + static_cast<uint64_t>(client)) % 4 == 0 ? large_ : small_));
@@ -172,7 +172,8 @@ TEST_F(SideBySideTest, ClientsGoAwayAnywhere) {
       const bool has_deadline = i % 4 == client;
       const auto deadline =
           has_deadline ? absl::Now() + absl::Milliseconds(i) : absl::InfiniteFuture();
-      const auto call = server_->Start("ComputeStream", deadline, kUnreadAnswers);
+      const auto call =
+          server_->Start("lossd.v1.LossService/ComputeStream", deadline, kUnreadAnswers);
       for (int j = 0; j < i; ++j) {
         call->Send(Batch(static_cast<uint64_t>(j), (i + j) % 3 == 0 ? large_ : small_));
         if (j % 5 == client) call->Receive();
@@ -181,7 +182,7 @@ TEST_F(SideBySideTest, ClientsGoAwayAnywhere) {
       call->Cancel();
       call->Finish();
 
-      const auto single = server_->Start("Compute", deadline);
+      const auto single = server_->Start("lossd.v1.LossService/Compute", deadline);
       if (i % 3 != 0) single->Send(Bytes(i % 3 == 1 ? small_ : large_));
       single->Cancel();
       single->Finish();
@@ -196,7 +197,8 @@ TEST_F(SideBySideTest, StreamsShareABudgetThatIsTooSmallForThem) {
   Serve(int64_t{3} * static_cast<int64_t>(Batch(0, large_).Length()));
   Clients(4, [&](int client) {
     constexpr uint64_t kBatches = 12;
-    const auto call = server_->Start("ComputeStream", absl::InfiniteFuture(), 1);
+    const auto call =
+        server_->Start("lossd.v1.LossService/ComputeStream", absl::InfiniteFuture(), 1);
     for (uint64_t i = 0; i < kBatches; ++i) {
       call->Send(Batch(i, (i + static_cast<uint64_t>(client)) % 3 == 2 ? small_ : large_));
     }
@@ -220,7 +222,7 @@ TEST_F(SideBySideTest, ADrainEndsStreamsAfterTheBatchesThatTheyHaveRead) {
     EXPECT_TRUE(environment_->FinishCalls(Drain::Clock::time_point::max()));
   });
   Clients(3, [&](int client) {
-    const auto call = server_->Start("ComputeStream");
+    const auto call = server_->Start("lossd.v1.LossService/ComputeStream");
     std::atomic<bool> ended = false;
     std::thread sender([&] {
       for (uint64_t i = 0; !ended; ++i) {

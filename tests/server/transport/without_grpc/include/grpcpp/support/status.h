@@ -11,8 +11,11 @@ enum StatusCode {
   OK = 0,
   CANCELLED = 1,
   UNKNOWN = 2,
+  INVALID_ARGUMENT = 3,
   DEADLINE_EXCEEDED = 4,
+  NOT_FOUND = 5,
   FAILED_PRECONDITION = 9,
+  INTERNAL = 13,
   UNAVAILABLE = 14,
 };
 // NOLINTEND(readability-identifier-naming)
