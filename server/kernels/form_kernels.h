@@ -6,6 +6,7 @@
 #include "server/kernels/dense_row.h"
 #include "server/kernels/elements.h"
 #include "server/kernels/form_info.h"
+#include "server/kernels/log_probabilities.h"
 #include "server/kernels/row_shape.h"
 
 namespace lossd::kernels {
@@ -30,6 +31,8 @@ struct FormKernels {
   void (*elements_f64)(const Elements<double>&, const FormParameters&) = nullptr;
   bool (*fits_float)(const FormParameters&) = nullptr;  // elements_f32 does for these parameters
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
+  // Null: the form is no function of log p_t alone.
+  void (*log_probabilities)(const LogProbabilities&, const FormParameters&) = nullptr;
 };
 
 }  // namespace lossd::kernels

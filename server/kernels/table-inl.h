@@ -13,6 +13,7 @@
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
+#include "server/kernels/tokens/log_probabilities-inl.h"
 
 namespace lossd::kernels {
 
@@ -33,6 +34,9 @@ FormKernels MakeKernels() {
   if constexpr (kHasHardLabels<Form> && !kOverLogit) {
     kernels.shaped_rows_f32 = &RunShapedRows<Form, float, Arch>;
     kernels.shaped_rows_f64 = &RunShapedRows<Form, double, Arch>;
+  }
+  if constexpr (kIsOfTruth<Form> && !kOverLogit) {
+    kernels.log_probabilities = &LogProbabilityKernel<Form, Arch>::Run;
   }
   if constexpr (!kOverLogit) kernels.dense_row = &DenseRowKernel<Form, Arch>::Run;
   kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;

@@ -8,13 +8,15 @@
 #include "absl/types/span.h"
 #include "server/kernels/piece.h"
 #include "server/loss/float_view.h"
+#include "server/loss/sequences.h"
 
 namespace lossd::loss {
 
 using kernels::Piece;
 
 // The class of each row, shape [rows]: in [0, classes), or ignore_index. A sigmoid reads it as
-// one-hot, and `classes` itself as "negative for every class".
+// one-hot, and `classes` itself as "negative for every class". Log-probabilities, which are those
+// of the truth, have none.
 struct ClassIds {
   absl::Span<const int64_t> values;
 };
@@ -70,7 +72,8 @@ enum class OneLogitClasses { kNegativeAndPositive, kOne };
 
 // A batch as views. It owns nothing, and what it points at must outlive every call that takes it.
 // Softmax: a sample is a row, and there are `rows` of them. Sigmoid: a sample is an element, and
-// there are rows · classes. Values are checked where they enter the server, and not again here.
+// there are rows · classes. Log-probabilities: rows of one class, which are samples. Values are
+// checked where they enter the server, and not again here.
 //
 // A sample of weight 0 is ignored, as one with ignore_index is and one that mining drops: its
 // outputs are 0, it counts nowhere, and its logits, label, targets and upstream gradient may be
@@ -89,6 +92,7 @@ struct Batch {
   Labels labels;
   PerSample sample_weights;     // finite, ≥ 0
   PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses
+  Sequences sequences;
 };
 
 }  // namespace lossd::loss

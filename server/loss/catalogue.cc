@@ -52,6 +52,10 @@ const kernels::FormKernels& KernelsOf(const FormInfo& form) {
   return kernels::KernelsAt(0);
 }
 
+bool TakesLogProbabilities(const FormInfo& form) {
+  return KernelsOf(form).log_probabilities != nullptr;
+}
+
 const char* InstructionSetName() { return kernels::InstructionSetName(); }
 
 }  // namespace lossd::loss

@@ -38,6 +38,10 @@ FormParameters DefaultParameters(const FormInfo& form);
 // Returns this CPU's kernels of `form`, which must be a row of the catalogue.
 const kernels::FormKernels& KernelsOf(const FormInfo& form);
 
+// Returns true when `form` is a function of log p_t alone where a sample has one true class, so
+// that it takes log-probabilities in place of logits.
+bool TakesLogProbabilities(const FormInfo& form);
+
 // Returns the name of the instruction set that the kernels use: "AVX-512", "AVX2+FMA", "SSE2" or
 // "NEON".
 const char* InstructionSetName();

@@ -17,6 +17,7 @@
 #include "server/loss/blocks/sample_records.h"
 #include "server/loss/cancelled_call.h"
 #include "server/loss/mining.h"
+#include "server/loss/tokens/sequence_mean.h"
 #include "server/loss/top_k.h"
 #include "server/loss/wide.h"
 #include "server/loss/work.h"
@@ -42,7 +43,7 @@ void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole,
                    const Cancellation& cancellation, Result& result) {
   const int64_t classes = ClassVectorSize(plan.batch, plan.spec.activation);
   // One-logit rows are counted as {negative, positive} first.
-  const bool merges = !plan.is_softmax() && classes == 1;
+  const bool merges = plan.spec.activation == Activation::kSigmoid && classes == 1;
   StatisticsCollector collector(merges ? 2 : classes, plan.totals.valid_count,
                                 plan.options.hard_threshold);
   ForEachOutcome(plan, whole, cancellation, [&](const SampleOutcome& sample) {
@@ -106,6 +107,12 @@ absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whol
                                  const Cancellation& cancellation) {
   Result result;
   Reduce(sums, plan.divisor, plan.scales.exponent(), result);
+  if (plan.sequence_mean != nullptr) {
+    const absl::Span<const T> losses = whole.outputs[Output::kLosses];
+    const double mean = plan.sequence_mean->MeanOf(losses, cancellation);
+    result.loss = Scaled(mean, -plan.scales.exponent());
+    result.sequence_count = plan.sequence_mean->count();
+  }
   result.weight_sum = plan.totals.weight_sum;
   result.valid_count = plan.totals.valid_count;
   result.class_weights = plan.terms.weights();
@@ -158,12 +165,11 @@ absl::StatusOr<Result> ComputeAtOnce(const BatchPlan& plan, absl::Span<const T> 
   SampleRecords records;
   std::optional<PresentedOutputs<T>> presented_outputs;
   if (presented != nullptr) presented_outputs.emplace(plan, outputs, records);
-  if (WantsRecords(plan.options)) {
-    records.Resize(plan.sample_count());
-    if (outputs[Output::kLosses].empty()) {
-      own_losses.resize(static_cast<size_t>(plan.sample_count()));
-      outputs[Output::kLosses] = absl::MakeSpan(own_losses);
-    }
+  if (WantsRecords(plan.options)) records.Resize(plan.sample_count());
+  const bool reads_losses = WantsRecords(plan.options) || plan.sequence_mean != nullptr;
+  if (reads_losses && outputs[Output::kLosses].empty()) {
+    own_losses.resize(static_cast<size_t>(plan.sample_count()));
+    outputs[Output::kLosses] = absl::MakeSpan(own_losses);
   }
   const bool looks_at_outcomes = WantsRecords(plan.options) || !plan.options.top_k.empty();
   if (plan.is_softmax() && looks_at_outcomes) records.ResizeOutcomes(plan.batch.rows);
@@ -201,6 +207,7 @@ absl::StatusOr<Result> ComputeInTwo(const BatchPlan& plan, const MiningDecision&
   return result;
 }
 
+// Computes a batch about whose samples everything is decided.
 template <typename T>
 absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, const MiningDecision& decided,
                                       absl::Span<const T> logits, const TypedOutputs<T>& outputs,
@@ -224,41 +231,74 @@ absl::StatusOr<Result> ComputePlanned(const BatchPlan& plan, const MiningDecisio
   return ComputeInTwo(plan, decided, exponent, logits, outputs, executor, cancellation);
 }
 
+// A batch and what is resolved for its classes and logits once, whatever is decided about samples.
+struct Resolved {
+  Resolved(const Batch& given, const LossSpec& of, const Cancellation& cancellation)
+      : batch(given), spec(of), terms(given, of, cancellation), transform(of, cancellation) {}
+
+  const Batch& batch;
+  const LossSpec& spec;
+  const ClassTerms terms;
+  const LogitTransform transform;
+};
+
+template <typename T>
+absl::StatusOr<Result> ComputeDecided(const Resolved& resolved, const ComputeOptions& options,
+                                      MiningDecision& decided, absl::Span<const T> logits,
+                                      const TypedOutputs<T>& outputs, const Executor& executor,
+                                      const Cancellation& cancellation) {
+  const LossSpec& spec = resolved.spec;
+  Batch batch = resolved.batch;
+  std::optional<SequenceMean> mean;
+  if (options.reduction == Reduction::kSequenceMean) {
+    mean.emplace(resolved.batch, spec, options, decided, cancellation);
+    batch.upstream_gradient = mean->scales();
+    decided.sequence_mean = &*mean;
+  }
+  const BatchPlan plan = PlanBatch(batch, spec, options, resolved.terms, resolved.transform,
+                                   sizeof(T), executor, cancellation, decided);
+  return ComputePlanned(plan, decided, logits, outputs, executor, cancellation);
+}
+
+// Decides by mining about a batch of which nothing but the weightless samples is `decided`.
+template <typename T>
+absl::StatusOr<MiningDecision> DecideByMining(const Resolved& resolved,
+                                              const ComputeOptions& options,
+                                              const MiningDecision& decided,
+                                              absl::Span<const T> logits, const Executor& executor,
+                                              const Cancellation& cancellation) {
+  ComputeOptions losses_alone;
+  losses_alone.cancelled = options.cancelled;
+  const auto make_plan = [&](int exponent) {
+    return PlanBatch(resolved.batch, resolved.spec, losses_alone, resolved.terms,
+                     resolved.transform, sizeof(T), executor, cancellation, decided, exponent);
+  };
+  const BatchPlan first = make_plan(0);
+  if (cancellation.seen()) return CancelledCall();
+  const int exponent = first.SummingExponent();
+  return exponent == 0
+             ? MineBatch(first, logits, decided.dropped, executor, cancellation)
+             : MineBatch(make_plan(exponent), logits, decided.dropped, executor, cancellation);
+}
+
 template <typename T>
 absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
                                     const ComputeOptions& options, const Outputs& outputs,
                                     const Executor& executor, absl::Span<const T> logits) {
   const Cancellation cancellation(options.cancelled);
   if (cancellation.Ask()) return CancelledCall();
-  const ClassTerms terms(batch, spec, cancellation);
-  const LogitTransform transform(spec, cancellation);
+  const Resolved resolved(batch, spec, cancellation);
   const std::vector<T> read = ReadBeforehand<T>(batch, spec, options, cancellation);
   if (!read.empty()) logits = read;
   const TypedOutputs<T> typed = TypeOutputs<T>(outputs);
-  MiningDecision unmined;
-  unmined.dropped = FindWeightless(batch, spec.activation, cancellation);
-  const auto make_plan = [&](const ComputeOptions& planned, const MiningDecision& decided,
-                             int exponent) {
-    return PlanBatch(batch, spec, planned, terms, transform, sizeof(T), executor, cancellation,
-                     decided, exponent);
-  };
-  if (std::holds_alternative<std::monostate>(spec.mining)) {
-    const BatchPlan plan = make_plan(options, unmined, 0);
-    return ComputePlanned(plan, unmined, logits, typed, executor, cancellation);
+  MiningDecision decided;
+  decided.dropped = FindWeightless(batch, spec.activation, cancellation);
+  if (!std::holds_alternative<std::monostate>(spec.mining)) {
+    auto mined = DecideByMining(resolved, options, decided, logits, executor, cancellation);
+    if (!mined.ok()) return mined.status();
+    decided = *std::move(mined);
   }
-
-  ComputeOptions losses_alone;
-  losses_alone.cancelled = options.cancelled;
-  const BatchPlan first = make_plan(losses_alone, unmined, 0);
-  if (cancellation.seen()) return CancelledCall();
-  const int exponent = first.SummingExponent();
-  const auto decision = exponent == 0
-                            ? MineBatch(first, logits, unmined.dropped, executor, cancellation)
-                            : MineBatch(make_plan(losses_alone, unmined, exponent), logits,
-                                        unmined.dropped, executor, cancellation);
-  if (!decision.ok()) return decision.status();
-  const BatchPlan plan = make_plan(options, *decision, 0);
-  return ComputePlanned(plan, *decision, logits, typed, executor, cancellation);
+  return ComputeDecided(resolved, options, decided, logits, typed, executor, cancellation);
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ struct Result {
   std::optional<Difficulty> difficulty;
   std::vector<int64_t> top_k_correct;
   int64_t vanishing_count = 0;
+  // The sequences that have a sample of weight above 0; where the reduction or the loss read
+  // sequences.
+  std::optional<int64_t> sequence_count;
 };
 
 // Computes one batch. A row gives the same bits in any batch, at any place and with any number of

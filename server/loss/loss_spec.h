@@ -12,7 +12,8 @@
 
 namespace lossd::loss {
 
-enum class Activation { kSoftmax, kSigmoid };
+// kLogProbability: what a batch has in place of logits are u = ln p_t themselves.
+enum class Activation { kSoftmax, kSigmoid, kLogProbability };
 
 // The weights of the classes. `weights` or `scheme` is given, not both; everything given is
 // multiplied.

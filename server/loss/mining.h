@@ -34,10 +34,13 @@ struct GradientHarmonizing {
 
 using Mining = std::variant<std::monostate, HardestMining, ThresholdMining, GradientHarmonizing>;
 
-// The decision of mining about each sample of a batch.
+class SequenceMean;
+
+// What is decided about the samples of a batch before they are computed.
 struct MiningDecision {
   std::vector<uint8_t> dropped;  // 1: the sample counts as ignored; empty when none is
   std::vector<double> weights;   // multiply the sample weights; empty when none do
+  const SequenceMean* sequence_mean = nullptr;  // of Reduction::kSequenceMean
 };
 
 // The samples that mining chooses from, one entry each.

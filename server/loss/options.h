@@ -14,13 +14,14 @@ namespace lossd::loss {
 
 struct Work;
 
-enum class Reduction { kNone, kSum, kMean, kMeanValid };
+// kSequenceMean: the mean over sequences of the mean over their samples.
+enum class Reduction { kNone, kSum, kMean, kMeanValid, kSequenceMean };
 enum class HessianMode { kExact, kPositive };
 
 // Says what to compute beside the outputs, and how the gradient is scaled.
 struct ComputeOptions {
   Reduction reduction = Reduction::kNone;
-  std::optional<double> normalizer;  // kMean and kMeanValid: replaces their divisor; finite, ≥ 0
+  std::optional<double> normalizer;  // of a mean: replaces its divisor; finite, ≥ 0
   HessianMode hessian_mode = HessianMode::kExact;
   double gradient_scale = 1;  // multiplies the gradient alone, before it is rounded
   bool class_statistics = false;

@@ -33,7 +33,8 @@ enum class OutputType {
   kAskedFor,  // the type that the caller names; the logits' by default
 };
 
-enum class OutputActivation { kAny, kSoftmaxOnly };
+// kLogits: softmax and sigmoid, but not log-probabilities.
+enum class OutputActivation { kAny, kLogits, kSoftmaxOnly };
 
 // What computes an output.
 enum class OutputSource {
@@ -54,11 +55,12 @@ inline constexpr OutputRow kOutputTable[] = {
     {"losses", Output::kLosses, OutputExtent::kSamples, OutputType::kComputed},
     {"gradient", Output::kGradient, OutputExtent::kLogits, OutputType::kAskedFor},
     {"hessian_diagonal", Output::kHessianDiagonal, OutputExtent::kLogits, OutputType::kComputed},
-    {"probabilities", Output::kProbabilities, OutputExtent::kLogits, OutputType::kLogits},
+    {"probabilities", Output::kProbabilities, OutputExtent::kLogits, OutputType::kLogits,
+     OutputActivation::kLogits},
     {"log_sum_exp", Output::kLogSumExp, OutputExtent::kSamples, OutputType::kComputed,
      OutputActivation::kSoftmaxOnly},
     {"margin", Output::kMargin, OutputExtent::kSamples, OutputType::kComputed,
-     OutputActivation::kAny, OutputSource::kLogits},
+     OutputActivation::kLogits, OutputSource::kLogits},
 };
 
 inline constexpr size_t kOutputCount = sizeof(kOutputTable) / sizeof(OutputRow);

@@ -19,6 +19,7 @@ constexpr double kFastLogit = 2;    // a kernel in the logits' own type
 constexpr double kDenseLogit = 20;  // a dense kernel, in double
 constexpr double kReadLogit = 1;    // compared, or copied
 constexpr double kWideLogit = 10;   // weighed and added up in Wide
+constexpr double kToken = 10;       // a log-probability of its own
 constexpr double kSampleOutcome = 30;
 constexpr double kMinedSample = 60;
 constexpr double kClassWeight = 60;
@@ -136,6 +137,7 @@ Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& 
   Work work;
   const bool fast = IsFast(batch, spec) || IsInFloat(shape, spec);
   double of_logit = fast ? kFastLogit : kDenseLogit;
+  if (spec.activation == Activation::kLogProbability) of_logit = kToken;
   if (options.vanishing && !spec.class_weighting.empty()) of_logit *= 2;
   work.operations = of_logit * shape.logits();
   return work;
@@ -176,6 +178,15 @@ Work WorkOfPresented(const Batch& batch, const LossSpec& spec, const ComputeOpti
   work.operations += kPresentedSample * shape.samples + 2 * kReadLogit * shape.logits();
   work.bytes += kBytesOfPresented * shape.samples;
   return work;
+}
+
+// Returns what the divisors of sequences take, and the losses that they divide.
+Work WorkOfSequenceMean(const Batch& batch, const Shape& shape) {
+  const auto sequences = static_cast<double>(batch.sequences.count());
+  const bool differ = !batch.sequences.ends.empty();
+  return {2 * kReadLogit * (shape.samples + sequences),
+          2 * kBytesOfNumber * sequences +
+              (shape.element + (differ ? kBytesOfNumber : 0)) * shape.samples};
 }
 
 Work WorkOfTopK(const ComputeOptions& options, const Shape& shape) {
@@ -219,6 +230,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   if (HasRecords(options)) work += WorkOfStatistics(batch, spec, options, shape);
   if (options.presented != nullptr) work += WorkOfPresented(batch, spec, options, shape);
   work += WorkOfTopK(options, shape);
+  if (options.reduction == Reduction::kSequenceMean) work += WorkOfSequenceMean(batch, shape);
   return work;
 }
 

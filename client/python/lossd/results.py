@@ -147,7 +147,7 @@ class Parameter:
 
 @dataclasses.dataclass
 class Loss:
-    """One loss that the server computes; `activations` has "softmax", "sigmoid" or both."""
+    """One loss that the server computes; `activations` has those of "softmax", "sigmoid" and "log_probability"."""
 
     name: str
     formula: str

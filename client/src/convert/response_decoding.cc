@@ -131,6 +131,7 @@ std::vector<LossInfo> DecodeCatalogue(const v1::ListLossesResponse& response) {
     info.formula = message.formula();
     info.reference = message.reference();
     for (const int activation : message.activations()) {
+      if (activation == v1::ACTIVATION_LOG_PROBABILITY) continue;  // it has no name here yet
       info.activations.push_back(activation == v1::ACTIVATION_SIGMOID ? Activation::kSigmoid
                                                                       : Activation::kSoftmax);
     }

@@ -122,6 +122,11 @@ inline constexpr bool kHasHardLabels =
     Form::kWeighting == Weighting::kTruth || Form::kIsSquaredError ||
     !std::is_void_v<typename Form::OneTarget>;
 
+// True for forms that, of a sample with one true class, are a function of its log p alone.
+template <typename Form>
+inline constexpr bool kIsOfTruth =
+    Form::kWeighting == Weighting::kTruth || !std::is_void_v<typename Form::OneTarget>;
+
 // Returns the derivative of φ(log p) by the logit that raises p.
 template <typename Form, typename V>
 inline V SlopeByLogit(const Point<V>& x, const FormParameters& parameters) {

@@ -120,12 +120,17 @@ WideSums SumRows(const Weighed& weighed, Wide class_weight_sum, int64_t begin, i
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
   const bool by_class = softmax && labels.has_class_ids();
+  const bool has_classes = spec.activation != Activation::kLogProbability;
   WideSums sums;
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t k = 0; k < per_row; ++k) {
       if (labels.ignored(row, k)) continue;
       const Wide s = batch.sample_weights[row * per_row + k];
       sums.weight += by_class ? s * terms.weight(labels.class_id(row)) : s;
+      if (!has_classes) {
+        sums.AddFactor(s);
+        continue;
+      }
       sums.AddFactor(s * (softmax ? RowFactor(batch, spec, terms, labels, class_weight_sum, row)
                                   : ElementFactor(spec, terms, k, labels.target(row, k))));
     }
@@ -165,6 +170,7 @@ Wide ResolveDivisor(const ComputeOptions& options, const SampleTotals& totals) {
   switch (options.reduction) {
     case Reduction::kNone:
     case Reduction::kSum:
+    case Reduction::kSequenceMean:  // SequenceMean divides
       return 1;
     case Reduction::kMean:
       if (options.normalizer) return *options.normalizer;
@@ -275,7 +281,8 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
                                                          : kernels::Curvature::kExact,
           ChooseStores(batch, element_size),
           element_size,
-          RowShaping(batch, spec, terms, transform, element_size, cancellation)};
+          RowShaping(batch, spec, terms, transform, element_size, cancellation),
+          decided.sequence_mean};
 }
 
 }  // namespace lossd::loss

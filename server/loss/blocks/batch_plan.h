@@ -61,6 +61,7 @@ struct BatchPlan {
   kernels::Stores stores;
   size_t element_size;
   RowShaping shaping;
+  const SequenceMean* sequence_mean;  // of Reduction::kSequenceMean, else null
 
   bool is_softmax() const { return spec.activation == Activation::kSoftmax; }
   int64_t samples_per_row() const { return is_softmax() ? 1 : batch.classes; }

@@ -13,6 +13,7 @@
 #include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/tokens/log_probabilities.h"
 
 namespace lossd::loss {
 namespace {
@@ -40,8 +41,10 @@ template <typename T>
 void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
   if (plan.is_softmax()) {
     ComputeSoftmaxRows(plan, window, begin, end);
-  } else {
+  } else if (plan.spec.activation == Activation::kSigmoid) {
     ComputeSigmoidElements(plan, window, begin, end);
+  } else {
+    ComputeLogProbabilities(plan, window, begin, end);
   }
   ClearIgnored(plan, window, begin, end);
   if (window.records.outcomes_wanted()) JudgeRows(plan, window, begin, end);

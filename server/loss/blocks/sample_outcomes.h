@@ -69,10 +69,21 @@ SampleOutcome JudgeElement(const BatchPlan& plan, const RowWindow<T>& whole, int
 template <typename T, typename F>
 void ForEachOutcome(const BatchPlan& plan, const RowWindow<T>& whole,
                     const Cancellation& cancellation, F f) {
+  const auto judge = [&](int64_t row, int64_t k) {
+    switch (plan.spec.activation) {
+      case Activation::kSoftmax:
+        return JudgeRow(plan, whole, row);
+      case Activation::kSigmoid:
+        return JudgeElement(plan, whole, row, k);
+      case Activation::kLogProbability:
+        break;
+    }
+    return ReadRecords(whole, row);
+  };
   const auto judge_row = [&](int64_t row) {
     for (int64_t k = 0; k < plan.samples_per_row(); ++k) {
       if (plan.labels.ignored(row, k)) continue;
-      f(plan.is_softmax() ? JudgeRow(plan, whole, row) : JudgeElement(plan, whole, row, k));
+      f(judge(row, k));
     }
   };
   ForEachBlock(plan.batch.rows, plan.batch.classes, cancellation, [&](int64_t begin, int64_t end) {

@@ -13,6 +13,8 @@ absl::string_view NameOf(loss::Activation activation) {
       return "softmax";
     case loss::Activation::kSigmoid:
       return "sigmoid";
+    case loss::Activation::kLogProbability:
+      return "log_probability";
   }
   return "";
 }
@@ -26,10 +28,16 @@ std::optional<loss::Activation> DecodeActivation(const v1::LossSpec& spec, const
       return loss::Activation::kSoftmax;
     case v1::ACTIVATION_SIGMOID:
       return loss::Activation::kSigmoid;
+    case v1::ACTIVATION_LOG_PROBABILITY:
+      return loss::Activation::kLogProbability;
     default:
       RefuseUnknownValue(spec.activation(), field["activation"]);
       return std::nullopt;
   }
+}
+
+bool TakesLogProbabilities(const v1::LossSpec& spec) {
+  return spec.activation() == v1::ACTIVATION_LOG_PROBABILITY;
 }
 
 std::string OtherActivationText(loss::Activation needed, loss::Activation activation) {

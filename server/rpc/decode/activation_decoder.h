@@ -13,6 +13,12 @@ namespace lossd::rpc {
 // Returns the activation of the loss at `field`, or nullopt after adding a violation.
 std::optional<loss::Activation> DecodeActivation(const v1::LossSpec& spec, const Field& field);
 
+// Returns whether the loss asks for log-probabilities in place of logits.
+bool TakesLogProbabilities(const v1::LossSpec& spec);
+
+// What is wrong with an option that acts on logits where there are log-probabilities.
+inline constexpr char kNoLogitsText[] = "acts on logits, but the activation is log_probability";
+
 // Returns what is wrong with an option that acts with the activation `needed` alone: "acts with
 // softmax only, but the activation is sigmoid".
 std::string OtherActivationText(loss::Activation needed, loss::Activation activation);

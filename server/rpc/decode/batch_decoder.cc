@@ -25,6 +25,10 @@ BatchFields CommonFields(const Request& request, const wire::TensorPayloads& pay
   if (request.has_sample_weights()) {
     fields.sample_weights = fields_of(request.sample_weights(), Request::kSampleWeightsFieldNumber);
   }
+  if (request.has_sequence_lengths()) {
+    fields.sequence_lengths =
+        fields_of(request.sequence_lengths(), Request::kSequenceLengthsFieldNumber);
+  }
   if (request.has_class_axis()) fields.class_axis = request.class_axis();
   return fields;
 }
@@ -120,7 +124,9 @@ std::optional<DecodedLogits> DecodeLogits(const BatchFields& fields, LogitStorag
   }
   const auto tensor = CheckTensor(*fields.logits, v1::DATA_TYPE_FLOAT32, field);
   if (!tensor) return std::nullopt;
-  auto layout = LayOutLogits(tensor->shape, fields.class_axis, request);
+  auto layout = fields.axes == LogitAxes::kSamples
+                    ? LayOutLogProbabilities(tensor->shape, fields.class_axis, request)
+                    : LayOutLogits(tensor->shape, fields.class_axis, request);
   if (storage == LogitStorage::kInRequest && layout && !layout->moves_classes() &&
       IsFloat(tensor->type) && tensor->style() == TensorStyle::kData) {
     return KeepInRequest(*tensor, *std::move(layout), pool);
@@ -152,7 +158,7 @@ std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const Log
                                request["upstream_gradient"]);
   }
   if (!labels) return std::nullopt;
-  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream)};
+  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream), {}};
 }
 
 Weightless FindWeightless(const DecodedSamples& samples, const LogitsLayout& layout,
@@ -192,6 +198,7 @@ void CheckSampleTensors(const BatchFields& fields, const Field& request) {
   check(fields.labels, "labels");
   check(fields.sample_weights, "sample_weights");
   check(fields.upstream_gradient, "upstream_gradient");
+  check(fields.sequence_lengths, "sequence_lengths");
 }
 
 loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples) {
@@ -205,6 +212,8 @@ loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples) {
   batch.labels = ViewOf(samples.labels);
   batch.sample_weights = ViewOf(samples.sample_weights);
   batch.upstream_gradient = ViewOf(samples.upstream_gradient);
+  batch.sequences = {samples.sequences.length, samples.sequences.uniform_count,
+                     samples.sequences.ends};
   return batch;
 }
 

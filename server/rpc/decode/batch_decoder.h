@@ -19,6 +19,9 @@
 
 namespace lossd::rpc {
 
+// What the axes of a batch's logits are.
+enum class LogitAxes { kSamplesAndClasses, kSamples };
+
 // The tensors of a request's batch, unchecked; absent ones were not set. Decoding sees the batch
 // only through these, so that it does not depend on how the request was parsed.
 struct BatchFields {
@@ -27,7 +30,9 @@ struct BatchFields {
   std::optional<TensorFields> sample_weights;
   std::optional<TensorFields> upstream_gradient;
   std::optional<TensorFields> sample_ids;
+  std::optional<TensorFields> sequence_lengths;
   std::optional<int32_t> class_axis;
+  LogitAxes axes = LogitAxes::kSamplesAndClasses;
 };
 
 // Return the tensors of a request; `payloads` were taken out of it when it was received. The
@@ -53,11 +58,19 @@ struct OwnedPerSample {
   int64_t repeat = 1;
 };
 
+// The memory behind a loss::Sequences.
+struct OwnedSequences {
+  int64_t length = 0;
+  int64_t uniform_count = 0;
+  std::vector<int64_t> ends;
+};
+
 // The tensors of a batch but for its logits, in the core's order, for one activation.
 struct DecodedSamples {
   OwnedLabels labels;
   OwnedPerSample sample_weights;
   OwnedPerSample upstream_gradient;
+  OwnedSequences sequences;  // where something reads them
 };
 
 // Returns the logits, or nullopt after adding a violation. Large copies are in memory of `pool`,

@@ -10,6 +10,7 @@
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
+#include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/reduction_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
 #include "server/rpc/tensor/response_size.h"
@@ -46,6 +47,19 @@ void DecodeSpecs(const v1::CompareRequest& request, const LogitsLayout* layout, 
   }
 }
 
+// Returns whether the losses take log-probabilities: all of them, or none.
+bool TakeLogProbabilities(const v1::CompareRequest& request, const Field& field) {
+  const bool first = request.losses_size() > 0 && TakesLogProbabilities(request.losses(0));
+  const int losses = std::min(request.losses_size(), kMaxLosses);
+  for (int i = 1; i < losses; ++i) {
+    if (TakesLogProbabilities(request.losses(i)) == first) continue;
+    field[i]["activation"].Refuse("reads the logits as ", first ? "logits" : "log-probabilities",
+                                  ", expected what losses[0] reads them as, ",
+                                  first ? "log-probabilities" : "logits");
+  }
+  return first;
+}
+
 // Decodes the samples once for every activation that occurs.
 void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout, BufferPool& pool,
                           const Field& request, CompareCall& call) {
@@ -53,7 +67,10 @@ void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout,
   for (const loss::LossSpec& spec : call.specs) {
     if (!seen.insert(spec.activation).second) continue;
     auto samples = DecodeSamples(fields, layout, spec.activation, pool, request);
-    if (samples) call.samples.emplace(spec.activation, *std::move(samples));
+    if (!samples) continue;
+    samples->sequences = DecodeSequences(fields.sequence_lengths, layout, spec.activation,
+                                         SequenceReader(call.options.reduction), request);
+    call.samples.emplace(spec.activation, *std::move(samples));
   }
 }
 
@@ -99,9 +116,13 @@ absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& reque
   FieldViolations violations;
   const Field field(violations, cancellation);
   CompareCall call;
-  const BatchFields fields = FieldsOf(request, payloads);
+  BatchFields fields = FieldsOf(request, payloads);
   CheckLossCount(request, field["losses"]);
   DecodeOptions(request, field, call.options);
+  if (TakeLogProbabilities(request, field["losses"])) {
+    fields.axes = LogitAxes::kSamples;
+    call.options.class_statistics = false;
+  }
   auto logits = DecodeLogits(fields, LogitStorage::kCopied, pool, field);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);

@@ -7,6 +7,7 @@
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
+#include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/decode/reduction_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
@@ -30,9 +31,12 @@ void DecodeNormalizer(const v1::ComputeRequest& request, const Field& field,
   options.normalizer = request.normalizer();
   CheckRange(request.normalizer(), Range::AtLeast(0), field);
   if (options.reduction != loss::Reduction::kMean &&
-      options.reduction != loss::Reduction::kMeanValid) {
-    field.Refuse("acts with REDUCTION_MEAN and REDUCTION_MEAN_VALID only, but the reduction is ",
-                 v1::Reduction_Name(request.reduction()));
+      options.reduction != loss::Reduction::kMeanValid &&
+      options.reduction != loss::Reduction::kSequenceMean) {
+    field.Refuse(
+        "acts with REDUCTION_MEAN, REDUCTION_MEAN_VALID and REDUCTION_SEQUENCE_MEAN only, but the "
+        "reduction is ",
+        v1::Reduction_Name(request.reduction()));
   }
 }
 
@@ -56,6 +60,8 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
   call.run =
       DecodeRun(request, fields, *layout, activation, samples ? &samples->labels : nullptr, field);
   if (!samples) return;
+  samples->sequences = DecodeSequences(fields.sequence_lengths, *layout, activation,
+                                       SequenceReader(call.options.reduction), field);
   const Weightless weightless = FindWeightless(*samples, *layout, activation);
   const std::optional<int64_t> ignore_index = call.spec.ignore_index;
   CheckUpstreamGradient(*samples, *layout, activation, ignore_index, field["upstream_gradient"]);
@@ -66,8 +72,14 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
 
 // Returns the divisor of the mean that `options` ask for.
 double OwnDivisor(const loss::ComputeOptions& options, const loss::Result& result) {
-  return options.reduction == loss::Reduction::kMean ? result.weight_sum
-                                                     : static_cast<double>(result.valid_count);
+  switch (options.reduction) {
+    case loss::Reduction::kMean:
+      return result.weight_sum;
+    case loss::Reduction::kSequenceMean:
+      return static_cast<double>(result.sequence_count.value_or(0));
+    default:
+      return static_cast<double>(result.valid_count);
+  }
 }
 
 }  // namespace
@@ -90,17 +102,21 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   FieldViolations violations;
   const Field field(violations, cancellation);
   ComputeCall call;
-  const BatchFields fields = FieldsOf(request, payloads);
+  BatchFields fields = FieldsOf(request, payloads);
+  if (TakesLogProbabilities(request.loss())) fields.axes = LogitAxes::kSamples;
   auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, field);
   if (logits) {
     absl::Status fits = CheckClassesFitMessage(logits->layout, max_message_bytes);
     if (!fits.ok()) return fits;
   }
   const auto activation = DecodeActivation(request.loss(), field["loss"]);
+  // What is wrong with it is told after what is wrong with the loss.
+  FieldViolations untold;
+  call.options.reduction = DecodeReduction(request.reduction(), Field(untold)["reduction"]);
   if (activation) {
     DecodeLoss(request, fields, logits ? &*logits : nullptr, *activation, pool, field, call);
   }
-  call.options.reduction = DecodeReduction(request.reduction(), field["reduction"]);
+  DecodeReduction(request.reduction(), field["reduction"]);
   DecodeNormalizer(request, field["normalizer"], call.options);
   CheckUpstreamActs(request, call.options.reduction, field["upstream_gradient"]);
   if (cancellation.seen()) return loss::CancelledCall();

@@ -50,6 +50,7 @@ loss::Work WorkOfSamples(const BatchFields& fields) {
   work += WorkOf(fields.sample_weights, kBytesOfNumber, moves);
   work += WorkOf(fields.upstream_gradient, kBytesOfNumber, moves);
   work += WorkOf(fields.sample_ids, kBytesOfNumber, moves);
+  work += WorkOf(fields.sequence_lengths, kBytesOfNumber, Moves::kNo);
   return work;
 }
 

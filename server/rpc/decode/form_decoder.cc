@@ -50,6 +50,12 @@ void CheckSoftTargetRule(const v1::LossSpec& spec, const Field& field) {
 
 void CheckFormActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded,
                          const Field& form_field) {
+  if (decoded.activation == loss::Activation::kLogProbability &&
+      decoded.form->activations != loss::ActivationSet::kSigmoidOnly) {
+    if (loss::TakesLogProbabilities(*decoded.form)) return;
+    return form_field.Refuse("depends on the other classes' probabilities",
+                             ", but the activation is log_probability");
+  }
   if (decoded.form->activations != loss::ActivationSet::kSigmoidOnly) return;
   if (decoded.activation == loss::Activation::kSigmoid) return;
   const std::string text = OtherActivationText(loss::Activation::kSigmoid, decoded.activation);

@@ -144,6 +144,10 @@ loss::Labels ViewOf(const OwnedLabels& labels) {
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
                                         BufferPool& pool, const Field& field) {
+  if (activation == loss::Activation::kLogProbability) {
+    if (fields) field.Refuse("is set beside log-probabilities, which are those of the truth");
+    return OwnedClassIds();
+  }
   if (!fields) {
     field.Refuse("is not set, expected a tensor of classes or targets");
     return std::nullopt;

@@ -31,9 +31,9 @@ using OwnedLabels = std::variant<OwnedClassIds, OwnedBinaryLabels, OwnedTargets>
 
 loss::Labels ViewOf(const OwnedLabels& labels);
 
-// Returns a batch's labels for one activation, or nullopt after adding a violation. `fields` are
-// those of the tensor at `field`, nullopt when it is not set. Values are checked by
-// CheckLabelRange, which knows what is ignored.
+// Returns a batch's labels for one activation, none for log-probabilities, or nullopt after adding
+// a violation. `fields` are those of the tensor at `field`, nullopt when it is not set. Values are
+// checked by CheckLabelRange, which knows what is ignored.
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
                                         const LogitsLayout& layout, loss::Activation activation,
                                         BufferPool& pool, const Field& field);

@@ -1,6 +1,7 @@
 #include "server/rpc/decode/loss_spec_decoder.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "server/rpc/decode/activation_decoder.h"
@@ -51,13 +52,26 @@ void CheckSmoothingBesidePrior(const loss::LossSpec& spec, const Field& field) {
                ", which has no samples in logit_adjustment.prior.counts");
 }
 
-}  // namespace
+// Refuses what log-probabilities leave nothing to act on.
+void RefuseLogitOptions(const v1::LossSpec& spec, const Field& field) {
+  const std::pair<const char*, bool> options[] = {
+      {"class_weighting", spec.has_class_weighting()},
+      {"label_smoothing", spec.label_smoothing() != 0},
+      {"ignore_index", spec.has_ignore_index()},
+      {"temperature", spec.temperature() != 0},
+      {"softcap", spec.softcap() != 0},
+      {"z_loss", spec.z_loss() != 0},
+      {"logit_adjustment", spec.has_logit_adjustment()},
+  };
+  for (const auto& [name, is_set] : options) {
+    if (is_set) field[name].Refuse(kNoLogitsText);
+  }
+}
 
-loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activation,
-                              const LogitsLayout* layout, const Field& field) {
-  loss::LossSpec decoded;
-  decoded.activation = activation;
-  DecodeForm(spec, field, decoded);
+// Decodes what lies around a form of logits.
+void DecodeLogitOptions(const v1::LossSpec& spec, const LogitsLayout* layout, const Field& field,
+                        loss::LossSpec& decoded) {
+  const loss::Activation activation = decoded.activation;
   if (spec.has_class_weighting()) {
     decoded.class_weighting =
         DecodeClassWeighting(spec.class_weighting(), activation, layout, field["class_weighting"]);
@@ -66,10 +80,23 @@ loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activat
   DecodeLogitScaling(spec, field, decoded);
   DecodeZLoss(spec, field["z_loss"], decoded);
   if (spec.has_ignore_index()) decoded.ignore_index = spec.ignore_index();
-  if (spec.has_logit_adjustment()) {
-    decoded.logit_adjustment = DecodeLogitAdjustment(spec.logit_adjustment(), activation, layout,
-                                                     field["logit_adjustment"]);
-    CheckSmoothingBesidePrior(decoded, field["label_smoothing"]);
+  if (!spec.has_logit_adjustment()) return;
+  decoded.logit_adjustment =
+      DecodeLogitAdjustment(spec.logit_adjustment(), activation, layout, field["logit_adjustment"]);
+  CheckSmoothingBesidePrior(decoded, field["label_smoothing"]);
+}
+
+}  // namespace
+
+loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activation,
+                              const LogitsLayout* layout, const Field& field) {
+  loss::LossSpec decoded;
+  decoded.activation = activation;
+  DecodeForm(spec, field, decoded);
+  if (activation == loss::Activation::kLogProbability) {
+    RefuseLogitOptions(spec, field);
+  } else {
+    DecodeLogitOptions(spec, layout, field, decoded);
   }
   if (spec.has_mining()) decoded.mining = DecodeMining(spec.mining(), field["mining"]);
   return decoded;

@@ -45,15 +45,20 @@ void CheckTopK(const v1::OutputOptions& outputs, const Field& field) {
   }
 }
 
-void CheckSoftmaxOnly(const v1::OutputOptions& outputs, loss::Activation activation,
+void CheckActivations(const v1::OutputOptions& outputs, loss::Activation activation,
                       const Field& field) {
   constexpr auto kSoftmax = loss::Activation::kSoftmax;
+  const bool has_logits = activation != loss::Activation::kLogProbability;
   for (const loss::OutputRow& row : loss::kOutputTable) {
-    if (row.activation != loss::OutputActivation::kSoftmaxOnly) continue;
-    if (FieldsOf(row.output).IsWanted(outputs)) {
+    if (row.activation == loss::OutputActivation::kAny) continue;
+    if (!FieldsOf(row.output).IsWanted(outputs)) continue;
+    if (row.activation == loss::OutputActivation::kSoftmaxOnly) {
       CheckActivation(kSoftmax, activation, field[row.name]);
+    } else if (!has_logits) {
+      field[row.name].Refuse(kNoLogitsText);
     }
   }
+  if (outputs.class_statistics() && !has_logits) field["class_statistics"].Refuse(kNoLogitsText);
   if (!outputs.top_k().empty()) CheckActivation(kSoftmax, activation, field["top_k"]);
 }
 
@@ -82,7 +87,7 @@ void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation acti
     options.top_k.assign(outputs.top_k().begin(), outputs.top_k().end());
   }
   CheckGradientType(outputs.gradient_data_type(), field["gradient_data_type"]);
-  CheckSoftmaxOnly(outputs, activation, field);
+  CheckActivations(outputs, activation, field);
   if (outputs.has_hard_threshold()) {
     options.hard_threshold = outputs.hard_threshold();
     CheckRange(options.hard_threshold, kHardThresholdRange, field["hard_threshold"]);

@@ -15,6 +15,8 @@ loss::Reduction DecodeReduction(v1::Reduction reduction, const Field& field) {
       return loss::Reduction::kMean;
     case v1::REDUCTION_MEAN_VALID:
       return loss::Reduction::kMeanValid;
+    case v1::REDUCTION_SEQUENCE_MEAN:
+      return loss::Reduction::kSequenceMean;
     default:
       RefuseUnknownValue(reduction, field);
       return loss::Reduction::kNone;

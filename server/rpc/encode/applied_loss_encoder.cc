@@ -24,6 +24,8 @@ v1::Reduction EncodeReduction(loss::Reduction reduction) {
       return v1::REDUCTION_MEAN;
     case loss::Reduction::kMeanValid:
       return v1::REDUCTION_MEAN_VALID;
+    case loss::Reduction::kSequenceMean:
+      return v1::REDUCTION_SEQUENCE_MEAN;
   }
   return v1::REDUCTION_UNSPECIFIED;
 }
@@ -128,10 +130,21 @@ struct MiningEncoder {
   v1::LossSpec& message;
 };
 
+v1::Activation EncodeActivation(loss::Activation activation) {
+  switch (activation) {
+    case loss::Activation::kSoftmax:
+      return v1::ACTIVATION_SOFTMAX;
+    case loss::Activation::kSigmoid:
+      return v1::ACTIVATION_SIGMOID;
+    case loss::Activation::kLogProbability:
+      return v1::ACTIVATION_LOG_PROBABILITY;
+  }
+  return v1::ACTIVATION_UNSPECIFIED;
+}
+
 void EncodeLossSpec(const loss::LossSpec& spec, const v1::LossSpec& request,
                     v1::LossSpec& message) {
-  message.set_activation(spec.activation == loss::Activation::kSigmoid ? v1::ACTIVATION_SIGMOID
-                                                                       : v1::ACTIVATION_SOFTMAX);
+  message.set_activation(EncodeActivation(spec.activation));
   EncodeForm(spec, message);
   if (request.has_class_weighting()) {
     EncodeClassWeighting(spec.class_weighting, request.class_weighting(),
@@ -139,7 +152,9 @@ void EncodeLossSpec(const loss::LossSpec& spec, const v1::LossSpec& request,
   }
   message.set_label_smoothing(spec.label_smoothing);
   if (spec.ignore_index) message.set_ignore_index(*spec.ignore_index);
-  message.set_temperature(spec.temperature);
+  if (spec.activation != loss::Activation::kLogProbability) {
+    message.set_temperature(spec.temperature);
+  }
   message.set_softcap(spec.softcap);
   message.set_z_loss(spec.z_loss);
   std::visit(AdjustmentEncoder{request.logit_adjustment(), message}, spec.logit_adjustment);

@@ -109,6 +109,7 @@ void EncodeScalars(const loss::Result& result, v1::ComputeResponse& response) {
   response.set_weight_sum(result.weight_sum);
   response.set_valid_count(result.valid_count);
   response.set_non_finite_count(result.non_finite_count);
+  if (result.sequence_count) response.set_sequence_count(*result.sequence_count);
   response.mutable_top_k_correct()->Assign(result.top_k_correct.begin(),
                                            result.top_k_correct.end());
 }

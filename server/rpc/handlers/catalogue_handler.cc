@@ -27,6 +27,7 @@ void EncodeForm(const loss::FormInfo& form, v1::LossInfo& message) {
     message.add_activations(v1::ACTIVATION_SOFTMAX);
   }
   message.add_activations(v1::ACTIVATION_SIGMOID);
+  if (loss::TakesLogProbabilities(form)) message.add_activations(v1::ACTIVATION_LOG_PROBABILITY);
   for (int i = 0; i < form.parameter_count; ++i) {
     EncodeParameter(form.parameters[static_cast<size_t>(i)], *message.add_parameters());
   }

@@ -86,6 +86,21 @@ std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32
   return layout;
 }
 
+std::optional<LogitsLayout> LayOutLogProbabilities(const Shape& shape,
+                                                   std::optional<int32_t> class_axis,
+                                                   const Field& request) {
+  if (class_axis) {
+    request["class_axis"].Refuse("= ", *class_axis,
+                                 " beside log-probabilities, which have no class axis");
+    return std::nullopt;
+  }
+  LogitsLayout layout;
+  layout.shape = shape;
+  layout.rows = ElementCount(shape).value_or(0);
+  layout.inner = layout.rows == 0 ? 1 : layout.rows / shape[0];
+  return layout;
+}
+
 template <typename T>
 void SwapLastAxes(absl::Span<const T> from, int64_t a, int64_t b, absl::Span<T> to) {
   const auto rows = static_cast<size_t>(a);

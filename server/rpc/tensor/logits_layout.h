@@ -13,10 +13,11 @@
 namespace lossd::rpc {
 
 // How the logits of a request, [N, C], [N], [N, d₁, …, C] or [N, C, d₁, …], map to the core's
-// [rows, classes]. A row is one place of [N, d₁, …].
+// [rows, classes]. A row is one place of [N, d₁, …]. Log-probabilities, [N] or [N, d₁, …], are rows
+// of one class.
 struct LogitsLayout {
   Shape shape;  // as sent
-  // Absent for [N] logits, which have one class each in the core.
+  // Absent for [N] logits and log-probabilities, which have one class each in the core.
   std::optional<size_t> class_axis;
   int64_t rows = 0;
   int64_t classes = 1;
@@ -48,6 +49,11 @@ struct LogitsLayout {
 // violation when `class_axis` is no axis that can hold the classes, or that axis is empty.
 std::optional<LogitsLayout> LayOutLogits(const Shape& shape, std::optional<int32_t> class_axis,
                                          const Field& request);
+
+// Does the same for log-probabilities, which have no classes and so no `class_axis`.
+std::optional<LogitsLayout> LayOutLogProbabilities(const Shape& shape,
+                                                   std::optional<int32_t> class_axis,
+                                                   const Field& request);
 
 // Transposes [outer, a, b] to [outer, b, a], both row-major. The spans are of equal size and do not
 // overlap. Instantiated for float, double and int64_t.

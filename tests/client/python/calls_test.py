@@ -31,7 +31,7 @@ class CallsTest(unittest.TestCase):
     def test_losses(self):
         losses = {loss.name: loss for loss in self.client.losses()}
         self.assertEqual(losses["focal"].parameters[0].default, 2)
-        self.assertEqual(losses["focal"].activations, ("softmax", "sigmoid"))
+        self.assertEqual(losses["focal"].activations, ("softmax", "sigmoid", "log_probability"))
         self.assertEqual(losses["asymmetric"].activations, ("sigmoid",))
         self.assertIsNone(losses["focal"].parameters[0].maximum)
 

@@ -39,10 +39,10 @@ TEST(TensorFieldsTest, ListsEveryTensorOfAMessage) {
   EXPECT_THAT(NumbersIn(TensorFieldsOf<Request>()),
               ElementsAre(Request::kLogitsFieldNumber, Request::kLabelsFieldNumber,
                           Request::kSampleWeightsFieldNumber, Request::kUpstreamGradientFieldNumber,
-                          Request::kSampleIdsFieldNumber));
+                          Request::kSampleIdsFieldNumber, Request::kSequenceLengthsFieldNumber));
   EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::ComputeResponse>()),
               ElementsAreArray(NumbersOfTensors(*v1::ComputeResponse::descriptor())));
-  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4));
+  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4, 12));
 }
 
 TEST(TensorFieldsTest, LeadsToTheDataOfEachTensor) {
@@ -55,7 +55,7 @@ TEST(TensorFieldsTest, LeadsToTheDataOfEachTensor) {
 TEST(TensorFieldsTest, LooksOneLevelDeeperIntoAStreamsMessage) {
   const auto requests = TensorFieldsOf<v1::ComputeStreamRequest>();
   ASSERT_THAT(NumbersIn(requests), ElementsAre(v1::ComputeStreamRequest::kRequestFieldNumber));
-  EXPECT_THAT(requests[0].inside, SizeIs(5));
+  EXPECT_THAT(requests[0].inside, SizeIs(6));
   EXPECT_THAT(requests[0].rivals, IsEmpty());
 
   const auto responses = TensorFieldsOf<v1::ComputeStreamResponse>();

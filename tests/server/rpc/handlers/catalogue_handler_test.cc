@@ -61,7 +61,8 @@ TEST(CatalogueHandler, KnowsFocal) {
   const v1::ListLossesResponse response = ListLosses();
   const v1::LossInfo& focal = response.losses(1);
   EXPECT_EQ(focal.name(), "focal");
-  EXPECT_THAT(focal.activations(), ElementsAre(v1::ACTIVATION_SOFTMAX, v1::ACTIVATION_SIGMOID));
+  EXPECT_THAT(focal.activations(), ElementsAre(v1::ACTIVATION_SOFTMAX, v1::ACTIVATION_SIGMOID,
+                                               v1::ACTIVATION_LOG_PROBABILITY));
   ASSERT_EQ(focal.parameters_size(), 1);
   const v1::LossParameter& gamma = focal.parameters(0);
   EXPECT_EQ(gamma.name(), "gamma");

@@ -1,0 +1,66 @@
+#include "server/loss/tokens/log_probabilities.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "server/kernels/hessian.h"
+#include "server/loss/tokens/token_block.h"
+
+namespace lossd::loss {
+namespace {
+
+// Writes value · scale, rounded to the output's type; the scales of ignored samples are 0.
+template <typename T>
+void WriteScaled(const double* value, const double* scale, int64_t size, T* to) {
+  for (int64_t i = 0; i < size; ++i) to[i] = static_cast<T>(value[i] * scale[i]);
+}
+
+// Does the same for second derivatives, of which Curvature::kPositive takes the magnitude.
+template <typename T>
+void WriteCurvature(const BatchPlan& plan, const TokenBlock& block, int64_t size, T* to) {
+  if (plan.curvature == kernels::Curvature::kExact) {
+    return WriteScaled(block.curvature(), block.hessian_scale(), size, to);
+  }
+  for (int64_t i = 0; i < size; ++i) {
+    const double h = std::abs(block.curvature()[i] * block.hessian_scale()[i]);
+    to[i] = static_cast<T>(h < kHessianFloor ? kHessianFloor : h);
+  }
+}
+
+void Record(const TokenBlock& block, int64_t begin, int64_t size, SampleRecords& records) {
+  for (int64_t i = 0; i < size; ++i) {
+    const auto sample = static_cast<size_t>(begin + i);
+    const double p = std::exp(std::min(block.log_p()[i], 0.0));
+    records.true_probability[sample] = p;
+    records.gradient_l1[sample] = std::abs(block.slope()[i]);
+    records.vanishing[sample] = Vanishes(p, block.slope()[i]) ? 1 : 0;
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void ComputeLogProbabilities(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
+                             int64_t end) {
+  T* const gradient = window.RowAt(window.outputs[Output::kGradient], begin);
+  T* const hessian = window.RowAt(window.outputs[Output::kHessianDiagonal], begin);
+  const T* const u = window.RowAt(window.logits, begin);
+  TokenBlock block(plan, hessian != nullptr);
+  for (int64_t first = begin; first < end; first += TokenBlock::kMostSamples) {
+    const int64_t size = std::min(TokenBlock::kMostSamples, end - first);
+    const int64_t at = first - begin;
+    block.Evaluate(first, size, u + at);
+    WriteScaled(block.value(), block.loss_scale(), size, window.SampleAt(Output::kLosses, first));
+    if (gradient != nullptr) {
+      WriteScaled(block.slope(), block.gradient_scale(), size, gradient + at);
+    }
+    if (hessian != nullptr) WriteCurvature(plan, block, size, hessian + at);
+    if (window.records.wanted()) Record(block, first, size, window.records);
+  }
+}
+
+template void ComputeLogProbabilities(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
+template void ComputeLogProbabilities(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
+
+}  // namespace lossd::loss
