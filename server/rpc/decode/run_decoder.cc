@@ -39,13 +39,16 @@ std::optional<std::vector<int64_t>> DecodeSampleIds(const TensorFields& fields,
     return std::nullopt;
   }
   auto ids = ReadIntegers(*tensor, field);
-  if (!ids || activation == loss::Activation::kSoftmax) return ids;
+  if (!ids || activation != loss::Activation::kSigmoid) return ids;
   return MoveClassesLast(layout, *std::move(ids));
 }
 
 void CheckRequired(const v1::ComputeRequest& request, const OwnedLabels* labels,
                    loss::Activation activation, const Field& field) {
   CheckRunName(request.run(), field["run"]);
+  if (activation == loss::Activation::kLogProbability) {
+    field["run"].Refuse("is set, expected none with log-probabilities, which have no margin");
+  }
   if (!request.has_sample_ids()) {
     field["sample_ids"].Refuse("is not set, expected the id of each sample beside run");
   }
