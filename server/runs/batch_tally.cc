@@ -20,6 +20,25 @@ void TurnTally::Merge(const TurnTally& other) {
   epoch = std::max(epoch, other.epoch);
 }
 
+void TurnTally::AppendTo(ByteWriter& writer) const {
+  writer.Add(presentations);
+  writer.Add(mean_loss);
+  for (const int64_t count : {hard_count, turned_easy, turned_hard, forgotten, epoch}) {
+    writer.Add(count);
+  }
+}
+
+TurnTally TurnTally::Read(ByteReader& reader) {
+  TurnTally tally;
+  tally.presentations = reader.Read<int64_t>();
+  tally.mean_loss = reader.Read<double>();
+  for (int64_t* count : {&tally.hard_count, &tally.turned_easy, &tally.turned_hard,
+                         &tally.forgotten, &tally.epoch}) {
+    *count = reader.Read<int64_t>();
+  }
+  return tally;
+}
+
 BatchTally::BatchTally(int64_t class_count) : classes_(class_count) {
   if (class_count <= kMostInArray) array_.resize(static_cast<size_t>(class_count));
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "server/runs/byte_reader.h"
+#include "server/runs/byte_writer.h"
 #include "server/runs/class_tallies.h"
 #include "server/runs/presentation.h"
 
@@ -21,6 +23,9 @@ struct TurnTally {
   int64_t epoch = 0;  // the largest
 
   void Merge(const TurnTally& other);
+
+  void AppendTo(ByteWriter& writer) const;
+  static TurnTally Read(ByteReader& reader);
 };
 
 // Adds up the presentations of one batch.

@@ -10,6 +10,20 @@ double Share(double part, double total) {
   return total == 0 || !std::isfinite(total) ? 0 : part / total;
 }
 
+void Append(const ClassTally& tally, ByteWriter& writer) {
+  writer.Add(tally.loss);
+  writer.Add(tally.gradient);
+  writer.Add(tally.hard_count);
+}
+
+ClassTally ReadTally(ByteReader& reader) {
+  ClassTally tally;
+  tally.loss = reader.Read<double>();
+  tally.gradient = reader.Read<double>();
+  tally.hard_count = reader.Read<int64_t>();
+  return tally;
+}
+
 }  // namespace
 
 int64_t ClassTallies::MostEntries(int64_t class_count) {
@@ -52,6 +66,29 @@ void ClassTallies::Merge(const ClassTallies& other) {
   if (!other.has_rest_) return;
   has_rest_ = true;
   rest_ += other.rest_;
+}
+
+void ClassTallies::AppendTo(ByteWriter& writer) const {
+  writer.Add(static_cast<uint64_t>(entries_.size()));
+  for (const Entry& entry : entries_) {
+    writer.Add(entry.class_id);
+    Append(entry.tally, writer);
+  }
+  writer.Add(static_cast<uint8_t>(has_rest_));
+  Append(rest_, writer);
+}
+
+bool ClassTallies::ReadFrom(ByteReader& reader) {
+  const auto count = reader.Read<uint64_t>();
+  if (count > most_entries_) return false;
+  entries_.resize(static_cast<size_t>(count));
+  for (Entry& entry : entries_) {
+    entry.class_id = reader.Read<int64_t>();
+    entry.tally = ReadTally(reader);
+  }
+  has_rest_ = reader.Read<uint8_t>() != 0;
+  rest_ = ReadTally(reader);
+  return reader.ok();
 }
 
 std::vector<ClassShare> ClassTallies::Shares() const {

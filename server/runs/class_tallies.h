@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/runs/byte_reader.h"
+#include "server/runs/byte_writer.h"
 #include "server/runs/run.h"
 
 namespace lossd::runs {
@@ -36,6 +38,11 @@ class ClassTallies {
 
   // Returns the shares, ascending by class, and then the rest if there is one.
   std::vector<ClassShare> Shares() const;
+
+  void AppendTo(ByteWriter& writer) const;
+  // Reads in place of what is there. Returns false where the bytes are no tallies of as many
+  // classes.
+  bool ReadFrom(ByteReader& reader);
 
   // Returns what the tallies of `class_count` classes take.
   static int64_t BytesOf(int64_t class_count);

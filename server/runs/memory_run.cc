@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,56 +46,34 @@ constexpr int64_t kMostSpare = int64_t{1} << 16;
 
 MemoryRun::MemoryRun(const RunBatch& first, int64_t most_request_ids, absl::Time now)
     : name_(first.run),
-      owner_(first.owner),
-      class_count_(first.class_count),
-      hard_threshold_(first.hard_threshold),
+      kind_(KindOf(first)),
       create_time_(now),
       update_nanoseconds_(absl::ToUnixNanos(now)),
       requests_(most_request_ids),
-      curve_(first.class_count) {}
-
-absl::Status MemoryRun::CheckKind(const RunBatch& batch) const {
-  if (batch.owner != owner_) {
-    return absl::PermissionDeniedError(absl::StrCat("run '", name_, "' belongs to another token"));
-  }
-  if (batch.class_count != class_count_) {
-    return absl::FailedPreconditionError(absl::StrCat("run '", name_, "' has batches of ",
-                                                      class_count_, " classes, and this one has ",
-                                                      batch.class_count));
-  }
-  if (batch.hard_threshold != hard_threshold_) {
-    return absl::FailedPreconditionError(absl::StrCat("run '", name_, "' has the hard_threshold ",
-                                                      hard_threshold_, ", and this batch has ",
-                                                      batch.hard_threshold));
-  }
-  return absl::OkStatus();
-}
+      totals_(first.class_count, first.hard_threshold) {}
 
 absl::StatusOr<int64_t> MemoryRun::Record(const RunBatch& batch, int64_t most_bytes,
                                           absl::Time now) {
-  absl::Status fits = CheckKind(batch);
+  absl::Status fits = CheckKind(name_, KindOf(batch), kind_);
   if (!fits.ok()) return fits;
   const RequestHash request = HashRequest(batch.request_id);
   const MutexLock lock(&mutex_);
   if (gone_) return absl::AbortedError("the run was let go");
   if (requests_.Has(request)) return 0;
-  const int64_t step = batch.step.value_or(batch_count_);
+  const int64_t step = batch.step.value_or(totals_.batch_count());
   absl::Status reserved = Reserve(batch, step, most_bytes);
   if (!reserved.ok()) return reserved;
 
   Add(batch, step);
   requests_.Add(request);
-  first_step_ = batch_count_ == 0 ? step : std::min(first_step_, step);
-  last_step_ = batch_count_ == 0 ? step : std::max(last_step_, step);
-  ++batch_count_;
   update_nanoseconds_ = absl::ToUnixNanos(now);
   const int64_t bytes = BytesWith(0);
   return bytes - bytes_.exchange(bytes);
 }
 
 int64_t MemoryRun::BytesWith(int64_t more_samples) const {
-  return static_cast<int64_t>(sizeof(MemoryRun) + name_.capacity() + owner_.capacity()) +
-         samples_.BytesWith(more_samples) + requests_.bytes() + curve_.bytes();
+  return static_cast<int64_t>(sizeof(MemoryRun) + name_.capacity() + kind_.owner.capacity()) +
+         samples_.BytesWith(more_samples) + requests_.bytes() + totals_.bytes();
 }
 
 int64_t MemoryRun::CountMissing(const RunBatch& batch) const {
@@ -109,7 +86,7 @@ int64_t MemoryRun::CountMissing(const RunBatch& batch) const {
 }
 
 bool MemoryRun::HasRoom(int64_t more_samples, int64_t most_bytes) const {
-  const int64_t beside = requests_.BytesWithOne() - requests_.bytes() + curve_.BytesOfBin();
+  const int64_t beside = requests_.BytesWithOne() - requests_.bytes() + totals_.BytesOfBatch();
   return samples_.size() + more_samples <= SampleTable::kMostSamples &&
          BytesWith(more_samples) + beside <= most_bytes;
 }
@@ -129,27 +106,13 @@ absl::Status MemoryRun::Reserve(const RunBatch& batch, int64_t step, int64_t mos
   }
   samples_.Reserve(more);
   requests_.ReserveOne();
-  curve_.Reserve(step);
+  totals_.Reserve(step);
   return absl::OkStatus();
 }
 
-void MemoryRun::Count(const SampleRecord& record, int64_t change) {
-  map_[static_cast<size_t>(record.cell())] += change;
-  if (!record.learned()) return;
-  learned_count_ += change;
-  constexpr int64_t kLast = std::tuple_size_v<ForgettingHistogram> - 1;
-  forgetting_[static_cast<size_t>(std::min(record.forgetting_events(), kLast))] += change;
-}
-
-Turn MemoryRun::Present(const Presentation& presentation, int64_t step, SampleRecord& record) {
-  if (record.presentations() > 0) Count(record, -1);
-  const Turn turn = record.Add(presentation, step, hard_threshold_);
-  Count(record, 1);
-  return turn;
-}
-
 void MemoryRun::Add(const RunBatch& batch, int64_t step) {
-  BatchTally tally(class_count_);
+  BatchTally tally(kind_.class_count);
+  int64_t non_finite = 0;
   ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
     Ids ids;
     SampleTable::Found found;
@@ -157,39 +120,29 @@ void MemoryRun::Add(const RunBatch& batch, int64_t step) {
     size_t next = 0;
     for (const Presentation& one : block) {
       if (!one.finite()) {
-        ++non_finite_count_;
+        ++non_finite;
         continue;
       }
-      SampleRecord& record = *found[next++];
-      const Turn turn = Present(one, step, record);
-      tally.Add(one, turn, hard_threshold_, batch.epoch.value_or(record.presentations()));
+      SampleRecord& record = *found.records[next++];
+      const Turn turn = totals_.Present(one, step, record);
+      tally.Add(one, turn, kind_.hard_threshold, batch.epoch.value_or(record.presentations()));
     }
   });
-  presentation_count_ += tally.turns().presentations;
-  curve_.Add(step, batch.learning_rate, tally.turns(), tally.TakeClasses());
+  totals_.AddBatch(step, batch.learning_rate, non_finite, tally);
 }
 
 Run MemoryRun::SummaryLocked() const {
-  Run run;
+  Run run = totals_.Summary();
   run.name = name_;
-  run.owner = owner_;
+  run.owner = kind_.owner;
   run.create_time = create_time_;
   run.update_time = update_time();
-  run.first_step = first_step_;
-  run.last_step = last_step_;
-  run.sample_count = samples_.size();
-  run.presentation_count = presentation_count_;
-  run.non_finite_count = non_finite_count_;
-  run.never_learned_count = samples_.size() - learned_count_;
-  run.hard_threshold = hard_threshold_;
-  run.map = map_;
-  run.forgetting = forgetting_;
   return run;
 }
 
 RunVersion MemoryRun::version() const {
   const MutexLock lock(&mutex_);
-  return {create_time_, batch_count_};
+  return {create_time_, totals_.batch_count()};
 }
 
 Run MemoryRun::Summary() const {
@@ -203,8 +156,8 @@ Run MemoryRun::WithPoints(int64_t most_points) const {
   {
     const MutexLock lock(&mutex_);
     run = SummaryLocked();
-    run.points = curve_.Points(RunCurve::kMostPoints);
-    asked_for = curve_.Points(most_points);
+    run.points = totals_.Points(RunCurve::kMostPoints);
+    asked_for = totals_.Points(most_points);
   }
   // They do not depend on how many points are asked for.
   run.findings = FindingsOf(run);
@@ -241,8 +194,9 @@ int64_t MemoryRun::LetGo() {
 
 bool MemoryRun::LetGoIfNew() {
   const MutexLock lock(&mutex_);
-  gone_ = gone_ || batch_count_ == 0;
-  return batch_count_ == 0;
+  const bool is_new = totals_.batch_count() == 0;
+  gone_ = gone_ || is_new;
+  return is_new;
 }
 
 }  // namespace lossd::runs

@@ -13,7 +13,8 @@
 #include "server/runs/request_ids.h"
 #include "server/runs/run.h"
 #include "server/runs/run_batch.h"
-#include "server/runs/run_curve.h"
+#include "server/runs/run_kind.h"
+#include "server/runs/run_totals.h"
 #include "server/runs/sample_order.h"
 #include "server/runs/sample_table.h"
 #include "server/threads/mutex.h"
@@ -48,7 +49,7 @@ class MemoryRun {
   bool LetGoIfNew();
 
   const std::string& name() const { return name_; }
-  const std::string& owner() const { return owner_; }
+  const std::string& owner() const { return kind_.owner; }
   RunVersion version() const;
   int64_t bytes() const { return bytes_; }
   absl::Time update_time() const { return absl::FromUnixNanos(update_nanoseconds_); }
@@ -63,19 +64,10 @@ class MemoryRun {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t BytesWith(int64_t more_samples) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Add(const RunBatch& batch, int64_t step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Adds a sample's presentation, and counts it anew where it is counted.
-  Turn Present(const Presentation& presentation, int64_t step, SampleRecord& record)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Count(const SampleRecord& record, int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Run SummaryLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Returns an error unless the batch is one of the run's.
-  absl::Status CheckKind(const RunBatch& batch) const;
-
   const std::string name_;
-  const std::string owner_;
-  const int64_t class_count_;
-  const double hard_threshold_;
+  const RunKind kind_;
   const absl::Time create_time_;
   std::atomic<int64_t> update_nanoseconds_;
   std::atomic<int64_t> bytes_ = 0;
@@ -84,15 +76,7 @@ class MemoryRun {
   bool gone_ ABSL_GUARDED_BY(mutex_) = false;
   SampleTable samples_ ABSL_GUARDED_BY(mutex_);
   RequestIds requests_ ABSL_GUARDED_BY(mutex_);
-  RunCurve curve_ ABSL_GUARDED_BY(mutex_);
-  int64_t batch_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t first_step_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t last_step_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t presentation_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t non_finite_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t learned_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  CartographyMap map_ ABSL_GUARDED_BY(mutex_) = {};
-  ForgettingHistogram forgetting_ ABSL_GUARDED_BY(mutex_) = {};
+  RunTotals totals_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lossd::runs

@@ -18,6 +18,53 @@ void RunCurve::Bin::Merge(const Bin& other) {
   classes.Merge(other.classes);
 }
 
+void RunCurve::Bin::AppendTo(ByteWriter& writer) const {
+  writer.Add(first_step);
+  writer.Add(last_step);
+  writer.Add(static_cast<uint8_t>(learning_rate.has_value()));
+  writer.Add(learning_rate.value_or(0));
+  writer.Add(learning_rate_step);
+  turns.AppendTo(writer);
+  classes.AppendTo(writer);
+}
+
+bool RunCurve::Bin::ReadFrom(ByteReader& reader) {
+  has_steps = true;
+  first_step = reader.Read<int64_t>();
+  last_step = reader.Read<int64_t>();
+  const bool has_rate = reader.Read<uint8_t>() != 0;
+  const auto rate = reader.Read<double>();
+  if (has_rate) learning_rate = rate;
+  learning_rate_step = reader.Read<int64_t>();
+  turns = TurnTally::Read(reader);
+  return classes.ReadFrom(reader);
+}
+
+void RunCurve::AppendTo(ByteWriter& writer) const {
+  uint64_t count = 0;
+  for (const auto& [place, bin] : bins_) count += bin.has_steps ? 1 : 0;
+  writer.Add(static_cast<int32_t>(log2_steps_));
+  writer.Add(count);
+  for (const auto& [place, bin] : bins_) {
+    if (!bin.has_steps) continue;
+    writer.Add(place);
+    bin.AppendTo(writer);
+  }
+}
+
+bool RunCurve::ReadFrom(ByteReader& reader) {
+  bins_.clear();
+  log2_steps_ = reader.Read<int32_t>();
+  const auto count = reader.Read<uint64_t>();
+  constexpr int kMostLog2 = 63;
+  if (log2_steps_ < 0 || log2_steps_ > kMostLog2 || count > kMostPoints) return false;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto place = reader.Read<int64_t>();
+    if (!bins_.try_emplace(place, class_count_).first->second.ReadFrom(reader)) return false;
+  }
+  return reader.ok();
+}
+
 int64_t RunCurve::BytesOfBin() const {
   constexpr int64_t kMapNode = 64;
   return kMapNode + static_cast<int64_t>(sizeof(Bin)) + ClassTallies::BytesOf(class_count_);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "server/runs/batch_tally.h"
+#include "server/runs/byte_reader.h"
+#include "server/runs/byte_writer.h"
 #include "server/runs/class_tallies.h"
 #include "server/runs/run.h"
 
@@ -29,6 +31,10 @@ class RunCurve {
   // Returns the points by step, `most_points` at most: merged in the same way when there are more.
   std::vector<RunPoint> Points(int64_t most_points) const;
 
+  void AppendTo(ByteWriter& writer) const;
+  // Reads in place of what is there. Returns false where the bytes are no curve of as many classes.
+  bool ReadFrom(ByteReader& reader);
+
   int64_t bytes() const { return static_cast<int64_t>(bins_.size()) * BytesOfBin(); }
   // Returns what a further bin takes.
   int64_t BytesOfBin() const;
@@ -46,6 +52,8 @@ class RunCurve {
     ClassTallies classes;
 
     void Merge(const Bin& other);
+    void AppendTo(ByteWriter& writer) const;
+    bool ReadFrom(ByteReader& reader);
   };
   using Bins = std::map<int64_t, Bin>;  // by step / 2^k
 

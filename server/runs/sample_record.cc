@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <type_traits>
 
 namespace lossd::runs {
 namespace {
@@ -52,6 +54,23 @@ Turn SampleRecord::Add(const Presentation& presentation, int64_t step, double ha
 double SampleRecord::true_probability_deviation() const {
   // Rounding may leave a sum of squares a little below 0.
   return std::sqrt(std::max(squared_distances_, 0.0) / std::max(presentations_, 1U));
+}
+
+void SampleRecord::CopyTo(char* bytes) const {
+  static_assert(std::is_trivially_copyable_v<SampleRecord>);
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+  std::memcpy(bytes, this, kBytes);
+}
+
+bool SampleRecord::ReadFrom(absl::string_view bytes) {
+  constexpr size_t kCell = offsetof(SampleRecord, cell_);
+  constexpr size_t kCorrect = offsetof(SampleRecord, was_correct_);
+  if (bytes.size() != kBytes) return false;
+  uint16_t cell = 0;
+  std::memcpy(&cell, bytes.data() + kCell, sizeof(cell));
+  if (cell >= kMapSide * kMapSide || static_cast<uint8_t>(bytes[kCorrect]) > 1) return false;
+  std::memcpy(this, bytes.data(), kBytes);
+  return presentations_ > 0;
 }
 
 RunSample SampleRecord::ToSample() const {

@@ -1,8 +1,10 @@
 #ifndef LOSSD_SERVER_RUNS_SAMPLE_RECORD_H_
 #define LOSSD_SERVER_RUNS_SAMPLE_RECORD_H_
 
+#include <cstddef>
 #include <cstdint>
 
+#include "absl/strings/string_view.h"
 #include "server/runs/presentation.h"
 #include "server/runs/run.h"
 
@@ -34,6 +36,12 @@ class SampleRecord {
 
   RunSample ToSample() const;
 
+  // Writes the record to kBytes bytes, which are the same on every little-endian machine.
+  void CopyTo(char* bytes) const;
+  // Reads the record of kBytes bytes. Returns false where they are none.
+  bool ReadFrom(absl::string_view bytes);
+  static constexpr size_t kBytes = 88;
+
   static constexpr int64_t kMostPresentations = UINT32_MAX;
 
  private:
@@ -59,7 +67,7 @@ class SampleRecord {
   uint8_t label_ = 0;
 };
 
-static_assert(sizeof(SampleRecord) == 88);
+static_assert(sizeof(SampleRecord) == SampleRecord::kBytes);
 
 }  // namespace lossd::runs
 

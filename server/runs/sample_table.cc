@@ -39,11 +39,33 @@ void SampleTable::FindOrAdd(absl::Span<const int64_t> ids, Found& found) {
     uint32_t position = index_.Find(
         hashes[i], [&](uint32_t candidate) { return (*this)[candidate].id() == ids[i]; });
     if (position == PositionIndex::kMostPositions) {
-      position = static_cast<uint32_t>(size_++);
+      position = TakePlace();
       At(position) = SampleRecord(ids[i]);
       index_.Insert(hashes[i], position);
     }
-    found[i] = &At(position);
+    found.records[i] = &At(position);
+    found.positions[i] = position;
+  }
+}
+
+uint32_t SampleTable::TakePlace() {
+  if (holes_.empty()) return static_cast<uint32_t>(size_++);
+  const uint32_t position = holes_.back();
+  holes_.pop_back();
+  return position;
+}
+
+void SampleTable::Put(int64_t chunk, absl::Span<const SampleRecord> records) {
+  std::vector<uint32_t> holes;
+  for (int64_t hole = chunk * kChunk - 1; hole >= size_; --hole) {
+    holes.push_back(static_cast<uint32_t>(hole));
+  }
+  holes_.insert(holes_.begin(), holes.begin(), holes.end());
+  size_ = chunk * kChunk;
+  for (const SampleRecord& record : records) {
+    const auto position = static_cast<uint32_t>(size_++);
+    At(position) = record;
+    index_.Insert(HashOf(record.id()), position);
   }
 }
 

@@ -27,11 +27,21 @@ class SampleTable {
   // reserved for these. At most kBlock ids: they are looked up side by side, for most records of a
   // large run are in no cache.
   static constexpr size_t kBlock = 64;
-  using Found = std::array<SampleRecord*, kBlock>;
+  struct Found {
+    std::array<SampleRecord*, kBlock> records;
+    std::array<uint32_t, kBlock> positions;
+  };
   void FindOrAdd(absl::Span<const int64_t> ids, Found& found);
 
   // Returns how many of at most kBlock ids have no record; one that comes twice may count twice.
   int64_t CountMissing(absl::Span<const int64_t> ids) const;
+
+  // Puts the first records of a chunk where they were in another table, whose chunks are put in
+  // their order. Memory must have been reserved for a whole chunk. Where a chunk is not full and
+  // another follows, the places between are taken by the next records that are made.
+  void Put(int64_t chunk, absl::Span<const SampleRecord> records);
+  // Returns whether no place is left between records.
+  bool IsDense() const { return holes_.empty(); }
 
   int64_t size() const { return size_; }
   const SampleRecord& operator[](int64_t position) const {
@@ -42,18 +52,22 @@ class SampleTable {
   // Returns what the table takes once `more` samples are reserved.
   int64_t BytesWith(int64_t more) const;
 
- private:
   static constexpr int64_t kChunk = 256;
+
+ private:
   using Records = std::array<SampleRecord, kChunk>;
 
   static size_t Chunk(int64_t position) { return static_cast<size_t>(position / kChunk); }
   static size_t Place(int64_t position) { return static_cast<size_t>(position % kChunk); }
   static size_t HashOf(int64_t id) { return absl::Hash<int64_t>()(id); }
   size_t ChunksWith(int64_t more) const;
+  // Returns where the next new record goes.
+  uint32_t TakePlace();
   SampleRecord& At(uint32_t position) { return (*chunks_[Chunk(position)])[Place(position)]; }
 
   std::vector<std::unique_ptr<Records>> chunks_;
   int64_t size_ = 0;
+  std::vector<uint32_t> holes_;  // descending
   PositionIndex index_;
 };
 
