@@ -1,0 +1,309 @@
+#include "server/runs/journal/journaled_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/runs/run_findings.h"
+
+namespace lossd::runs {
+namespace {
+
+// As long as batches may wait for others to be folded.
+constexpr absl::Duration kLongestWait = absl::Seconds(10);
+
+absl::Status NoSuchRun(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("there is no run '", name, "'"));
+}
+
+}  // namespace
+
+// Does not keep an image that the store lets go, however long its client takes to read.
+class JournaledStore::Reader final : public SampleReader {
+ public:
+  // The store must outlive the reader.
+  Reader(JournaledStore& store, const JournaledRun& run)
+      : store_(store), name_(run.name), run_id_(run.id) {}
+
+  absl::StatusOr<std::vector<RunSample>> Read(int64_t limit) override {
+    const auto run = store_.Find(name_, {});
+    if (!run.ok()) return run.status();
+    if (run->id != run_id_) return NoSuchRun(name_);
+    const auto view = store_.See(*run);
+    if (!view.ok()) return view.status();
+    auto samples = (*view)->Read(next_, limit);
+    if (samples.ok()) next_ += static_cast<int64_t>(samples->size());
+    return samples;
+  }
+
+ private:
+  JournaledStore& store_;
+  const std::string name_;
+  const uint64_t run_id_;
+  int64_t next_ = 0;
+};
+
+JournaledStore::JournaledStore(std::unique_ptr<RunJournal> journal, JournaledStoreOptions options)
+    : journal_(std::move(journal)), options_(std::move(options)) {
+  constexpr std::chrono::milliseconds kTick(200);
+  ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
+}
+
+JournaledStore::~JournaledStore() {
+  ending_ = true;
+  ticker_ = nullptr;
+}
+
+absl::Status JournaledStore::Record(const RunBatch& batch) {
+  absl::Status may = AwaitFolding(batch.run);
+  if (!may.ok()) return may;
+  const std::string bytes = EncodeBatch(batch);
+  may = MakeRoom(batch.run, bytes);
+  if (!may.ok()) return may;
+  const absl::Time now = options_.now();
+  const auto waiting =
+      journal_->Append({batch.run, KindOf(batch), HashRequest(batch.request_id), now, bytes});
+  if (!waiting.ok()) return waiting.status();
+  const MutexLock lock(&mutex_);
+  auto run = waiting_.find(batch.run);
+  if (run == waiting_.end()) run = waiting_.emplace(std::string(batch.run), Waiting()).first;
+  run->second = {now, *waiting};
+  return absl::OkStatus();
+}
+
+absl::Status JournaledStore::AwaitFolding(absl::string_view run) {
+  const auto may = [&] {
+    const auto waiting = waiting_.find(run);
+    if (waiting == waiting_.end()) return true;
+    constexpr int64_t kMargin = int64_t{64} << 20;
+    return waiting->second.bytes <= 2 * FoldBytesOf(waiting->first) + kMargin;
+  };
+  const MutexLock lock(&mutex_);
+  if (mutex_.AwaitWithTimeout(absl::Condition(&may), kLongestWait)) return absl::OkStatus();
+  return absl::UnavailableError("batches come faster than they are folded");
+}
+
+int64_t JournaledStore::FoldBytesOf(const std::string& run) const {
+  const auto known = views_.find(run);
+  const int64_t image = known == views_.end() ? 0 : known->second.view->bytes();
+  const int64_t bytes = std::clamp(image / 4, options_.fold_bytes, kMostFoldBytes);
+  return std::min(bytes, options_.max_bytes / 8);
+}
+
+absl::Status JournaledStore::MakeRoom(absl::string_view run, absl::string_view bytes) {
+  {
+    const MutexLock lock(&mutex_);
+    const int64_t more = RunImage::BytesOfSamples(0) + kGrowth * static_cast<int64_t>(bytes.size());
+    if (most_bytes_ + more <= options_.max_bytes) {
+      most_bytes_ += more;
+      return absl::OkStatus();
+    }
+  }
+  const auto batch = DecodeBatch(bytes);
+  if (!batch.ok()) return batch.status();
+  const MutexLock lock(&making_room_);
+  return MakeRoomExactly(run, *batch);
+}
+
+absl::Status JournaledStore::MakeRoomExactly(absl::string_view run, const CodedBatch& batch) {
+  while (true) {
+    const auto all = ListAll();
+    if (!all.ok()) return all.status();
+    Note(*all);
+    int64_t others = 0;
+    const JournaledRun* mine = nullptr;
+    const JournaledRun* oldest = nullptr;
+    for (const JournaledRun& one : *all) {
+      if (one.name == run) {
+        mine = &one;
+        continue;
+      }
+      const auto bytes = BytesOf(one);
+      if (!bytes.ok()) return bytes.status();
+      others += *bytes;
+      if (oldest == nullptr || one.update_time < oldest->update_time) oldest = &one;
+    }
+    const auto bytes = BytesWith(mine, batch);
+    if (!bytes.ok()) return bytes.status();
+    if (*bytes + others <= options_.max_bytes) return absl::OkStatus();
+    if (*bytes > options_.max_bytes || oldest == nullptr) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "run '", run, "' has no room for a batch of ", batch.presentations.size(), " samples"));
+    }
+    absl::Status gone = LetGo(*oldest);
+    if (!gone.ok()) return gone;
+  }
+}
+
+absl::StatusOr<int64_t> JournaledStore::BytesOf(const JournaledRun& run) {
+  if (run.waiting_bytes == 0) return run.folded_bytes;
+  const auto totals = TotalsOf(run);
+  if (absl::IsNotFound(totals.status())) return 0;  // It went meanwhile.
+  if (!totals.ok()) return totals.status();
+  return std::max(run.folded_bytes, RunImage::BytesOfSamples(totals->sample_count()));
+}
+
+absl::StatusOr<int64_t> JournaledStore::BytesWith(const JournaledRun* run,
+                                                  const CodedBatch& batch) {
+  if (run == nullptr) {
+    return RunImage::BytesOfSamples(static_cast<int64_t>(batch.presentations.size()));
+  }
+  const auto bytes = BytesOf(*run);
+  if (!bytes.ok()) return bytes;
+  const auto view = See(*run);
+  if (!view.ok()) return view.status();
+  const auto missing = (*view)->CountMissing(batch);
+  if (!missing.ok()) return missing;
+  return *bytes + RunImage::BytesOfSamples(*missing) - RunImage::BytesOfSamples(0);
+}
+
+absl::StatusOr<std::vector<JournaledRun>> JournaledStore::ListAll() {
+  constexpr int64_t kAtOnce = 1000;
+  std::vector<JournaledRun> all;
+  while (true) {
+    auto some = journal_->List(all.empty() ? "" : absl::string_view(all.back().name), kAtOnce);
+    if (!some.ok()) return some.status();
+    if (some->empty()) return all;
+    std::move(some->begin(), some->end(), std::back_inserter(all));
+  }
+}
+
+absl::Status JournaledStore::LetGo(const JournaledRun& run) {
+  absl::Status gone = journal_->Delete(run);
+  if (absl::IsNotFound(gone)) return absl::OkStatus();
+  if (!gone.ok()) return gone;
+  const MutexLock lock(&mutex_);
+  ++use_.dropped_runs;
+  return gone;
+}
+
+absl::StatusOr<JournaledRun> JournaledStore::Find(absl::string_view name, const RunViewer& viewer) {
+  auto run = journal_->Find(name);
+  if (absl::IsNotFound(run.status())) return NoSuchRun(name);
+  if (run.ok() && !viewer.Sees(run->kind.owner)) return NoSuchRun(name);
+  return run;
+}
+
+JournaledStore::ViewPtr JournaledStore::FindView(const JournaledRun& run) {
+  const MutexLock lock(&mutex_);
+  Known& known = views_[run.name];
+  if (known.view == nullptr || known.view->run_id() != run.id) {
+    known.view = std::make_shared<RunView>(*journal_, run.id);
+  }
+  known.used = options_.now();
+  return known.view;
+}
+
+absl::StatusOr<JournaledStore::ViewPtr> JournaledStore::See(const JournaledRun& run) {
+  ViewPtr view = FindView(run);
+  const absl::Status read = view->CatchUp(run);
+  if (absl::IsNotFound(read)) return NoSuchRun(run.name);
+  if (!read.ok()) return read;
+  return view;
+}
+
+absl::StatusOr<RunTotals> JournaledStore::TotalsOf(const JournaledRun& run) {
+  if (run.folded == run.batch_count) {
+    // The state says it all.
+    const auto state = journal_->ReadState(run);
+    if (!state.ok()) return state.status();
+    RunImage image(run.kind, run.trimmed);
+    const absl::Status read = image.ReadState(*state);
+    if (!read.ok()) return read;
+    return image.totals();
+  }
+  const auto view = See(run);
+  if (!view.ok()) return view.status();
+  return (*view)->Totals();
+}
+
+absl::StatusOr<Run> JournaledStore::Show(const JournaledRun& run, int64_t most_points) {
+  const auto totals = TotalsOf(run);
+  if (absl::IsNotFound(totals.status())) return NoSuchRun(run.name);
+  if (!totals.ok()) return totals.status();
+  Run shown = totals->Summary();
+  shown.name = run.name;
+  shown.owner = run.kind.owner;
+  shown.create_time = run.create_time;
+  shown.update_time = run.update_time;
+  if (most_points == 0) return shown;
+  shown.points = totals->Points(RunCurve::kMostPoints);
+  // They do not depend on how many points are asked for.
+  shown.findings = FindingsOf(shown);
+  if (most_points < RunCurve::kMostPoints) shown.points = totals->Points(most_points);
+  return shown;
+}
+
+absl::StatusOr<Run> JournaledStore::Get(absl::string_view name, const RunViewer& viewer,
+                                        int64_t most_points) {
+  const auto run = Find(name, viewer);
+  if (!run.ok()) return run.status();
+  return Show(*run, most_points);
+}
+
+absl::StatusOr<RunVersion> JournaledStore::GetVersion(absl::string_view name,
+                                                      const RunViewer& viewer) {
+  const auto run = Find(name, viewer);
+  if (!run.ok()) return run.status();
+  return RunVersion{run->create_time, run->batch_count};
+}
+
+absl::StatusOr<std::vector<Run>> JournaledStore::List(const RunViewer& viewer,
+                                                      absl::string_view after, int64_t limit) {
+  std::vector<Run> shown;
+  std::string last(after);
+  while (true) {
+    const auto runs = journal_->List(last, limit);
+    if (!runs.ok()) return runs.status();
+    if (runs->empty()) return shown;
+    for (const JournaledRun& run : *runs) {
+      if (static_cast<int64_t>(shown.size()) == limit) return shown;
+      if (!viewer.Sees(run.kind.owner)) continue;
+      auto one = Show(run, 0);
+      if (absl::IsNotFound(one.status())) continue;  // It went meanwhile.
+      if (!one.ok()) return one.status();
+      shown.push_back(*std::move(one));
+    }
+    last = runs->back().name;
+  }
+}
+
+absl::Status JournaledStore::Delete(absl::string_view name, const RunViewer& viewer) {
+  const auto run = Find(name, viewer);
+  if (!run.ok()) return run.status();
+  const absl::Status deleted = journal_->Delete(*run);
+  return absl::IsNotFound(deleted) ? NoSuchRun(name) : deleted;
+}
+
+absl::StatusOr<SamplePage> JournaledStore::ListSamples(absl::string_view name,
+                                                       const RunViewer& viewer,
+                                                       const SampleQuery& query) {
+  const auto run = Find(name, viewer);
+  if (!run.ok()) return run.status();
+  const auto view = See(*run);
+  if (!view.ok()) return view.status();
+  return (*view)->Select(query);
+}
+
+absl::StatusOr<std::unique_ptr<SampleReader>> JournaledStore::OpenSamples(absl::string_view name,
+                                                                          const RunViewer& viewer) {
+  const auto run = Find(name, viewer);
+  if (!run.ok()) return run.status();
+  return std::make_unique<Reader>(*this, *run);
+}
+
+absl::Duration JournaledStore::RecordingTime(int64_t sample_count) const {
+  // A journal waits for disks and networks.
+  constexpr absl::Duration kTimeOfBatch = absl::Milliseconds(1);
+  constexpr absl::Duration kTimeOfSample = absl::Nanoseconds(50);
+  return kTimeOfBatch + kTimeOfSample * sample_count;
+}
+
+StoreUse JournaledStore::use() const {
+  const MutexLock lock(&mutex_);
+  return use_;
+}
+
+}  // namespace lossd::runs

@@ -1,0 +1,117 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/runs/journal/journaled_store.h"
+#include "server/runs/sqlite/database.h"
+#include "server/runs/sqlite/schema.h"
+#include "server/runs/sqlite/sqlite_journal.h"
+#include "tests/server/runs/journal/journal_contract_test.h"
+#include "tests/server/runs/same_runs.h"
+#include "tests/server/runs/sqlite/sqlite_file.h"
+#include "tests/server/runs/store_contract_test.h"
+
+namespace lossd::runs {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::unique_ptr<RunJournal> OpenJournal(const std::string& path, int64_t request_ids) {
+  SqliteOptions options;
+  options.path = path;
+  options.request_ids = request_ids;
+  auto journal = SqliteJournal::Open(options);
+  EXPECT_TRUE(journal.ok()) << journal.status();
+  return *std::move(journal);
+}
+
+class SqliteStorePlace final : public StorePlace {
+ public:
+  std::unique_ptr<RunStore> Open(const StoreOptions& options) override {
+    JournaledStoreOptions journaled;
+    journaled.kind = "sqlite";
+    journaled.max_bytes = options.max_bytes;
+    journaled.max_age = options.max_age;
+    journaled.now = options.now;
+    return std::make_unique<JournaledStore>(OpenJournal(file_.path(), options.request_ids),
+                                            std::move(journaled));
+  }
+  bool Outlives() const override { return true; }
+
+ private:
+  const SqliteFile file_;
+};
+
+class SqliteJournalPlace final : public JournalPlace {
+ public:
+  std::unique_ptr<RunJournal> Open(int64_t request_ids) override {
+    return OpenJournal(file_.path(), request_ids);
+  }
+
+ private:
+  const SqliteFile file_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContractTest, testing::Values([] {
+                           return std::unique_ptr<StorePlace>(std::make_unique<SqliteStorePlace>());
+                         }));
+INSTANTIATE_TEST_SUITE_P(Sqlite, JournalContractTest, testing::Values([] {
+                           return std::unique_ptr<JournalPlace>(
+                               std::make_unique<SqliteJournalPlace>());
+                         }));
+
+// Returns why a file cannot be opened.
+absl::Status Refusal(const std::string& path) {
+  SqliteOptions options;
+  options.path = path;
+  return SqliteJournal::Open(options).status();
+}
+
+void RunIn(const std::string& path, const std::string& sql) {
+  auto database = Database::Open(path);
+  ASSERT_TRUE(database.ok()) << database.status();
+  const absl::Status done = database->Run(sql);
+  ASSERT_TRUE(done.ok()) << done;
+}
+
+TEST(SqliteFileTest, AFileOfANewerVersionIsRefusedAndStaysWhatItIs) {
+  const SqliteFile file;
+  OpenJournal(file.path(), 1);
+  RunIn(file.path(), "PRAGMA user_version = 99");
+  const absl::Status refused = Refusal(file.path());
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("runs.db has version 99"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("newer lossd"));
+  auto database = Database::Open(file.path());
+  ASSERT_TRUE(database.ok());
+  EXPECT_EQ(*database->ReadNumber("PRAGMA user_version"), 99);
+}
+
+TEST(SqliteFileTest, AnotherProgramsFileIsRefused) {
+  const SqliteFile file;
+  RunIn(file.path(), "CREATE TABLE cakes (name TEXT)");
+  EXPECT_THAT(std::string(Refusal(file.path()).message()), HasSubstr("another program"));
+  const SqliteFile text;
+  { std::ofstream(text.path()) << "This is no database, but a text of some length."; }
+  EXPECT_FALSE(Refusal(text.path()).ok());
+}
+
+TEST(SqliteFileTest, OneProcessAtATimeHasTheFile) {
+  const SqliteFile file;
+  const auto journal = OpenJournal(file.path(), 1);
+  const absl::Status refused = Refusal(file.path());
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("is used by another lossd"));
+}
+
+TEST(SqliteFileTest, AFolderThatIsNotThereIsNamed) {
+  const absl::Status refused = Refusal("/not/there/runs.db");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("/not/there/runs.db"));
+}
+
+}  // namespace
+}  // namespace lossd::runs
