@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
 
   lossd::ServerOptions options = MakeServerOptions(settings, &log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
-  auto run_store = lossd::MakeRunStore(settings);
+  auto run_store = lossd::MakeRunStore(settings, log);
   if (!run_store.ok()) {
     LogFaults(run_store.status(), log);
     return 1;

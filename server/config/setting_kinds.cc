@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -26,6 +27,14 @@ std::string Alternatives(const std::vector<absl::string_view>& words) {
     absl::StrAppend(&text, words[i]);
   }
   return text;
+}
+
+// Returns a URL with *** in place of its user and password.
+std::string WithoutPassword(absl::string_view url) {
+  const size_t scheme = url.find("://");
+  const size_t at = url.rfind('@');
+  if (scheme == absl::string_view::npos || at == absl::string_view::npos) return std::string(url);
+  return absl::StrCat(url.substr(0, scheme), "://***", url.substr(at));
 }
 
 }  // namespace
@@ -76,15 +85,20 @@ std::string FileKind::Print(const Settings& settings) const {
   return (settings.*member).empty() ? "none" : settings.*member;
 }
 
-std::string RunStoreKind::Range() const { return "none or memory"; }
+std::string RunStoreKind::Range() const { return "none, memory, sqlite:PATH or redis://HOST"; }
 
 absl::Status RunStoreKind::Read(absl::string_view value, Settings& settings) const {
-  if (value != "none" && value != "memory") return IsNot(value, Range());
+  const bool is_file = absl::StartsWith(value, "sqlite:") && value != "sqlite:";
+  if (value != "none" && value != "memory" && !is_file && !absl::StartsWith(value, "redis://")) {
+    return IsNot(WithoutPassword(value), Range());
+  }
   settings.*member = std::string(value);
   return absl::OkStatus();
 }
 
-std::string RunStoreKind::Print(const Settings& settings) const { return settings.*member; }
+std::string RunStoreKind::Print(const Settings& settings) const {
+  return WithoutPassword(settings.*member);
+}
 
 std::string SizeKind::Range() const {
   const std::string sizes = absl::StrCat(PrintByteSize(least), " to ", PrintByteSize(most));
@@ -183,5 +197,6 @@ std::string ChoiceKind<Enum>::Print(const Settings& settings) const {
 template struct ChoiceKind<LogFormat>;
 template struct ChoiceKind<LogLevel>;
 template struct ChoiceKind<RunsOnFailure>;
+template struct ChoiceKind<RunsSync>;
 
 }  // namespace lossd

@@ -46,7 +46,7 @@ struct FileKind {
   std::string Print(const Settings& settings) const;
 };
 
-// Where training runs are kept.
+// Where training runs are kept. A password in it is not printed.
 struct RunStoreKind {
   std::string Settings::*member;
 
@@ -117,6 +117,7 @@ struct ChoiceKind {
 extern template struct ChoiceKind<LogFormat>;
 extern template struct ChoiceKind<LogLevel>;
 extern template struct ChoiceKind<RunsOnFailure>;
+extern template struct ChoiceKind<RunsSync>;
 
 }  // namespace lossd
 

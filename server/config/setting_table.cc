@@ -21,6 +21,8 @@ constexpr ChoiceKind<LogLevel>::Word kLogLevels[] = {{"debug", LogLevel::kDebug}
                                                      {"error", LogLevel::kError}};
 
 constexpr absl::Duration kMaxAge = absl::Hours(24 * 3650);
+constexpr ChoiceKind<RunsSync>::Word kRunsSync[] = {{"normal", RunsSync::kNormal},
+                                                    {"full", RunsSync::kFull}};
 constexpr ChoiceKind<RunsOnFailure>::Word kRunsOnFailure[] = {{"refuse", RunsOnFailure::kRefuse},
                                                               {"answer", RunsOnFailure::kAnswer}};
 
@@ -101,8 +103,16 @@ constexpr Setting kTable[] = {
      "free one",
      "for Prometheus; keep it in the private network: it asks for no token"},
     {"runs", "STORE", RunStoreKind{&Settings::runs}, TakesEffect::kAtRestart,
-     "keeps [training runs](#training-runs) in memory, until the server stops, or none",
-     "`none` where nobody is to make the server keep anything"},
+     "keeps [training runs](#training-runs) in memory, until the server stops, in a file of "
+     "SQLite, "
+     "or in Redis: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`; or none",
+     "a file where runs are to outlive the server, Redis where several share them; `none` where "
+     "nobody is to make the server keep anything"},
+    {"runs-sync", "MODE", ChoiceKind<RunsSync>{&Settings::runs_sync, kRunsSync},
+     TakesEffect::kAtRestart,
+     "with `sqlite:`, answers when the system has the batch, which outlives lossd, or with `full` "
+     "when the disk has it",
+     "`full` where batches are to outlive a power cut; each then waits for the disk"},
     {"runs-on-failure", "ACTION",
      ChoiceKind<RunsOnFailure>{&Settings::runs_on_failure, kRunsOnFailure}, TakesEffect::kAtRestart,
      "refuses a batch that its run could not take, or answers it without the run",

@@ -23,7 +23,7 @@ enum class TakesEffect {
 struct Setting {
   using Kind = std::variant<AddressesKind, AddressKind, FileKind, RunStoreKind, SizeKind, CountKind,
                             TimeKind, SwitchKind, ChoiceKind<LogFormat>, ChoiceKind<LogLevel>,
-                            ChoiceKind<RunsOnFailure>>;
+                            ChoiceKind<RunsOnFailure>, ChoiceKind<RunsSync>>;
 
   // "max-message-bytes": the flag without its dashes, and the key in the file.
   absl::string_view name;

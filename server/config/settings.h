@@ -10,6 +10,12 @@
 
 namespace lossd {
 
+// When a batch is stored in a file.
+enum class RunsSync {
+  kNormal,  // when the system has it
+  kFull,    // when the disk has it
+};
+
 // What becomes of a batch that its run could not take.
 enum class RunsOnFailure { kRefuse, kAnswer };
 
@@ -56,8 +62,9 @@ struct Settings {
   bool access_log = false;
   // Where metrics are shown over HTTP, host:port or unix:path; "" shows none.
   std::string metrics_listen;
-  // Where training runs are kept: "none" or "memory".
+  // Where training runs are kept: "none", "memory", "sqlite:PATH" or "redis://…".
   std::string runs = "memory";
+  RunsSync runs_sync = RunsSync::kNormal;
   RunsOnFailure runs_on_failure = RunsOnFailure::kRefuse;
   // Of all runs together.
   int64_t runs_max_bytes = int64_t{1} << 30;

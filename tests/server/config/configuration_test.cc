@@ -16,9 +16,11 @@
 namespace lossd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 using Variables = std::map<std::string, std::string>;
@@ -300,6 +302,7 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"access-log", "on"},
                                                      {"metrics-listen", "127.0.0.1:0"},
                                                      {"runs", "none"},
+                                                     {"runs-sync", "full"},
                                                      {"runs-on-failure", "answer"},
                                                      {"runs-max-bytes", "2GiB"},
                                                      {"runs-max-age", "15m"},
@@ -330,6 +333,23 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
             << one.name << " with " << setting.name;
       }
     }
+  }
+}
+
+TEST(ConfigureTest, ReadsWhereRunsAreKeptAndPrintsNoPassword) {
+  for (const char* store : {"none", "memory", "sqlite:/runs.db", "redis://host:1/2"}) {
+    const ConfigurationOutcome outcome = Parse({"--runs", store});
+    ASSERT_FALSE(outcome.exit) << store;
+    EXPECT_EQ(outcome.configuration.settings.runs, store);
+  }
+  const ConfigurationOutcome outcome = Parse({"--runs", "redis://me:secret@host"});
+  ASSERT_FALSE(outcome.exit);
+  EXPECT_EQ(outcome.configuration.settings.runs, "redis://me:secret@host");
+  EXPECT_THAT(Parse({"--runs", "redis://me:secret@host", "--print-config"}).exit->standard_output,
+              AllOf(HasSubstr("redis://***@host"), Not(HasSubstr("secret"))));
+  for (const char* store : {"", "sqlite:", "sqlite", "file:x", "rediss://:secret@host"}) {
+    EXPECT_THAT(Refusal({"--runs", store}), AllOf(HasSubstr("--runs"), Not(HasSubstr("secret"))))
+        << store;
   }
 }
 
