@@ -144,6 +144,7 @@ class Server::Rooms {
     description.version = std::string(Version());
     description.start_time = start_time_;
     description.min_ping_interval = options.bounds.min_ping_interval;
+    description.features.emplace_back("policy");
     if (!options.tls_cert.empty()) description.features.emplace_back("tls");
     if (!options.token_file.empty()) description.features.emplace_back("tokens");
     if (options.bounds.accept_compressed) description.features.emplace_back("compressed_requests");

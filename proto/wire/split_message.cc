@@ -113,8 +113,8 @@ class Splitter {
         largest_rest_(LargestRest(bytes.size())),
         reader_(bytes) {}
 
-  // Splits the message from here to `end`, which is the value of a field `number`.
-  bool Split(int number, size_t end, absl::Span<const SplitField> fields, std::string& rest) {
+  // Splits the message from here to `end`. A payload in it is found by `key`.
+  bool Split(int key, size_t end, absl::Span<const SplitField> fields, std::string& rest) {
     assert(fields.size() <= 64);
     uint64_t seen = 0;  // a bit for each of `fields`
     while (reader_.position() < end) {
@@ -129,8 +129,8 @@ class Splitter {
       const uint64_t bit = uint64_t{1} << (split - fields.data());
       if ((seen & bit) != 0 || HasSeenRival(fields, seen, field->number)) return false;
       seen |= bit;
-      if (!(split->inside.empty() ? TakeOut(number, *field, rest)
-                                  : SplitInside(*field, split->inside, rest))) {
+      if (!(split->inside.empty() ? TakeOut(key, *field, rest)
+                                  : SplitInside(*field, *split, rest))) {
         return false;
       }
     }
@@ -165,18 +165,18 @@ class Splitter {
     return false;
   }
 
-  bool TakeOut(int number, const WireField& field, std::string& rest) {
+  bool TakeOut(int key, const WireField& field, std::string& rest) {
     const size_t size = field.end - field.value_begin;
     if (size < smallest_payload_) return AppendBytes(field.begin, field.end, rest);
-    payloads.push_back({number, bytes_.Slice(field.value_begin, size)});
+    payloads.push_back({key, bytes_.Slice(field.value_begin, size)});
     return true;
   }
 
   // Writes the field with the length that its message has without what was taken out.
-  bool SplitInside(const WireField& field, absl::Span<const SplitField> inside, std::string& rest) {
+  bool SplitInside(const WireField& field, const SplitField& split, std::string& rest) {
     std::string message;
     reader_.MoveTo(field.value_begin);
-    if (!Split(field.number, field.end, inside, message)) return false;
+    if (!Split(split.key, field.end, split.inside, message)) return false;
     AppendLengthPrefix(field.number, message.size(), rest);
     rest += message;
     return rest.size() <= largest_rest_;
@@ -198,9 +198,9 @@ class Splitter {
 
 }  // namespace
 
-const BytePieces* FindPayload(const TensorPayloads& payloads, int number) {
+const BytePieces* FindPayload(const TensorPayloads& payloads, int key) {
   for (const TensorPayload& payload : payloads) {
-    if (payload.tensor_field == number) return &payload.data;
+    if (payload.key == key) return &payload.data;
   }
   return nullptr;
 }

@@ -17,14 +17,14 @@ inline constexpr size_t kSmallestPayload = 512;
 
 // The bytes of one tensor, where they were received.
 struct TensorPayload {
-  int tensor_field;  // the number of the tensor's field in its message
+  int key;  // the number of the tensor's field in its message, or a TensorKey
   BytePieces data;
 };
 
 using TensorPayloads = std::vector<TensorPayload>;
 
-// Returns the payload of the tensor in field `number`, nullptr when it was not taken out.
-const BytePieces* FindPayload(const TensorPayloads& payloads, int number);
+// Returns the payload of the tensor with this key, nullptr when it was not taken out.
+const BytePieces* FindPayload(const TensorPayloads& payloads, int key);
 
 // A serialized message with its large bytes taken out.
 struct SplitMessage {

@@ -28,7 +28,8 @@ std::vector<SplitField> FindFields(const Descriptor& message, const Inside& insi
     const FieldDescriptor& field = *message.field(i);
     if (field.is_repeated() || field.message_type() == nullptr) continue;
     std::vector<SplitField> found = inside(*field.message_type());
-    if (!found.empty()) fields.push_back({field.number(), std::move(found), RivalsOf(field)});
+    if (found.empty()) continue;
+    fields.push_back({field.number(), std::move(found), RivalsOf(field), field.number()});
   }
   return fields;
 }
@@ -42,11 +43,22 @@ std::vector<SplitField> TensorsIn(const Descriptor& message) {
   return FindFields(message, DataOfTensor);
 }
 
+// Lists the tensors of a message, and those of the messages in it; none where it has none itself.
+std::vector<SplitField> TensorsBelow(const Descriptor& message) {
+  std::vector<SplitField> fields = TensorsIn(message);
+  if (fields.empty()) return fields;
+  for (SplitField& holder : FindFields(message, TensorsIn)) {
+    for (SplitField& tensor : holder.inside) tensor.key = TensorKey(holder.number, tensor.number);
+    fields.push_back(std::move(holder));
+  }
+  return fields;
+}
+
 }  // namespace
 
 std::vector<SplitField> FindTensorFields(const Descriptor& message) {
-  std::vector<SplitField> tensors = TensorsIn(message);
-  return tensors.empty() ? FindFields(message, TensorsIn) : tensors;
+  std::vector<SplitField> tensors = TensorsBelow(message);
+  return tensors.empty() ? FindFields(message, TensorsBelow) : tensors;
 }
 
 }  // namespace lossd::wire

@@ -92,6 +92,7 @@ void FinishStreaming(Stores stores) {
 const SumKernels& CurrentSums() { return Current().table.sums; }
 const LargestKernels& CurrentLargest() { return Current().table.largest; }
 const RowOutcomeKernels& CurrentOutcomes() { return Current().table.outcomes; }
+const TokenKernels& CurrentTokens() { return Current().table.tokens; }
 
 template <>
 const SignKernels<float>& CurrentSigns() {

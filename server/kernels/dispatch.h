@@ -4,6 +4,7 @@
 #include "server/kernels/form_info.h"
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/largest.h"
+#include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
 #include "server/kernels/signs.h"
 #include "server/kernels/sums.h"
@@ -22,6 +23,7 @@ const FormKernels& KernelsAt(int index);
 const SumKernels& CurrentSums();
 const LargestKernels& CurrentLargest();
 const RowOutcomeKernels& CurrentOutcomes();
+const TokenKernels& CurrentTokens();
 
 template <typename T>
 const SignKernels<T>& CurrentSigns();

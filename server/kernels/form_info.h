@@ -27,11 +27,17 @@ struct ParameterInfo {
   double default_value = 0;
   Range range;
   const char* description = nullptr;
+  bool has_default = true;  // else nothing stands for it, and the value ∞ says so
 };
 
 constexpr ParameterInfo Parameter(const char* name, double default_value, const Range& range,
                                   const char* description) {
   return {name, default_value, range, description};
+}
+
+constexpr ParameterInfo OptionalParameter(const char* name, const Range& range,
+                                          const char* description) {
+  return {name, Range::kUnbounded, range, description, false};
 }
 
 // A form's row in the catalogue, the one place for its name, text, defaults, ranges and rules:
@@ -57,6 +63,13 @@ struct FormInfo {
     row.targets = TargetRule::kSumToOne;
     return row;
   }
+  // It is a function of the ratio of two policies, and needs the rollout's advantages and old
+  // log-probabilities, and one true class for each sample.
+  constexpr FormInfo OfRatio() const {
+    FormInfo row = WithoutSmoothing();
+    row.of_ratio = true;
+    return row;
+  }
   // An option of `form` picks this row; the request has no field for it. Its parameters are the
   // form's.
   constexpr FormInfo VariantOf(const FormInfo& form) const {
@@ -73,6 +86,7 @@ struct FormInfo {
   ActivationSet activations = ActivationSet::kSoftmaxAndSigmoid;
   SmoothingRule smoothing = SmoothingRule::kAllowed;
   TargetRule targets = TargetRule::kAny;
+  bool of_ratio = false;
   const char* variant_of = nullptr;  // the name of the other form; null: a form of its own
   int parameter_count = 0;
   std::array<ParameterInfo, kMaxFormParameters> parameters = {};

@@ -7,6 +7,7 @@
 #include "server/kernels/elements.h"
 #include "server/kernels/form_info.h"
 #include "server/kernels/log_probabilities.h"
+#include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_shape.h"
 
 namespace lossd::kernels {
@@ -33,6 +34,8 @@ struct FormKernels {
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
   // Null: the form is no function of log p_t alone.
   void (*log_probabilities)(const LogProbabilities&, const FormParameters&) = nullptr;
+  // The only one of a form of a ratio, null for others.
+  void (*policy)(const PolicyTokens&, const FormParameters&) = nullptr;
 };
 
 }  // namespace lossd::kernels

@@ -7,6 +7,7 @@
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
 #include "server/kernels/largest.h"
+#include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
 #include "server/kernels/signs.h"
 #include "server/kernels/sums.h"
@@ -21,6 +22,7 @@ struct KernelTable {
   RowOutcomeKernels outcomes;
   SignKernels<float> signs_f32;
   SignKernels<double> signs_f64;
+  TokenKernels tokens;
 };
 
 // Each is defined in a file of its own, compiled with that set's flags. A caller calls none that

@@ -14,11 +14,12 @@
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
 #include "server/kernels/tokens/log_probabilities-inl.h"
+#include "server/kernels/tokens/token_kernels-inl.h"
 
 namespace lossd::kernels {
 
 template <typename Arch, typename Form>
-FormKernels MakeKernels() {
+FormKernels MakeLogitKernels() {
   FormKernels kernels;
   kernels.weighs_whole = Form::kWeighting == Weighting::kWhole;
   constexpr bool kOverLogit = Form::kDomain == Domain::kLogit;
@@ -43,6 +44,17 @@ FormKernels MakeKernels() {
   return kernels;
 }
 
+template <typename Arch, typename Form>
+FormKernels MakeKernels() {
+  if constexpr (Form::kDomain == Domain::kRatio) {
+    FormKernels kernels;
+    kernels.policy = &PolicyKernel<Form, Arch>::Run;
+    return kernels;
+  } else {
+    return MakeLogitKernels<Arch, Form>();
+  }
+}
+
 template <typename Arch, typename T>
 SignKernels<T> MakeSigns() {
   return {&SignTargets<Arch, T, float>, &SignTargets<Arch, T, double>, &SignLabels<Arch, T>};
@@ -55,7 +67,9 @@ KernelTable MakeTable(FormList<Forms...>) {
           {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
           {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
           MakeSigns<Arch, float>(),
-          MakeSigns<Arch, double>()};
+          MakeSigns<Arch, double>(),
+          {&TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
+           &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics}};
 }
 
 }  // namespace lossd::kernels

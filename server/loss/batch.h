@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "server/kernels/piece.h"
 #include "server/loss/float_view.h"
+#include "server/loss/rollout.h"
 #include "server/loss/sequences.h"
 
 namespace lossd::loss {
@@ -93,6 +94,7 @@ struct Batch {
   PerSample sample_weights;     // finite, ≥ 0
   PerSample upstream_gradient;  // finite; scales gradient and Hessian, never the losses
   Sequences sequences;
+  Rollout rollout;  // for losses that read it; samples have one class id each then
 };
 
 }  // namespace lossd::loss

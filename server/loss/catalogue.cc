@@ -53,7 +53,7 @@ const kernels::FormKernels& KernelsOf(const FormInfo& form) {
 }
 
 bool TakesLogProbabilities(const FormInfo& form) {
-  return KernelsOf(form).log_probabilities != nullptr;
+  return form.of_ratio || KernelsOf(form).log_probabilities != nullptr;
 }
 
 const char* InstructionSetName() { return kernels::InstructionSetName(); }

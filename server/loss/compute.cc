@@ -13,57 +13,19 @@
 #include "server/loss/blocks/read_again.h"
 #include "server/loss/blocks/row_blocks.h"
 #include "server/loss/blocks/row_window.h"
-#include "server/loss/blocks/sample_outcomes.h"
 #include "server/loss/blocks/sample_records.h"
 #include "server/loss/cancelled_call.h"
 #include "server/loss/mining.h"
+#include "server/loss/summary.h"
+#include "server/loss/tokens/inner_plans.h"
 #include "server/loss/tokens/sequence_mean.h"
-#include "server/loss/top_k.h"
+#include "server/loss/tokens/token_terms.h"
 #include "server/loss/wide.h"
 #include "server/loss/work.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
 namespace {
-
-std::vector<int64_t> CountTopK(const BatchPlan& plan, const SampleRecords& records,
-                               const Cancellation& cancellation) {
-  if (plan.options.top_k.empty()) return {};
-  TopKCounter counter(plan.options.top_k);
-  ForEachBlock(plan.batch.rows, 1, cancellation, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      if (!plan.labels.ignored(row, 0)) counter.Add(records.ranks[static_cast<size_t>(row)]);
-    }
-  });
-  return counter.Counts();
-}
-
-template <typename T>
-void AddStatistics(const BatchPlan& plan, const RowWindow<T>& whole,
-                   const Cancellation& cancellation, Result& result) {
-  const int64_t classes = ClassVectorSize(plan.batch, plan.spec.activation);
-  // One-logit rows are counted as {negative, positive} first.
-  const bool merges = plan.spec.activation == Activation::kSigmoid && classes == 1;
-  StatisticsCollector collector(merges ? 2 : classes, plan.totals.valid_count,
-                                plan.options.hard_threshold);
-  ForEachOutcome(plan, whole, cancellation, [&](const SampleOutcome& sample) {
-    collector.Add(sample);
-    if (sample.vanishing) ++result.vanishing_count;
-  });
-  if (plan.options.class_statistics) {
-    const ClassColumns columns = plan.options.class_columns;
-    ClassStatistics statistics = collector.MakeClassStatistics(
-        merges ? ClassColumns::kAll : columns,
-        [&](int64_t k) { return plan.terms.weight(merges ? 0 : k); }, cancellation);
-    result.class_statistics =
-        merges ? MergeIntoOneClass(std::move(statistics), columns) : std::move(statistics);
-  }
-  if (plan.options.difficulty) result.difficulty = collector.MakeDifficulty();
-}
-
-bool WantsRecords(const ComputeOptions& options) {
-  return options.class_statistics || options.difficulty || options.vanishing;
-}
 
 // Returns the logits of a reader where they are needed once more after the batch is computed, or
 // where a row does not fit a cache. Returns none where they are read block by block.
@@ -73,7 +35,9 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
   constexpr int64_t kLongestRow = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
   const bool looks_again = (WantsRecords(options) && spec.activation == Activation::kSigmoid) ||
                            !std::holds_alternative<std::monostate>(spec.mining);
-  const bool by_block = !looks_again && batch.inner == 1 && batch.classes <= kLongestRow;
+  const bool reads_sequences = spec.policy.ratio.level == RatioLevel::kSequence;
+  const bool by_block =
+      !looks_again && !reads_sequences && batch.inner == 1 && batch.classes <= kLongestRow;
   if (batch.logit_reader == nullptr || by_block) return {};
   std::vector<T> logits(static_cast<size_t>(batch.rows * batch.classes));
   ForEachBlock(batch.rows * batch.classes, 1, cancellation, [&](int64_t begin, int64_t end) {
@@ -81,45 +45,6 @@ std::vector<T> ReadBeforehand(const Batch& batch, const LossSpec& spec,
     batch.logit_reader->Release(begin, end);
   });
   return logits;
-}
-
-// Writes the sum of the losses and what they reduce to. `exponent` is that of the summed losses.
-void Reduce(absl::Span<const BlockSum> sums, Wide divisor, int exponent, Result& result) {
-  double sum = 0;
-  Wide wide_sum = 0;
-  for (const BlockSum& block : sums) {
-    sum += static_cast<double>(block.sum);
-    wide_sum += block.sum;
-    result.non_finite_count += block.non_finite_count;
-  }
-  const auto narrow_divisor = static_cast<double>(divisor);
-  const bool is_narrow = exponent == 0 && narrow_divisor == divisor &&
-                         (std::isfinite(sum) || result.non_finite_count > 0);
-  result.loss_sum = is_narrow ? sum : Scaled(wide_sum, -exponent);
-  if (divisor == 0) return;
-  result.loss = is_narrow ? sum / narrow_divisor : Scaled(wide_sum / divisor, -exponent);
-}
-
-// Returns the scalars and statistics of a batch whose losses and records were computed.
-template <typename T>
-absl::StatusOr<Result> Summarize(const BatchPlan& plan, const RowWindow<T>& whole,
-                                 absl::Span<const BlockSum> sums,
-                                 const Cancellation& cancellation) {
-  Result result;
-  Reduce(sums, plan.divisor, plan.scales.exponent(), result);
-  if (plan.sequence_mean != nullptr) {
-    const absl::Span<const T> losses = whole.outputs[Output::kLosses];
-    const double mean = plan.sequence_mean->MeanOf(losses, cancellation);
-    result.loss = Scaled(mean, -plan.scales.exponent());
-    result.sequence_count = plan.sequence_mean->count();
-  }
-  result.weight_sum = plan.totals.weight_sum;
-  result.valid_count = plan.totals.valid_count;
-  result.class_weights = plan.terms.weights();
-  result.top_k_correct = CountTopK(plan, whole.records, cancellation);
-  if (WantsRecords(plan.options)) AddStatistics(plan, whole, cancellation, result);
-  if (cancellation.seen()) return CancelledCall();
-  return result;
 }
 
 // Returns the decision of mining; `weightless` samples are dropped too. It takes the losses of the
@@ -242,6 +167,43 @@ struct Resolved {
   const LogitTransform transform;
 };
 
+// What a loss that reads a rollout takes beside its samples, made for those that are not dropped.
+struct RolloutTerms {
+  std::optional<InnerPlans> inner;
+  std::optional<TokenTerms> tokens;
+};
+
+// Makes the terms of a loss that reads a rollout, and points `decided` at them.
+template <typename T>
+absl::Status MakeRolloutTerms(const Resolved& resolved, const ComputeOptions& options,
+                              absl::Span<const T> logits, const Executor& executor,
+                              const Cancellation& cancellation, MiningDecision& decided,
+                              RolloutTerms& terms) {
+  const auto& [batch, spec, classes, transform] = resolved;
+  decided.inner = nullptr;
+  decided.token_terms = nullptr;
+  if (!ReadsRollout(batch, spec)) return absl::OkStatus();
+  absl::Span<const T> log_p = logits;
+  std::vector<T> computed;
+  if (spec.activation != Activation::kLogProbability) {
+    decided.inner = &terms.inner.emplace(batch, spec, options, transform, sizeof(T), decided,
+                                         executor, cancellation);
+    if (spec.policy.ratio.level == RatioLevel::kSequence) {
+      const BatchPlan& plan = decided.inner->log_p();
+      computed.resize(static_cast<size_t>(plan.sample_count()));
+      TypedOutputs<T> outputs;
+      outputs[Output::kLosses] = absl::MakeSpan(computed);
+      SampleRecords none;
+      const auto sums = ComputeRows(plan, WholeBatch(plan, logits, outputs, none), executor);
+      if (!sums.ok()) return sums.status();
+      for (T& u : computed) u = -u;
+      log_p = computed;
+    }
+  }
+  decided.token_terms = &terms.tokens.emplace(batch, spec, decided, log_p, cancellation);
+  return absl::OkStatus();
+}
+
 template <typename T>
 absl::StatusOr<Result> ComputeDecided(const Resolved& resolved, const ComputeOptions& options,
                                       MiningDecision& decided, absl::Span<const T> logits,
@@ -255,20 +217,33 @@ absl::StatusOr<Result> ComputeDecided(const Resolved& resolved, const ComputeOpt
     batch.upstream_gradient = mean->scales();
     decided.sequence_mean = &*mean;
   }
+  RolloutTerms terms;
+  absl::Status made =
+      MakeRolloutTerms(resolved, options, logits, executor, cancellation, decided, terms);
+  if (!made.ok()) return made;
   const BatchPlan plan = PlanBatch(batch, spec, options, resolved.terms, resolved.transform,
                                    sizeof(T), executor, cancellation, decided);
-  return ComputePlanned(plan, decided, logits, outputs, executor, cancellation);
+  auto result = ComputePlanned(plan, decided, logits, outputs, executor, cancellation);
+  const bool reads_sequences = spec.policy.reads_sequences() || batch.rollout.of_sequences();
+  if (result.ok() && reads_sequences && !result->sequence_count) {
+    result->sequence_count = CountSequences(resolved.batch, spec, decided, cancellation);
+  }
+  return result;
 }
 
 // Decides by mining about a batch of which nothing but the weightless samples is `decided`.
 template <typename T>
 absl::StatusOr<MiningDecision> DecideByMining(const Resolved& resolved,
                                               const ComputeOptions& options,
-                                              const MiningDecision& decided,
-                                              absl::Span<const T> logits, const Executor& executor,
+                                              MiningDecision& decided, absl::Span<const T> logits,
+                                              const Executor& executor,
                                               const Cancellation& cancellation) {
   ComputeOptions losses_alone;
   losses_alone.cancelled = options.cancelled;
+  RolloutTerms terms;
+  absl::Status made =
+      MakeRolloutTerms(resolved, losses_alone, logits, executor, cancellation, decided, terms);
+  if (!made.ok()) return made;
   const auto make_plan = [&](int exponent) {
     return PlanBatch(resolved.batch, resolved.spec, losses_alone, resolved.terms,
                      resolved.transform, sizeof(T), executor, cancellation, decided, exponent);
@@ -302,6 +277,12 @@ absl::StatusOr<Result> ComputeTyped(const Batch& batch, const LossSpec& spec,
 }
 
 }  // namespace
+
+bool ReadsRollout(const Batch& batch, const LossSpec& spec) {
+  const Rollout& rollout = batch.rollout;
+  return spec.form->of_ratio || rollout.has_advantages() || rollout.has_old() ||
+         rollout.has_reference() || rollout.has_sampler();
+}
 
 absl::StatusOr<Result> Compute(const Batch& batch, const LossSpec& spec,
                                const ComputeOptions& options, const Outputs& outputs,

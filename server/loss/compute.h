@@ -11,6 +11,7 @@
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
 #include "server/loss/outputs.h"
+#include "server/loss/policy_statistics.h"
 #include "server/loss/statistics.h"
 #include "server/threads/executor.h"
 
@@ -31,6 +32,7 @@ struct Result {
   // The sequences that have a sample of weight above 0; where the reduction or the loss read
   // sequences.
   std::optional<int64_t> sequence_count;
+  std::optional<PolicyStatistics> policy_statistics;
 };
 
 // Computes one batch. A row gives the same bits in any batch, at any place and with any number of

@@ -9,8 +9,11 @@
 #include "server/loss/class_weights.h"
 #include "server/loss/logit_adjustment.h"
 #include "server/loss/mining.h"
+#include "server/loss/policy_options.h"
 
 namespace lossd::loss {
+
+struct Batch;
 
 // kLogProbability: what a batch has in place of logits are u = ln p_t themselves.
 enum class Activation { kSoftmax, kSigmoid, kLogProbability };
@@ -40,7 +43,12 @@ struct LossSpec {
   double z_loss = 0;       // λ ≥ 0, softmax: adds λ logsumexp(z)² of the final logits
   LogitAdjustment logit_adjustment;
   Mining mining;
+  PolicyOptions policy;
 };
+
+// Returns true when the loss is computed by way of u = ln p_t, sample by sample, and what the
+// batch's rollout says of each.
+bool ReadsRollout(const Batch& batch, const LossSpec& spec);
 
 }  // namespace lossd::loss
 

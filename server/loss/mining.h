@@ -34,13 +34,17 @@ struct GradientHarmonizing {
 
 using Mining = std::variant<std::monostate, HardestMining, ThresholdMining, GradientHarmonizing>;
 
+class InnerPlans;
 class SequenceMean;
+class TokenTerms;
 
 // What is decided about the samples of a batch before they are computed.
 struct MiningDecision {
   std::vector<uint8_t> dropped;  // 1: the sample counts as ignored; empty when none is
   std::vector<double> weights;   // multiply the sample weights; empty when none do
   const SequenceMean* sequence_mean = nullptr;  // of Reduction::kSequenceMean
+  const TokenTerms* token_terms = nullptr;      // of losses that read a rollout
+  const InnerPlans* inner = nullptr;            // of these, where there are logits
 };
 
 // The samples that mining chooses from, one entry each.

@@ -29,6 +29,7 @@ struct ComputeOptions {
   ClassColumns class_columns = ClassColumns::kAll;
   double hard_threshold = 0.5;
   std::vector<int32_t> top_k;             // softmax: one count per entry, each ≥ 1
+  bool policy_statistics = false;         // of losses that read a rollout
   bool vanishing = false;                 // count the confidently wrong that learn nothing
   PresentedSamples* presented = nullptr;  // filled, unless it is null
   std::function<bool()> cancelled = {};   // asked before each block of rows, and of other loops

@@ -15,11 +15,12 @@ namespace lossd::loss {
 namespace {
 
 // Nanoseconds for a number of its kind, on the slow side.
-constexpr double kFastLogit = 2;    // a kernel in the logits' own type
-constexpr double kDenseLogit = 20;  // a dense kernel, in double
-constexpr double kReadLogit = 1;    // compared, or copied
-constexpr double kWideLogit = 10;   // weighed and added up in Wide
-constexpr double kToken = 10;       // a log-probability of its own
+constexpr double kFastLogit = 2;     // a kernel in the logits' own type
+constexpr double kDenseLogit = 20;   // a dense kernel, in double
+constexpr double kReadLogit = 1;     // compared, or copied
+constexpr double kWideLogit = 10;    // weighed and added up in Wide
+constexpr double kToken = 10;        // a log-probability of its own
+constexpr double kPolicyToken = 20;  // beside a rollout
 constexpr double kSampleOutcome = 30;
 constexpr double kMinedSample = 60;
 constexpr double kClassWeight = 60;
@@ -121,6 +122,8 @@ double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& sha
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.
   if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);
+  // The gradient of its inner loss, beside the Hessian.
+  if (ReadsRollout(batch, spec)) of_one += shape.element * std::max(4 * shape.classes, 262144.0);
   return threads * of_one;
 }
 
@@ -138,8 +141,14 @@ Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& 
   const bool fast = IsFast(batch, spec) || IsInFloat(shape, spec);
   double of_logit = fast ? kFastLogit : kDenseLogit;
   if (spec.activation == Activation::kLogProbability) of_logit = kToken;
+  if (ReadsRollout(batch, spec)) {
+    work.operations += kPolicyToken * shape.samples;
+    // Its inner loss is computed for u and again for the gradient and the Hessian; and once before
+    // for whole sequences.
+    if (spec.activation != Activation::kLogProbability) of_logit *= 4;
+  }
   if (options.vanishing && !spec.class_weighting.empty()) of_logit *= 2;
-  work.operations = of_logit * shape.logits();
+  work.operations += of_logit * shape.logits();
   return work;
 }
 
@@ -180,6 +189,23 @@ Work WorkOfPresented(const Batch& batch, const LossSpec& spec, const ComputeOpti
   return work;
 }
 
+// Returns what a rollout takes beside its own tensors.
+Work WorkOfRollout(const Batch& batch, const LossSpec& spec, const Shape& shape) {
+  Work work;
+  if (!ReadsRollout(batch, spec)) return work;
+  const auto sequences = static_cast<double>(batch.sequences.count());
+  const bool has_logits = spec.activation != Activation::kLogProbability;
+  work.bytes = 2 * kBytesOfNumber * sequences;
+  // Upstream gradients, which samples are dropped, and what a block's samples have beside them.
+  if (has_logits) {
+    work.bytes += (5 * kBytesOfNumber + kBytesOfWeightless + 2 * shape.element) * shape.samples;
+  }
+  if (!spec.policy.reads_sequences()) return work;
+  work.operations = 4 * kReadLogit * shape.samples;
+  if (has_logits) work.bytes += shape.element * shape.samples;
+  return work;
+}
+
 // Returns what the divisors of sequences take, and the losses that they divide.
 Work WorkOfSequenceMean(const Batch& batch, const Shape& shape) {
   const auto sequences = static_cast<double>(batch.sequences.count());
@@ -217,8 +243,8 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   }
   work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
   if (!batch.sample_weights.empty()) work.bytes += kBytesOfWeightless * shape.samples;
-  const bool looks_again =
-      (HasRecords(options) && spec.activation == Activation::kSigmoid) || IsMined(spec);
+  const bool looks_again = (HasRecords(options) && spec.activation == Activation::kSigmoid) ||
+                           IsMined(spec) || spec.policy.ratio.level == RatioLevel::kSequence;
   constexpr double kLongestRow = 0x1p20;
   const bool reads_all =
       looks_again || batch.inner > 1 || shape.element * shape.classes > kLongestRow;
@@ -230,6 +256,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   if (HasRecords(options)) work += WorkOfStatistics(batch, spec, options, shape);
   if (options.presented != nullptr) work += WorkOfPresented(batch, spec, options, shape);
   work += WorkOfTopK(options, shape);
+  work += WorkOfRollout(batch, spec, shape);
   if (options.reduction == Reduction::kSequenceMean) work += WorkOfSequenceMean(batch, shape);
   return work;
 }

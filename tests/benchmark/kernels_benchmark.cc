@@ -82,7 +82,7 @@ void RegisterOptions(const Shape& shape, ArraysHolder& holder) {
                       1, holder);
   }
   for (const FormInfo* form : Catalogue()) {
-    if (form->activations != kernels::ActivationSet::kSoftmaxAndSigmoid) continue;
+    if (form->of_ratio || form->activations != kernels::ActivationSet::kSoftmaxAndSigmoid) continue;
     const std::string name = form->name;
     const bool is_registered = name == "cross_entropy" || name == "focal" || shape.classes == 1000;
     if (!is_registered) {
@@ -133,6 +133,7 @@ void RegisterSigmoid(ArraysHolder& holder) {
     RegisterCase({Activation::kSigmoid, "focal", labels, shape}, holder);
   }
   for (const FormInfo* form : Catalogue()) {
+    if (form->of_ratio) continue;
     const std::string name = form->name;
     for (const LabelKind labels :
          {LabelKind::kClassIds, LabelKind::kBinaryLabels, LabelKind::kSoftTargets}) {
@@ -149,6 +150,82 @@ void RegisterSigmoid(ArraysHolder& holder) {
     RegisterOnThreads(
         {Activation::kSigmoid, "cross_entropy", LabelKind::kBinaryLabels, shape, setting}, 1,
         holder);
+  }
+}
+
+// Tokens of a policy in training, in float32: what a batch's columns are views of.
+struct PolicyColumns {
+  static constexpr int64_t kTokens = 1000000;
+
+  PolicyColumns() {
+    for (int64_t i = 0; i < kTokens; ++i) {
+      const auto x = static_cast<float>(i % 1009);
+      u.push_back(-0.002F * x);
+      old.push_back(u.back() + 0.0007F * (static_cast<float>(i % 613) - 306));
+      reference.push_back(u.back() + 0.001F * (static_cast<float>(i % 419) - 209));
+      advantages.push_back(0.01F * (static_cast<float>(i % 307) - 153));
+      weights.push_back(i % 7 == 0 ? 0 : 1);
+    }
+    losses.resize(u.size());
+    gradient.resize(u.size());
+  }
+
+  std::vector<float> u, old, reference, advantages, losses, gradient;
+  std::vector<double> weights;
+};
+
+// Measures the clipped surrogate with a penalty by the reference: gradient and statistics.
+void MeasurePolicy(::benchmark::State& state, int threads) {
+  PolicyColumns columns;
+  Batch batch;
+  batch.logits = absl::MakeConstSpan(columns.u);
+  batch.rows = PolicyColumns::kTokens;
+  batch.classes = 1;
+  batch.sample_weights = {columns.weights, 1};
+  batch.rollout.advantages = absl::MakeConstSpan(columns.advantages);
+  batch.rollout.old_log_probs = absl::MakeConstSpan(columns.old);
+  batch.rollout.reference_log_probs = absl::MakeConstSpan(columns.reference);
+  LossSpec spec;
+  spec.activation = Activation::kLogProbability;
+  spec.form = FindForm("ppo");
+  spec.parameters = DefaultParameters(*spec.form);
+  spec.policy.kl_penalty = KlPenalty{0.04};
+  ComputeOptions options;
+  options.reduction = Reduction::kMean;
+  options.policy_statistics = true;
+  Outputs outputs;
+  outputs[Output::kGradient] = absl::MakeSpan(columns.gradient);
+  const Executor executor(threads);
+  while (state.KeepRunning()) {
+    auto result = Compute(batch, spec, options, outputs, executor);
+    if (!result.ok()) state.SkipWithError("Compute failed");
+    ::benchmark::DoNotOptimize(result);
+  }
+}
+
+// Copies as many columns as a policy loss reads, and one that it writes.
+void MeasureColumns(::benchmark::State& state) {
+  PolicyColumns columns;
+  const size_t bytes = columns.u.size() * sizeof(float);
+  const std::vector<float>* const read[] = {&columns.u, &columns.old, &columns.reference,
+                                            &columns.advantages, &columns.losses};
+  std::vector<float> to(columns.u.size());
+  while (state.KeepRunning()) {
+    for (const std::vector<float>* column : read) {
+      std::memcpy(to.data(), column->data(), bytes);
+      ::benchmark::ClobberMemory();
+    }
+  }
+}
+
+void RegisterPolicy() {
+  ::benchmark::RegisterBenchmark("memcpy/tokens/1000000x5", &MeasureColumns)
+      ->Unit(::benchmark::kMillisecond);
+  for (const int threads : {1, 2}) {
+    ::benchmark::RegisterBenchmark(
+        absl::StrCat("log_probability/ppo/kl_penalty/1000000/threads:", threads).c_str(),
+        [threads](::benchmark::State& state) { MeasurePolicy(state, threads); })
+        ->Unit(::benchmark::kMillisecond);
   }
 }
 
@@ -174,6 +251,7 @@ void RegisterBoosting(ArraysHolder& holder) {
 void RegisterCatalogue(ArraysHolder& holder) {
   const Shape shape = Matrix(8192, 1000);
   for (const FormInfo* form : Catalogue()) {
+    if (form->of_ratio) continue;
     const bool softmax = form->activations == kernels::ActivationSet::kSoftmaxAndSigmoid;
     const std::string name = form->name;
     const bool registered = name == "cross_entropy" || name == "focal";
@@ -197,6 +275,7 @@ int main(int argc, char** argv) {
   lossd::loss::RegisterSigmoid(holder);
   lossd::loss::RegisterBoosting(holder);
   lossd::loss::RegisterCatalogue(holder);
+  lossd::loss::RegisterPolicy();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -59,7 +59,8 @@ TEST_F(ClientAppliedTest, DefaultsOfTheClientAreThoseOfTheServer) {
   const auto catalogue = client_->ListLosses();
   ASSERT_TRUE(catalogue.ok()) << catalogue.status();
   const auto forms = FormsOf(std::make_index_sequence<std::variant_size_v<LossForm>>());
-  ASSERT_EQ(catalogue->size(), forms.size());
+  // The forms of policies, which come after them, have no names here yet.
+  ASSERT_GE(catalogue->size(), forms.size());
   const xt::xarray<double> logits = {{2.0, 1.0}, {0.0, -1.0}};
   const xt::xarray<double> targets = {{1.0, 0.0}, {0.25, 0.75}};
   for (size_t i = 0; i < forms.size(); ++i) {

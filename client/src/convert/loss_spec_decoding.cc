@@ -100,7 +100,7 @@ absl::StatusOr<LossForm> DecodeForm(const v1::LossSpec& loss) {
       return FocalStar{loss.focal_star().gamma(), loss.focal_star().beta()};
     case v1::LossSpec::kJensenShannon:
       return JensenShannon{};
-    case v1::LossSpec::FORM_NOT_SET:
+    default:  // none, or one of a newer server
       break;
   }
   return Unexpected("loss", "has no form of this client");

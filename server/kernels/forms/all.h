@@ -9,6 +9,12 @@
 #include "server/kernels/forms/focal_star-inl.h"
 #include "server/kernels/forms/generalized_cross_entropy-inl.h"
 #include "server/kernels/forms/jensen_shannon-inl.h"
+#include "server/kernels/forms/policy/cispo-inl.h"
+#include "server/kernels/forms/policy/dppo-inl.h"
+#include "server/kernels/forms/policy/dro-inl.h"
+#include "server/kernels/forms/policy/importance_sampling-inl.h"
+#include "server/kernels/forms/policy/ppo-inl.h"
+#include "server/kernels/forms/policy/sapo-inl.h"
 #include "server/kernels/forms/poly1-inl.h"
 #include "server/kernels/forms/quality_focal-inl.h"
 #include "server/kernels/forms/squared_error-inl.h"
@@ -38,8 +44,15 @@ using AllForms = FormList<
     Varifocal,
     FocalStar,
     JensenShannon,
+    ImportanceSampling,
+    Ppo,
+    Cispo,
+    Dro,
+    Sapo,
+    Dppo,
     FocalBlended,
-    AsymmetricDetached>;
+    AsymmetricDetached,
+    DppoByKl>;
 // clang-format on
 
 }  // namespace lossd::kernels

@@ -58,7 +58,8 @@ enum class Weighting { kTruth, kWhole };
 // The argument of a form.
 //  kLogProbability:  each class's log p; softmax and sigmoid follow by the chain rule
 //  kLogit:           the logit of a sigmoid; the form gives the derivatives by it
-enum class Domain { kLogProbability, kLogit };
+//  kRatio:           log p of the true class and the ratio to an old policy (see policy/)
+enum class Domain { kLogProbability, kLogit, kRatio };
 
 // The default traits; a form derives from them and overrides its own.
 //

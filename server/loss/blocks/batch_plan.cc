@@ -282,7 +282,9 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
           ChooseStores(batch, element_size),
           element_size,
           RowShaping(batch, spec, terms, transform, element_size, cancellation),
-          decided.sequence_mean};
+          decided.sequence_mean,
+          decided.token_terms,
+          decided.inner};
 }
 
 }  // namespace lossd::loss

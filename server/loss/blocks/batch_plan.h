@@ -61,11 +61,20 @@ struct BatchPlan {
   kernels::Stores stores;
   size_t element_size;
   RowShaping shaping;
-  const SequenceMean* sequence_mean;  // of Reduction::kSequenceMean, else null
+  // Null where there are none: see MiningDecision.
+  const SequenceMean* sequence_mean;
+  const TokenTerms* token_terms;
+  const InnerPlans* inner;
 
   bool is_softmax() const { return spec.activation == Activation::kSoftmax; }
   int64_t samples_per_row() const { return is_softmax() ? 1 : batch.classes; }
   int64_t sample_count() const { return batch.rows * samples_per_row(); }
+
+  bool ignored(int64_t sample) const {
+    const int64_t per_row = samples_per_row();
+    return per_row == 1 ? labels.ignored(sample, 0)
+                        : labels.ignored(sample / per_row, sample % per_row);
+  }
 
   // Returns a power of two that brings the losses of so tiny or huge weights to where their type
   // can add them up, in a plan of its own that has it as exponent; 0 where that is not needed.

@@ -40,17 +40,15 @@ double Sum(absl::Span<const double> values) {
 }
 
 template <typename T>
-BlockSum SumBlock(absl::Span<const T> losses) {
-  BlockSum block;
+void SumBlock(absl::Span<const T> losses, BlockSum& block) {
   block.sum = Sum(losses);
   // A loss that is not finite leaves no finite sum behind.
-  if (std::isfinite(block.sum)) return block;
+  if (std::isfinite(block.sum)) return;
   block.non_finite_count =
       std::count_if(losses.begin(), losses.end(), [](T v) { return !std::isfinite(v); });
   if (block.non_finite_count == 0) {
     block.sum = std::accumulate(losses.begin(), losses.end(), Wide{0});
   }
-  return block;
 }
 
 int64_t CountRowsPerBlock(const BatchPlan& plan) {
@@ -114,6 +112,8 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
         const int64_t samples = (end - begin) * per_row;
         RowWindow<T> window = CutSamples(whole, begin * per_row, samples);
         absl::Span<T>& losses = window.outputs[Output::kLosses];
+        BlockSum& sum = sums[static_cast<size_t>(begin / block)];
+        if (plan.options.policy_statistics) window.policy_sums = &sum.policy;
         std::optional<ThreadScratch<T, BlockLosses>> scratch;
         if (losses.empty()) losses = scratch.emplace(static_cast<size_t>(samples)).span();
         for (int64_t row = begin; row < end; row += at_once) {
@@ -121,7 +121,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
           source->Compute(WithGradient(window, row, stop), row, stop);
         }
         kernels::FinishStreaming(plan.stores);
-        sums[static_cast<size_t>(begin / block)] = SumBlock<T>(losses);
+        SumBlock<T>(losses, sum);
       });
   if (!completed) return CancelledCall();
   return sums;

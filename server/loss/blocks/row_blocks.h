@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/kernels/policy_sums.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/wide.h"
@@ -16,6 +17,7 @@ namespace lossd::loss {
 struct BlockSum {
   Wide sum = 0;  // a double's value, unless finite losses add up to more than a double has
   int64_t non_finite_count = 0;
+  kernels::PolicySums policy;  // where ComputeOptions::policy_statistics asks for them
 };
 
 // Computes the outputs and records of every row, block by block on the executor's threads, and

@@ -13,7 +13,9 @@
 #include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/tokens/inner_plans.h"
 #include "server/loss/tokens/log_probabilities.h"
+#include "server/loss/tokens/policy_rows.h"
 
 namespace lossd::loss {
 namespace {
@@ -39,7 +41,9 @@ bool ReadsLogitsAgain(const TypedOutputs<T>& outputs) {
 // logits alone.
 template <typename T>
 void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
-  if (plan.is_softmax()) {
+  if (plan.inner != nullptr) {
+    ComputePolicyRows(plan, window, begin, end);
+  } else if (plan.is_softmax()) {
     ComputeSoftmaxRows(plan, window, begin, end);
   } else if (plan.spec.activation == Activation::kSigmoid) {
     ComputeSigmoidElements(plan, window, begin, end);
@@ -153,11 +157,13 @@ std::unique_ptr<RowSource<T>> ChooseRowSource(const BatchPlan& plan, const RowWi
   const LogitReader* const reader = plan.batch.logit_reader;
   if (whole.layout == MatrixLayout::kStrided) {
     assert(whole.outputs.gradient_parts == nullptr);
-    if (ReadsStridedRows<T>(plan)) return std::make_unique<InPlaceSource<T>>(plan);
+    if (plan.inner == nullptr && ReadsStridedRows<T>(plan))
+      return std::make_unique<InPlaceSource<T>>(plan);
     return std::make_unique<GatherSource<T>>(plan);
   }
   if (!whole.logits.empty() || reader == nullptr) return std::make_unique<InPlaceSource<T>>(plan);
-  if (ReadsPieces<T>(plan) && !ReadsLogitsAgain(whole.outputs) && !reader->pieces().empty()) {
+  const BatchPlan& of_logits = plan.inner == nullptr ? plan : plan.inner->log_p();
+  if (ReadsPieces<T>(of_logits) && !ReadsLogitsAgain(whole.outputs) && !reader->pieces().empty()) {
     return std::make_unique<PieceSource<T>>(plan);
   }
   return std::make_unique<CopySource<T>>(plan);

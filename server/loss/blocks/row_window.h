@@ -7,6 +7,7 @@
 
 #include "absl/types/span.h"
 #include "server/kernels/piece.h"
+#include "server/kernels/policy_sums.h"
 #include "server/kernels/stores.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/sample_records.h"
@@ -68,7 +69,8 @@ struct RowWindow {
   MatrixLayout layout = MatrixLayout::kRows;
   kernels::Stores stores = kernels::Stores::kCached;  // how matrices are written
   int64_t first_row = 0;                              // where matrices begin; always 0 in kStrided
-  int64_t first_sample = 0;  // where outputs of OutputExtent::kSamples begin
+  int64_t first_sample = 0;                    // where outputs of OutputExtent::kSamples begin
+  kernels::PolicySums* policy_sums = nullptr;  // what is added to, where statistics are wanted
 
   // These return null when the array is empty.
   T* SampleAt(Output output, int64_t sample) const {

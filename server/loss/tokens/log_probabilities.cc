@@ -46,7 +46,7 @@ void ComputeLogProbabilities(const BatchPlan& plan, const RowWindow<T>& window, 
   T* const gradient = window.RowAt(window.outputs[Output::kGradient], begin);
   T* const hessian = window.RowAt(window.outputs[Output::kHessianDiagonal], begin);
   const T* const u = window.RowAt(window.logits, begin);
-  TokenBlock block(plan, hessian != nullptr);
+  TokenBlock block(plan, hessian != nullptr, window.policy_sums);
   for (int64_t first = begin; first < end; first += TokenBlock::kMostSamples) {
     const int64_t size = std::min(TokenBlock::kMostSamples, end - first);
     const int64_t at = first - begin;

@@ -4,31 +4,17 @@
 #include <cstddef>
 
 #include "server/loss/blocks/sample_labels.h"
+#include "server/loss/tokens/sequence_sums.h"
 
 namespace lossd::loss {
 namespace {
-
-// Returns the sum of value(i) over the samples i of each sequence.
-template <typename Value>
-std::vector<double> SumParts(const Sequences& sequences, int64_t samples,
-                             const Cancellation& cancellation, Value value) {
-  std::vector<double> sums(static_cast<size_t>(sequences.count()), 0.0);
-  ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
-    sequences.ForEachPart(begin, end, [&](int64_t sequence, int64_t first, int64_t last) {
-      // Added one by one, wherever a block ends: a sequence's sum does not depend on its place.
-      double& sum = sums[static_cast<size_t>(sequence)];
-      for (int64_t i = first; i < last; ++i) sum += value(i);
-    });
-  });
-  return sums;
-}
 
 // Returns Σ_t s of each sequence, without what is ignored.
 std::vector<double> SumWeights(const Batch& batch, const LossSpec& spec,
                                const MiningDecision& decided, const Cancellation& cancellation) {
   const int64_t per_row = spec.activation == Activation::kSigmoid ? batch.classes : 1;
   const ElementLabels labels(batch, spec.ignore_index, decided.dropped, per_row);
-  return SumParts(batch.sequences, batch.rows * per_row, cancellation, [&](int64_t i) {
+  return SumSequences(batch.sequences, batch.rows * per_row, cancellation, [&](int64_t i) {
     const bool ignored =
         per_row == 1 ? labels.ignored(i, 0) : labels.ignored(i / per_row, i % per_row);
     return ignored ? 0 : batch.sample_weights[i];
@@ -71,7 +57,7 @@ PerSample SequenceMean::scales() const {
 template <typename T>
 double SequenceMean::MeanOf(absl::Span<const T> losses, const Cancellation& cancellation) const {
   const auto samples = static_cast<int64_t>(losses.size());
-  const std::vector<double> sums = SumParts(sequences_, samples, cancellation, [&](int64_t i) {
+  const std::vector<double> sums = SumSequences(sequences_, samples, cancellation, [&](int64_t i) {
     return static_cast<double>(losses[static_cast<size_t>(i)]);
   });
   double mean = 0;

@@ -3,50 +3,87 @@
 
 #include <cstdint>
 
+#include "server/kernels/policy_sums.h"
 #include "server/loss/blocks/batch_plan.h"
-#include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/float_view.h"
 
 namespace lossd::loss {
 
 // The loss as a function of u = ln p_t, sample by sample, in double: what it is, and its
-// derivatives by u, before sample weights and the reduction. Ignored samples are read as u = 0.
+// derivatives by u, before sample weights and the reduction. Of ignored samples nothing is read.
 class TokenBlock {
  public:
   // So many samples that their columns stay in the L1 cache; a multiple of kernels::kLanes.
   static constexpr int64_t kMostSamples = 256;
 
-  TokenBlock(const BatchPlan& plan, bool wants_curvature);
+  // `sums` is what the policy's statistics are added to, or null.
+  TokenBlock(const BatchPlan& plan, bool wants_curvature, kernels::PolicySums* sums);
 
   // Evaluates samples [begin, begin + size) of the batch, whose log-probabilities are `u`.
   template <typename T>
   void Evaluate(int64_t begin, int64_t size, const T* u);
 
   // Columns of the samples that were evaluated last.
-  const double* log_p() const { return log_p_; }
-  const double* value() const { return value_; }
-  const double* slope() const { return slope_; }
-  const double* curvature() const { return curvature_; }  // where it is wanted
-  // The factors of the samples, 0 for ignored ones.
-  const double* loss_scale() const { return loss_scale_; }
-  const double* gradient_scale() const { return gradient_scale_; }
-  const double* hessian_scale() const { return hessian_scale_; }
+  const double* log_p() const { return columns_.log_p; }
+  const double* value() const { return columns_.value; }
+  const double* slope() const { return columns_.slope; }
+  const double* curvature() const { return columns_.curvature; }  // where it is wanted
+  // The factors of the samples, the class's weight among them; 0 for ignored ones.
+  const double* loss_scale() const { return columns_.loss_scale; }
+  const double* gradient_scale() const { return columns_.gradient_scale; }
+  const double* hessian_scale() const { return columns_.hessian_scale; }
 
  private:
   struct TokenColumns {};
 
-  void LoadScales(int64_t begin, int64_t size);
+  struct Columns {
+    explicit Columns(double* memory);
+
+    double* const log_p;
+    double* const old_log_p;
+    double* const reference;
+    double* const sampler;
+    double* const advantage;
+    double* const log_ratio;
+    double* const log_weight;
+    double* const ratio;
+    double* const moves;
+    double* const used;
+    double* const value;
+    double* const slope;
+    double* const curvature;
+    double* const loss_scale;
+    double* const gradient_scale;
+    double* const hessian_scale;
+  };
+
+  void Load(const FloatView& from, double* to);
+  void LoadAdvantages();
+  void LoadRatios();
+  // Writes from[i] − subtracted[i], or where `of_sequences` has them those.
+  void LoadDifferences(const double* from, const double* subtracted,
+                       absl::Span<const double> of_sequences, double* to);
+  void WeighAdvantages();
+  void EvaluateForm();
+  void AddKl();
+  void AddStatistics();
+  void ClearUnused(double* column) const;
+  void FindUsed();
+  void LoadScales();
+  void WeighByClass();
+  double ClassWeight(int64_t sample) const;
 
   const BatchPlan& plan_;
+  const Rollout& rollout_;
   const bool wants_curvature_;
-  ThreadScratch<double, TokenColumns> memory_{8 * kMostSamples};
-  double* const log_p_;
-  double* const value_ = log_p_ + kMostSamples;
-  double* const slope_ = value_ + kMostSamples;
-  double* const curvature_ = slope_ + kMostSamples;
-  double* const loss_scale_ = curvature_ + kMostSamples;
-  double* const gradient_scale_ = loss_scale_ + kMostSamples;
-  double* const hessian_scale_ = gradient_scale_ + kMostSamples;
+  const bool ignores_;         // some samples
+  const bool has_advantages_;  // or what stands for them
+  kernels::PolicySums* const sums_;
+  int64_t begin_ = 0;
+  int64_t size_ = 0;
+  ThreadScratch<double, TokenColumns> memory_{17 * kMostSamples};
+  const Columns columns_{memory_.span().data()};
 };
 
 }  // namespace lossd::loss

@@ -10,6 +10,28 @@
 namespace lossd::rpc {
 namespace {
 
+// Returns the tensors that are set, by fields_of(tensor, number).
+template <typename FieldsOfTensor>
+RolloutFields FieldsOfRollout(const v1::Rollout& rollout, FieldsOfTensor fields_of) {
+  using R = v1::Rollout;
+  RolloutFields fields;
+  if (rollout.has_advantages()) {
+    fields.advantages = fields_of(rollout.advantages(), R::kAdvantagesFieldNumber);
+  }
+  if (rollout.has_old_log_probs()) {
+    fields.old_log_probs = fields_of(rollout.old_log_probs(), R::kOldLogProbsFieldNumber);
+  }
+  if (rollout.has_reference_log_probs()) {
+    fields.reference_log_probs =
+        fields_of(rollout.reference_log_probs(), R::kReferenceLogProbsFieldNumber);
+  }
+  if (rollout.has_sampler_log_probs()) {
+    fields.sampler_log_probs =
+        fields_of(rollout.sampler_log_probs(), R::kSamplerLogProbsFieldNumber);
+  }
+  return fields;
+}
+
 template <typename Request>
 BatchFields CommonFields(const Request& request, const wire::TensorPayloads& payloads) {
   const auto fields_of = [&](const v1::Tensor& tensor, int number) {
@@ -28,6 +50,11 @@ BatchFields CommonFields(const Request& request, const wire::TensorPayloads& pay
   if (request.has_sequence_lengths()) {
     fields.sequence_lengths =
         fields_of(request.sequence_lengths(), Request::kSequenceLengthsFieldNumber);
+  }
+  if (request.has_rollout()) {
+    fields.rollout = FieldsOfRollout(request.rollout(), [&](const v1::Tensor& tensor, int number) {
+      return fields_of(tensor, wire::TensorKey(Request::kRolloutFieldNumber, number));
+    });
   }
   if (request.has_class_axis()) fields.class_axis = request.class_axis();
   return fields;
@@ -158,7 +185,7 @@ std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const Log
                                request["upstream_gradient"]);
   }
   if (!labels) return std::nullopt;
-  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream), {}};
+  return DecodedSamples{*std::move(labels), std::move(sample_weights), std::move(upstream), {}, {}};
 }
 
 Weightless FindWeightless(const DecodedSamples& samples, const LogitsLayout& layout,
@@ -167,17 +194,25 @@ Weightless FindWeightless(const DecodedSamples& samples, const LogitsLayout& lay
           SamplesPerRow(layout, activation)};
 }
 
+IgnoredSamples::IgnoredSamples(const DecodedSamples& samples, const LogitsLayout& layout,
+                               loss::Activation activation, std::optional<int64_t> ignore_index)
+    : labels_(samples.labels),
+      per_row_(SamplesPerRow(layout, activation)),
+      ignore_index_(ignore_index),
+      weightless_(FindWeightless(samples, layout, activation)) {}
+
+bool IgnoredSamples::operator()(int64_t sample) const {
+  if (weightless_.Sample(sample)) return true;
+  return ignore_index_ && LabelAt(labels_, sample, per_row_) == ignore_index_;
+}
+
 void CheckUpstreamGradient(const DecodedSamples& samples, const LogitsLayout& layout,
                            loss::Activation activation, std::optional<int64_t> ignore_index,
                            const Field& field) {
   const std::vector<double>& values = samples.upstream_gradient.values;
   const int64_t repeat = samples.upstream_gradient.repeat;
   const int64_t per_row = SamplesPerRow(layout, activation);
-  const Weightless weightless = FindWeightless(samples, layout, activation);
-  const auto is_ignored = [&](int64_t sample) {
-    if (weightless.Sample(sample)) return true;
-    return ignore_index && LabelAt(samples.labels, sample, per_row) == ignore_index;
-  };
+  const IgnoredSamples is_ignored(samples, layout, activation, ignore_index);
   const auto is_read = [&](int64_t place) {
     for (int64_t sample = place * repeat; sample < (place + 1) * repeat; ++sample) {
       if (!is_ignored(sample)) return true;
@@ -199,6 +234,10 @@ void CheckSampleTensors(const BatchFields& fields, const Field& request) {
   check(fields.sample_weights, "sample_weights");
   check(fields.upstream_gradient, "upstream_gradient");
   check(fields.sequence_lengths, "sequence_lengths");
+  const Field rollout = request["rollout"];
+  ForEachTensor(fields.rollout, [&](const std::optional<TensorFields>& tensor, const char* name) {
+    if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, rollout[name]);
+  });
 }
 
 loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples) {
@@ -212,6 +251,10 @@ loss::Batch ViewOf(const DecodedLogits& logits, const DecodedSamples& samples) {
   batch.labels = ViewOf(samples.labels);
   batch.sample_weights = ViewOf(samples.sample_weights);
   batch.upstream_gradient = ViewOf(samples.upstream_gradient);
+  const OwnedRollout& rollout = samples.rollout;
+  batch.rollout = {ViewOf(rollout.advantages), rollout.advantage_extent,
+                   ViewOf(rollout.old_log_probs), ViewOf(rollout.reference_log_probs),
+                   ViewOf(rollout.sampler_log_probs)};
   batch.sequences = {samples.sequences.length, samples.sequences.uniform_count,
                      samples.sequences.ends};
   return batch;

@@ -22,6 +22,27 @@ namespace lossd::rpc {
 // What the axes of a batch's logits are.
 enum class LogitAxes { kSamplesAndClasses, kSamples };
 
+// The tensors of a rollout.
+struct RolloutFields {
+  std::optional<TensorFields> advantages;
+  std::optional<TensorFields> old_log_probs;
+  std::optional<TensorFields> reference_log_probs;
+  std::optional<TensorFields> sampler_log_probs;
+
+  bool any() const {
+    return advantages || old_log_probs || reference_log_probs || sampler_log_probs;
+  }
+};
+
+// Calls f(tensor, name) for each tensor that a rollout may have.
+template <typename F>
+void ForEachTensor(const RolloutFields& fields, F f) {
+  f(fields.advantages, "advantages");
+  f(fields.old_log_probs, "old_log_probs");
+  f(fields.reference_log_probs, "reference_log_probs");
+  f(fields.sampler_log_probs, "sampler_log_probs");
+}
+
 // The tensors of a request's batch, unchecked; absent ones were not set. Decoding sees the batch
 // only through these, so that it does not depend on how the request was parsed.
 struct BatchFields {
@@ -30,6 +51,7 @@ struct BatchFields {
   std::optional<TensorFields> sample_weights;
   std::optional<TensorFields> upstream_gradient;
   std::optional<TensorFields> sample_ids;
+  RolloutFields rollout;
   std::optional<TensorFields> sequence_lengths;
   std::optional<int32_t> class_axis;
   LogitAxes axes = LogitAxes::kSamplesAndClasses;
@@ -65,12 +87,38 @@ struct OwnedSequences {
   std::vector<int64_t> ends;
 };
 
+// The memory behind a loss::Rollout.
+struct OwnedRollout {
+  FloatArray advantages;
+  loss::AdvantageExtent advantage_extent = loss::AdvantageExtent::kSamples;
+  FloatArray old_log_probs;
+  FloatArray reference_log_probs;
+  FloatArray sampler_log_probs;
+};
+
 // The tensors of a batch but for its logits, in the core's order, for one activation.
 struct DecodedSamples {
   OwnedLabels labels;
   OwnedPerSample sample_weights;
   OwnedPerSample upstream_gradient;
   OwnedSequences sequences;  // where something reads them
+  OwnedRollout rollout;
+};
+
+// Tells which samples of a batch are ignored, by their weight or their integer label. A view of
+// what it is given.
+class IgnoredSamples {
+ public:
+  IgnoredSamples(const DecodedSamples& samples, const LogitsLayout& layout,
+                 loss::Activation activation, std::optional<int64_t> ignore_index);
+
+  bool operator()(int64_t sample) const;
+
+ private:
+  const OwnedLabels& labels_;
+  int64_t per_row_;
+  std::optional<int64_t> ignore_index_;
+  Weightless weightless_;
 };
 
 // Returns the logits, or nullopt after adding a violation. Large copies are in memory of `pool`,

@@ -10,6 +10,7 @@
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
 #include "server/rpc/decode/output_options_decoder.h"
+#include "server/rpc/decode/policy/rollout_decoder.h"
 #include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/reduction_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
@@ -68,8 +69,11 @@ void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout,
     if (!seen.insert(spec.activation).second) continue;
     auto samples = DecodeSamples(fields, layout, spec.activation, pool, request);
     if (!samples) continue;
-    samples->sequences = DecodeSequences(fields.sequence_lengths, layout, spec.activation,
-                                         SequenceReader(call.options.reduction), request);
+    samples->sequences = DecodeSequences(
+        fields.sequence_lengths, layout, spec.activation,
+        FindSequenceReader(fields, layout, call.specs, spec.activation, call.options.reduction),
+        request);
+    DecodeRollout(fields.rollout, layout, spec.activation, pool, request["rollout"], *samples);
     call.samples.emplace(spec.activation, *std::move(samples));
   }
 }
@@ -88,8 +92,21 @@ void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call, con
     const bool integers = !std::holds_alternative<OwnedTargets>(labels);
     const auto ignore_index = integers ? spec.ignore_index : std::nullopt;
     if (!checked.emplace(spec.activation, ignore_index).second) continue;
+    CheckRolloutValues(samples->second, layout, spec.activation, ignore_index, request["rollout"]);
     CheckLabelRange(labels, layout, spec.activation, ignore_index, weightless, request["labels"]);
   }
+}
+
+// Checks what each loss needs of the rollout, and that each part of it is read.
+void CheckRollout(const BatchFields& fields, const CompareCall& call, const Field& request) {
+  for (size_t i = 0; i < call.specs.size(); ++i) {
+    const loss::LossSpec& spec = call.specs[i];
+    const auto samples = call.samples.find(spec.activation);
+    CheckRolloutNeeds(spec, fields.rollout,
+                      samples == call.samples.end() ? nullptr : &samples->second.labels,
+                      request["losses"][static_cast<int64_t>(i)], request);
+  }
+  CheckRolloutIsRead(call.specs, fields.rollout, StatisticsReader::kAnswer, request["rollout"]);
 }
 
 void DecodeOptions(const v1::CompareRequest& request, const Field& field,
@@ -137,6 +154,11 @@ absl::StatusOr<CompareCall> DecodeCompareRequest(const v1::CompareRequest& reque
   } else {
     CheckSampleTensors(fields, field);
   }
+  if (static_cast<int>(call.specs.size()) == request.losses_size()) {
+    CheckRollout(fields, call, field);
+  }
+  call.options.policy_statistics =
+      fields.rollout.old_log_probs || fields.rollout.reference_log_probs;
   if (cancellation.seen()) return loss::CancelledCall();
   if (!violations.empty()) return violations.ToStatus();
 

@@ -3,10 +3,12 @@
 #include <optional>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "server/loss/cancelled_call.h"
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/label_rules.h"
 #include "server/rpc/decode/loss_spec_decoder.h"
+#include "server/rpc/decode/policy/rollout_decoder.h"
 #include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/decode/reduction_decoder.h"
@@ -47,6 +49,13 @@ void CheckUpstreamActs(const v1::ComputeRequest& request, loss::Reduction reduct
                v1::Reduction_Name(request.reduction()));
 }
 
+void CheckPolicyStatistics(const v1::ComputeRequest& request, const BatchFields& fields,
+                           const Field& field) {
+  if (!request.outputs().policy_statistics()) return;
+  if (fields.rollout.old_log_probs || fields.rollout.reference_log_probs) return;
+  field.Refuse("needs rollout.old_log_probs or rollout.reference_log_probs");
+}
+
 // Writes what depends on the activation to `call`. `logits` is null when they are at fault.
 void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
                 const DecodedLogits* logits, loss::Activation activation, BufferPool& pool,
@@ -54,17 +63,31 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
   const LogitsLayout* layout = logits == nullptr ? nullptr : &logits->layout;
   call.spec = DecodeLossSpec(request.loss(), activation, layout, field["loss"]);
   DecodeOutputOptions(request.outputs(), activation, field["outputs"], call.options);
-  if (layout == nullptr) return CheckSampleTensors(fields, field);
+  const auto specs = absl::MakeConstSpan(&call.spec, 1);
+  CheckPolicyStatistics(request, fields, field["outputs"]["policy_statistics"]);
+  CheckRolloutIsRead(
+      specs, fields.rollout,
+      request.outputs().policy_statistics() ? StatisticsReader::kAnswer : StatisticsReader::kNobody,
+      field["rollout"]);
+  if (layout == nullptr) {
+    CheckRolloutNeeds(call.spec, fields.rollout, nullptr, field["loss"], field);
+    return CheckSampleTensors(fields, field);
+  }
 
   auto samples = DecodeSamples(fields, *layout, activation, pool, field);
   call.run =
       DecodeRun(request, fields, *layout, activation, samples ? &samples->labels : nullptr, field);
+  CheckRolloutNeeds(call.spec, fields.rollout, samples ? &samples->labels : nullptr, field["loss"],
+                    field);
   if (!samples) return;
-  samples->sequences = DecodeSequences(fields.sequence_lengths, *layout, activation,
-                                       SequenceReader(call.options.reduction), field);
+  samples->sequences = DecodeSequences(
+      fields.sequence_lengths, *layout, activation,
+      FindSequenceReader(fields, *layout, specs, activation, call.options.reduction), field);
+  DecodeRollout(fields.rollout, *layout, activation, pool, field["rollout"], *samples);
   const Weightless weightless = FindWeightless(*samples, *layout, activation);
   const std::optional<int64_t> ignore_index = call.spec.ignore_index;
   CheckUpstreamGradient(*samples, *layout, activation, ignore_index, field["upstream_gradient"]);
+  CheckRolloutValues(*samples, *layout, activation, ignore_index, field["rollout"]);
   CheckLabelRange(samples->labels, *layout, activation, ignore_index, weightless, field["labels"]);
   CheckLabelRules(call.spec, samples->labels, *layout, weightless, field, field["loss"]);
   call.samples = *std::move(samples);

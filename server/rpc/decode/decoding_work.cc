@@ -51,6 +51,9 @@ loss::Work WorkOfSamples(const BatchFields& fields) {
   work += WorkOf(fields.upstream_gradient, kBytesOfNumber, moves);
   work += WorkOf(fields.sample_ids, kBytesOfNumber, moves);
   work += WorkOf(fields.sequence_lengths, kBytesOfNumber, Moves::kNo);
+  ForEachTensor(fields.rollout, [&](const std::optional<TensorFields>& tensor, const char*) {
+    work += WorkOf(tensor, kBytesOfNumber, moves);
+  });
   return work;
 }
 

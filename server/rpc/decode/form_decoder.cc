@@ -7,6 +7,7 @@
 #include "server/loss/catalogue.h"
 #include "server/rpc/decode/activation_decoder.h"
 #include "server/rpc/decode/range_check.h"
+#include "server/rpc/errors/number_text.h"
 #include "server/rpc/errors/unknown_value.h"
 
 namespace lossd::rpc {
@@ -33,7 +34,8 @@ bool BlendsTargets(const v1::LossSpec& spec) {
 
 // Tells whether an option of the form picks its variant.
 bool PicksVariant(const v1::LossSpec& spec) {
-  return BlendsTargets(spec) || spec.asymmetric().detach_focusing();
+  return BlendsTargets(spec) || spec.asymmetric().detach_focusing() ||
+         spec.dppo().divergence() == v1::DPPO_DIVERGENCE_KL;
 }
 
 // Returns the row that computes the loss: the one named as the form's field, or its variant.
@@ -46,6 +48,27 @@ const loss::FormInfo* RowOf(const v1::LossSpec& spec, const FieldDescriptor& fie
 void CheckSoftTargetRule(const v1::LossSpec& spec, const Field& field) {
   const v1::SoftTargetRule rule = spec.focal().soft_target_rule();
   if (!v1::SoftTargetRule_IsValid(rule)) RefuseUnknownValue(rule, field);
+}
+
+void CheckDivergence(const v1::LossSpec& spec, const Field& field) {
+  const v1::DppoDivergence divergence = spec.dppo().divergence();
+  if (!v1::DppoDivergence_IsValid(divergence)) RefuseUnknownValue(divergence, field);
+}
+
+// Checks parameters whose ranges others of the form bound.
+void CheckBetweenParameters(const v1::LossSpec& spec, const loss::LossSpec& decoded,
+                            const Field& form_field) {
+  const loss::FormParameters& parameters = decoded.parameters;
+  if (spec.ppo().has_dual_clip() && parameters[2] <= 1 + parameters[1]) {
+    form_field["dual_clip"].Refuse(
+        "= ", NumberText(parameters[2]),
+        ", expected a number above 1 + epsilon_high = ", NumberText(1 + parameters[1]));
+  }
+  if (spec.has_cispo() && parameters[1] <= parameters[0]) {
+    form_field["maximum_ratio"].Refuse(
+        "= ", NumberText(parameters[1]),
+        ", expected a number above minimum_ratio = ", NumberText(parameters[0]));
+  }
 }
 
 void CheckFormActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded,
@@ -84,6 +107,8 @@ void DecodeForm(const v1::LossSpec& spec, const Field& field, loss::LossSpec& de
   const Field form_field = field[form->name()];
   DecodeParameters(spec.GetReflection()->GetMessage(spec, form), form_field, decoded);
   CheckSoftTargetRule(spec, form_field["soft_target_rule"]);
+  CheckDivergence(spec, form_field["divergence"]);
+  CheckBetweenParameters(spec, decoded, form_field);
   CheckFormActivation(spec, decoded, form_field);
 }
 

@@ -9,6 +9,7 @@
 #include "server/rpc/decode/form_decoder.h"
 #include "server/rpc/decode/logit_adjustment_decoder.h"
 #include "server/rpc/decode/mining_decoder.h"
+#include "server/rpc/decode/policy/policy_options_decoder.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/errors/number_text.h"
 
@@ -98,6 +99,7 @@ loss::LossSpec DecodeLossSpec(const v1::LossSpec& spec, loss::Activation activat
   } else {
     DecodeLogitOptions(spec, layout, field, decoded);
   }
+  DecodePolicyOptions(spec, field, decoded);
   if (spec.has_mining()) decoded.mining = DecodeMining(spec.mining(), field["mining"]);
   return decoded;
 }

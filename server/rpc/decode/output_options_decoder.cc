@@ -80,6 +80,7 @@ void DecodeOutputOptions(const v1::OutputOptions& outputs, loss::Activation acti
                          const Field& field, loss::ComputeOptions& options) {
   options.class_statistics = outputs.class_statistics();
   options.difficulty = outputs.difficulty();
+  options.policy_statistics = outputs.policy_statistics();
   if (outputs.present_classes_only()) options.class_columns = loss::ClassColumns::kPresentOnly;
   options.hessian_mode = DecodeHessianMode(outputs.hessian_mode(), field["hessian_mode"]);
   CheckTopK(outputs, field["top_k"]);

@@ -1,6 +1,7 @@
 #include "server/rpc/encode/applied_loss_encoder.h"
 
 #include <cassert>
+#include <cmath>
 #include <optional>
 #include <variant>
 
@@ -54,11 +55,17 @@ void EncodeForm(const loss::LossSpec& spec, v1::LossSpec& message) {
     const auto index = static_cast<size_t>(i);
     const auto* parameter = field->message_type()->FindFieldByName(form.parameters[index].name);
     assert(parameter != nullptr);
+    const bool is_unset = !form.parameters[index].has_default && std::isinf(spec.parameters[index]);
+    if (is_unset) continue;
     parameters.GetReflection()->SetDouble(&parameters, parameter, spec.parameters[index]);
   }
   if (message.has_focal()) {
     message.mutable_focal()->set_soft_target_rule(is_variant ? v1::SOFT_TARGET_RULE_BLENDED
                                                              : v1::SOFT_TARGET_RULE_PER_CLASS);
+  }
+  if (message.has_dppo()) {
+    message.mutable_dppo()->set_divergence(is_variant ? v1::DPPO_DIVERGENCE_KL
+                                                      : v1::DPPO_DIVERGENCE_TOTAL_VARIATION);
   }
   if (message.has_asymmetric()) message.mutable_asymmetric()->set_detach_focusing(is_variant);
 }
@@ -130,6 +137,52 @@ struct MiningEncoder {
   v1::LossSpec& message;
 };
 
+v1::RatioLevel EncodeLevel(loss::RatioLevel level) {
+  return level == loss::RatioLevel::kSequence ? v1::RATIO_LEVEL_SEQUENCE : v1::RATIO_LEVEL_TOKEN;
+}
+
+void EncodeRatio(const loss::RatioOptions& ratio, v1::RatioOptions& message) {
+  message.set_level(EncodeLevel(ratio.level));
+  if (std::isfinite(ratio.log_ratio_cap)) message.set_log_ratio_cap(ratio.log_ratio_cap);
+}
+
+void EncodePenalty(const loss::KlPenalty& penalty, v1::KlPenalty& message) {
+  message.set_coefficient(penalty.coefficient);
+  switch (penalty.estimator) {
+    case loss::KlEstimator::kK1:
+      message.set_estimator(v1::KL_ESTIMATOR_K1);
+      break;
+    case loss::KlEstimator::kK2:
+      message.set_estimator(v1::KL_ESTIMATOR_K2);
+      break;
+    case loss::KlEstimator::kK3:
+      message.set_estimator(v1::KL_ESTIMATOR_K3);
+      break;
+  }
+  message.set_gradient(penalty.gradient == loss::KlGradient::kReverseKl
+                           ? v1::KL_GRADIENT_REVERSE_KL
+                           : v1::KL_GRADIENT_ESTIMATOR);
+}
+
+void EncodeWeighting(const loss::ImportanceWeighting& weighting, v1::ImportanceWeighting& message) {
+  message.set_level(EncodeLevel(weighting.level));
+  message.set_minimum(weighting.minimum);
+  message.set_maximum(weighting.maximum);
+  message.set_mode(weighting.mode == loss::WeightMode::kZero ? v1::IMPORTANCE_WEIGHTING_MODE_ZERO
+                                                             : v1::IMPORTANCE_WEIGHTING_MODE_CLAMP);
+}
+
+void EncodePolicyOptions(const loss::LossSpec& spec, const v1::LossSpec& request,
+                         v1::LossSpec& message) {
+  const loss::PolicyOptions& policy = spec.policy;
+  if (spec.form->of_ratio || request.has_ratio())
+    EncodeRatio(policy.ratio, *message.mutable_ratio());
+  if (policy.kl_penalty) EncodePenalty(*policy.kl_penalty, *message.mutable_kl_penalty());
+  if (policy.importance_weighting) {
+    EncodeWeighting(*policy.importance_weighting, *message.mutable_importance_weighting());
+  }
+}
+
 v1::Activation EncodeActivation(loss::Activation activation) {
   switch (activation) {
     case loss::Activation::kSoftmax:
@@ -159,6 +212,7 @@ void EncodeLossSpec(const loss::LossSpec& spec, const v1::LossSpec& request,
   message.set_z_loss(spec.z_loss);
   std::visit(AdjustmentEncoder{request.logit_adjustment(), message}, spec.logit_adjustment);
   std::visit(MiningEncoder{message}, spec.mining);
+  EncodePolicyOptions(spec, request, message);
 }
 
 }  // namespace

@@ -148,6 +148,9 @@ void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWr
     EncodeClassStatistics(*result.class_statistics, *response.mutable_class_statistics());
   }
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *response.mutable_difficulty());
+  if (result.policy_statistics) {
+    EncodePolicyStatistics(*result.policy_statistics, *response.mutable_policy_statistics());
+  }
 }
 
 // A number of a list: in the message, and once more when that is serialized.

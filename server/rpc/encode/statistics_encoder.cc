@@ -43,4 +43,28 @@ void EncodeDifficulty(const loss::Difficulty& difficulty, v1::Difficulty& messag
   message.set_mean_true_probability(difficulty.mean_true_probability);
 }
 
+void EncodePolicyStatistics(const loss::PolicyStatistics& statistics,
+                            v1::PolicyStatistics& message) {
+  message.set_clipped_high_count(statistics.clipped_high_count);
+  message.set_clipped_low_count(statistics.clipped_low_count);
+  message.set_dual_clipped_count(statistics.dual_clipped_count);
+  if (statistics.ratio) {
+    message.set_ratio_mean(statistics.ratio->mean);
+    message.set_ratio_min(statistics.ratio->min);
+    message.set_ratio_max(statistics.ratio->max);
+    message.set_ratio_mean_square(statistics.ratio->mean_square);
+    message.set_effective_sample_size(statistics.ratio->effective_sample_size);
+  }
+  if (statistics.weight_high_count) message.set_weight_high_count(*statistics.weight_high_count);
+  if (statistics.weight_low_count) message.set_weight_low_count(*statistics.weight_low_count);
+  if (statistics.kl) {
+    message.set_kl_k1(statistics.kl->k1);
+    message.set_kl_k3(statistics.kl->k3);
+  }
+  if (statistics.reference) {
+    message.set_reference_kl_k1(statistics.reference->k1);
+    message.set_reference_kl_k3(statistics.reference->k3);
+  }
+}
+
 }  // namespace lossd::rpc

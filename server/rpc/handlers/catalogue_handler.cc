@@ -7,7 +7,7 @@ namespace {
 void EncodeParameter(const loss::ParameterInfo& parameter, v1::LossParameter& message) {
   const loss::Range& range = parameter.range;
   message.set_name(parameter.name);
-  message.set_default_value(parameter.default_value);
+  if (parameter.has_default) message.set_default_value(parameter.default_value);
   if (range.HasMinimum()) {
     message.set_minimum(range.minimum);
     message.set_minimum_exclusive(range.minimum_exclusive);

@@ -93,6 +93,9 @@ v1::LossComparison EncodeComparison(const v1::LossSpec& spec, const loss::Compar
     EncodeClassStatistics(*result.class_statistics, *message.mutable_class_statistics());
   }
   if (result.difficulty) EncodeDifficulty(*result.difficulty, *message.mutable_difficulty());
+  if (result.policy_statistics) {
+    EncodePolicyStatistics(*result.policy_statistics, *message.mutable_policy_statistics());
+  }
   return message;
 }
 

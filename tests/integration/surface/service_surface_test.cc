@@ -156,7 +156,7 @@ TEST(MethodsTest, ServerInfoSaysWhatTheServerHasAndSinceWhen) {
   EXPECT_LE(start, after);
   EXPECT_EQ(response.min_ping_interval().seconds(), 2);
   EXPECT_EQ(response.min_ping_interval().nanos(), 500'000'000);
-  EXPECT_THAT(response.features(), ::testing::ElementsAre("compressed_requests"));
+  EXPECT_THAT(response.features(), ::testing::ElementsAre("policy", "compressed_requests"));
   EXPECT_EQ(response.in_flight_bytes(), 0);
   const OpenStream stream(server.stub());  // It holds room for a message of any size.
   const absl::Time give_up = absl::Now() + absl::Seconds(10);

@@ -34,11 +34,17 @@ class Pieces {
   BytePieces pieces_;
 };
 
-// Puts the payload of the tensor in field `number` back into `message`.
-void PutBack(const TensorPayloads& payloads, int number, Message& message) {
+Message& FieldOf(Message& message, int number) {
   const auto* field = message.GetDescriptor()->FindFieldByNumber(number);
-  Message* tensor = message.GetReflection()->MutableMessage(&message, field);
-  const BytePieces& payload = *FindPayload(payloads, number);
+  return *message.GetReflection()->MutableMessage(&message, field);
+}
+
+// Puts the payload of the tensor with this key back into `message`.
+void PutBack(const TensorPayloads& payloads, int key, Message& message) {
+  const int holder = key >> 16;
+  const int number = key & 0xffff;
+  Message* tensor = &FieldOf(holder == 0 ? message : FieldOf(message, holder), number);
+  const BytePieces& payload = *FindPayload(payloads, key);
   std::string data(payload.size(), '\0');
   payload.CopyTo(0, absl::MakeSpan(data.data(), data.size()));
   tensor->GetReflection()->SetString(tensor, tensor->GetDescriptor()->FindFieldByName("data"),
@@ -73,7 +79,7 @@ std::string Disagreement(absl::string_view bytes, size_t piece_size, int* taken_
   }
   if (!is_message) return "";
   for (const TensorPayload& payload : split->payloads) {
-    PutBack(split->payloads, payload.tensor_field, HolderOf(actual));
+    PutBack(split->payloads, payload.key, HolderOf(actual));
   }
   // Serialized with its unknown fields; a NaN, which equals nothing, has bytes all the same.
   if (actual.SerializeAsString() != expected.SerializeAsString()) {

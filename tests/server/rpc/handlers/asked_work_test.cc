@@ -101,6 +101,50 @@ TEST_F(AskedWorkTest, ComputeAsksForTheSecondPassOfExtremeWeights) {
   EXPECT_GE(twice.operations, once.operations + int64_t{5000} * 20);
 }
 
+TEST_F(AskedWorkTest, ComputeAsksForRollouts) {
+  constexpr int64_t kTokens = 400'000;
+  const Case cases[] = {
+      {"ppo",
+       "loss { ppo {} kl_penalty { coefficient: 1 } importance_weighting {} } outputs { "
+       "gradient: true policy_statistics: true }"},
+      {"sequences",
+       "loss { ppo {} kl_penalty { coefficient: 1 } importance_weighting { level: "
+       "RATIO_LEVEL_SEQUENCE } ratio { level: RATIO_LEVEL_SEQUENCE } } outputs { "
+       "gradient: true } reduction: REDUCTION_SEQUENCE_MEAN"},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    auto request = FromText<v1::ComputeRequest>(one.text);
+    request.mutable_loss()->set_activation(v1::ACTIVATION_LOG_PROBABILITY);
+    v1::Rollout& rollout = *request.mutable_rollout();
+    for (v1::Tensor* tensor :
+         {request.mutable_logits(), rollout.mutable_advantages(), rollout.mutable_old_log_probs(),
+          rollout.mutable_reference_log_probs(), rollout.mutable_sampler_log_probs()}) {
+      SetData(v1::DATA_TYPE_FLOAT32, {kTokens}, size_t{4} * kTokens, 0, *tensor);
+    }
+    SetData(v1::DATA_TYPE_UINT8, {kTokens}, kTokens, 1, *request.mutable_sample_weights());
+    if (request.reduction() == v1::REDUCTION_SEQUENCE_MEAN) {
+      SetData(v1::DATA_TYPE_UINT8, {kTokens}, kTokens, 1, *request.mutable_sequence_lengths());
+    }
+    ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+  }
+}
+
+TEST_F(AskedWorkTest, ComputeAsksForTheRolloutOfLogits) {
+  constexpr int64_t kTokens = 200'000;
+  auto request = FromText<v1::ComputeRequest>(
+      "loss { ppo {} ratio { level: RATIO_LEVEL_SEQUENCE } } outputs { gradient: true "
+      "hessian_diagonal: true difficulty: true policy_statistics: true }");
+  SetData(v1::DATA_TYPE_FLOAT32, {2, kTokens / 2, 10}, size_t{40} * kTokens, 0,
+          *request.mutable_logits());
+  SetData(v1::DATA_TYPE_UINT8, {2, kTokens / 2}, kTokens, 7, *request.mutable_labels());
+  v1::Rollout& rollout = *request.mutable_rollout();
+  for (v1::Tensor* tensor : {rollout.mutable_advantages(), rollout.mutable_old_log_probs()}) {
+    SetData(v1::DATA_TYPE_FLOAT32, {2, kTokens / 2}, size_t{4} * kTokens, 0, *tensor);
+  }
+  ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+}
+
 TEST_F(AskedWorkTest, ComputeAsksForValuesThatAreListed) {
   v1::ComputeRequest request;
   request.mutable_logits()->add_shape(1000);

@@ -46,12 +46,13 @@ TEST(CatalogueHandler, NamesFieldsOfTheRequest) {
       ASSERT_NE(parameter_field, nullptr) << parameter.name();
       EXPECT_EQ(parameter_field->cpp_type(), google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE);
       EXPECT_TRUE(parameter_field->has_presence());
-      EXPECT_TRUE(parameter.has_default_value());
+      EXPECT_EQ(parameter.has_default_value(), parameter.name() != "dual_clip");
       EXPECT_THAT(parameter.description(), Not(IsEmpty()));
     }
     for (int i = 0; i < field->message_type()->field_count(); ++i) {
       const std::string& name = field->message_type()->field(i)->name();
-      const bool is_number = name != "soft_target_rule" && name != "detach_focusing";
+      const bool is_number =
+          name != "soft_target_rule" && name != "detach_focusing" && name != "divergence";
       EXPECT_EQ(named.count(name), is_number ? 1 : 0) << name;
     }
   }

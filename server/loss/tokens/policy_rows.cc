@@ -1,0 +1,188 @@
+#include "server/loss/tokens/policy_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "server/kernels/hessian.h"
+#include "server/loss/blocks/sigmoid_elements.h"
+#include "server/loss/blocks/softmax_rows.h"
+#include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/tokens/inner_plans.h"
+#include "server/loss/tokens/token_block.h"
+
+namespace lossd::loss {
+namespace {
+
+struct LogPColumn {};
+struct DerivativeColumns {};
+struct InnerGradient {};
+
+// Computes rows of logits by a plan that reads no rollout.
+template <typename T>
+void ComputeInner(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end) {
+  if (plan.is_softmax()) {
+    ComputeSoftmaxRows(plan, window, begin, end);
+  } else {
+    ComputeSigmoidElements(plan, window, begin, end);
+  }
+}
+
+// Returns a window on the same rows without outputs, whose records are `records`.
+template <typename T>
+RowWindow<T> WithoutOutputs(const RowWindow<T>& window, SampleRecords& records) {
+  return {records,       window.classes, window.logits,    window.logit_pieces, {},
+          window.layout, window.stores,  window.first_row, window.first_sample};
+}
+
+// The rows of one call, and what is computed of their samples.
+template <typename T>
+class PolicyRows {
+ public:
+  PolicyRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin, int64_t end)
+      : plan_(plan),
+        window_(window),
+        begin_(begin),
+        end_(end),
+        first_(begin * plan.samples_per_row()),
+        count_((end - begin) * plan.samples_per_row()),
+        log_p_(static_cast<size_t>(count_)),
+        derivatives_(static_cast<size_t>(3 * count_)) {}
+
+  void Compute() {
+    FindLogP();
+    EvaluateSamples();
+    TakeToLogits();
+    if (!window_.outputs[Output::kHessianDiagonal].empty()) ComputeHessian();
+  }
+
+ private:
+  // Columns of all samples: φ′ by u, and both derivatives of the reduced loss for the Hessian.
+  double* slopes() const { return derivatives_.span().data(); }
+  double* first() const { return slopes() + count_; }
+  double* second() const { return first() + count_; }
+
+  // Returns a window for the inner plans, whose losses go to the column of u.
+  RowWindow<T> InnerWindow(SampleRecords& records) const {
+    RowWindow<T> inner = WithoutOutputs(window_, records);
+    inner.first_sample = first_;
+    inner.outputs[Output::kLosses] = log_p_.span();
+    return inner;
+  }
+
+  void FindLogP() {
+    SampleRecords none;
+    ComputeInner(plan_.inner->log_p(), InnerWindow(none), begin_, end_);
+    for (T& u : log_p_.span()) u = -u;
+  }
+
+  void EvaluateSamples() {
+    const bool wants_hessian = !window_.outputs[Output::kHessianDiagonal].empty();
+    TokenBlock block(plan_, wants_hessian, window_.policy_sums);
+    T* const losses = window_.SampleAt(Output::kLosses, first_);
+    for (int64_t at = 0; at < count_; at += TokenBlock::kMostSamples) {
+      const int64_t size = std::min(TokenBlock::kMostSamples, count_ - at);
+      block.Evaluate(first_ + at, size, log_p_.span().data() + at);
+      for (int64_t i = 0; i < size; ++i) {
+        losses[at + i] = static_cast<T>(block.value()[i] * block.loss_scale()[i]);
+        plan_.inner->SetSlope(first_ + at + i, block.slope()[i] * block.gradient_scale()[i]);
+        slopes()[at + i] = block.slope()[i];
+      }
+      if (!wants_hessian) continue;
+      for (int64_t i = 0; i < size; ++i) {
+        first()[at + i] = block.slope()[i] * block.hessian_scale()[i];
+        second()[at + i] = block.curvature()[i] * block.hessian_scale()[i];
+      }
+    }
+  }
+
+  // Computes what follows from the logits, and the gradient.
+  void TakeToLogits() {
+    constexpr Output kTaken[] = {Output::kGradient, Output::kProbabilities, Output::kLogSumExp};
+    RowWindow<T> inner = InnerWindow(window_.records);
+    inner.first_sample = window_.first_sample;
+    bool wanted = window_.records.wanted();
+    for (const Output output : kTaken) {
+      inner.outputs[output] = window_.outputs[output];
+      wanted |= !window_.outputs[output].empty();
+    }
+    if (!wanted) return;
+    // The samples' outputs begin where the window's do; these losses are read by nobody.
+    const ThreadScratch<T, PolicyRows> losses(
+        static_cast<size_t>(first_ - window_.first_sample + count_));
+    inner.outputs[Output::kLosses] = losses.span();
+    ComputeInner(plan_.inner->derivative(), inner, begin_, end_);
+    if (window_.records.wanted()) CorrectRecords();
+  }
+
+  // Makes the records of −u those of φ(u).
+  void CorrectRecords() {
+    SampleRecords& records = window_.records;
+    for (int64_t i = 0; i < count_; ++i) {
+      const auto sample = static_cast<size_t>(first_ + i);
+      const double slope = std::abs(slopes()[i]);
+      const double weight = plan_.ignored(first_ + i) ? 0 : WeightOf(first_ + i);
+      records.gradient_l1[sample] *= slope * weight;
+      const double p = records.true_probability[sample];
+      records.vanishing[sample] = Vanishes(p, slope * (1 - p)) ? 1 : 0;
+    }
+  }
+
+  // Returns the weight of a sample's class.
+  double WeightOf(int64_t sample) const {
+    if (plan_.terms.empty()) return 1;
+    if (plan_.is_softmax()) return plan_.terms.weight(plan_.labels.class_id(sample));
+    const int64_t row = sample / plan_.batch.classes;
+    const int64_t k = sample % plan_.batch.classes;
+    return plan_.terms.whole(k, plan_.labels.target(row, k));
+  }
+
+  // h_j = φ″ (∂u/∂z_j)² + φ′ ∂²u/∂z_j², from the derivatives of −u.
+  void ComputeHessian() {
+    const int64_t classes = window_.classes;
+    const ThreadScratch<T, InnerGradient> memory(static_cast<size_t>((end_ - begin_) * classes));
+    SampleRecords none;
+    RowWindow<T> inner = CutRows(InnerWindow(none), begin_, end_);
+    inner.outputs[Output::kGradient] = memory.span();
+    inner.stores = kernels::Stores::kCached;
+    T* const h = window_.RowAt(window_.outputs[Output::kHessianDiagonal], begin_);
+    inner.outputs[Output::kHessianDiagonal] =
+        absl::MakeSpan(h, static_cast<size_t>((end_ - begin_) * classes));
+    ComputeInner(plan_.inner->log_p(), inner, begin_, end_);
+    const int64_t per_sample = classes / plan_.samples_per_row();
+    for (int64_t i = 0; i < count_; ++i) {
+      for (int64_t j = i * per_sample; j < (i + 1) * per_sample; ++j) {
+        const auto g = static_cast<double>(memory.span()[static_cast<size_t>(j)]);
+        h[j] =
+            static_cast<T>(Bounded(second()[i] * (g * g) - first()[i] * static_cast<double>(h[j])));
+      }
+    }
+  }
+
+  double Bounded(double h) const {
+    if (plan_.curvature == kernels::Curvature::kExact) return h;
+    return std::abs(h) < kHessianFloor ? kHessianFloor : std::abs(h);
+  }
+
+  const BatchPlan& plan_;
+  const RowWindow<T>& window_;
+  const int64_t begin_;
+  const int64_t end_;
+  const int64_t first_;
+  const int64_t count_;
+  const ThreadScratch<T, LogPColumn> log_p_;
+  const ThreadScratch<double, DerivativeColumns> derivatives_;
+};
+
+}  // namespace
+
+template <typename T>
+void ComputePolicyRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
+                       int64_t end) {
+  PolicyRows<T>(plan, window, begin, end).Compute();
+}
+
+template void ComputePolicyRows(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
+template void ComputePolicyRows(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
+
+}  // namespace lossd::loss
