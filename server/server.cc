@@ -41,6 +41,7 @@
 #include "server/transport/grpc/grpc_server.h"
 #include "server/transport/grpc/library_log.h"
 #include "server/web/http_server.h"
+#include "server/web/operator_pages.h"
 
 namespace lossd {
 namespace {
@@ -65,14 +66,6 @@ observe::KnownValues KnownValuesOf(const std::vector<rpc::MethodRow>& methods) {
   for (const loss::FormInfo* form : loss::Catalogue()) known.losses.emplace_back(form->name);
   known.data_types = rpc::TypeNames(rpc::TypeFamily::kFloat);
   return known;
-}
-
-web::PageContent Readiness(bool serving) {
-  constexpr int kServiceUnavailable = 503;
-  web::PageContent page;
-  if (!serving) page.status = kServiceUnavailable;
-  page.text = serving ? "ready\n" : "not serving\n";
-  return page;
 }
 
 }  // namespace
@@ -202,15 +195,8 @@ class Server::Rooms {
     shown.push_back(&*server_metrics_);
     metrics_text_.emplace(std::move(shown));
     http_server_->Start(
-        {{"/metrics",
-          [this] {
-            return web::PageContent{200, observe::kMetricsType, metrics_text_->Make()};
-          }},
-         {"/healthz",
-          [] {
-            return web::PageContent{200, "text/plain", "ok\n"};
-          }},
-         {"/readyz", [this] { return Readiness(grpc_server_->serving()); }}},
+        web::OperatorPages([this] { return metrics_text_->Make(); }, observe::kMetricsType,
+                           [this] { return grpc_server_->serving(); }),
         options.on_deaf);
   }
 

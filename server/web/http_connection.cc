@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/string_view.h"
+#include "server/transport/connection_table.h"
+#include "server/web/page.h"
 
 namespace lossd::web {
 namespace {
@@ -26,6 +31,9 @@ constexpr std::chrono::milliseconds kLook{50};
 // After the response, for the client to take it and to close its side.
 constexpr std::chrono::seconds kLast{1};
 constexpr size_t kMostDropped = size_t{64} << 10;
+
+// A page that goes on is asked so often what follows.
+constexpr std::chrono::milliseconds kFollow{250};
 
 constexpr absl::string_view kEndOfHead = "\r\n\r\n";
 
@@ -49,15 +57,30 @@ class TimedSocket {
     return 0;
   }
 
-  void Write(absl::string_view bytes) {
+  // Returns true if the system has taken all of it.
+  bool Write(absl::string_view bytes) {
     while (!bytes.empty() && WaitFor(POLLOUT)) {
       const ssize_t count = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count >= 0) {
         bytes.remove_prefix(static_cast<size_t>(count));
       } else if (errno != EAGAIN && errno != EINTR) {
-        return;
+        return false;
       }
     }
+    return bytes.empty();
+  }
+
+  // Drops what comes until the deadline. Returns false if the client goes before.
+  bool StaysUntilDeadline() {
+    std::array<char, 256> dropped;
+    while (Read(dropped.data(), dropped.size()) > 0) continue;
+    return DeadlinePassed();
+  }
+
+  // Returns true if the client has closed the connection.
+  bool HasGone() const {
+    pollfd polled = {socket_, POLLRDHUP, 0};
+    return poll(&polled, 1, 0) > 0;
   }
 
   // Says that no more is written, and waits for the client to close its side: a socket that is
@@ -119,6 +142,19 @@ std::variant<std::string, int> ReadHead(TimedSocket& socket, size_t most) {
   }
 }
 
+// Writes what follows of a page for as long as the client takes it.
+void Follow(TimedSocket& socket, const std::function<std::optional<std::string>()>& more,
+            std::chrono::milliseconds patience) {
+  while (true) {
+    const std::optional<std::string> text = more();
+    if (!text) return;
+    socket.SetDeadline(patience);
+    if (!socket.Write(*text)) return;
+    socket.SetDeadline(kFollow);
+    if (!socket.StaysUntilDeadline()) return;
+  }
+}
+
 }  // namespace
 
 void ServeConnection(transport::Descriptor socket, const HttpResponder& responder,
@@ -127,11 +163,17 @@ void ServeConnection(transport::Descriptor socket, const HttpResponder& responde
   timed.SetDeadline(bounds.patience);
   const auto head = ReadHead(timed, bounds.max_head_bytes);
   if (head == std::variant<std::string, int>("")) return;
-  const std::string response = std::holds_alternative<int>(head)
-                                   ? HttpResponder::StatusAlone(std::get<int>(head))
-                                   : responder.Respond(std::get<std::string>(head));
+  HttpResponse response;
+  if (std::holds_alternative<int>(head)) {
+    response.text = HttpResponder::StatusAlone(std::get<int>(head));
+  } else {
+    PageRequest connection;
+    connection.peer = transport::RemoteAddress(socket.number());
+    connection.cancelled = [&timed, &stopping] { return stopping || timed.HasGone(); };
+    response = responder.Respond(std::get<std::string>(head), std::move(connection));
+  }
   timed.SetDeadline(bounds.patience);
-  timed.Write(response);
+  if (timed.Write(response.text) && response.more) Follow(timed, response.more, bounds.patience);
   timed.SetDeadline(kLast);
   timed.Finish();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -83,25 +84,26 @@ std::string WithoutRanges(absl::string_view head) {
   return rest;
 }
 
-}  // namespace
+// Returns the head of a response whose end only the connection's tells.
+std::string HeadOfStream(const PageContent& page, const httplib::Headers& defaults) {
+  std::string head = absl::StrCat("HTTP/1.1 ", page.status,
+                                  " OK\r\nConnection: close\r\nContent-Type: ", page.type, "\r\n");
+  for (const auto& [name, value] : defaults) absl::StrAppend(&head, name, ": ", value, "\r\n");
+  for (const auto& [name, value] : page.headers) absl::StrAppend(&head, name, ": ", value, "\r\n");
+  return absl::StrCat(head, "\r\n");
+}
+
+std::string TextOf(int status) { return absl::StrCat(status, " ", ReasonOf(status), "\n"); }
 
 // The library's server without its sockets and threads, of which neither number nor time is
-// bounded.
-class HttpResponder::Library final : private httplib::Server {
+// bounded. Answers one request.
+class Library final : private httplib::Server {
  public:
-  explicit Library(const Pages& pages) {
-    set_default_headers({{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
-    for (const auto& [path, page] : pages) {
-      Get(path, [page = page](const httplib::Request&, httplib::Response& response) {
-        PageContent content = page();
-        response.status = content.status;
-        response.set_content(content.text, content.type);
-      });
-    }
-    set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-      if (request.method == "GET" || request.method == "HEAD") return HandlerResponse::Unhandled;
-      response.status = kMethodNotAllowed;
-      response.set_header("Allow", "GET, HEAD");
+  Library(const Pages& pages, PageRequest connection)
+      : pages_(pages), asked_(std::move(connection)) {
+    set_default_headers(defaults_);
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      Route(request, response);
       return HandlerResponse::Handled;
     });
     set_exception_handler([](const httplib::Request&, httplib::Response& response,
@@ -112,32 +114,65 @@ class HttpResponder::Library final : private httplib::Server {
     }));
   }
 
-  std::string Respond(std::string head) {
+  HttpResponse Respond(std::string head) {
     Exchange exchange(std::move(head));
     bool closed = false;
     process_request(exchange, /*close_connection=*/true, closed, [](httplib::Request& request) {
       request.headers.erase("Accept-Encoding");
       request.headers.erase("Expect");
     });
-    return exchange.response();
+    if (!more_) return {exchange.response()};
+    return {std::move(head_of_stream_), std::move(more_)};
   }
 
-  static std::string TextOf(int status) {
-    return absl::StrCat(status, " ", ReasonOf(status), "\n");
+ private:
+  void Route(const httplib::Request& request, httplib::Response& response) {
+    if (request.method != "GET" && request.method != "HEAD") {
+      response.status = kMethodNotAllowed;
+      response.set_header("Allow", "GET, HEAD");
+      return;
+    }
+    const auto page = pages_.find(request.path);
+    if (page == pages_.end()) {
+      response.status = kNotFound;
+      return;
+    }
+    asked_.parameters = {request.params.begin(), request.params.end()};
+    for (const auto& [name, value] : request.headers) {
+      asked_.headers.emplace(absl::AsciiStrToLower(name), value);
+    }
+    PageContent content = page->second(asked_);
+    response.status = content.status;
+    if (content.more && request.method == "GET") {
+      head_of_stream_ = absl::StrCat(HeadOfStream(content, defaults_), content.text);
+      more_ = std::move(content.more);
+      return;
+    }
+    for (const auto& [name, value] : content.headers) response.set_header(name, value);
+    response.set_content(content.text, content.type);
   }
+
+  const httplib::Headers defaults_ = {{"Cache-Control", "no-store"},
+                                      {"X-Content-Type-Options", "nosniff"}};
+  const Pages& pages_;
+  PageRequest asked_;
+  std::string head_of_stream_;
+  std::function<std::optional<std::string>()> more_;
 };
 
-HttpResponder::HttpResponder(const Pages& pages) : library_(std::make_unique<Library>(pages)) {}
+}  // namespace
 
-HttpResponder::~HttpResponder() = default;
+HttpResponder::HttpResponder(Pages pages) : pages_(std::move(pages)) {}
 
-std::string HttpResponder::Respond(absl::string_view head) const {
-  std::string response = library_->Respond(WithoutRanges(head));
-  return response.empty() ? StatusAlone(kBadRequest) : response;
+HttpResponse HttpResponder::Respond(absl::string_view head, PageRequest connection) const {
+  Library library(pages_, std::move(connection));
+  HttpResponse response = library.Respond(WithoutRanges(head));
+  if (response.text.empty()) response.text = StatusAlone(kBadRequest);
+  return response;
 }
 
 std::string HttpResponder::StatusAlone(int status) {
-  const std::string text = Library::TextOf(status);
+  const std::string text = TextOf(status);
   return absl::StrCat("HTTP/1.1 ", absl::string_view(text).substr(0, text.size() - 1),
                       "\r\nConnection: close\r\nContent-Type: ", kPlainText,
                       "\r\nContent-Length: ", text.size(), "\r\n\r\n", text);

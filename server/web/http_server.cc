@@ -18,7 +18,10 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(absl::string_view
 }
 
 HttpServer::HttpServer(transport::Listener listener, const Log* log, const HttpBounds& bounds)
-    : address_(listener.address()), log_(log), bounds_(bounds) {
+    : address_(listener.address()),
+      is_on_network_(listener.IsOnNetwork()),
+      log_(log),
+      bounds_(bounds) {
   listeners_.push_back(std::move(listener));
 }
 
@@ -27,11 +30,11 @@ HttpServer::~HttpServer() {
   acceptor_ = nullptr;
 }
 
-void HttpServer::Start(const Pages& pages, std::function<void()> on_deaf) {
-  responder_ = std::make_unique<HttpResponder>(pages);
-  threads_ = std::make_unique<WorkQueue>(kMostConnections);
+void HttpServer::Start(Pages pages, std::function<void()> on_deaf) {
+  responder_ = std::make_unique<HttpResponder>(std::move(pages));
+  threads_ = std::make_unique<WorkQueue>(bounds_.max_connections);
   transport::AcceptorOptions options;
-  options.max_connections = kMostConnections;
+  options.max_connections = bounds_.max_connections;
   options.log = log_;
   options.on_deaf = std::move(on_deaf);
   options.take = [this](int descriptor) {

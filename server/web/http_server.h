@@ -27,9 +27,6 @@ namespace lossd::web {
 // the bytes of a request, and the time that one takes. A connection has one request.
 class HttpServer {
  public:
-  // A connection beyond them is closed at once. Each has a thread of its own.
-  static constexpr int kMostConnections = 16;
-
   // Listens at `address`, host:port or unix:path, and leaves clients waiting until Start(). The log
   // must outlive the server; null logs nothing. The error names the address and says why.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(absl::string_view address,
@@ -43,16 +40,19 @@ class HttpServer {
   // Begins to answer. Called once at most. `on_deaf` is called when no connection will come any
   // more.
   void Start(
-      const Pages& pages, std::function<void()> on_deaf = [] {});
+      Pages pages, std::function<void()> on_deaf = [] {});
 
   // The address, with the real port in place of 0.
   const std::string& address() const { return address_; }
+  // Returns true if other machines may reach it.
+  bool is_on_network() const { return is_on_network_; }
 
  private:
   HttpServer(transport::Listener listener, const Log* log, const HttpBounds& bounds);
   void Serve(transport::Descriptor socket);
 
   const std::string address_;
+  const bool is_on_network_;
   const Log* const log_;
   const HttpBounds bounds_;
   std::atomic<bool> stopping_ = false;

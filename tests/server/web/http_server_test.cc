@@ -2,19 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <array>
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/transport/descriptor.h"
+#include "tests/server/web/http_client.h"
 
 namespace lossd::web {
 namespace {
@@ -28,49 +26,6 @@ using ::testing::StartsWith;
 
 using Clock = std::chrono::steady_clock;
 
-// A client's end of a connection.
-class Client {
- public:
-  explicit Client(const std::string& server)
-      : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    int port = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(server.substr(server.rfind(':') + 1), &port));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);  // NOLINT: the API's way
-    EXPECT_EQ(connect(socket_.number(), generic, sizeof(address)), 0);
-  }
-
-  void Send(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = send(socket_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (count <= 0) return;
-      bytes.remove_prefix(static_cast<size_t>(count));
-    }
-  }
-
-  // Returns all that comes until the server closes its side.
-  std::string Receive() {
-    std::string all;
-    std::array<char, 4096> bytes;
-    while (true) {
-      const ssize_t count = recv(socket_.number(), bytes.data(), bytes.size(), 0);
-      if (count <= 0) return all;
-      all.append(bytes.data(), static_cast<size_t>(count));
-    }
-  }
-
-  std::string Ask(absl::string_view request) {
-    Send(request);
-    return Receive();
-  }
-
- private:
-  transport::Descriptor socket_;
-};
-
 class HttpServerTest : public ::testing::Test {
  protected:
   explicit HttpServerTest(std::chrono::milliseconds patience = std::chrono::seconds(20)) {
@@ -80,22 +35,50 @@ class HttpServerTest : public ::testing::Test {
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     server_->Start({{"/page",
-                     [] {
+                     [](const PageRequest&) {
                        return PageContent{200, "text/plain", "a page\n"};
                      }},
                     {"/large",
-                     [] {
+                     [](const PageRequest&) {
                        return PageContent{200, "text/plain", LargeText()};
                      }},
                     {"/away",
-                     [] {
+                     [](const PageRequest&) {
                        return PageContent{503, "text/plain", "not now\n"};
                      }},
-                    {"/fault", []() -> PageContent { throw std::runtime_error("a secret"); }}});
+                    {"/stream", [this](const PageRequest&) { return Stream(); }},
+                    {"/asked", [](const PageRequest& request) { return Asked(request); }},
+                    {"/fault", [](const PageRequest&) -> PageContent {
+                       throw std::runtime_error("a secret");
+                     }}});
   }
 
+  // Counts up to three, and goes on for as long as nothing is said.
+  PageContent Stream() {
+    PageContent page;
+    page.type = "text/event-stream";
+    page.headers = {{"X-Of-The-Page", "yes"}};
+    page.more = [this, next = 0]() mutable -> std::optional<std::string> {
+      ++asked_;
+      if (next == 3) return ended_ ? std::nullopt : std::optional<std::string>("");
+      return absl::StrCat(++next, "\n");
+    };
+    return page;
+  }
+
+  static PageContent Asked(const PageRequest& request) {
+    std::string text = absl::StrCat("at ", request.peer, ", ", request.HeaderCount("host"),
+                                    " hosts, first ", request.Header("host").value_or("none"));
+    for (const auto& [name, value] : request.parameters) {
+      absl::StrAppend(&text, "; ", name, " is ", value);
+    }
+    return {200, "text/plain", text};
+  }
+
+  std::atomic<int> asked_ = 0;
+  std::atomic<bool> ended_ = false;
   static std::string LargeText() { return std::string(4 << 20, 'x'); }
-  std::string Ask(absl::string_view request) const { return Client(address()).Ask(request); }
+  std::string Ask(absl::string_view request) const { return HttpClient(address()).Ask(request); }
   const std::string& address() const { return server_->address(); }
 
   std::unique_ptr<HttpServer> server_;
@@ -139,7 +122,7 @@ TEST_F(HttpServerTest, LinesThatEndWithANewlineAloneAreRefusedAtOnce) {
         "GET /page HTTP/1.1\nHost: x\r\n\r\n", "\n", "GET /page HTTP/1.1\r\n\n"}) {
     EXPECT_THAT(Ask(request), EndsWith("400 Bad Request\n")) << request;
   }
-  Client client(address());
+  HttpClient client(address());
   client.Send("GET /page HTTP/1.1");
   client.Send("\n");
   EXPECT_THAT(client.Receive(), EndsWith("400 Bad Request\n"));
@@ -161,7 +144,7 @@ TEST_F(HttpServerTest, RangesAndCompressionAreNotOffered) {
 }
 
 TEST_F(HttpServerTest, ARequestMayComeInPiecesAndALargePageArrivesWhole) {
-  Client client(address());
+  HttpClient client(address());
   for (const char* piece : {"GE", "T /large HTT", "P/1.1\r\n\r", "\n"}) {
     client.Send(piece);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -178,15 +161,55 @@ TEST_F(HttpServerTest, ARequestOfMoreThanEightKibibytesIsRefused) {
               EndsWith("a page\n"));
 }
 
+TEST_F(HttpServerTest, APageKnowsWhatIsAsked) {
+  EXPECT_THAT(Ask("GET /asked?b=%26%20x&a=1+2 HTTP/1.1\r\nHOST: here\r\nhost: there\r\n\r\n"),
+              AllOf(HasSubstr("at 127.0.0.1:"), HasSubstr(", 2 hosts, first here"),
+                    EndsWith("; a is 1 2; b is & x")));
+}
+
+TEST_F(HttpServerTest, APageMayGoOnUntilItEnds) {
+  HttpClient client(address());
+  client.Send("GET /stream HTTP/1.1\r\n\r\n");
+  const std::string begin = client.ReceiveUntil("3\n");
+  EXPECT_THAT(begin, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), HasSubstr("X-Of-The-Page: yes\r\n"),
+                           HasSubstr("Content-Type: text/event-stream\r\n"),
+                           HasSubstr("X-Content-Type-Options: nosniff\r\n"),
+                           Not(HasSubstr("Content-Length")), EndsWith("\r\n\r\n1\n2\n3\n")));
+  ended_ = true;
+  EXPECT_THAT(client.Receive(), IsEmpty());
+}
+
+TEST_F(HttpServerTest, TheHeadOfAPageThatGoesOnHasNoBody) {
+  EXPECT_THAT(Ask("HEAD /stream HTTP/1.1\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), EndsWith("\r\n\r\n")));
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(HttpServerTest, APageDoesNotGoOnForAClientThatHasGone) {
+  {
+    HttpClient client(address());
+    client.Send("GET /stream HTTP/1.1\r\n\r\n");
+    client.ReceiveUntil("3\n");
+  }
+  // Once it is seen that the client has gone, nothing is asked any more.
+  const auto give_up = Clock::now() + std::chrono::seconds(20);
+  int before = -1;
+  while (before != asked_ && Clock::now() < give_up) {
+    before = asked_;
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  }
+  EXPECT_EQ(before, asked_);
+}
+
 TEST_F(ImpatientHttpServerTest, ASlowOrSilentClientIsLeft) {
   EXPECT_THAT(Ask("GET /page HTTP/1.1\r\n"), StartsWith("HTTP/1.1 408 "));
   EXPECT_THAT(Ask(""), IsEmpty());
 }
 
 TEST_F(ImpatientHttpServerTest, SilentClientsKeepOthersOutForTheirTimeAtMost) {
-  std::vector<std::unique_ptr<Client>> silent;
-  for (int i = 0; i < HttpServer::kMostConnections; ++i) {
-    silent.push_back(std::make_unique<Client>(address()));
+  std::vector<std::unique_ptr<HttpClient>> silent;
+  for (int i = 0; i < HttpBounds().max_connections; ++i) {
+    silent.push_back(std::make_unique<HttpClient>(address()));
   }
   const auto give_up = Clock::now() + std::chrono::seconds(20);
   std::string answer;
@@ -199,11 +222,15 @@ TEST_F(HttpServerTest, StopsThoughClientsAreConnected) {
   bounds.patience = std::chrono::hours(1);
   auto server = HttpServer::Listen("127.0.0.1:0", nullptr, bounds);
   ASSERT_TRUE(server.ok());
-  (*server)->Start({});
-  Client silent((*server)->address());
-  Client slow((*server)->address());
+  (*server)->Start({{"/stream", [this](const PageRequest&) { return Stream(); }}});
+  HttpClient silent((*server)->address());
+  HttpClient slow((*server)->address());
   slow.Send("GET /");
+  HttpClient watching((*server)->address());
+  watching.Send("GET /stream HTTP/1.1\r\n\r\n");
+  watching.ReceiveUntil("3\n");
   server->reset();
+  EXPECT_THAT(watching.Receive(), IsEmpty());
   EXPECT_THAT(silent.Receive(), IsEmpty());
 }
 
