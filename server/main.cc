@@ -63,12 +63,15 @@ lossd::ServerOptions MakeServerOptions(const lossd::Settings& settings, const lo
   options.on_run_failure = settings.runs_on_failure == lossd::RunsOnFailure::kRefuse
                                ? lossd::rpc::OnRunFailure::kRefuse
                                : lossd::rpc::OnRunFailure::kAnswer;
+  options.web_listen = settings.web_listen;
   return options;
 }
 
 void WriteAddresses(const lossd::Server& server, lossd::LineWriter& to) {
   const std::string metrics = server.metrics_address();
   if (!metrics.empty()) to.Write(absl::StrCat("metrics on ", metrics, "\n"));
+  const std::string web = server.web_address();
+  if (!web.empty()) to.Write(absl::StrCat("web on ", web, "\n"));
   for (const std::string& address : server.addresses()) {
     to.Write(absl::StrCat("listening on ", address, "\n"));
   }
@@ -78,6 +81,8 @@ void LogServing(const lossd::Server& server, const lossd::Settings& settings, lo
   lossd::LogFields serving = {{"addresses", absl::StrJoin(server.addresses(), ",")}};
   const std::string metrics = server.metrics_address();
   if (!metrics.empty()) serving.emplace_back("metrics", metrics);
+  const std::string web = server.web_address();
+  if (!web.empty()) serving.emplace_back("web", web);
   if (!settings.tls_cert.empty()) {
     serving.emplace_back("tls", settings.tls_client_ca.empty() ? "on" : "with client certificates");
   }

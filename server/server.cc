@@ -42,6 +42,7 @@
 #include "server/transport/grpc/library_log.h"
 #include "server/web/http_server.h"
 #include "server/web/operator_pages.h"
+#include "server/web/runs/run_site.h"
 
 namespace lossd {
 namespace {
@@ -97,6 +98,11 @@ class Server::Rooms {
       call_metrics_.emplace(KnownValuesOf(methods),
                             caller_counters_ ? &*caller_counters_ : nullptr);
     }
+    if (!options.web_listen.empty()) {
+      auto site = web::RunSite::Listen(options.web_listen, options.log, methods);
+      if (!site.ok()) return site.status();
+      run_site_ = *std::move(site);
+    }
     if (!options.tls_cert.empty()) {
       auto files = auth::CertificateFiles::Read(
           {options.tls_cert, options.tls_key, options.tls_client_ca}, options.log);
@@ -119,6 +125,11 @@ class Server::Rooms {
     if (tokens_ != nullptr) token_watch_.emplace(*tokens_, options.log);
     WarnIfOpen(options);
     if (http_server_ != nullptr) ShowMetrics(options);
+    if (run_site_ != nullptr) {
+      run_site_->Start(
+          {environment_->filters, environment_->call_ids},
+          [this] { return grpc_server_->serving(); }, options.on_deaf);
+    }
     return absl::OkStatus();
   }
 
@@ -130,6 +141,7 @@ class Server::Rooms {
   std::string metrics_address() const {
     return http_server_ == nullptr ? "" : http_server_->address();
   }
+  std::string web_address() const { return run_site_ == nullptr ? "" : run_site_->address(); }
 
  private:
   rpc::ServerDescription Describe(const ServerOptions& options) {
@@ -241,6 +253,7 @@ class Server::Rooms {
   std::optional<observe::ServerMetrics> server_metrics_;
   std::optional<observe::MetricsText> metrics_text_;
   std::unique_ptr<web::HttpServer> http_server_;
+  std::unique_ptr<web::RunSite> run_site_;
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -259,6 +272,8 @@ const std::vector<std::string>& Server::addresses() const {
 }
 
 std::string Server::metrics_address() const { return rooms_->metrics_address(); }
+
+std::string Server::web_address() const { return rooms_->web_address(); }
 
 absl::Status Server::ReloadCertificates() { return rooms_->ReloadCertificates(); }
 

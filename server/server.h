@@ -54,6 +54,9 @@ struct ServerOptions {
   std::shared_ptr<runs::RunStore> runs;
   // Answers batches that their run could not take, and counts them.
   rpc::OnRunFailure on_run_failure = rpc::OnRunFailure::kRefuse;
+  // The address of the HTTP server that shows the live page of training runs, as --web-listen has
+  // it; none if empty.
+  std::string web_listen;
 };
 
 // A gRPC server of lossd.v1.LossService and lossd.v1.RunService, with reflection and the standard
@@ -77,6 +80,8 @@ class Server {
   const std::vector<std::string>& addresses() const;
   // Returns the address of metrics_listen in the same way; "" if there is none.
   std::string metrics_address() const;
+  // Returns the address of web_listen in the same way.
+  std::string web_address() const;
 
   // Reads the files of certificates at once; connections to come get what they have. Returns what
   // is wrong with them, and goes on with those of before then. OK without TLS.

@@ -129,6 +129,10 @@ constexpr Setting kTable[] = {
      "remembers so many requests of a run, in 24 bytes each: the newest, which are not counted "
      "again",
      "more than the requests that a client may still send again"},
+    {"web-listen", "ADDRESS", AddressKind{&Settings::web_listen}, TakesEffect::kAtRestart,
+     "shows the [live page](#the-live-page) of training runs over HTTP at `host:port` or "
+     "`unix:path`; port 0 takes a free one",
+     "to watch a training; plain text: `127.0.0.1`, or a proxy with TLS before it"},
 };
 
 }  // namespace

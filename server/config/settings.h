@@ -72,6 +72,8 @@ struct Settings {
   absl::Duration runs_max_age = absl::Hours(30 * 24);
   // Requests that a run remembers.
   int runs_request_ids = 1'000'000;
+  // Where the live page of training runs is shown over HTTP, host:port or unix:path; "" shows none.
+  std::string web_listen;
 };
 
 }  // namespace lossd

@@ -306,7 +306,8 @@ TEST(ConfigureTest, EverySettingIsReadFromEachSource) {
                                                      {"runs-on-failure", "answer"},
                                                      {"runs-max-bytes", "2GiB"},
                                                      {"runs-max-age", "15m"},
-                                                     {"runs-request-ids", "16"}};
+                                                     {"runs-request-ids", "16"},
+                                                     {"web-listen", "127.0.0.1:0"}};
   // What is refused alone.
   const std::map<std::string, Variables> beside = {
       {"tls-cert", {{"LOSSD_TLS_KEY", "server.key"}}},

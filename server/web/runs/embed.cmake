@@ -1,0 +1,30 @@
+# cmake -D OUTPUT=FILE -D FOLDER=DIR -D NAMES=A:B:C -P embed.cmake: writes the .cc file that holds the page's files.
+
+set(types_html "text/html; charset=utf-8")
+set(types_css "text/css; charset=utf-8")
+set(types_js "text/javascript; charset=utf-8")
+set(types_svg "image/svg+xml")
+
+string(REPLACE ":" ";" names "${NAMES}")
+set(arrays)
+set(rows)
+set(number 0)
+foreach(name IN LISTS names)
+  file(READ ${FOLDER}/${name} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
+  # Short literals, which every compiler takes; a literal that ends also ends its last number.
+  string(REGEX REPLACE "(................................................................)" "\\1\"\n    \"" bytes "${bytes}")
+  string(APPEND arrays "constexpr char kFile${number}[] =\n    \"${bytes}\";\n")
+  cmake_path(GET name EXTENSION LAST_ONLY extension)
+  string(SUBSTRING "${extension}" 1 -1 extension)
+  set(path "/${name}")
+  if(name STREQUAL "index.html")
+    set(path "/")
+  endif()
+  string(APPEND rows "    {\"${path}\", \"${types_${extension}}\", {kFile${number}, ${size}}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUTPUT}
+     "#include \"server/web/runs/asset.h\"\n\nnamespace lossd::web {\nnamespace {\n\n${arrays}\nconstexpr Asset kRows[] = {\n${rows}};\n\n}  // namespace\n\nconst absl::Span<const Asset> kAssets = kRows;\n\n}  // namespace lossd::web\n")
