@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from typing import Any, Dict, Mapping, Tuple
 
 from lossd import _arrays, _contract, _fields, _request, _wire
@@ -63,10 +64,17 @@ def make_batch(fields: Mapping[str, Any]) -> Batch:
     message, arrays = _request.make(_contract.ComputeRequest, fields, ("out", "deadline"))
     if "logits" not in arrays:
         raise _fields.refuse("logits", "are required")
+    name_request(message)
     for name in ("logits", "sample_weights", "upstream_gradient"):
         if name in arrays and not arrays[name].is_float:
             arrays[name] = _as_float64(arrays[name])
     return Batch(message, arrays)
+
+
+def name_request(message: Any) -> None:
+    """Gives a request of a run, where the caller has not, the name by which the run counts it once."""
+    if message.run and not message.request_id:
+        message.request_id = secrets.token_hex(16)
 
 
 def _as_float64(array: WireArray) -> WireArray:

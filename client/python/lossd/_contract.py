@@ -67,6 +67,17 @@ ListLossesRequest: Any = _class("lossd.v1.ListLossesRequest")
 ListLossesResponse: Any = _class("lossd.v1.ListLossesResponse")
 GetServerInfoRequest: Any = _class("lossd.v1.GetServerInfoRequest")
 GetServerInfoResponse: Any = _class("lossd.v1.GetServerInfoResponse")
+GetRunRequest: Any = _class("lossd.v1.GetRunRequest")
+GetRunResponse: Any = _class("lossd.v1.GetRunResponse")
+WatchRunRequest: Any = _class("lossd.v1.WatchRunRequest")
+WatchRunResponse: Any = _class("lossd.v1.WatchRunResponse")
+ListRunsRequest: Any = _class("lossd.v1.ListRunsRequest")
+ListRunsResponse: Any = _class("lossd.v1.ListRunsResponse")
+DeleteRunRequest: Any = _class("lossd.v1.DeleteRunRequest")
+ListRunSamplesRequest: Any = _class("lossd.v1.ListRunSamplesRequest")
+ListRunSamplesResponse: Any = _class("lossd.v1.ListRunSamplesResponse")
+ExportRunSamplesRequest: Any = _class("lossd.v1.ExportRunSamplesRequest")
+ExportRunSamplesResponse: Any = _class("lossd.v1.ExportRunSamplesResponse")
 Status: Any = _class("google.rpc.Status")
 BadRequest: Any = _class("google.rpc.BadRequest")
 ErrorInfo: Any = _class("google.rpc.ErrorInfo")
@@ -77,6 +88,7 @@ REDUCTION = _numbers("Reduction")
 ACTIVATION = _numbers("Activation")
 
 SERVICE = "lossd.v1.LossService"
+RUN_SERVICE = "lossd.v1.RunService"
 
 
 def field_number(message: Any, name: str) -> int:

@@ -17,11 +17,14 @@ SPEC_FIELDS = [field.name for field in _LOSS_SPEC.fields
 SIGMOID = _compute.SIGMOID
 
 
-def split_options(options: Mapping[str, Any], names: Sequence[str]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """Returns the options that are LossSpec's fields, and those of `names`. Raises InvalidArgument for any other."""
+def split_options(
+    options: Mapping[str, Any], names: Sequence[str], of_a_batch: Sequence[str] = _OF_A_BATCH
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Returns the options that are LossSpec's fields, and those of `names`. Raises InvalidArgument for any other, which
+    may have been meant for one of those that belong to a batch."""
     for name in options:
         if name not in SPEC_FIELDS and name not in names:
-            known = [*SPEC_FIELDS, *names, *_OF_A_BATCH]
+            known = [*SPEC_FIELDS, *names, *of_a_batch]
             raise _fields.refuse(name, f"is no argument; {_fields.suggest(name, known)}")
     fields = {name: value for name, value in options.items() if name in SPEC_FIELDS}
     return fields, {name: value for name, value in options.items() if name in names}

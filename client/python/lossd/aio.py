@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncIterable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, AsyncIterable, AsyncIterator, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Union
 
 import grpc
 import grpc.aio
@@ -65,6 +65,12 @@ class AsyncClient:
         outputs: Optional[Mapping[str, Any]] = None,
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
+        run: Optional[str] = None,
+        sample_ids: Optional[Array] = None,
+        request_id: Optional[str] = None,
+        step: Optional[int] = None,
+        epoch: Optional[int] = None,
+        learning_rate: Optional[float] = None,
         out: Optional[Mapping[str, Array]] = None,
         deadline: Optional[float] = UNSET,
         **fields: Any,
@@ -72,7 +78,9 @@ class AsyncClient:
         """Computes the losses of one batch, as Client.compute."""
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
                  "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, **fields}  # fmt: skip
+                 "class_axis": class_axis, "normalizer": normalizer, "run": run, "sample_ids": sample_ids,
+                 "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
+                 **fields}  # fmt: skip
         batch = _compute.make_batch(given)
         result: Result = await self._run(_steps.compute(batch, out or {}, self._limit), deadline)
         return result
@@ -184,12 +192,25 @@ class AsyncClient:
             tries += 1
             await asyncio.sleep(self._route.pause(tries, failed, end))
 
+    async def _answers(self, ask: Ask, seconds: Optional[float]) -> AsyncIterator[bytes]:
+        """Returns the answers of a method that streams them, as Caller.answers."""
+        self._route.check_process()
+        method = self._channel.unary_stream(path_of(ask.method))
+        call = method(ask.payload, timeout=seconds, metadata=self._route.metadata())
+        try:
+            async for data in call:
+                yield data
+        except grpc.RpcError as error:
+            raise self._route.error(error) from None
+        finally:
+            call.cancel()
+
     async def _parts(self, ask: AskParts, end: Optional[float]) -> None:
         """Calls for each part, several at a time."""
         pending: Set[Any] = set()
         try:
             for request in ask.requests():
-                if len(pending) == _steps.IN_FLIGHT:
+                if len(pending) == ask.in_flight:
                     done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()

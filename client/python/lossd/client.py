@@ -99,6 +99,12 @@ class Client:
         outputs: Optional[Mapping[str, Any]] = None,
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
+        run: Optional[str] = None,
+        sample_ids: Optional[Array] = None,
+        request_id: Optional[str] = None,
+        step: Optional[int] = None,
+        epoch: Optional[int] = None,
+        learning_rate: Optional[float] = None,
         out: Optional[Mapping[str, Array]] = None,
         deadline: Optional[float] = UNSET,
         **fields: Any,
@@ -114,6 +120,13 @@ class Client:
         upstream_gradient: ∂final/∂loss, the losses' shape or [N], with reduction "none".
         outputs: OutputOptions' fields as a dict: {"gradient": True, "class_statistics": True, "top_k": [1, 5]}.
         normalizer: replaces a mean's divisor, so that micro-batches and ranks add up exactly.
+        run: the training run that records this batch before it is answered; lossd.runs shows it. Letters, digits, ._-/
+        sample_ids: beside run, integers of the losses' shape: which samples of the data set these are.
+        request_id: up to 96 bytes, by which a run counts a batch once, however often it is sent. None is a random one,
+        which all tries of this call share. A batch that travels in parts has #ROW behind it.
+        step, epoch: ≥ 0, for the run's curve. None counts the run's batches (each part of one), or a sample's
+        presentations.
+        learning_rate: ≥ 0, for the run's curve.
         out: arrays to write results to, by name: {"gradient": array}; they are the result's, then.
         deadline: seconds, in place of the client's.
         fields: ComputeRequest's other fields.
@@ -124,7 +137,9 @@ class Client:
         """
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
                  "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, **fields}  # fmt: skip
+                 "class_axis": class_axis, "normalizer": normalizer, "run": run, "sample_ids": sample_ids,
+                 "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
+                 **fields}  # fmt: skip
         return self._compute_batch(_compute.make_batch(given), out or {}, deadline)
 
     def _compute_batch(self, batch: _compute.Batch, out: Mapping[str, Any], deadline: Any = UNSET) -> Result:

@@ -6,8 +6,10 @@ import sys
 import unittest
 
 import lossd
+import lossd.async_runs
 import lossd.boosters
 import lossd.lightgbm
+import lossd.runs
 import lossd.xgboost
 from lossd import _contract, results
 
@@ -40,6 +42,22 @@ class DocsTest(unittest.TestCase):
         for name, method in public_methods(lossd.Client).items():
             self.check_arguments(method, inspect.getdoc(method) + common)
         self.check_arguments(lossd.boosters.derivatives, inspect.getdoc(lossd.boosters.derivatives))
+
+    def test_what_is_shown_of_runs_says_what_each_argument_is(self):
+        text = "\n".join(pages.read_lines("client/python/README.md"))
+        for name, function in vars(lossd.runs).items():
+            if inspect.isfunction(function) and not name.startswith("_") and function.__module__ == "lossd.runs":
+                self.check_arguments(function, inspect.getdoc(function) + inspect.getdoc(lossd.runs))
+                self.assertIn(f"`{name}(", text)
+
+    def test_asyncio_has_the_same_of_runs(self):
+        calls, awaited = ({name: each for name, each in vars(module).items()
+                           if inspect.isfunction(each) and each.__module__ == module.__name__ and name[0] != "_"}
+                          for module in (lossd.runs, lossd.async_runs))
+        self.assertEqual(set(calls), set(awaited))
+        for name, call in calls.items():
+            self.assertEqual([*inspect.signature(call).parameters], [*inspect.signature(awaited[name]).parameters])
+            self.assertTrue(inspect.getdoc(awaited[name]), name)
 
     def test_both_clients_have_the_same_calls(self):
         calls, awaited = public_methods(lossd.Client), public_methods(lossd.AsyncClient)

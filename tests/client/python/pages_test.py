@@ -45,7 +45,7 @@ class PagesTest(unittest.TestCase):
                     self.assertIn(printed.getvalue().strip(), code)
                 if "async def step" in code:
                     asyncio.run(self.check_step(own["step"]))
-            self.assertEqual(ran, 6)
+            self.assertEqual(ran, 7)
 
     async def check_step(self, step):
         async with lossd.AsyncClient(shared()) as client:

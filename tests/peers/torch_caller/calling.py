@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import lossd
+import lossd.runs
 import lossd.torch
 
 LABELS = torch.tensor([0, 2])
@@ -235,6 +236,25 @@ def check_module(checks, client):
         checks.check("forward makes one call, backward none", calls.call_count == 1, calls.call_count)
 
 
+def check_runs(checks, client):
+    z, y, ids = draw(6, 4).requires_grad_(), torch.arange(6) % 4, torch.arange(10, 16)
+    module = lossd.torch.FocalLoss(gamma=2, client=client)
+    module(z, y, run="torch", sample_ids=ids, step=3, learning_rate=0.5).backward()
+    module(z, y, run="torch", sample_ids=ids, request_id="mine", step=torch.tensor(4), epoch=torch.tensor(7))
+    lossd.torch.focal(z, y, gamma=2, client=client, run="torch", sample_ids=ids, request_id="mine")
+    module(z, y)
+    run = lossd.runs.show("torch", client=client)
+    told = [(point.first_step, point.epoch, point.learning_rate) for point in run.points]
+    checks.check("a run has each batch that names it, once by its request_id",
+                 told == [(3, 1, 0.5), (4, 7, None)] and run.presentation_count == 12, told)
+    columns = lossd.runs.columns("torch", client=client)
+    margins = client.compute(z.detach().numpy(), y.numpy(), outputs={"margin": True}).margin
+    checks.check("and its samples", dict(zip(columns["id"], columns["mean_margin"])) == dict(zip(range(10, 16), margins)),
+                 columns["id"])
+    check_fails(checks, "a misspelt name of its arguments", lossd.InvalidArgument, ("did you mean sample_ids",),
+                lambda: lossd.torch.loss(z, y, client=client, run="torch", sample_idss=ids))
+
+
 def check_mixed_precision(checks, client):
     torch.manual_seed(2)
     model, x, y = torch.nn.Linear(5, 4), draw(6, 5), torch.arange(6) % 4
@@ -272,4 +292,5 @@ def check_calling(checks, server, client):
     check_autograd(checks, client)
     check_forms(checks, client)
     check_module(checks, client)
+    check_runs(checks, client)
     check_mixed_precision(checks, client)

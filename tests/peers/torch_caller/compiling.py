@@ -5,6 +5,7 @@ import copy
 import torch
 
 import lossd
+import lossd.runs
 import lossd.torch
 from lossd.torch import _op
 
@@ -26,6 +27,20 @@ def same(ours, theirs):
     return all(torch.equal(a, b) for a, b in zip(ours, theirs))
 
 
+def check_run(checks, client, x, module):
+    def record(z, step, rate):
+        return module(2 * z, Y, run="compiled", sample_ids=Y, step=step, learning_rate=rate)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(record, fullgraph=True, backend="aot_eager")
+    for step in range(20):
+        z = x.clone().requires_grad_()
+        compiled(z, torch.tensor(step), torch.tensor(0.5)).backward()
+    run = lossd.runs.show("compiled", client=client)
+    checks.check("a compiled loss is recorded at each step, under a name of its own",
+                 run.presentation_count == 20 * len(Y) and len(run.points) == 20, run.presentation_count)
+
+
 def check_compiling(checks, client):
     if not _op.HAS_CUSTOM_OPS:
         checks.skip("torch.compile", f"custom operators come with PyTorch 2.4, this is {torch.__version__}")
@@ -45,6 +60,7 @@ def check_compiling(checks, client):
         checks.check(f"compiled without a break: {name}", same(gradients(compiled, x), gradients(function, x)), "")
         with torch.no_grad():
             checks.check(f"and without a gradient: {name}", torch.equal(compiled(x), function(x)), "")
+    check_run(checks, client, x, module)
     torch._dynamo.reset()
     compiled = torch.compile(copy.deepcopy(lossd.torch.FocalLoss(gamma=1.5, client=client)), fullgraph=True,
                              backend="aot_eager")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import time
-from typing import Any, Deque, Dict, Optional, Tuple
+from typing import Any, Deque, Dict, Iterator, Optional, Tuple
 
 import grpc
 
 from lossd import errors
 from lossd._call.route import Route, left_until, path_of
-from lossd._call.steps import IN_FLIGHT, Ask, AskParts, PartRequest, Run, Steps
+from lossd._call.steps import Ask, AskParts, PartRequest, Run, Steps
 
 
 class Caller:
@@ -68,6 +68,19 @@ class Caller:
             tries += 1
             self.pause(self._route.pause(tries, failed, end))
 
+    def answers(self, ask: Ask, seconds: Optional[float]) -> Iterator[bytes]:
+        """Returns the answers of a method that streams them: of one call, whose errors are raised as they come. The call
+        is cancelled when nobody wants more."""
+        self._route.check_process()
+        method = self._channel.unary_stream(path_of(ask.method))
+        call = method(ask.payload, timeout=seconds, metadata=self._route.metadata())
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._route.error(error) from None
+        finally:
+            call.cancel()
+
     def pause(self, seconds: float) -> None:
         """Sleeps while the channel connects anew: gRPC does that only while somebody watches, or calls."""
         self._channel.subscribe(_ignore)
@@ -80,7 +93,7 @@ class Caller:
         pending: Deque[Tuple[PartRequest, Any]] = collections.deque()
         try:
             for request in ask.requests():
-                if len(pending) == IN_FLIGHT:
+                if len(pending) == ask.in_flight:
                     self._finish(*pending[0], end)
                     pending.popleft()
                 call = method.future(request.payload, timeout=left_until(end), metadata=self._route.metadata())

@@ -131,5 +131,5 @@ def _checked(token: Optional[str]) -> Optional[str]:
 
 
 def path_of(method: str) -> str:
-    """Returns the method's path in gRPC."""
-    return f"/{_contract.SERVICE}/{method}"
+    """Returns the method's path in gRPC: one of LossService, or with its service's name before it, of any."""
+    return f"/{method}" if "/" in method else f"/{_contract.SERVICE}/{method}"

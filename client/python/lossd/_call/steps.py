@@ -19,7 +19,7 @@ _LARGEST = (1 << 31) - 1
 _SMALL = 1 << 20  # what is smaller is sent without asking the server for its limit
 _PART_BYTES = 2 << 20  # of a part, so that several are on their way in little memory
 
-IN_FLIGHT = 3  # parts at once
+_IN_FLIGHT = 3  # parts at once
 
 
 class Ask(NamedTuple):
@@ -31,12 +31,13 @@ class Ask(NamedTuple):
 
 @dataclasses.dataclass
 class AskParts:
-    """Calls of Compute, IN_FLIGHT at a time: `requests` are made as they are needed, `merger` takes the answers."""
+    """Calls of Compute, `in_flight` at a time: `requests` are made as they are needed, `merger` takes the answers."""
 
     cut: Cut
     message: Any
     parts: Iterator[Part]
     merger: Merger
+    in_flight: int
 
     def requests(self) -> Iterator["PartRequest"]:
         """Returns the requests in turn."""
@@ -143,7 +144,8 @@ def _compute_in_parts(batch: Batch, out: Mapping[str, Any], limit: Limit) -> Ste
     laid_out = Batch(message, cut.arrays)
     size, room = size_of(laid_out), room_of(laid_out, limit.bytes or _DEFAULT_LIMIT)
     merger = Merger(cut, out)
-    yield AskParts(cut, message, cut.parts(size, room, _PART_BYTES), merger)
+    in_flight = 1 if cut.repeats_samples else _IN_FLIGHT
+    yield AskParts(cut, message, cut.parts(size, room, _PART_BYTES), merger, in_flight)
     return merger.result()
 
 

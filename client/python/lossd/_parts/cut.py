@@ -20,6 +20,11 @@ class Part:
     rows: slice
     places: Optional[slice] = None
 
+    @property
+    def first(self) -> str:
+        """Where the part begins: its first row and, where rows are cut, its first place."""
+        return f"{self.rows.start}" if self.places is None else f"{self.rows.start},{self.places.start}"
+
     def of(self, array: Any) -> Any:
         """Returns this part of an array as the cut lays it out, a view."""
         rows = array[self.rows]
@@ -58,6 +63,12 @@ class Cut:
     def is_flat(self) -> bool:
         """Whether rows of the batch are rows of the logits' first axis."""
         return self._outer == 1
+
+    @property
+    def repeats_samples(self) -> bool:
+        """Whether a run presents one of its samples twice in this batch, so that the order of the parts matters."""
+        ids = self.arrays.get("sample_ids")
+        return bool(self.batch.message.run and ids is not None and numpy.unique(ids.values).size < ids.values.size)
 
     def _lay(self, name: str, array: WireArray) -> Any:
         values, shape = array.values, self._logits_shape
@@ -98,7 +109,9 @@ class Cut:
                 for row in range(self.rows) for first in range(0, self.places, step))  # fmt: skip
 
     def request_of(self, part: Part, message: Any) -> bytes:
-        """Returns the bytes of the request for a part; `message` has all but the arrays."""
+        """Returns the bytes of the request for a part, by the part's name; `message` has all but that and the arrays."""
+        if self.batch.message.request_id:
+            message.request_id = f"{self.batch.message.request_id}#{part.first}"
         arrays: Dict[str, WireArray] = {}
         for name, array in self.arrays.items():
             arrays[name] = WireArray(part.of(array.values), array.data_type)

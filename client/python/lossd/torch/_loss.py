@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from lossd.results import Result, as_dict
 from lossd.torch._tensors import empty_for, gradient_dtype, loss_dtype, moved, numpy_of, to_wire, type_of
 
 OnResult = Optional[Callable[[Result], object]]
+Number = Union[int, float, Tensor, None]
 
 
 def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
@@ -32,10 +33,34 @@ def _tensors_as_arrays(fields: Mapping[str, Any]) -> Dict[str, Any]:
     return {key: converted(value, f"loss.{key}") for key, value in fields.items()}
 
 
+class Recorded(NamedTuple):
+    """The run that a batch is recorded in, and what it is told of the batch: ComputeRequest's fields."""
+
+    run: Optional[str] = None
+    sample_ids: Optional[Tensor] = None
+    request_id: Optional[str] = None
+    step: Number = None
+    epoch: Number = None
+    learning_rate: Number = None
+
+    def write_to(self, message: Any) -> None:
+        """Sets the fields that are no tensors. Raises InvalidArgument."""
+        fields = {name: value.item() if isinstance(value, torch.Tensor) else value
+                  for name, value in self._asdict().items() if name != "sample_ids"}  # fmt: skip
+        _fields.fill(message, fields)
+        _compute.name_request(message)
+
+
+NOWHERE = Recorded()
+
+
 def compute(template: Any, client: Client, logits: Tensor, tensors: Mapping[str, Optional[Tensor]], normalizer: Any,
-            gradient_wanted: bool, deadline: Any) -> Tuple[Result, Tensor, Optional[Tensor]]:  # fmt: skip
+            recorded: Recorded, gradient_wanted: bool,
+            deadline: Any) -> Tuple[Result, Tensor, Optional[Tensor]]:  # fmt: skip
     """Returns the result, the loss or losses, and the gradient, None when it is not wanted."""
     message = batch_template(template, normalizer, gradient_wanted, type_of(logits))
+    if recorded is not NOWHERE:
+        recorded.write_to(message)
     device, out, gradient = logits.device, {}, None
     if gradient_wanted:
         gradient = empty_for(logits.shape, gradient_dtype(logits), device)
@@ -156,25 +181,32 @@ class Prepared:
         labels: Optional[Tensor],
         sample_weights: Optional[Tensor],
         normalizer: Any,
+        recorded: Recorded,
         wanted: bool,
     ) -> Tuple[Tensor, Optional[Tensor]]:
         """Returns the loss or losses, and the gradient where it is wanted."""
         _check_axis(self.class_axis, logits)
         if sample_weights is not None and not sample_weights.is_floating_point():
             sample_weights = sample_weights.to("cpu", torch.float64)  # a mask
-        tensors = {"labels": labels, "sample_weights": sample_weights}
+        tensors = {"labels": labels, "sample_weights": sample_weights, "sample_ids": recorded.sample_ids}
         client = self.client or default_client()
-        result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, wanted, self.deadline)
+        result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, recorded, wanted,
+                                         self.deadline)  # fmt: skip
         if self.on_result is not None:
             self.on_result(result)
         return loss, gradient
 
     def __call__(
-        self, logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor], normalizer: Any
+        self,
+        logits: Tensor,
+        labels: Optional[Tensor],
+        sample_weights: Optional[Tensor],
+        normalizer: Any,
+        recorded: Recorded,
     ) -> Tensor:
         check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
         wanted = logits.requires_grad and torch.is_grad_enabled()
-        loss, gradient = self.loss_and_gradient(logits, labels, sample_weights, normalizer, wanted)
+        loss, gradient = self.loss_and_gradient(logits, labels, sample_weights, normalizer, recorded, wanted)
         if gradient is None:
             return loss
         axis = self.class_axis

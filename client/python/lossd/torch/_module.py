@@ -11,8 +11,9 @@ from lossd._call.route import UNSET
 from lossd._template import frozen, split_options
 from lossd.client import Client, Spec
 from lossd.torch import _op
-from lossd.torch._loss import OnResult, Prepared
+from lossd.torch._loss import NOWHERE, Number, OnResult, Prepared, Recorded
 
+_OF_A_BATCH = ("labels", "sample_weights", "normalizer", *Recorded._fields)
 _OPTIONS = ("reduction", "class_axis", "outputs", "on_result", "client", "deadline")
 
 
@@ -39,6 +40,12 @@ def loss(
     *,
     sample_weights: Optional[Tensor] = None,
     normalizer: Union[float, Tensor, None] = None,
+    run: Optional[str] = None,
+    sample_ids: Optional[Tensor] = None,
+    request_id: Optional[str] = None,
+    step: Number = None,
+    epoch: Number = None,
+    learning_rate: Number = None,
     **options: Any,
 ) -> Tensor:
     """Returns any loss of `logits` against `labels`, differentiable once with respect to the logits.
@@ -57,6 +64,11 @@ def loss(
     sample_weights: ≥ 0, the losses' shape or [N]; a mask of bools or integers, too. A sample of weight 0 is ignored.
     normalizer: a number ≥ 0 in place of a mean's divisor, so that the gradients of micro-batches and ranks add up.
 
+    run: the training run that records this batch before it is answered, also under no_grad: lossd.runs shows it.
+    sample_ids: beside run, integers of the losses' shape: which samples of the data set these are.
+    request_id, step, epoch, learning_rate: as Client.compute has them. Inside torch.compile give numbers that change
+    as tensors, and no request_id: what is constant is compiled in.
+
     options: any field of LossSpec: activation="sigmoid", class_weighting={"weights": tensor}, label_smoothing,
     ignore_index, temperature, softcap, z_loss, logit_adjustment, mining; and
     reduction: "mean" (by weight, as torch's), "sum", "mean_valid", or "none" for the losses.
@@ -69,10 +81,17 @@ def loss(
     Returns float64 for float64 logits, else float32. Raises lossd.LossdError; InvalidArgument, a ValueError, also for
     labels, weights or a normalizer that need a gradient: lossd has none for them.
     """
+    recorded = _recorded(run, sample_ids, request_id, step, epoch, learning_rate)
     if _op.is_compiling():
-        fields, others = split_options(options, _OPTIONS)
-        return _op.loss(logits, labels, sample_weights, normalizer, _op.template_of(spec, fields, **others))
-    return _prepared(spec, options)(logits, labels, sample_weights, normalizer)
+        fields, others = split_options(options, _OPTIONS, _OF_A_BATCH)
+        return _op.loss(logits, labels, sample_weights, normalizer, recorded, _op.template_of(spec, fields, **others))
+    return _prepared(spec, options)(logits, labels, sample_weights, normalizer, recorded)
+
+
+def _recorded(run: Optional[str], *others: Any) -> Recorded:
+    if run is None and all(value is None for value in others):
+        return NOWHERE
+    return Recorded(run, *others)
 
 
 _without_client: Dict[Any, Prepared] = {}
@@ -88,7 +107,7 @@ def _prepared(spec: Spec, options: Dict[str, Any]) -> Prepared:
         key = None
     found = kept.get(key) if key is not None else None
     if found is None:
-        fields, others = split_options(options, _OPTIONS)
+        fields, others = split_options(options, _OPTIONS, _OF_A_BATCH)
         found = prepare(spec, **others, fields=fields)
         if key is not None:
             if len(kept) >= 64:
@@ -106,7 +125,7 @@ class Loss(torch.nn.Module):
 
     def __init__(self, spec: Spec = None, **options: Any) -> None:
         super().__init__()
-        fields, others = split_options(options, _OPTIONS)
+        fields, others = split_options(options, _OPTIONS, _OF_A_BATCH)
         self._prepared = prepare(spec, **others, fields=fields).register()
 
     def forward(
@@ -116,11 +135,18 @@ class Loss(torch.nn.Module):
         *,
         sample_weights: Optional[Tensor] = None,
         normalizer: Union[float, Tensor, None] = None,
+        run: Optional[str] = None,
+        sample_ids: Optional[Tensor] = None,
+        request_id: Optional[str] = None,
+        step: Number = None,
+        epoch: Number = None,
+        learning_rate: Number = None,
     ) -> Tensor:
         """Returns the loss, as loss() does."""
+        recorded = _recorded(run, sample_ids, request_id, step, epoch, learning_rate)
         if _op.is_compiling():
-            return _op.loss(logits, labels, sample_weights, normalizer, self._prepared.key)
-        return self._prepared(logits, labels, sample_weights, normalizer)
+            return _op.loss(logits, labels, sample_weights, normalizer, recorded, self._prepared.key)
+        return self._prepared(logits, labels, sample_weights, normalizer, recorded)
 
     def extra_repr(self) -> str:
         return self._prepared.text

@@ -10,7 +10,7 @@ from torch import Tensor
 from lossd._template import losses_shape
 from lossd.client import Client, client_numbered
 from lossd.torch import _loss
-from lossd.torch._loss import Prepared, by_key
+from lossd.torch._loss import NOWHERE, Prepared, Recorded, by_key
 from lossd.torch._tensors import gradient_dtype, loss_dtype
 
 HAS_CUSTOM_OPS = hasattr(torch.library, "custom_op")  # since PyTorch 2.4
@@ -44,16 +44,22 @@ def template_of(spec: Any, fields: Mapping[str, Any], client: Optional[Client] =
 
 
 def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor],
-         normalizer: Union[float, Tensor, None], key: int) -> Tensor:  # fmt: skip
+         normalizer: Union[float, Tensor, None], recorded: Recorded, key: int) -> Tensor:  # fmt: skip
     """Returns the loss by the operator."""
     _loss.check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
-    divisor = normalizer
-    if divisor is not None and not isinstance(divisor, torch.Tensor):
-        divisor = torch.tensor(divisor, dtype=torch.float64)
     wanted = logits.requires_grad and torch.is_grad_enabled()
     operator = torch.ops.lossd.loss  # type: ignore[attr-defined,unused-ignore]
-    found: Tensor = operator(logits, labels, sample_weights, divisor, key, wanted)[0]
+    run, sample_ids, request_id, step, epoch, learning_rate = recorded
+    found: Tensor = operator(
+        logits, labels, sample_weights, _as_tensor(normalizer), key, wanted, run, sample_ids, request_id,
+        _as_tensor(step), _as_tensor(epoch), _as_tensor(learning_rate))[0]  # fmt: skip
     return found
+
+
+def _as_tensor(number: Any) -> Optional[Tensor]:
+    if number is None or isinstance(number, torch.Tensor):
+        return number
+    return torch.tensor(number, dtype=torch.float64)
 
 
 def _compute(
@@ -63,9 +69,10 @@ def _compute(
     normalizer: Optional[Tensor],
     key: int,
     wanted: bool,
+    *recorded: Any,
 ) -> Tuple[Tensor, Tensor]:
-    prepared = by_key[key]
-    loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, wanted)
+    prepared, told = by_key[key], NOWHERE if all(value is None for value in recorded) else Recorded(*recorded)
+    loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, told, wanted)
     return loss, logits.new_empty(0) if gradient is None else gradient
 
 
@@ -76,6 +83,7 @@ def _compute_fake(
     normalizer: Optional[Tensor],
     key: int,
     wanted: bool,
+    *_: Any,
 ) -> Tuple[Tensor, Tensor]:
     shape = losses_shape(by_key[key].template, tuple(logits.shape))
     made = torch.empty(logits.shape if wanted else (0,), dtype=gradient_dtype(logits), device=logits.device)
@@ -90,13 +98,15 @@ def _keep(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _backward(ctx: Any, upstream: Tensor, _: Any) -> Any:
     (gradient,) = ctx.saved_tensors
-    return _loss.scaled(gradient, upstream, ctx.class_axis, ctx.dtype), None, None, None, None, None
+    return _loss.scaled(gradient, upstream, ctx.class_axis, ctx.dtype), *[None] * 11
 
 
 def _register() -> None:
     op = torch.library.custom_op(  # type: ignore[attr-defined,unused-ignore]
         "lossd::loss", _compute, mutates_args=(),
-        schema="(Tensor logits, Tensor? labels, Tensor? sample_weights, Tensor? normalizer, int key, bool wanted)"
+        schema="(Tensor logits, Tensor? labels, Tensor? sample_weights, Tensor? normalizer, int key, bool wanted, "
+        "str? run=None, Tensor? sample_ids=None, str? request_id=None, Tensor? step=None, Tensor? epoch=None, "
+        "Tensor? learning_rate=None)"
         " -> (Tensor, Tensor)")  # fmt: skip
     op.register_fake(_compute_fake)
     op.register_autograd(_backward, setup_context=_keep)
