@@ -2,10 +2,14 @@
 #define LOSSD_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "lossd/array_view.h"
 #include "lossd/catalogue.h"
@@ -16,6 +20,7 @@
 #include "lossd/information.h"
 #include "lossd/loss_spec.h"
 #include "lossd/options.h"
+#include "lossd/runs.h"
 #include "lossd/stream.h"
 
 namespace lossd {
@@ -144,6 +149,37 @@ class Client {
                                                  const ArrayView<double>& q,
                                                  const InformationOptions& options = {},
                                                  const CallOptions& call = {}) const;
+
+  // Returns a training run, with a curve of at most `max_points`, 1 to 512. NOT_FOUND: there is no
+  // such run, as for the calls below. FAILED_PRECONDITION: the server keeps none.
+  absl::StatusOr<Run> GetRun(const std::string& run, int32_t max_points = 512,
+                             const CallOptions& call = {}) const;
+
+  // Returns some of the runs, by their names.
+  absl::StatusOr<RunPage> ListRuns(const PageOptions& page = {},
+                                   const CallOptions& call = {}) const;
+
+  // Forgets a run, with all of its samples.
+  absl::Status DeleteRun(const std::string& run, const CallOptions& call = {}) const;
+
+  // Returns some samples of a run, in an order.
+  absl::StatusOr<RunSamplePage> ListRunSamples(const std::string& run,
+                                               const RunSampleOptions& options = {},
+                                               const CallOptions& call = {}) const;
+
+  // Calls `take` with all samples of a run, each once, some thousands at a time. The deadline is
+  // that of the whole call. After an error some samples may have been taken.
+  absl::Status ExportRunSamples(const std::string& run,
+                                const std::function<void(absl::Span<const RunSample>)>& take,
+                                const CallOptions& call = {}) const;
+
+  // Calls `see` with a run as it is, and again whenever it has changed, `min_interval` apart at
+  // least, 100 ms to 1 h. Returns OK when `see` has returned false, else how the server ended the
+  // watch: NOT_FOUND when the run is deleted, UNAVAILABLE when the server shuts down. There is no
+  // deadline unless `call` sets one.
+  absl::Status WatchRun(const std::string& run, absl::Duration min_interval,
+                        const std::function<bool(const Run&)>& see,
+                        const CallOptions& call = {}) const;
 
   // Returns the losses that the server computes.
   absl::StatusOr<std::vector<LossInfo>> ListLosses(const CallOptions& call = {}) const;

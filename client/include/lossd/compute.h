@@ -7,6 +7,7 @@
 
 #include "lossd/array_view.h"
 #include "lossd/loss_spec.h"
+#include "lossd/recording.h"
 #include "lossd/result_memory.h"
 #include "lossd/statistics.h"
 #include "xtensor/xarray.hpp"
@@ -74,6 +75,9 @@ struct ComputeOptions {
 
   // The axis of the logits that the classes lie on: the last (unset) or 1.
   std::optional<int32_t> class_axis = std::nullopt;
+
+  // The training run that the batch is recorded in. Unset: none.
+  std::optional<Recording> recording = std::nullopt;
 
   // Memory for arrays of the answer. Arrays without memory come in the Result.
   ResultMemory memory = {};

@@ -135,6 +135,7 @@ absl::Status CheckOptions(const ClientOptions& options) {
 }
 
 std::string MethodPath(const char* method) {
+  if (absl::StrContains(method, '/')) return absl::StrCat("/lossd.v1.", method);
   return absl::StrCat("/", v1::LossService::service_full_name(), "/", method);
 }
 

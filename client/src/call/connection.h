@@ -32,7 +32,7 @@ class Connection {
   explicit Connection(const ClientOptions& options);
 
   // Calls a method with one request and one answer, and waits for the answer. `method` is its name,
-  // such as "Compute".
+  // "Compute", or of another service than LossService "RunService/GetRun".
   absl::StatusOr<grpc::ByteBuffer> Call(const char* method, const MessagePieces& request,
                                         const CallOptions& call) const;
 

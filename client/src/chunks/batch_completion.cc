@@ -46,6 +46,9 @@ int64_t ClassCount(const Shape& logits, const ComputeOptions& options) {
 absl::Status CompleteForChunks(const Connection& connection, const Shape& logits,
                                const Labels& labels, const CallOptions& call, LossSpec& loss,
                                ComputeOptions& options) {
+  if (options.recording && options.recording->request_id.empty()) {
+    options.recording->request_id = NewRequestId();
+  }
   auto* scheme = std::get_if<SchemeWeights>(&loss.class_weighting.source);
   const auto* integers = std::get_if<ArrayView<int64_t>>(&labels);
   const bool softmax = loss.activation == Activation::kSoftmax;

@@ -11,8 +11,8 @@
 namespace lossd::client {
 
 // Sets in `loss` and `options` what depends on the whole of a splittable batch: the counts of a
-// scheme that has none, and the divisor of a mean. Where that depends on the class weights of a
-// scheme, asks the server for them.
+// scheme that has none, the divisor of a mean, and the name of a request that is recorded. Where
+// that depends on the class weights of a scheme, asks the server for them.
 absl::Status CompleteForChunks(const Connection& connection, const Shape& logits,
                                const Labels& labels, const CallOptions& call, LossSpec& loss,
                                ComputeOptions& options);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/src/call/stream_session.h"
 #include "client/src/chunks/row_range.h"
@@ -166,6 +167,10 @@ class ChunkedCall {
     options.sample_weights = chunk.Of(options.sample_weights);
     options.upstream_gradient = chunk.Of(options.upstream_gradient);
     options.memory = RowsOf(chunk, to_);
+    if (options.recording) {
+      options.recording->sample_ids = chunk.Of(options.recording->sample_ids);
+      absl::StrAppend(&options.recording->request_id, "#", chunk.first);
+    }
     // A class may be predicted in a chunk that has none of its samples.
     options.outputs.present_classes_only = false;
     return session_.Send(chunk.Of(batch_.logits), chunk.Of(batch_.labels), batch_.loss, options);

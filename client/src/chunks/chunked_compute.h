@@ -14,7 +14,8 @@
 
 namespace lossd::client {
 
-// A batch that can be cut: `loss` and `options` have everything that depends on the whole batch.
+// A batch that can be cut: `loss` and `options` have everything that depends on the whole batch,
+// and a recording has its request's name.
 template <typename T>
 struct ChunkedBatch {
   const ArrayView<T>& logits;

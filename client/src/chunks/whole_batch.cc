@@ -146,6 +146,8 @@ absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const Lo
   status.Update(CheckRows("labels", &labels_shape, logits.front()));
   status.Update(CheckRows("sample_weights", ShapeOf(options.sample_weights), logits.front()));
   status.Update(CheckRows("upstream_gradient", ShapeOf(options.upstream_gradient), logits.front()));
+  const Shape* ids = options.recording ? &options.recording->sample_ids.shape() : nullptr;
+  status.Update(CheckRows("sample_ids", ids, logits.front()));
   return status;
 }
 

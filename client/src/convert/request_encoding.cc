@@ -1,12 +1,14 @@
 #include "client/src/convert/request_encoding.h"
 
 #include <initializer_list>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/status/status.h"
 #include "client/src/convert/loss_spec_encoding.h"
 #include "client/src/convert/outputs.h"
+#include "client/src/convert/recording_encoding.h"
 #include "client/src/status.h"
 #include "client/src/wire/tensor_codec.h"
 #include "lossd/v1/class_weights.pb.h"
@@ -73,6 +75,12 @@ absl::Status AppendReals(absl::string_view name, int number, const OptionalReals
   return absl::OkStatus();
 }
 
+absl::Status AppendSampleIds(const std::optional<Recording>& recording, MessagePieces& request) {
+  if (!recording) return absl::OkStatus();
+  return AppendArray("sample_ids", v1::ComputeRequest::kSampleIdsFieldNumber, recording->sample_ids,
+                     request);
+}
+
 v1::OutputOptions Encode(const OutputOptions& outputs) {
   v1::OutputOptions message;
   for (const auto& output : kOutputs<float>) {
@@ -125,6 +133,7 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
   *fields.mutable_outputs() = Encode(options.outputs);
   if (options.class_axis) fields.set_class_axis(*options.class_axis);
   if (options.normalizer) fields.set_normalizer(*options.normalizer);
+  if (options.recording) EncodeRecording(*options.recording, fields);
   MessagePieces request;
   request.AppendFields(fields);
   return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
@@ -132,7 +141,8 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
                AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
                            options.sample_weights, request),
                AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
-                           options.upstream_gradient, request)},
+                           options.upstream_gradient, request),
+               AppendSampleIds(options.recording, request)},
               request);
 }
 

@@ -124,6 +124,7 @@ template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayVie
 template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayView<double>&);
 template absl::StatusOr<v1::Tensor> EncodeHead(absl::string_view, const ArrayView<int64_t>&);
 template absl::StatusOr<xt::xarray<double>> DecodeTensor(absl::string_view, const v1::Tensor&);
+template absl::StatusOr<xt::xarray<int64_t>> DecodeTensor(absl::string_view, const v1::Tensor&);
 template absl::StatusOr<xt::xarray<float>> DecodeTensor(absl::string_view, const v1::Tensor&,
                                                         const wire::BytePieces&);
 template absl::StatusOr<xt::xarray<double>> DecodeTensor(absl::string_view, const v1::Tensor&,

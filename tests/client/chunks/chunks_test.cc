@@ -19,6 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 class ChunksTest : public ::testing::Test {
  protected:
@@ -296,6 +297,34 @@ TEST_F(ChunksTest, ABatchOfOneChunkIsOneCall) {
                                                  ArrayView<int64_t>({}, {0}), {}, {}, chunks_);
   ASSERT_TRUE(empty.ok()) << empty.status();
   EXPECT_THAT(empty->losses->shape(), ElementsAre(0));
+}
+
+TEST_F(ChunksTest, NamesTheChunksOfARunByTheirFirstRows) {
+  const xt::xarray<int64_t> ids = {10, 11, 12, 13, 14, 15, 16};
+  ComputeOptions options;
+  options.recording = Recording{"run", ids, "mine"};
+  const auto result = Compute({}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const v1::ComputeRequest last = server_.last_call().compute;
+  EXPECT_EQ(last.request_id(), "mine#6");
+  EXPECT_THAT(last.sample_ids().shape(), ElementsAre(1));
+  EXPECT_EQ(last.sample_ids().data(), std::string("\x10\0\0\0\0\0\0\0", 8));
+}
+
+TEST_F(ChunksTest, MakesOneNameForAllChunksOfARun) {
+  const xt::xarray<int64_t> ids = {10, 11, 12, 13, 14, 15, 16};
+  ComputeOptions options;
+  options.recording = Recording{"run", ids};
+  const auto result = Compute({}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(server_.last_call().compute.request_id(), MatchesRegex("[0-9a-f]{32}#6"));
+}
+
+TEST_F(ChunksTest, RefusesIdsOfOtherRows) {
+  const xt::xarray<int64_t> ids = {10, 11};
+  ComputeOptions options;
+  options.recording = Recording{"run", ids};
+  EXPECT_THAT(Refusal({}, options), HasSubstr("sample_ids.shape = [2], expected 7 rows"));
 }
 
 }  // namespace

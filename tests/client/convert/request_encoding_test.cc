@@ -16,6 +16,9 @@
 namespace lossd::client {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
 // Holds when the message is the one of this text, field for field.
 MATCHER_P(EqualsText, text, "") {
   typename std::decay<arg_type>::type expected;
@@ -418,6 +421,46 @@ TEST(RequestEncodingTest, SendsLargeArraysToTheLastElement) {
                         weights.size() * sizeof(double)),
             0);
   EXPECT_TRUE(request.loss().has_cross_entropy());
+}
+
+TEST(RequestEncodingTest, SendsWhatARunIsTold) {
+  const std::vector<int64_t> ids = {5};
+  ComputeOptions options;
+  options.recording = Recording{"a/b", ArrayView<int64_t>(ids, {1}), "mine", 3, 1, 0.25};
+  const v1::ComputeRequest request = Encode({}, options);
+  EXPECT_EQ(request.run(), "a/b");
+  EXPECT_EQ(request.request_id(), "mine");
+  EXPECT_EQ(request.step(), 3);
+  EXPECT_EQ(request.epoch(), 1);
+  EXPECT_EQ(request.learning_rate(), 0.25);
+  EXPECT_THAT(request.sample_ids(), EqualsText(R"pb(data_type: DATA_TYPE_INT64
+                                                    shape: 1
+                                                    data: "\005\000\000\000\000\000\000\000")pb"));
+  options.recording = Recording{"a/b", ArrayView<int64_t>(ids, {1})};
+  const v1::ComputeRequest plain = Encode({}, options);
+  EXPECT_FALSE(plain.has_step() || plain.has_epoch() || plain.has_learning_rate());
+}
+
+TEST(RequestEncodingTest, NamesARequestOfARunThatHasNoName) {
+  const std::vector<int64_t> ids = {5};
+  ComputeOptions options;
+  options.recording = Recording{"run", ArrayView<int64_t>(ids, {1})};
+  const std::string first = Encode({}, options).request_id();
+  EXPECT_THAT(first, MatchesRegex("[0-9a-f]{32}"));
+  EXPECT_NE(Encode({}, options).request_id(), first);
+}
+
+TEST(RequestEncodingTest, RefusesIdsThatDoNotFitTheirShape) {
+  const std::vector<int64_t> ids = {5, 6};
+  ComputeOptions options;
+  const xt::xarray<float> logits = {{1.0f, -2.0f}};
+  const xt::xarray<int64_t> labels = {1};
+  for (const ArrayView<int64_t>& wrong : {ArrayView<int64_t>(ids, {1}), ArrayView<int64_t>()}) {
+    options.recording = Recording{"run", wrong};
+    const absl::Status status = EncodeCompute<float>(logits, labels, {}, options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("sample_ids"));
+  }
 }
 
 }  // namespace
