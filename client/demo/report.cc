@@ -33,10 +33,6 @@ int64_t SumOver(absl::Span<const int64_t> values, absl::Span<const size_t> class
   return sum;
 }
 
-double Accuracy(const ClassStatistics& statistics) {
-  return Ratio(Sum(statistics.correct_count), Sum(statistics.count));
-}
-
 // Returns the mean recall of the classes that have test rows.
 double BalancedAccuracy(const ClassStatistics& statistics) {
   double sum = 0.0;
@@ -152,6 +148,10 @@ std::string VanishingSentence(const LossComparison& cross_entropy,
 
 }  // namespace
 
+double Accuracy(const ClassStatistics& statistics) {
+  return Ratio(Sum(statistics.correct_count), Sum(statistics.count));
+}
+
 std::vector<size_t> RareClasses(absl::Span<const double> frequencies) {
   std::vector<size_t> rare;
   for (size_t k = 0; k < frequencies.size(); ++k) {
@@ -204,32 +204,6 @@ std::string ComparisonReport(absl::string_view model, absl::Span<const NamedLoss
       " rows are hard (p_t < 0.5)\n\n", table.Render(), "\n",
       HardShareSentence(plain, comparison.comparisons[kFocal]),
       VanishingSentence(plain, comparison.comparisons[kSquaredError]));
-}
-
-std::string DifficultyReport(absl::Span<const TrainedModel> models, int epochs) {
-  TextTable table({"loss", "hard after epoch 1", absl::StrCat("after epoch ", epochs),
-                   "turned easy", "turned hard", "rows that turned"});
-  size_t fewer = 0;
-  for (const TrainedModel& model : models) {
-    const DifficultyHistory& history = model.difficulty;
-    table.AddRow({model.name, absl::StrCat(history.hard_at_first()),
-                  absl::StrCat(history.hard_at_last()), absl::StrCat(history.became_easy()),
-                  absl::StrCat(history.became_hard()),
-                  absl::StrCat(history.samples_that_changed())});
-    if (history.hard_at_last() < history.hard_at_first()) ++fewer;
-  }
-  const DifficultyHistory& plain = models[kCrossEntropy].difficulty;
-  return absl::StrCat(
-      "Training set: hard rows (p_t < 0.5), and how often rows changed side from one epoch to the "
-      "next\n\n",
-      table.Render(), "\nIn ", fewer, " of ", models.size(),
-      " runs fewer rows are hard after the last epoch than after the first.\nWith cross entropy ",
-      Counted(static_cast<int64_t>(plain.samples_that_changed()), "row"), " changed side, ",
-      Counted(static_cast<int64_t>(plain.became_easy() + plain.became_hard()), "time"), " in all",
-      plain.samples_that_changed() > 0 ? ": difficulty is no property of a row, it moves with the "
-                                         "model"
-                                       : "",
-      ".\n");
 }
 
 }  // namespace lossd::demo

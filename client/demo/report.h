@@ -18,6 +18,9 @@ namespace lossd::demo {
 // Returns the classes that have under 1 % of the training rows.
 std::vector<size_t> RareClasses(absl::Span<const double> frequencies);
 
+// Returns the share of samples that are classified right.
+double Accuracy(const ClassStatistics& statistics);
+
 // Writes one row per loss: accuracy, balanced accuracy, recall of each class with its number of
 // test rows.
 std::string RecallReport(absl::Span<const TrainedModel> models, absl::Span<const size_t> rare);
@@ -25,9 +28,6 @@ std::string RecallReport(absl::Span<const TrainedModel> models, absl::Span<const
 // Writes what each loss makes of the test logits of one model.
 std::string ComparisonReport(absl::string_view model, absl::Span<const NamedLoss> losses,
                              const CompareResult& comparison, absl::Span<const size_t> rare);
-
-// Writes how the set of hard training samples changed in each run.
-std::string DifficultyReport(absl::Span<const TrainedModel> models, int epochs);
 
 }  // namespace lossd::demo
 

@@ -41,10 +41,15 @@ class Trainer {
     step_options_.outputs.losses = false;
     step_options_.outputs.class_weights = false;
     step_options_.outputs.gradient = true;
+    step_options_.recording.emplace();
+    step_options_.recording->run = options.run;
+    step_options_.recording->step = 0;
+    step_options_.recording->learning_rate = options.learning_rate;
   }
 
   // Trains on every sample once, in a new order. Returns the mean of the batches' losses.
   absl::StatusOr<double> RunEpoch(int epoch, ProgressBar& progress) {
+    step_options_.recording->epoch = epoch + 1;
     random_.Shuffle(absl::MakeSpan(order_));
     double loss_sum = 0.0;
     int batches = 0;
@@ -58,22 +63,6 @@ class Trainer {
     return loss_sum / batches;
   }
 
-  // Returns p_t of every sample, in the dataset's order.
-  absl::StatusOr<std::vector<float>> TrueProbabilities() {
-    ComputeOptions options;
-    options.outputs.losses = false;
-    options.outputs.class_weights = false;
-    options.outputs.probabilities = true;
-    const auto result = client_.Compute(LogitsView(network_.Forward(samples_.features)),
-                                        LabelsView(samples_.labels), loss_, options);
-    if (!result.ok()) return result.status();
-    std::vector<float> probabilities(samples_.size());
-    for (size_t i = 0; i < probabilities.size(); ++i) {
-      probabilities[i] = (*result->probabilities)(i, static_cast<size_t>(samples_.labels[i]));
-    }
-    return probabilities;
-  }
-
   Network& network() { return network_; }
 
  private:
@@ -81,6 +70,8 @@ class Trainer {
   absl::StatusOr<double> Step(absl::Span<const size_t> rows) {
     batch_.features.resize(rows.size() * kFeatureCount);
     batch_.labels.resize(rows.size());
+    ids_.assign(rows.begin(), rows.end());
+    step_options_.recording->sample_ids = LabelsView(ids_);
     for (size_t i = 0; i < rows.size(); ++i) {
       std::copy_n(&samples_.features[rows[i] * kFeatureCount], kFeatureCount,
                   &batch_.features[i * kFeatureCount]);
@@ -89,6 +80,7 @@ class Trainer {
     const auto result = client_.Compute(LogitsView(network_.Forward(batch_.features)),
                                         LabelsView(batch_.labels), loss_, step_options_);
     if (!result.ok()) return result.status();
+    ++*step_options_.recording->step;
     const absl::Span<const float> gradient(result->gradient->data(), result->gradient->size());
     adam_.Step(network_.Backward(batch_.features, gradient), network_.parameters());
     return result->loss;
@@ -104,6 +96,7 @@ class Trainer {
   Adam adam_;
   std::vector<size_t> order_;
   Samples batch_;
+  std::vector<int64_t> ids_;  // of the batch's samples
 };
 
 absl::StatusOr<ClassStatistics> MeasureTest(const Client& client, absl::Span<const float> logits,
@@ -129,9 +122,6 @@ absl::StatusOr<TrainedModel> Train(const Client& client, const Dataset& dataset,
     const absl::StatusOr<double> epoch_loss = trainer.RunEpoch(epoch, progress);
     if (!epoch_loss.ok()) return epoch_loss.status();
     last_loss = *epoch_loss;
-    const absl::StatusOr<std::vector<float>> probabilities = trainer.TrueProbabilities();
-    if (!probabilities.ok()) return probabilities.status();
-    model.difficulty.Observe(*probabilities);
   }
   progress.Finish(last_loss);
 

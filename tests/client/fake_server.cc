@@ -225,6 +225,11 @@ class FakeServer::Service : public v1::LossService::Service {
     status_ = status;
   }
 
+  void AnswerFirst(int calls) {
+    const absl::MutexLock lock(&mutex_);
+    calls_left_ = calls;
+  }
+
   void NeverAnswer() {
     const absl::MutexLock lock(&mutex_);
     never_answer_ = true;
@@ -288,6 +293,8 @@ class FakeServer::Service : public v1::LossService::Service {
       return grpc::Status::CANCELLED;
     }
     if (!status_.ok()) return status_;
+    if (calls_left_ == 0) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no more calls");
+    if (calls_left_ > 0) --calls_left_;
     compute(call_);
     if (const auto answer = answers_.find(response->GetTypeName()); answer != answers_.end()) {
       response->ParseFromString(answer->second);
@@ -300,6 +307,7 @@ class FakeServer::Service : public v1::LossService::Service {
   std::map<std::string, std::string> answers_;
   grpc::Status status_;
   bool never_answer_ = false;
+  int calls_left_ = -1;  // without end
   std::map<uint64_t, grpc::Status> batch_errors_;
   std::map<uint64_t, grpc::Status> stream_ends_;
   uint64_t sequence_shift_ = 0;
@@ -336,6 +344,8 @@ void FakeServer::NeverAnswerBatches() { service_->NeverAnswerBatches(); }
 void FakeServer::EndStreamAt(uint64_t sequence, const grpc::Status& status) {
   service_->EndStreamAt(sequence, status);
 }
+
+void FakeServer::AnswerFirst(int calls) { service_->AnswerFirst(calls); }
 
 void FakeServer::NeverAnswer() { service_->NeverAnswer(); }
 

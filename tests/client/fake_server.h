@@ -64,6 +64,9 @@ class FakeServer {
   // Makes ComputeStream end with this status instead of taking the batch of this sequence.
   void EndStreamAt(uint64_t sequence, const grpc::Status& status);
 
+  // Fails every call after the first `calls` with UNAVAILABLE, without keeping it as the last one.
+  void AnswerFirst(int calls);
+
   // Answers no further call until it is cancelled or its deadline passes.
   void NeverAnswer();
 

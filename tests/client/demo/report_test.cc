@@ -126,15 +126,5 @@ TEST(ComparisonReportTest, CountsVanishingRows) {
   EXPECT_THAT(report(0), HasSubstr("Under neither squared error nor cross entropy"));
 }
 
-TEST(DifficultyReportTest, CountsTheTurns) {
-  std::vector<TrainedModel> models = Models({1, 1, 1, 1, 1});
-  models[kCrossEntropy].difficulty.Observe({0.1f, 0.1f});
-  models[kCrossEntropy].difficulty.Observe({0.9f, 0.1f});
-  const std::string report = DifficultyReport(models, 2);
-  EXPECT_THAT(report, HasSubstr("after epoch 2"));
-  EXPECT_THAT(report, HasSubstr("In 1 of 5 runs fewer rows are hard"));
-  EXPECT_THAT(report, HasSubstr("With cross entropy 1 row changed side, 1 time in all"));
-}
-
 }  // namespace
 }  // namespace lossd::demo

@@ -60,16 +60,34 @@ TEST_F(TrainingTest, LearnsFromTheServersGradients) {
   // Separable by its largest feature.
   EXPECT_EQ(sum(statistics.correct_count), 70);
   EXPECT_EQ(model->test_logits.size(), 70U * kClassCount);
-  EXPECT_GT(model->difficulty.hard_at_first(), model->difficulty.hard_at_last());
-  EXPECT_EQ(model->difficulty.hard_at_last(), 0U);
   // It shows the last epoch's loss: far below that of guessing, ln 7 = 1.9, and not 0.
   double shown_loss = 0.0;
   const std::string line = shown_.str();
   ASSERT_EQ(std::sscanf(line.c_str() + line.find("loss "), "loss %lf", &shown_loss), 1) << line;
   EXPECT_GT(shown_loss, 0.0);
   EXPECT_LT(shown_loss, 0.5);
-  // Eleven batches and one look at all samples an epoch, and the test set.
-  EXPECT_EQ(server_.last_call().count, 20 * (11 + 1) + 1);
+  // Eleven batches an epoch, and the test set, which is no part of the run.
+  EXPECT_EQ(server_.last_call().count, 20 * 11 + 1);
+  EXPECT_EQ(server_.last_call().compute.run(), "");
+}
+
+TEST_F(TrainingTest, TellsTheRunOfEachBatch) {
+  TrainingOptions options;
+  options.epochs = 2;
+  options.batch_size = 64;
+  options.learning_rate = 0.25;
+  options.run = "demo/run";
+  server_.AnswerFirst(2 * 11);
+
+  EXPECT_EQ(TrainOnce(options).status().code(), absl::StatusCode::kUnavailable);
+
+  const v1::ComputeRequest& last = server_.last_call().compute;
+  EXPECT_EQ(last.run(), "demo/run");
+  EXPECT_EQ(last.step(), 2 * 11 - 1);
+  EXPECT_EQ(last.epoch(), 2);
+  EXPECT_EQ(last.learning_rate(), 0.25);
+  ASSERT_EQ(last.sample_ids().shape(0), 700 - 10 * 64);
+  EXPECT_EQ(last.sample_ids().data().size(), 60 * sizeof(int64_t));
 }
 
 TEST_F(TrainingTest, GivesTheSameNumbersForTheSameSeed) {
