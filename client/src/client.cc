@@ -10,6 +10,7 @@
 #include "client/src/call/connection.h"
 #include "client/src/call/stream_session.h"
 #include "client/src/chunks/batch_completion.h"
+#include "client/src/chunks/chunk.h"
 #include "client/src/chunks/chunked_compute.h"
 #include "client/src/chunks/whole_batch.h"
 #include "client/src/convert/compute_decoding.h"
@@ -116,14 +117,16 @@ absl::StatusOr<Result<T>> ComputeChunkedOn(const Client& client,
   const int64_t rows = logits.shape().front();
   const int64_t chunk_rows =
       rows == 0 ? 1 : ChunkRows(logits.shape(), logits.values().size() * sizeof(T), chunks);
-  if (rows <= chunk_rows) return ComputeOn(*connection, logits, labels, loss, options, call);
+  const auto cut = client::CutRows(rows, chunk_rows, options.sequence_lengths);
+  if (!cut.ok()) return cut.status();
+  if (cut->size() <= 1) return ComputeOn(*connection, logits, labels, loss, options, call);
   const absl::StatusOr<int32_t> window = WindowOn(client, chunks.window, call);
   if (!window.ok()) return window.status();
   status = client::CompleteForChunks(*connection, logits.shape(), labels, call, loss, options);
   if (!status.ok()) return status;
   const absl::Duration left = std::max(absl::Milliseconds(1), *deadline - (absl::Now() - start));
   return client::ComputeInChunks<T>(connection, {logits, labels, loss, options, *destinations},
-                                    {chunk_rows, *window, left});
+                                    *cut, {*window, left});
 }
 
 }  // namespace

@@ -46,6 +46,11 @@ struct Parameters {
   Values operator()(const QualityFocal& form) const { return {form.beta}; }
   Values operator()(const Varifocal& form) const { return {form.alpha, form.gamma}; }
   Values operator()(const FocalStar& form) const { return {form.gamma, form.beta}; }
+  Values operator()(const Ppo& form) const { return {form.epsilon_low, form.epsilon_high}; }
+  Values operator()(const Cispo& form) const { return {form.minimum_ratio, form.maximum_ratio}; }
+  Values operator()(const Dro& form) const { return {form.beta}; }
+  Values operator()(const Sapo& form) const { return {form.tau_positive, form.tau_negative}; }
+  Values operator()(const Dppo& form) const { return {form.threshold_low, form.threshold_high}; }
 };
 
 // Returns each form of the client with its defaults, in the order of LossForm, which is that of the
@@ -55,32 +60,70 @@ std::vector<LossForm> FormsOf(std::index_sequence<kIndex...> /*all*/) {
   return {LossForm(std::in_place_index<kIndex>)...};
 }
 
+// Returns the defaults of the parameters that have one.
+std::vector<double> ListedDefaults(const LossInfo& info) {
+  std::vector<double> listed;
+  for (const LossParameter& parameter : info.parameters) {
+    if (parameter.default_value) listed.push_back(*parameter.default_value);
+  }
+  return listed;
+}
+
+// Returns whether the form is one of a ratio, which takes log-probabilities alone here.
+bool IsOfRatio(const LossForm& form) {
+  return form.index() >= LossForm(ImportanceSampling{}).index();
+}
+
 TEST_F(ClientAppliedTest, DefaultsOfTheClientAreThoseOfTheServer) {
   const auto catalogue = client_->ListLosses();
   ASSERT_TRUE(catalogue.ok()) << catalogue.status();
   const auto forms = FormsOf(std::make_index_sequence<std::variant_size_v<LossForm>>());
-  // The forms of policies, which come after them, have no names here yet.
-  ASSERT_GE(catalogue->size(), forms.size());
-  const xt::xarray<double> logits = {{2.0, 1.0}, {0.0, -1.0}};
+  ASSERT_EQ(catalogue->size(), forms.size());
+  const xt::xarray<double> logits = {{-2.0, -1.0}, {-0.5, -1.0}};
   const xt::xarray<double> targets = {{1.0, 0.0}, {0.25, 0.75}};
   for (size_t i = 0; i < forms.size(); ++i) {
     SCOPED_TRACE((*catalogue)[i].name);
-    std::vector<double> listed;
-    for (const LossParameter& parameter : (*catalogue)[i].parameters) {
-      listed.push_back(parameter.default_value.value());
-    }
+    const std::vector<double> listed = ListedDefaults((*catalogue)[i]);
     EXPECT_THAT(std::visit(Parameters(), forms[i]), ElementsAreArray(listed));
 
-    const LossSpec loss{forms[i], Activation::kSigmoid};
-    const auto result = client_->Compute(logits, targets, loss, WithApplied());
+    ComputeOptions options = WithApplied();
+    LossSpec loss{forms[i], Activation::kSigmoid};
+    if (IsOfRatio(forms[i])) {
+      loss.activation = Activation::kLogProbability;
+      options.rollout.advantages = targets;
+      options.rollout.old_log_probs = logits;
+    }
+    const auto result =
+        client_->Compute(logits, IsOfRatio(forms[i]) ? kNoLabels : Labels(targets), loss, options);
     ASSERT_TRUE(result.ok()) << result.status();
     const LossSpec& applied = result->applied.value().loss;
     EXPECT_EQ(applied.form.index(), i);
     EXPECT_THAT(std::visit(Parameters(), applied.form), ElementsAreArray(listed));
-    EXPECT_EQ(applied.activation, Activation::kSigmoid);
+    EXPECT_EQ(applied.activation, loss.activation);
     EXPECT_EQ(applied.temperature, LossSpec().temperature);
     EXPECT_EQ(result->applied->reduction, Reduction::kNone);
   }
+}
+
+TEST_F(ClientAppliedTest, DefaultsAroundARatioAreThoseOfTheServer) {
+  const xt::xarray<double> u = {{-2.0, -1.0}, {-0.5, -1.0}};
+  LossSpec loss{Ppo{}, Activation::kLogProbability};
+  loss.kl_penalty = {0.25};
+  loss.importance_weighting = ImportanceWeighting{};
+  ComputeOptions options = WithApplied();
+  options.rollout = {u, u, u, u};
+  const auto result = client_->Compute(u, kNoLabels, loss, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const LossSpec& applied = result->applied.value().loss;
+  EXPECT_FALSE(std::get<Ppo>(applied.form).dual_clip);
+  EXPECT_EQ(applied.ratio.level, RatioLevel::kToken);
+  EXPECT_FALSE(applied.ratio.log_ratio_cap);
+  EXPECT_EQ(applied.kl_penalty.value().coefficient, 0.25);
+  EXPECT_EQ(applied.kl_penalty->estimator, KlEstimator::kK3);
+  EXPECT_EQ(applied.kl_penalty->gradient, KlGradient::kEstimator);
+  EXPECT_EQ(applied.importance_weighting.value().minimum, 0.0);
+  EXPECT_EQ(applied.importance_weighting->maximum, 2.0);
+  EXPECT_EQ(applied.importance_weighting->mode, ImportanceWeightingMode::kClamp);
 }
 
 TEST_F(ClientAppliedTest, ComesWhenItIsAskedFor) {

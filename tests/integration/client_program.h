@@ -23,6 +23,7 @@ class ClientProgramTest : public ::testing::Test {
     absl::StatusOr<Client> client = Client::Create({std::string(address)});
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = new Client(*std::move(client));
+    address_ = std::string(address);
   }
   static void TearDownTestSuite() {
     delete client_;
@@ -31,6 +32,7 @@ class ClientProgramTest : public ::testing::Test {
 
   static inline ChildProcess* server_ = nullptr;
   static inline Client* client_ = nullptr;
+  static inline std::string address_;
 };
 
 }  // namespace lossd

@@ -62,7 +62,11 @@ class ArrayView {
 //   finite target ≥ 0 per class, of the logits' shape.
 //   Sigmoid: 0 or 1, or targets in [0, 1], of the logits' shape; or integers [N] beside logits
 //   [N, C], C ≥ 2, read as one-hot, where C means that every class is negative.
-using Labels = std::variant<ArrayView<int64_t>, ArrayView<float>, ArrayView<double>>;
+//   Log-probabilities: kNoLabels.
+using Labels =
+    std::variant<ArrayView<int64_t>, ArrayView<float>, ArrayView<double>, std::monostate>;
+
+inline const Labels kNoLabels = std::monostate();
 
 // An optional array of reals. The default is none.
 using OptionalReals = std::variant<std::monostate, ArrayView<float>, ArrayView<double>>;

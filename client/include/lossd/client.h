@@ -42,7 +42,8 @@ class Connection;
 // Logits are xtensor containers of float or double, or ArrayViews of other memory, of shape
 //   [N, C]            softmax or sigmoid
 //   [N]               sigmoid
-//   [N, d1, ..., C]   or [N, C, d1, ...] with class_axis 1.
+//   [N, d1, ..., C]   or [N, C, d1, ...] with class_axis 1
+// and with Activation::kLogProbability log-probabilities of any shape.
 // Results have the logits' element type, and are computed in it.
 //
 // Every call has a deadline. A failed call returns the server's code and message, and its details,
@@ -96,6 +97,10 @@ class Client {
   // agree with Compute's as sums of doubles in another order do. Shares of the gradient come from
   // the gradient that was sent back; in float they agree to 2⁻²² where it does not underflow.
   // `applied` is that of each chunk, where a scheme without counts has those of the batch.
+  // Sequences that are read stay whole: those of the last axis by themselves, those of a packed
+  // batch because a chunk is cut where they end. One that is larger than a message is
+  // RESOURCE_EXHAUSTED. Counts and extremes of policy statistics are exact, their means those of
+  // the chunks' means.
   //
   // Returns INVALID_ARGUMENT, before anything is sent, for options that need the whole batch in one
   // request: mining; a scheme without counts beside other labels than softmax's integers;

@@ -7,6 +7,7 @@
 
 #include "lossd/array_view.h"
 #include "lossd/compute.h"
+#include "lossd/rollout.h"
 #include "lossd/statistics.h"
 
 namespace lossd {
@@ -21,6 +22,10 @@ struct CompareOptions {
 
   // The axis of the logits that the classes lie on: the last (unset) or 1.
   std::optional<int32_t> class_axis = std::nullopt;
+
+  // For policy losses, and where sequences are read. Each loss reads what it needs.
+  Rollout rollout = {};
+  SequenceLengths sequence_lengths = std::nullopt;
 
   // In (0, 1): a sample with p_t below it is hard. Unset: 0.5.
   std::optional<double> hard_threshold = std::nullopt;
@@ -44,6 +49,8 @@ struct LossComparison {
 
   std::optional<ClassStatistics> class_statistics;
   std::optional<Difficulty> difficulty;
+  // Set where the rollout has old or reference log-probabilities.
+  std::optional<PolicyStatistics> policy_statistics;
 };
 
 // One entry per loss, in the order asked.

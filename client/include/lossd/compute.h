@@ -9,6 +9,7 @@
 #include "lossd/loss_spec.h"
 #include "lossd/recording.h"
 #include "lossd/result_memory.h"
+#include "lossd/rollout.h"
 #include "lossd/statistics.h"
 #include "xtensor/xarray.hpp"
 
@@ -21,6 +22,10 @@ enum class Reduction {
   kSum,        // Σ s ℓ, s the sample weight
   kMean,       // that over Σ s v_t (softmax with integer labels, as PyTorch) or over Σ s (else)
   kMeanValid,  // that over the number of valid samples
+
+  // The mean over sequences of the mean over their samples: Σ_i (Σ_t s ℓ / Σ_t s) / S, with S the
+  // number of sequences i that have Σ_t s > 0.
+  kSequenceMean,
 };
 
 enum class HessianMode {
@@ -38,6 +43,7 @@ struct OutputOptions {
   bool difficulty = false;
   bool log_sum_exp = false;  // softmax only
   bool margin = false;       // z_t − max z_j over j ≠ t; sigmoid: z if t ≥ ½, else −z
+  bool policy_statistics = false;  // beside old or reference log-probabilities
   bool class_weights = true;
   bool applied = false;  // the loss and the reduction that the server computed
 
@@ -69,8 +75,8 @@ struct ComputeOptions {
   // and the Hessian.
   OptionalReals upstream_gradient = {};
 
-  // With kMean and kMeanValid only, ≥ 0: replaces their divisor, so that the parts of a batch add
-  // up to the whole. 0: no part of the batch has a sample that counts; everything is 0.
+  // With a mean only, ≥ 0: replaces its divisor, so that the parts of a batch add up to the whole.
+  // 0: no part of the batch has a sample that counts; everything is 0.
   std::optional<double> normalizer = std::nullopt;
 
   // The axis of the logits that the classes lie on: the last (unset) or 1.
@@ -78,6 +84,9 @@ struct ComputeOptions {
 
   // The training run that the batch is recorded in. Unset: none.
   std::optional<Recording> recording = std::nullopt;
+  // For policy losses, and where sequences are read.
+  Rollout rollout = {};
+  SequenceLengths sequence_lengths = std::nullopt;
 
   // Memory for arrays of the answer. Arrays without memory come in the Result.
   ResultMemory memory = {};
@@ -110,8 +119,10 @@ struct Result {
 
   std::optional<ClassStatistics> class_statistics;
   std::optional<Difficulty> difficulty;
-  std::vector<double> class_weights;   // those applied, one per class; empty when none were
-  std::vector<int64_t> top_k_correct;  // one per `top_k`
+  std::optional<PolicyStatistics> policy_statistics;
+  std::optional<int64_t> sequence_count;  // S of kSequenceMean; set where sequences were read
+  std::vector<double> class_weights;      // those applied, one per class; empty when none were
+  std::vector<int64_t> top_k_correct;     // one per `top_k`
   std::optional<AppliedLoss> applied;
 };
 

@@ -8,6 +8,7 @@
 #include "lossd/class_weighting.h"
 #include "lossd/logit_adjustment.h"
 #include "lossd/mining.h"
+#include "lossd/policy_loss.h"
 
 namespace lossd {
 
@@ -15,6 +16,11 @@ namespace lossd {
 enum class Activation {
   kSoftmax,  // one class of C
   kSigmoid,  // each logit is a yes or no of its own
+
+  // The logits are u = ln p of the truth itself, such as of a sampled token: any shape, no labels
+  // and no class axis. A form is a function of u. Class weighting, smoothing, ignore_index,
+  // temperature, softcap, z-loss, logit adjustment, and outputs of classes cannot act.
+  kLogProbability,
 };
 
 // How focal loss treats targets that are neither 0 nor 1.
@@ -78,9 +84,10 @@ struct FocalStar {  // −Σ a_k ln σ(γ s_k z + β) / γ, s = ±1; sigmoid; Li
 
 struct JensenShannon {};  // ½KL(y‖m) + ½KL(p‖m), m = ½(y + p); targets sum to 1
 
-using LossForm = std::variant<CrossEntropy, Focal, SquaredError, KlDivergence, Poly1,
-                              GeneralizedCrossEntropy, SymmetricCrossEntropy, Asymmetric,
-                              QualityFocal, Varifocal, FocalStar, JensenShannon>;
+using LossForm =
+    std::variant<CrossEntropy, Focal, SquaredError, KlDivergence, Poly1, GeneralizedCrossEntropy,
+                 SymmetricCrossEntropy, Asymmetric, QualityFocal, Varifocal, FocalStar,
+                 JensenShannon, ImportanceSampling, Ppo, Cispo, Dro, Sapo, Dppo>;
 
 // A loss: one form over one activation, and everything that acts around them. The default is
 // softmax cross entropy.
@@ -112,6 +119,12 @@ struct LossSpec {
   // UNIMPLEMENTED.
   LogitAdjustment logit_adjustment = {};
   Mining mining = {};
+
+  // What the ratio is taken of, by forms of a ratio and by a penalty with kReverseKl.
+  RatioOptions ratio = {};
+
+  std::optional<KlPenalty> kl_penalty = std::nullopt;
+  std::optional<ImportanceWeighting> importance_weighting = std::nullopt;
 };
 
 }  // namespace lossd

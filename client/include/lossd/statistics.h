@@ -2,6 +2,7 @@
 #define LOSSD_STATISTICS_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace lossd {
@@ -35,6 +36,33 @@ struct Difficulty {
   double hard_loss_share = 0.0;
   double hard_gradient_share = 0.0;
   double mean_true_probability = 0.0;
+};
+
+// How far the policy has moved from the one whose tokens these are, over the samples of weight
+// above 0, each counting once. r is the ratio that the loss takes.
+struct PolicyStatistics {
+  // Tokens that a clip binds. Ppo: A > 0 and r > 1 + ε_high; A < 0 and r < 1 − ε_low; A < 0 and r >
+  // dual_clip. Cispo: r beyond its bounds. Dppo: masked tokens, by the sign of A.
+  int64_t clipped_high_count = 0;
+  int64_t clipped_low_count = 0;
+  int64_t dual_clipped_count = 0;
+
+  // Set where there are old log-probabilities.
+  std::optional<double> ratio_mean = std::nullopt;
+  std::optional<double> ratio_min = std::nullopt;
+  std::optional<double> ratio_max = std::nullopt;
+  std::optional<double> ratio_mean_square = std::nullopt;
+  std::optional<double> effective_sample_size = std::nullopt;  // (Σ r)² / Σ r²
+  std::optional<double> kl_k1 = std::nullopt;                  // mean of o − u, token by token
+  std::optional<double> kl_k3 = std::nullopt;  // mean of e^(u − o) − 1 − (u − o)
+
+  // Set where there are reference log-probabilities.
+  std::optional<double> reference_kl_k1 = std::nullopt;  // mean of u − f
+  std::optional<double> reference_kl_k3 = std::nullopt;  // mean of e^(f − u) − 1 − (f − u)
+
+  // Samples whose importance weight is beyond its bounds. Set with ImportanceWeighting.
+  std::optional<int64_t> weight_high_count = std::nullopt;
+  std::optional<int64_t> weight_low_count = std::nullopt;
 };
 
 }  // namespace lossd

@@ -56,6 +56,9 @@ absl::Status CompleteForChunks(const Connection& connection, const Shape& logits
     scheme->counts = CountLabels(*integers, options.sample_weights, ClassCount(logits, options),
                                  loss.ignore_index);
   }
+  if (options.reduction == Reduction::kSequenceMean && !options.normalizer) {
+    options.normalizer = static_cast<double>(CountSequences(logits, labels, loss, options));
+  }
   const bool mean =
       options.reduction == Reduction::kMean || options.reduction == Reduction::kMeanValid;
   if (!mean || options.normalizer) return absl::OkStatus();

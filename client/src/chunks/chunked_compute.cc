@@ -1,6 +1,5 @@
 #include "client/src/chunks/chunked_compute.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -11,9 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/src/call/stream_session.h"
+#include "client/src/chunks/policy_merging.h"
 #include "client/src/chunks/row_range.h"
 #include "client/src/chunks/row_shift.h"
 #include "client/src/chunks/statistics_merging.h"
+#include "client/src/chunks/whole_batch.h"
 #include "client/src/convert/outputs.h"
 
 namespace lossd::client {
@@ -62,12 +63,17 @@ class ScalarMerger {
   explicit ScalarMerger(const ComputeOptions& options) : options_(options) {}
 
   absl::Status Add(const Result<T>& chunk, double gradient_l1) {
+    sum_.loss += chunk.loss;
     sum_.loss_sum += chunk.loss_sum;
     sum_.weight_sum += chunk.weight_sum;
     sum_.valid_count += chunk.valid_count;
     sum_.non_finite_count += chunk.non_finite_count;
     sum_.class_weights = chunk.class_weights;
     sum_.applied = chunk.applied;
+    if (chunk.sequence_count) {
+      sum_.sequence_count = sum_.sequence_count.value_or(0) + *chunk.sequence_count;
+    }
+    if (chunk.policy_statistics) policy_.Add(*chunk.policy_statistics, chunk.valid_count);
     sum_.top_k_correct.resize(chunk.top_k_correct.size());
     for (size_t i = 0; i < chunk.top_k_correct.size(); ++i) {
       sum_.top_k_correct[i] += chunk.top_k_correct[i];
@@ -90,6 +96,7 @@ class ScalarMerger {
     result.non_finite_count = sum_.non_finite_count;
     result.class_weights = sum_.class_weights;
     result.applied = sum_.applied;
+    result.sequence_count = sum_.sequence_count;
     result.top_k_correct = sum_.top_k_correct;
     const OutputOptions& asked = options_.outputs;
     if (asked.class_statistics) {
@@ -97,6 +104,7 @@ class ScalarMerger {
       result.class_statistics = asked.present_classes_only ? PresentClassesOnly(all) : all;
     }
     if (asked.difficulty) result.difficulty = difficulty_.Merge();
+    if (asked.policy_statistics) result.policy_statistics = policy_.Merge();
     return result;
   }
 
@@ -108,6 +116,8 @@ class ScalarMerger {
         // There is no normalizer when the divisor of the whole batch is 0, or it is 0.
         return options_.normalizer.value_or(0.0) == 0.0 ? 0.0
                                                         : sum_.loss_sum / *options_.normalizer;
+      case Reduction::kSequenceMean:
+        return sum_.loss;  // each chunk was told the divisor of the whole
       default:
         return sum_.loss_sum;
     }
@@ -117,6 +127,7 @@ class ScalarMerger {
   Result<T> sum_;
   ClassStatisticsMerger classes_;
   DifficultyMerger difficulty_;
+  PolicyStatisticsMerger policy_;
 };
 
 // One chunked call.
@@ -124,9 +135,9 @@ template <typename T>
 class ChunkedCall {
  public:
   ChunkedCall(const std::shared_ptr<const Connection>& connection, const ChunkedBatch<T>& batch,
-              const ChunkLimits& limits)
+              const std::vector<Chunk>& chunks, const ChunkLimits& limits)
       : batch_(batch),
-        chunk_rows_(limits.rows),
+        chunks_(chunks),
         to_(batch.destinations),
         session_(connection, {limits.window, limits.time, absl::Now() + limits.time}) {
     ProvideArrays(batch, result_, to_);
@@ -147,50 +158,65 @@ class ChunkedCall {
   }
 
  private:
-  int64_t rows() const { return batch_.logits.shape().front(); }
-  RowRange ChunkAt(int64_t first) const {
-    return {first, std::min(chunk_rows_, rows() - first), rows()};
-  }
-
   // Closes sending in the end, so that the receiver does not wait for more answers.
   absl::Status SendAll() {
     absl::Status status;
-    for (int64_t first = 0; first < rows() && status.ok(); first += chunk_rows_) {
-      status = SendChunk(ChunkAt(first));
+    for (const Chunk& chunk : chunks_) {
+      status = SendChunk(chunk);
+      if (!status.ok()) break;
     }
     status.Update(session_.CloseSending());
     return status;
   }
 
-  absl::Status SendChunk(const RowRange& chunk) {
+  bool has_advantages_of_sequences() const {
+    return HasAdvantagesOfSequences(batch_.logits.shape(), batch_.loss, batch_.options);
+  }
+
+  absl::Status SendChunk(const Chunk& chunk) {
+    const RowRange& rows = chunk.rows;
     ComputeOptions options = batch_.options;
-    options.sample_weights = chunk.Of(options.sample_weights);
-    options.upstream_gradient = chunk.Of(options.upstream_gradient);
-    options.memory = RowsOf(chunk, to_);
+    options.sample_weights = rows.Of(options.sample_weights);
+    options.upstream_gradient = rows.Of(options.upstream_gradient);
+    options.memory = RowsOf(rows, to_);
+    Rollout& rollout = options.rollout;
+    rollout.advantages =
+        (has_advantages_of_sequences() ? chunk.sequences : rows).Of(rollout.advantages);
+    rollout.old_log_probs = rows.Of(rollout.old_log_probs);
+    rollout.reference_log_probs = rows.Of(rollout.reference_log_probs);
+    rollout.sampler_log_probs = rows.Of(rollout.sampler_log_probs);
+    if (options.sequence_lengths) {
+      options.sequence_lengths = chunk.sequences.Of(*options.sequence_lengths);
+    }
     if (options.recording) {
-      options.recording->sample_ids = chunk.Of(options.recording->sample_ids);
-      absl::StrAppend(&options.recording->request_id, "#", chunk.first);
+      options.recording->sample_ids = rows.Of(options.recording->sample_ids);
+      absl::StrAppend(&options.recording->request_id, "#", rows.first);
     }
     // A class may be predicted in a chunk that has none of its samples.
     options.outputs.present_classes_only = false;
-    return session_.Send(chunk.Of(batch_.logits), chunk.Of(batch_.labels), batch_.loss, options);
+    return session_.Send(rows.Of(batch_.logits), rows.Of(batch_.labels), batch_.loss, options);
+  }
+
+  ChunkStart StartOf(const Chunk& chunk) const {
+    return {chunk.rows.first, chunk.sequences.first,
+            has_advantages_of_sequences() ? chunk.sequences.first : chunk.rows.first};
   }
 
   absl::Status ReceiveAll(ScalarMerger<T>& merger) {
     const OutputOptions& asked = batch_.options.outputs;
     const bool statistics = asked.class_statistics || asked.difficulty;
-    for (int64_t first = 0; first < rows(); first += chunk_rows_) {
-      const absl::StatusOr<Result<T>> chunk = session_.Receive();
-      if (!chunk.ok()) return ShiftRows(chunk.status(), first);
+    for (const Chunk& chunk : chunks_) {
+      const absl::StatusOr<Result<T>> result = session_.Receive();
+      if (!result.ok()) return ShiftRows(result.status(), StartOf(chunk));
       const double gradient_l1 =
-          statistics ? SumOfMagnitudes<T>(ChunkAt(first).Of(*to_[kGradient])) : 0.0;
-      if (absl::Status status = merger.Add(*chunk, gradient_l1); !status.ok()) return status;
+          statistics ? SumOfMagnitudes<T>(chunk.rows.Of(*to_[kGradient])) : 0.0;
+      if (absl::Status status = merger.Add(*result, gradient_l1); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
   const ChunkedBatch<T>& batch_;
-  const int64_t chunk_rows_;
+  const std::vector<Chunk>& chunks_;
   Result<T> result_;
   Destinations<T> to_;
   StreamSession<T> session_;
@@ -200,15 +226,19 @@ class ChunkedCall {
 
 template <typename T>
 absl::StatusOr<Result<T>> ComputeInChunks(const std::shared_ptr<const Connection>& connection,
-                                          const ChunkedBatch<T>& batch, const ChunkLimits& limits) {
-  return ChunkedCall<T>(connection, batch, limits).Compute();
+                                          const ChunkedBatch<T>& batch,
+                                          const std::vector<Chunk>& chunks,
+                                          const ChunkLimits& limits) {
+  return ChunkedCall<T>(connection, batch, chunks, limits).Compute();
 }
 
 template absl::StatusOr<Result<float>> ComputeInChunks(const std::shared_ptr<const Connection>&,
                                                        const ChunkedBatch<float>&,
+                                                       const std::vector<Chunk>&,
                                                        const ChunkLimits&);
 template absl::StatusOr<Result<double>> ComputeInChunks(const std::shared_ptr<const Connection>&,
                                                         const ChunkedBatch<double>&,
+                                                        const std::vector<Chunk>&,
                                                         const ChunkLimits&);
 
 }  // namespace lossd::client

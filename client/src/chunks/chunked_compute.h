@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/src/call/connection.h"
+#include "client/src/chunks/chunk.h"
 #include "client/src/convert/destinations.h"
 #include "lossd/array_view.h"
 #include "lossd/compute.h"
@@ -26,15 +28,16 @@ struct ChunkedBatch {
 };
 
 struct ChunkLimits {
-  int64_t rows = 1;     // of a chunk, but for the last
   int32_t window = 1;   // chunks on their way at once
   absl::Duration time;  // for all of it
 };
 
-// Sends the rows in chunks over one stream, and merges the answers.
+// Sends the chunks over one stream, and merges the answers.
 template <typename T>
 absl::StatusOr<Result<T>> ComputeInChunks(const std::shared_ptr<const Connection>& connection,
-                                          const ChunkedBatch<T>& batch, const ChunkLimits& limits);
+                                          const ChunkedBatch<T>& batch,
+                                          const std::vector<Chunk>& chunks,
+                                          const ChunkLimits& limits);
 
 }  // namespace lossd::client
 

@@ -15,30 +15,43 @@
 namespace lossd::client {
 namespace {
 
-constexpr absl::string_view kArrays[] = {"labels[", "sample_weights[", "upstream_gradient["};
+struct Array {
+  absl::string_view prefix;
+  int64_t ChunkStart::*first;
+};
 
-// Returns the length of the array's name and its bracket when the text begins with them, else 0.
-size_t ArrayPrefix(absl::string_view text) {
-  for (const absl::string_view array : kArrays) {
-    if (absl::StartsWith(text, array)) return array.size();
+constexpr Array kArrays[] = {{"labels[", &ChunkStart::row},
+                             {"sample_weights[", &ChunkStart::row},
+                             {"upstream_gradient[", &ChunkStart::row},
+                             {"rollout.advantages[", &ChunkStart::advantage},
+                             {"rollout.old_log_probs[", &ChunkStart::row},
+                             {"rollout.reference_log_probs[", &ChunkStart::row},
+                             {"rollout.sampler_log_probs[", &ChunkStart::row},
+                             {"sequence_lengths[", &ChunkStart::sequence}};
+
+// Returns the array whose name and bracket the text begins with, null when there is none.
+const Array* ArrayAtBegin(absl::string_view text) {
+  for (const Array& array : kArrays) {
+    if (absl::StartsWith(text, array.prefix)) return &array;
   }
-  return 0;
+  return nullptr;
 }
 
 bool IsWithinName(char before) {
   return absl::ascii_isalnum(static_cast<unsigned char>(before)) || before == '_' || before == '.';
 }
 
-std::string ShiftText(absl::string_view text, int64_t first_row) {
+std::string ShiftText(absl::string_view text, const ChunkStart& start) {
   std::string shifted;
   while (!text.empty()) {
     const bool name_begins = shifted.empty() || !IsWithinName(shifted.back());
-    const size_t prefix = name_begins ? ArrayPrefix(text) : 0;
+    const Array* const array = name_begins ? ArrayAtBegin(text) : nullptr;
+    const size_t prefix = array == nullptr ? 0 : array->prefix.size();
     size_t end = prefix;
     while (end < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[end]))) ++end;
     int64_t row = 0;
-    if (prefix > 0 && absl::SimpleAtoi(text.substr(prefix, end - prefix), &row)) {
-      absl::StrAppend(&shifted, text.substr(0, prefix), row + first_row);
+    if (array != nullptr && absl::SimpleAtoi(text.substr(prefix, end - prefix), &row)) {
+      absl::StrAppend(&shifted, text.substr(0, prefix), row + start.*array->first);
       text.remove_prefix(end);
     } else {
       shifted.push_back(text.front());
@@ -50,8 +63,8 @@ std::string ShiftText(absl::string_view text, int64_t first_row) {
 
 }  // namespace
 
-absl::Status ShiftRows(const absl::Status& error, int64_t first_row) {
-  absl::Status shifted(error.code(), ShiftText(error.message(), first_row));
+absl::Status ShiftRows(const absl::Status& error, const ChunkStart& start) {
+  absl::Status shifted(error.code(), ShiftText(error.message(), start));
   error.ForEachPayload([&shifted](absl::string_view url, const absl::Cord& payload) {
     shifted.SetPayload(url, payload);
   });
@@ -59,7 +72,7 @@ absl::Status ShiftRows(const absl::Status& error, int64_t first_row) {
   google::rpc::BadRequest bad_request;
   if (payload && bad_request.ParseFromString(std::string(*payload))) {
     for (auto& violation : *bad_request.mutable_field_violations()) {
-      violation.set_field(ShiftText(violation.field(), first_row));
+      violation.set_field(ShiftText(violation.field(), start));
     }
     shifted.SetPayload(kBadRequestUrl, absl::Cord(bad_request.SerializeAsString()));
   }

@@ -7,10 +7,17 @@
 
 namespace lossd::client {
 
+// The entries of the batch that a chunk begins with.
+struct ChunkStart {
+  int64_t row = 0;
+  int64_t sequence = 0;   // of a packed batch
+  int64_t advantage = 0;  // the row or the sequence
+};
+
 // Returns the error of a chunk with the row numbers of the batch, in the message and in the
 // violations: "labels[3]" becomes "labels[1003]" when the chunk begins with row 1000. Changes the
-// indices of labels, sample_weights and upstream_gradient, which have the batch's rows.
-absl::Status ShiftRows(const absl::Status& error, int64_t first_row);
+// first indices of the arrays that have an entry for each row or for each sequence.
+absl::Status ShiftRows(const absl::Status& error, const ChunkStart& start);
 
 }  // namespace lossd::client
 

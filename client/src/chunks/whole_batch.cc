@@ -21,11 +21,39 @@ const Shape* ShapeOf(const OptionalReals& reals) {
   return doubles == nullptr ? nullptr : &doubles->shape();
 }
 
+const Shape* ShapeOf(const Labels& labels) {
+  if (const auto* integers = std::get_if<ArrayView<int64_t>>(&labels)) return &integers->shape();
+  if (const auto* floats = std::get_if<ArrayView<float>>(&labels)) return &floats->shape();
+  const auto* doubles = std::get_if<ArrayView<double>>(&labels);
+  return doubles == nullptr ? nullptr : &doubles->shape();
+}
+
 absl::Status CheckRows(absl::string_view field, const Shape* shape, int64_t rows) {
   if (shape == nullptr || (!shape->empty() && shape->front() == rows)) return absl::OkStatus();
   return InvalidField(absl::StrCat(field, ".shape"),
                       absl::StrCat("= [", absl::StrJoin(*shape, ", "), "], expected ", rows,
                                    " rows, as the logits have"));
+}
+
+absl::Status CheckRollout(const Shape& logits, const LossSpec& loss,
+                          const ComputeOptions& options) {
+  const Rollout& rollout = options.rollout;
+  const int64_t rows = logits.front();
+  const Shape* const advantages = ShapeOf(rollout.advantages);
+  absl::Status status;
+  if (!HasAdvantagesOfSequences(logits, loss, options)) {
+    status = CheckRows("rollout.advantages", advantages, rows);
+  } else if (*advantages != options.sequence_lengths->shape()) {
+    status = InvalidField("rollout.advantages.shape",
+                          absl::StrCat("= [", absl::StrJoin(*advantages, ", "), "], expected [",
+                                       absl::StrJoin(options.sequence_lengths->shape(), ", "),
+                                       "], one for each sequence, or the losses' shape"));
+  }
+  status.Update(CheckRows("rollout.old_log_probs", ShapeOf(rollout.old_log_probs), rows));
+  status.Update(
+      CheckRows("rollout.reference_log_probs", ShapeOf(rollout.reference_log_probs), rows));
+  status.Update(CheckRows("rollout.sampler_log_probs", ShapeOf(rollout.sampler_log_probs), rows));
+  return status;
 }
 
 absl::Status CheckStatistics(const ComputeOptions& options) {
@@ -122,6 +150,20 @@ const int64_t* LabelAt(const Labels& labels, size_t index, size_t place, const S
   return values.size() == static_cast<size_t>(order.rows * order.places) ? &values[place] : nullptr;
 }
 
+// Calls `use(index, s, label)` for each sample in turn that is not ignored.
+template <typename Use>
+void ForEachCounted(const SampleOrder& order, const Labels& labels, const LossSpec& loss,
+                    const ComputeOptions& options, const Use& use) {
+  const bool may_be_ignored =
+      loss.ignore_index && std::holds_alternative<ArrayView<int64_t>>(labels);
+  order.ForEach([&](size_t index, size_t place) {
+    const int64_t* label = LabelAt(labels, index, place, order);
+    if (may_be_ignored && label != nullptr && *label == loss.ignore_index) return;
+    const double s = WeightAt(options.sample_weights, index, order.samples());
+    if (s != 0.0) use(index, s, label);  // else ignored, whatever its label is
+  });
+}
+
 // Returns v of the label's class, 1 when there are no class weights or the label is no class.
 double ClassWeightOf(const int64_t* label, absl::Span<const double> class_weights) {
   const bool known =
@@ -139,16 +181,27 @@ absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const Lo
     return InvalidField("logits.shape", absl::StrCat("= [", absl::StrJoin(logits, ", "),
                                                      "] has no axis of classes beside its rows"));
   }
-  const Shape& labels_shape =
-      std::visit([](const auto& array) -> const Shape& { return array.shape(); }, labels);
   absl::Status status = CheckLoss(labels, loss);
   status.Update(CheckStatistics(options));
-  status.Update(CheckRows("labels", &labels_shape, logits.front()));
+  status.Update(CheckRows("labels", ShapeOf(labels), logits.front()));
   status.Update(CheckRows("sample_weights", ShapeOf(options.sample_weights), logits.front()));
   status.Update(CheckRows("upstream_gradient", ShapeOf(options.upstream_gradient), logits.front()));
   const Shape* ids = options.recording ? &options.recording->sample_ids.shape() : nullptr;
   status.Update(CheckRows("sample_ids", ids, logits.front()));
+  status.Update(CheckRollout(logits, loss, options));
+  if (options.sequence_lengths && losses->size() > 1) {
+    status.Update(InvalidField("sequence_lengths",
+                               "is set beside losses of several axes, whose last one is the "
+                               "sequence; expected losses of one axis"));
+  }
   return status;
+}
+
+bool HasAdvantagesOfSequences(const Shape& logits, const LossSpec& loss,
+                              const ComputeOptions& options) {
+  const Shape* const given = ShapeOf(options.rollout.advantages);
+  if (!options.sequence_lengths || given == nullptr) return false;
+  return *given != LossesShape(logits, loss.activation, options.class_axis).value_or(logits);
 }
 
 std::vector<double> CountLabels(const ArrayView<int64_t>& labels,
@@ -165,6 +218,28 @@ std::vector<double> CountLabels(const ArrayView<int64_t>& labels,
   return counts;
 }
 
+int64_t CountSequences(const Shape& logits, const Labels& labels, const LossSpec& loss,
+                       const ComputeOptions& options) {
+  const Shape losses = LossesShape(logits, loss.activation, options.class_axis).value_or(logits);
+  const auto length = static_cast<size_t>(losses.back());
+  size_t next = 0;  // the sequence behind that of the last sample
+  size_t end = 0;   // of the samples before it
+  int64_t count = 0;
+  size_t counted = 0;  // the last sequence that was, counted from 1
+  ForEachCounted(OrderOf(logits, loss, options), labels, loss, options,
+                 [&](size_t index, double /*s*/, const int64_t* /*label*/) {
+                   while (index >= end) {
+                     end += options.sequence_lengths
+                                ? static_cast<size_t>(options.sequence_lengths->values()[next])
+                                : length;
+                     ++next;
+                   }
+                   count += next != counted ? 1 : 0;
+                   counted = next;
+                 });
+  return count;
+}
+
 std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, const LossSpec& loss,
                                   const ComputeOptions& options,
                                   absl::Span<const double> class_weights) {
@@ -178,13 +253,10 @@ std::optional<double> FindDivisor(const Shape& logits, const Labels& labels, con
   if (!may_be_ignored && !has_weights && !weighed) {
     divisor = static_cast<double>(order.samples());
   } else {
-    order.ForEach([&](size_t index, size_t place) {
-      const int64_t* label = LabelAt(labels, index, place, order);
-      if (may_be_ignored && label != nullptr && *label == loss.ignore_index) return;
-      const double s = WeightAt(options.sample_weights, index, order.samples());
-      if (s == 0.0) return;  // ignored, whatever its label is
-      divisor += weighed ? s * ClassWeightOf(label, class_weights) : 1.0;
-    });
+    ForEachCounted(order, labels, loss, options,
+                   [&](size_t /*index*/, double s, const int64_t* label) {
+                     divisor += weighed ? s * ClassWeightOf(label, class_weights) : 1.0;
+                   });
   }
   return std::isfinite(divisor) && divisor > 0.0 ? std::optional<double>(divisor) : std::nullopt;
 }

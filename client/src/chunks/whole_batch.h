@@ -24,6 +24,14 @@ std::vector<double> CountLabels(const ArrayView<int64_t>& labels,
                                 const OptionalReals& sample_weights, int64_t class_count,
                                 std::optional<int64_t> ignore_index);
 
+// Returns whether a packed batch has one advantage for each sequence.
+bool HasAdvantagesOfSequences(const Shape& logits, const LossSpec& loss,
+                              const ComputeOptions& options);
+
+// Returns the number of sequences that have a sample which is not ignored: kSequenceMean's divisor.
+int64_t CountSequences(const Shape& logits, const Labels& labels, const LossSpec& loss,
+                       const ComputeOptions& options);
+
 // Returns the divisor of kMean or kMeanValid, added up in the order of the samples as in the
 // server. Returns nullopt when it is not finite or 0; in the latter case those of the chunks are 0
 // too. `class_weights` has v of each class; when it is empty they are 1.

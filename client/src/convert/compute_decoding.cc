@@ -56,6 +56,11 @@ absl::Status DecodeStatistics(const v1::ComputeResponse& response, const OutputO
     if (!response.has_difficulty()) return MissingField("difficulty");
     result.difficulty = DecodeDifficulty(response.difficulty());
   }
+  if (asked.policy_statistics) {
+    if (!response.has_policy_statistics()) return MissingField("policy_statistics");
+    result.policy_statistics = DecodePolicyStatistics(response.policy_statistics());
+  }
+  if (response.has_sequence_count()) result.sequence_count = response.sequence_count();
   return absl::OkStatus();
 }
 

@@ -52,7 +52,7 @@ absl::StatusOr<std::optional<absl::Span<T>>> Find(const Output<T>& output,
 
 std::optional<Shape> LossesShape(const Shape& logits, Activation activation,
                                  std::optional<int32_t> class_axis) {
-  if (activation == Activation::kSigmoid) return logits;
+  if (activation != Activation::kSoftmax) return logits;
   const auto rank = static_cast<int32_t>(logits.size());
   const int32_t given = class_axis.value_or(-1);
   const int32_t axis = given == -1 ? rank - 1 : given;

@@ -17,8 +17,8 @@ namespace lossd::client {
 template <typename T>
 using Destinations = PerOutput<std::optional<absl::Span<T>>>;
 
-// Returns the shape of `losses`: for softmax the logits' without the class axis, for sigmoid the
-// logits'. Returns nullopt when there is no such axis.
+// Returns the shape of `losses`: for softmax the logits' without the class axis, else the logits'.
+// Returns nullopt when there is no such axis.
 std::optional<Shape> LossesShape(const Shape& logits, Activation activation,
                                  std::optional<int32_t> class_axis);
 

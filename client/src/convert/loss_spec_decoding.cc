@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/src/convert/policy_loss_codec.h"
 
 namespace lossd::client {
 namespace {
@@ -44,19 +45,10 @@ absl::StatusOr<Reduction> DecodeReduction(v1::Reduction reduction) {
       return Reduction::kMean;
     case v1::REDUCTION_MEAN_VALID:
       return Reduction::kMeanValid;
+    case v1::REDUCTION_SEQUENCE_MEAN:
+      return Reduction::kSequenceMean;
     default:
       return UnexpectedNumber("reduction", reduction);
-  }
-}
-
-absl::StatusOr<Activation> DecodeActivation(v1::Activation activation) {
-  switch (activation) {
-    case v1::ACTIVATION_SOFTMAX:
-      return Activation::kSoftmax;
-    case v1::ACTIVATION_SIGMOID:
-      return Activation::kSigmoid;
-    default:
-      return UnexpectedNumber("loss.activation", activation);
   }
 }
 
@@ -75,6 +67,7 @@ Asymmetric Decode(const v1::AsymmetricLoss& form) {
 }
 
 absl::StatusOr<LossForm> DecodeForm(const v1::LossSpec& loss) {
+  if (const auto of_ratio = DecodePolicyForm(loss)) return *of_ratio;
   switch (loss.form_case()) {
     case v1::LossSpec::kCrossEntropy:
       return CrossEntropy{};
@@ -176,16 +169,18 @@ absl::StatusOr<Mining> DecodeMining(const v1::Mining& message) {
 
 absl::Status DecodeLossSpec(const v1::LossSpec& message, LossSpec& loss) {
   const auto activation = DecodeActivation(message.activation());
-  if (!activation.ok()) return activation.status();
+  if (!activation) return UnexpectedNumber("loss.activation", message.activation());
   loss.activation = *activation;
   auto form = DecodeForm(message);
   if (!form.ok()) return form.status();
   loss.form = *form;
   loss.label_smoothing = message.label_smoothing();
   if (message.has_ignore_index()) loss.ignore_index = message.ignore_index();
-  loss.temperature = message.temperature();
+  // A server leaves out what cannot act, and 0 reads as 1.
+  if (message.temperature() != 0.0) loss.temperature = message.temperature();
   loss.softcap = message.softcap();
   loss.z_loss = message.z_loss();
+  DecodePolicyOptions(message, loss);
   absl::Status status = DecodeClassWeighting(message.class_weighting(), loss.class_weighting);
   if (message.has_logit_adjustment()) {
     status.Update(DecodeAdjustment(message.logit_adjustment(), loss.logit_adjustment));
@@ -213,6 +208,19 @@ std::optional<WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme) {
       return WeightScheme::kMedianFrequency;
     case v1::WEIGHT_SCHEME_LOG_FREQUENCY:
       return WeightScheme::kLogFrequency;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Activation> DecodeActivation(int activation) {
+  switch (activation) {
+    case v1::ACTIVATION_SOFTMAX:
+      return Activation::kSoftmax;
+    case v1::ACTIVATION_SIGMOID:
+      return Activation::kSigmoid;
+    case v1::ACTIVATION_LOG_PROBABILITY:
+      return Activation::kLogProbability;
     default:
       return std::nullopt;
   }

@@ -14,6 +14,9 @@ namespace lossd::client {
 // Returns nullopt for a scheme of a newer server.
 std::optional<WeightScheme> DecodeWeightScheme(v1::WeightScheme scheme);
 
+// Returns nullopt for an activation of a newer server.
+std::optional<Activation> DecodeActivation(int activation);
+
 Normalization DecodeNormalization(v1::Normalization normalization);
 
 // Returns what the server computed. Vectors have their length, and NaN for each element. Returns

@@ -3,6 +3,7 @@
 #include <variant>
 #include <vector>
 
+#include "client/src/convert/policy_loss_codec.h"
 #include "client/src/wire/tensor_codec.h"
 
 namespace lossd::client {
@@ -43,6 +44,18 @@ v1::Normalization Encode(Normalization normalization) {
       return v1::NORMALIZATION_EXPECTED_ONE;
   }
   return v1::NORMALIZATION_UNSPECIFIED;
+}
+
+v1::Activation Encode(Activation activation) {
+  switch (activation) {
+    case Activation::kSoftmax:
+      return v1::ACTIVATION_SOFTMAX;
+    case Activation::kSigmoid:
+      return v1::ACTIVATION_SIGMOID;
+    case Activation::kLogProbability:
+      return v1::ACTIVATION_LOG_PROBABILITY;
+  }
+  return v1::ACTIVATION_UNSPECIFIED;
 }
 
 // Writes each form into the oneof.
@@ -88,6 +101,10 @@ class FormEncoder {
     loss_.mutable_focal_star()->set_beta(form.beta);
   }
   void operator()(const JensenShannon&) const { loss_.mutable_jensen_shannon(); }
+  template <typename FormOfRatio>
+  void operator()(const FormOfRatio& form) const {
+    EncodeForm(form, loss_);
+  }
 
  private:
   v1::LossSpec& loss_;
@@ -172,8 +189,7 @@ v1::SchemeWeights EncodeSchemeWeights(const SchemeWeights& weights) {
 
 v1::LossSpec EncodeLossSpec(const LossSpec& loss) {
   v1::LossSpec message;
-  message.set_activation(loss.activation == Activation::kSigmoid ? v1::ACTIVATION_SIGMOID
-                                                                 : v1::ACTIVATION_SOFTMAX);
+  message.set_activation(Encode(loss.activation));
   std::visit(FormEncoder(message), loss.form);
   EncodeClassWeighting(loss.class_weighting, message);
   message.set_label_smoothing(loss.label_smoothing);
@@ -183,6 +199,7 @@ v1::LossSpec EncodeLossSpec(const LossSpec& loss) {
   message.set_z_loss(loss.z_loss);
   std::visit(AdjustmentEncoder(message), loss.logit_adjustment);
   std::visit(MiningEncoder(message), loss.mining);
+  EncodePolicyOptions(loss, message);
   return message;
 }
 

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -15,6 +16,7 @@
 #include "lossd/v1/compare.pb.h"
 #include "lossd/v1/compute.pb.h"
 #include "lossd/v1/information.pb.h"
+#include "lossd/v1/rollout.pb.h"
 
 namespace lossd::client {
 namespace {
@@ -32,6 +34,8 @@ v1::Reduction Encode(Reduction reduction) {
       return v1::REDUCTION_MEAN;
     case Reduction::kMeanValid:
       return v1::REDUCTION_MEAN_VALID;
+    case Reduction::kSequenceMean:
+      return v1::REDUCTION_SEQUENCE_MEAN;
   }
   return v1::REDUCTION_UNSPECIFIED;
 }
@@ -59,8 +63,14 @@ absl::Status AppendArray(absl::string_view name, int number, const ArrayView<T>&
 }
 
 absl::Status AppendLabels(int number, const Labels& labels, MessagePieces& request) {
-  return std::visit(
-      [&](const auto& array) { return AppendArray("labels", number, array, request); }, labels);
+  const auto append = [&](const auto& array) -> absl::Status {
+    if constexpr (std::is_same_v<decltype(array), const std::monostate&>) {
+      return absl::OkStatus();
+    } else {
+      return AppendArray("labels", number, array, request);
+    }
+  };
+  return std::visit(append, labels);
 }
 
 // Appends nothing when there is no array.
@@ -81,6 +91,26 @@ absl::Status AppendSampleIds(const std::optional<Recording>& recording, MessageP
                      request);
 }
 
+// Appends nothing when the rollout has no arrays.
+absl::Status AppendRollout(int number, const Rollout& rollout, MessagePieces& request) {
+  using Message = v1::Rollout;
+  MessagePieces arrays;
+  absl::Status status = AppendReals("rollout.advantages", Message::kAdvantagesFieldNumber,
+                                    rollout.advantages, arrays);
+  status.Update(AppendReals("rollout.old_log_probs", Message::kOldLogProbsFieldNumber,
+                            rollout.old_log_probs, arrays));
+  status.Update(AppendReals("rollout.reference_log_probs", Message::kReferenceLogProbsFieldNumber,
+                            rollout.reference_log_probs, arrays));
+  status.Update(AppendReals("rollout.sampler_log_probs", Message::kSamplerLogProbsFieldNumber,
+                            rollout.sampler_log_probs, arrays));
+  if (arrays.size() > 0) request.AppendMessage(number, arrays);
+  return status;
+}
+
+absl::Status AppendLengths(int number, const SequenceLengths& lengths, MessagePieces& request) {
+  return lengths ? AppendArray("sequence_lengths", number, *lengths, request) : absl::OkStatus();
+}
+
 v1::OutputOptions Encode(const OutputOptions& outputs) {
   v1::OutputOptions message;
   for (const auto& output : kOutputs<float>) {
@@ -89,6 +119,7 @@ v1::OutputOptions Encode(const OutputOptions& outputs) {
   }
   message.set_class_statistics(outputs.class_statistics);
   message.set_difficulty(outputs.difficulty);
+  message.set_policy_statistics(outputs.policy_statistics);
   message.set_omit_class_weights(!outputs.class_weights);
   // Unset is false for data, which a server that does not know the field takes too.
   if (outputs.applied) message.set_applied(true);
@@ -136,14 +167,17 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
   if (options.recording) EncodeRecording(*options.recording, fields);
   MessagePieces request;
   request.AppendFields(fields);
-  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
-               AppendLabels(Request::kLabelsFieldNumber, labels, request),
-               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
-                           options.sample_weights, request),
-               AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
-                           options.upstream_gradient, request),
-               AppendSampleIds(options.recording, request)},
-              request);
+  return IfOk(
+      {AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
+       AppendLabels(Request::kLabelsFieldNumber, labels, request),
+       AppendReals("sample_weights", Request::kSampleWeightsFieldNumber, options.sample_weights,
+                   request),
+       AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
+                   options.upstream_gradient, request),
+       AppendRollout(Request::kRolloutFieldNumber, options.rollout, request),
+       AppendLengths(Request::kSequenceLengthsFieldNumber, options.sequence_lengths, request),
+       AppendSampleIds(options.recording, request)},
+      request);
 }
 
 template <typename T>
@@ -161,11 +195,14 @@ absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const La
   if (options.hard_threshold) fields.set_hard_threshold(*options.hard_threshold);
   MessagePieces request;
   request.AppendFields(fields);
-  return IfOk({AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
-               AppendLabels(Request::kLabelsFieldNumber, labels, request),
-               AppendReals("sample_weights", Request::kSampleWeightsFieldNumber,
-                           options.sample_weights, request)},
-              request);
+  return IfOk(
+      {AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
+       AppendLabels(Request::kLabelsFieldNumber, labels, request),
+       AppendReals("sample_weights", Request::kSampleWeightsFieldNumber, options.sample_weights,
+                   request),
+       AppendRollout(Request::kRolloutFieldNumber, options.rollout, request),
+       AppendLengths(Request::kSequenceLengthsFieldNumber, options.sequence_lengths, request)},
+      request);
 }
 
 absl::StatusOr<MessagePieces> EncodeClassWeights(const Labels& labels,

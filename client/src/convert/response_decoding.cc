@@ -72,6 +72,9 @@ absl::StatusOr<CompareResult> DecodeCompare(const v1::CompareResponse& response,
       if (!message.has_difficulty()) return MissingField("difficulty");
       comparison.difficulty = DecodeDifficulty(message.difficulty());
     }
+    if (message.has_policy_statistics()) {
+      comparison.policy_statistics = DecodePolicyStatistics(message.policy_statistics());
+    }
     result.comparisons.push_back(std::move(comparison));
   }
   return result;
@@ -131,9 +134,8 @@ std::vector<LossInfo> DecodeCatalogue(const v1::ListLossesResponse& response) {
     info.formula = message.formula();
     info.reference = message.reference();
     for (const int activation : message.activations()) {
-      if (activation == v1::ACTIVATION_LOG_PROBABILITY) continue;  // it has no name here yet
-      info.activations.push_back(activation == v1::ACTIVATION_SIGMOID ? Activation::kSigmoid
-                                                                      : Activation::kSoftmax);
+      const auto known = DecodeActivation(activation);
+      if (known) info.activations.push_back(*known);
     }
     for (const auto& parameter : message.parameters()) info.parameters.push_back(Decode(parameter));
     losses.push_back(std::move(info));

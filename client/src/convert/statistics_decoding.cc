@@ -42,4 +42,24 @@ Difficulty DecodeDifficulty(const v1::Difficulty& message) {
   return difficulty;
 }
 
+PolicyStatistics DecodePolicyStatistics(const v1::PolicyStatistics& message) {
+  PolicyStatistics statistics;
+  statistics.clipped_high_count = message.clipped_high_count();
+  statistics.clipped_low_count = message.clipped_low_count();
+  statistics.dual_clipped_count = message.dual_clipped_count();
+  if (message.has_ratio_mean()) statistics.ratio_mean = message.ratio_mean();
+  if (message.has_ratio_min()) statistics.ratio_min = message.ratio_min();
+  if (message.has_ratio_max()) statistics.ratio_max = message.ratio_max();
+  if (message.has_ratio_mean_square()) statistics.ratio_mean_square = message.ratio_mean_square();
+  if (message.has_effective_sample_size())
+    statistics.effective_sample_size = message.effective_sample_size();
+  if (message.has_kl_k1()) statistics.kl_k1 = message.kl_k1();
+  if (message.has_kl_k3()) statistics.kl_k3 = message.kl_k3();
+  if (message.has_reference_kl_k1()) statistics.reference_kl_k1 = message.reference_kl_k1();
+  if (message.has_reference_kl_k3()) statistics.reference_kl_k3 = message.reference_kl_k3();
+  if (message.has_weight_high_count()) statistics.weight_high_count = message.weight_high_count();
+  if (message.has_weight_low_count()) statistics.weight_low_count = message.weight_low_count();
+  return statistics;
+}
+
 }  // namespace lossd::client

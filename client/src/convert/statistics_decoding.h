@@ -8,6 +8,7 @@ namespace lossd::client {
 
 // Read statistics, column by column.
 ClassStatistics DecodeClassStatistics(const v1::ClassStatistics& message);
+PolicyStatistics DecodePolicyStatistics(const v1::PolicyStatistics& message);
 Difficulty DecodeDifficulty(const v1::Difficulty& message);
 
 }  // namespace lossd::client

@@ -20,6 +20,14 @@ void MessagePieces::AppendTensor(int number, const v1::Tensor& head,
   }
 }
 
+void MessagePieces::AppendMessage(int number, const MessagePieces& message) {
+  wire::AppendLengthPrefix(number, message.size(), bytes_);
+  for (const Elements& elements : message.elements_) {
+    elements_.push_back({bytes_.size() + elements.offset, elements.values});
+  }
+  bytes_.append(message.bytes_);
+}
+
 void MessagePieces::WrapAs(int number, const google::protobuf::MessageLite& fields) {
   std::string outer = fields.SerializeAsString();
   wire::AppendLengthPrefix(number, size(), outer);

@@ -30,6 +30,9 @@ class MessagePieces {
   // must outlive this object.
   void AppendTensor(int number, const v1::Tensor& head, absl::Span<const char> elements);
 
+  // Appends the field `number`: another message.
+  void AppendMessage(int number, const MessagePieces& message);
+
   // Wraps the message so far in another, which has `fields` and this one in the field `number`.
   void WrapAs(int number, const google::protobuf::MessageLite& fields);
 

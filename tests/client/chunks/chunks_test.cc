@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -228,6 +229,66 @@ TEST_F(ChunksTest, RefusesWhatNeedsTheWholeBatch) {
   const xt::xarray<double> upstream = xt::ones<double>({7});
   options.upstream_gradient = upstream;
   EXPECT_THAT(Refusal({}, options), HasSubstr("upstream_gradient"));
+}
+
+TEST_F(ChunksTest, CutsAPackedBatchWhereSequencesEnd) {
+  const xt::xarray<int64_t> lengths = {1, 0, 3, 2, 1};
+  const xt::xarray<double> weights = {1, 1, 0, 1, 0, 0, 1};
+  const xt::xarray<double> of_sequences = {1, 2, 3, 4, 5};
+  const xt::xarray<double> of_rows = {1, 2, 3, 4, 5, 6, 7};
+  ComputeOptions options;
+  options.reduction = Reduction::kSequenceMean;
+  options.sample_weights = weights;
+  options.sequence_lengths = lengths;
+  options.rollout.advantages = of_sequences;
+  options.rollout.old_log_probs = of_rows;
+  const auto result = Compute({}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  // GetServerInfo, and chunks of 1 + 0, 3, 2 and 1 rows: 2 rows are to be a chunk.
+  EXPECT_EQ(server_.last_call().count, 5);
+  const v1::ComputeRequest last = server_.last_call().compute;
+  EXPECT_THAT(last.logits().shape(), ElementsAre(1, 3));
+  EXPECT_THAT(last.sequence_lengths().shape(), ElementsAre(1));
+  EXPECT_THAT(last.rollout().advantages().shape(), ElementsAre(1));
+  EXPECT_THAT(last.rollout().old_log_probs().shape(), ElementsAre(1));
+  double advantage = 0.0;
+  std::memcpy(&advantage, last.rollout().advantages().data().data(), sizeof(advantage));
+  EXPECT_EQ(advantage, 5.0);
+  // The sequences that have a sample of weight: the first, the third and the last.
+  EXPECT_EQ(last.normalizer(), 3.0);
+}
+
+TEST_F(ChunksTest, SequencesAreTheLastAxisWithoutLengths) {
+  const xt::xarray<float> u = {{-1, -2, -3}, {-1, -1, -1}, {-2, -2, -2}};
+  const xt::xarray<double> weights = {{1, 0, 0}, {0, 0, 0}, {0, 1, 1}};
+  ComputeOptions options;
+  options.reduction = Reduction::kSequenceMean;
+  options.sample_weights = weights;
+  const LossSpec loss{CrossEntropy{}, Activation::kLogProbability};
+  // The fake server has no losses of log-probabilities.
+  EXPECT_FALSE(MakeClient().ComputeChunked(u, kNoLabels, loss, options, chunks_).ok());
+  const v1::ComputeRequest last = server_.last_call().compute;
+  EXPECT_EQ(last.normalizer(), 2.0);
+  EXPECT_FALSE(last.has_labels());
+  EXPECT_EQ(last.loss().activation(), v1::ACTIVATION_LOG_PROBABILITY);
+}
+
+TEST_F(ChunksTest, RefusesARolloutThatHasOtherRows) {
+  const xt::xarray<double> six = xt::ones<double>({6});
+  const xt::xarray<int64_t> lengths = {3, 4};
+  ComputeOptions options;
+  options.rollout.old_log_probs = six;
+  EXPECT_EQ(Refusal({}, options),
+            "rollout.old_log_probs.shape = [6], expected 7 rows, as the logits have");
+  options.rollout = {};
+  options.rollout.advantages = six;
+  EXPECT_THAT(Refusal({}, options), HasSubstr("rollout.advantages.shape = [6], expected 7 rows"));
+  options.sequence_lengths = lengths;
+  EXPECT_THAT(Refusal({}, options), HasSubstr("rollout.advantages.shape = [6], expected [2]"));
+  options.rollout = {};
+  const xt::xarray<int64_t> short_lengths = {3, 3};
+  options.sequence_lengths = short_lengths;
+  EXPECT_THAT(Refusal({}, options), HasSubstr("sequence_lengths adds up to 6"));
 }
 
 TEST_F(ChunksTest, RefusesArraysThatHaveOtherRows) {

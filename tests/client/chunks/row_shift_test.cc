@@ -10,7 +10,8 @@ namespace lossd::client {
 namespace {
 
 std::string Shifted(const std::string& message, int64_t first_row) {
-  return std::string(ShiftRows(absl::InvalidArgumentError(message), first_row).message());
+  const ChunkStart start = {first_row, 7, 100};
+  return std::string(ShiftRows(absl::InvalidArgumentError(message), start).message());
 }
 
 TEST(RowShiftTest, ShiftsTheFirstIndexOfArraysThatHaveRows) {
@@ -19,6 +20,15 @@ TEST(RowShiftTest, ShiftsTheFirstIndexOfArraysThatHaveRows) {
   EXPECT_EQ(Shifted("labels[1, 2] = 2 is not 0 or 1; sample_weights[0] = -1", 5),
             "labels[6, 2] = 2 is not 0 or 1; sample_weights[5] = -1");
   EXPECT_EQ(Shifted("upstream_gradient[3] = nan", 1), "upstream_gradient[4] = nan");
+}
+
+TEST(RowShiftTest, ShiftsWhatARolloutHas) {
+  EXPECT_EQ(Shifted("rollout.old_log_probs[3, 1] = nan", 1000),
+            "rollout.old_log_probs[1003, 1] = nan");
+  EXPECT_EQ(Shifted("rollout.reference_log_probs[0] = inf; rollout.sampler_log_probs[2] = nan", 5),
+            "rollout.reference_log_probs[5] = inf; rollout.sampler_log_probs[7] = nan");
+  EXPECT_EQ(Shifted("rollout.advantages[3] = nan", 1000), "rollout.advantages[103] = nan");
+  EXPECT_EQ(Shifted("sequence_lengths[2] = -1", 1000), "sequence_lengths[9] = -1");
 }
 
 TEST(RowShiftTest, LeavesEverythingElse) {
@@ -34,7 +44,7 @@ TEST(RowShiftTest, LeavesEverythingElse) {
 TEST(RowShiftTest, ShiftsTheViolationsAndKeepsTheRest) {
   absl::Status error = InvalidField("labels[3]", "= 7 is not in [0, 3)");
   error.SetPayload("type.googleapis.com/other", absl::Cord("kept"));
-  const absl::Status shifted = ShiftRows(error, 10);
+  const absl::Status shifted = ShiftRows(error, {10});
   EXPECT_EQ(shifted.code(), absl::StatusCode::kInvalidArgument);
   ASSERT_EQ(FieldViolations(shifted).size(), 1U);
   EXPECT_EQ(FieldViolations(shifted)[0].field, "labels[13]");

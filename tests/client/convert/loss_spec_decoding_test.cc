@@ -51,10 +51,19 @@ TEST(LossSpecDecodingTest, ReadsEveryForm) {
       Varifocal{0.5, 1.5},
       FocalStar{1.5, 0.5},
       JensenShannon{},
+      ImportanceSampling{},
+      Ppo{0.125, 0.25},
+      Ppo{0.125, 0.25, 3.0},
+      Cispo{0.5, 5.0},
+      Dro{0.125},
+      Sapo{0.5, 0.75},
+      Dppo{DppoDivergence::kTotalVariation, 0.125, 0.25},
+      Dppo{DppoDivergence::kKl, 0.125, 0.25},
   };
   for (const LossForm& form : forms) {
     SCOPED_TRACE(form.index());
-    for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    for (const Activation activation :
+         {Activation::kSoftmax, Activation::kSigmoid, Activation::kLogProbability}) {
       LossSpec loss{form};
       loss.activation = activation;
       ExpectReadBack(loss);
@@ -75,6 +84,23 @@ TEST(LossSpecDecodingTest, ReadsWhatActsAroundTheForm) {
                                Mining(BelowProbability{0.5, 2}), Mining(GradientHarmonizing{7})}) {
     loss.mining = mining;
     ExpectReadBack(loss);
+  }
+}
+
+TEST(LossSpecDecodingTest, ReadsWhatActsAroundARatio) {
+  LossSpec loss{Ppo{}};
+  for (const RatioLevel level : {RatioLevel::kToken, RatioLevel::kSequence}) {
+    loss.ratio = {level, 20.0};
+    for (const KlEstimator estimator : {KlEstimator::kK1, KlEstimator::kK2, KlEstimator::kK3}) {
+      loss.kl_penalty = {0.25, estimator, KlGradient::kReverseKl};
+      ExpectReadBack(loss);
+      loss.kl_penalty->gradient = KlGradient::kEstimator;
+      ExpectReadBack(loss);
+    }
+    for (const auto mode : {ImportanceWeightingMode::kClamp, ImportanceWeightingMode::kZero}) {
+      loss.importance_weighting = {level, 0.5, 3.0, mode};
+      ExpectReadBack(loss);
+    }
   }
 }
 

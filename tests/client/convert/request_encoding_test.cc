@@ -126,6 +126,117 @@ TEST(RequestEncodingTest, SendsEverySigmoidForm) {
               EqualsText("activation: ACTIVATION_SIGMOID focal_star { gamma: 2 beta: 0 }"));
 }
 
+TEST(RequestEncodingTest, SendsEveryFormOfARatio) {
+  const auto form = [](const LossForm& value) {
+    return EncodeLoss(LossSpec{value, Activation::kLogProbability});
+  };
+  const std::string activation = "activation: ACTIVATION_LOG_PROBABILITY ";
+  EXPECT_THAT(form(ImportanceSampling{}), EqualsText(activation + "importance_sampling {}"));
+  EXPECT_THAT(form(Ppo{}), EqualsText(activation + "ppo { epsilon_low: 0.2 epsilon_high: 0.2 }"));
+  EXPECT_THAT(form(Ppo{0.1, 0.28, 3.0}),
+              EqualsText(activation + "ppo { epsilon_low: 0.1 epsilon_high: 0.28 dual_clip: 3 }"));
+  EXPECT_THAT(form(Cispo{}),
+              EqualsText(activation + "cispo { minimum_ratio: 0 maximum_ratio: 4 }"));
+  EXPECT_THAT(form(Dro{}), EqualsText(activation + "dro { beta: 0.05 }"));
+  EXPECT_THAT(form(Sapo{}), EqualsText(activation + "sapo { tau_positive: 1 tau_negative: 1.05 }"));
+  EXPECT_THAT(form(Dppo{}),
+              EqualsText(activation + "dppo { divergence: DPPO_DIVERGENCE_TOTAL_VARIATION "
+                                      "threshold_low: 0.2 threshold_high: 0.2 }"));
+  EXPECT_THAT(form(Dppo{DppoDivergence::kKl, 0.1, 0.3}),
+              EqualsText(activation + "dppo { divergence: DPPO_DIVERGENCE_KL threshold_low: 0.1 "
+                                      "threshold_high: 0.3 }"));
+}
+
+TEST(RequestEncodingTest, SendsWhatActsAroundARatio) {
+  LossSpec loss;
+  loss.ratio = {RatioLevel::kSequence, 20.0};
+  loss.kl_penalty = {0.25};
+  loss.importance_weighting = {RatioLevel::kSequence, 0.5, 5.0, ImportanceWeightingMode::kZero};
+  EXPECT_THAT(EncodeLoss(loss),
+              EqualsText(R"pb(activation: ACTIVATION_SOFTMAX
+                              cross_entropy {}
+                              ratio { level: RATIO_LEVEL_SEQUENCE log_ratio_cap: 20 }
+                              kl_penalty {
+                                coefficient: 0.25
+                                estimator: KL_ESTIMATOR_K3
+                                gradient: KL_GRADIENT_ESTIMATOR
+                              }
+                              importance_weighting {
+                                level: RATIO_LEVEL_SEQUENCE
+                                minimum: 0.5
+                                maximum: 5
+                                mode: IMPORTANCE_WEIGHTING_MODE_ZERO
+                              })pb"));
+}
+
+constexpr char kRollout[] = R"pb(
+  rollout {
+    advantages { data_type: DATA_TYPE_FLOAT32 shape: 1 data: "\000\000\200\077" }
+    old_log_probs {
+      data_type: DATA_TYPE_FLOAT64
+      shape: [ 1, 2 ]
+      data: "\000\000\000\000\000\000\360\277\000\000\000\000\000\000\000\300"
+    }
+    sampler_log_probs {
+      data_type: DATA_TYPE_FLOAT32
+      shape: [ 1, 2 ]
+      data: "\000\000\200\277\000\000\000\300"
+    }
+  }
+  sequence_lengths { data_type: DATA_TYPE_INT64 shape: 1 data: "\002\000\000\000\000\000\000\000" }
+  logits {
+    data_type: DATA_TYPE_FLOAT32
+    shape: [ 1, 2 ]
+    data: "\000\000\200\277\000\000\000\300"
+  }
+)pb";
+
+TEST(RequestEncodingTest, SendsARolloutWithoutLabels) {
+  const xt::xarray<float> u = {{-1.0f, -2.0f}};
+  const xt::xarray<double> old = {{-1.0, -2.0}};
+  const xt::xarray<float> advantages = {1.0f};
+  const xt::xarray<int64_t> lengths = {2};
+  const LossSpec loss{Dro{}, Activation::kLogProbability};
+  ComputeOptions options;
+  options.reduction = Reduction::kSequenceMean;
+  options.outputs.policy_statistics = true;
+  options.rollout.advantages = advantages;
+  options.rollout.old_log_probs = old;
+  options.rollout.sampler_log_probs = u;
+  options.sequence_lengths = lengths;
+  EXPECT_THAT(Sent<v1::ComputeRequest>(EncodeCompute<float>(u, kNoLabels, loss, options)),
+              EqualsText(std::string(kRollout) +
+                         "loss { activation: ACTIVATION_LOG_PROBABILITY dro { beta: 0.05 } } "
+                         "reduction: REDUCTION_SEQUENCE_MEAN outputs { policy_statistics: true }"));
+  CompareOptions comparison;
+  comparison.reduction = Reduction::kSequenceMean;
+  comparison.rollout = options.rollout;
+  comparison.sequence_lengths = lengths;
+  const std::vector<LossSpec> losses = {loss};
+  EXPECT_THAT(Sent<v1::CompareRequest>(EncodeCompare<float>(u, kNoLabels, losses, comparison)),
+              EqualsText(std::string(kRollout) +
+                         "losses { activation: ACTIVATION_LOG_PROBABILITY dro { beta: 0.05 } } "
+                         "reduction: REDUCTION_SEQUENCE_MEAN"));
+}
+
+// Whose elements are sent from where they lie.
+TEST(RequestEncodingTest, SendsALargeRolloutToTheLastElement) {
+  constexpr size_t kTokens = 100000;
+  const std::vector<float> u(kTokens, -1.0f);
+  std::vector<float> old(kTokens);
+  for (size_t i = 0; i < kTokens; ++i) old[i] = -static_cast<float>(i);
+  const ArrayView<float> of_old(old, {kTokens});
+  ComputeOptions options;
+  options.rollout.old_log_probs = of_old;
+  options.rollout.reference_log_probs = ArrayView<float>(u, {kTokens});
+  const auto request = Sent<v1::ComputeRequest>(
+      EncodeCompute<float>(ArrayView<float>(u, {kTokens}), kNoLabels, {}, options));
+  const std::string& data = request.rollout().old_log_probs().data();
+  ASSERT_EQ(data.size(), kTokens * sizeof(float));
+  EXPECT_EQ(std::memcmp(data.data(), old.data(), data.size()), 0);
+  EXPECT_EQ(request.rollout().reference_log_probs().data(), request.logits().data());
+}
+
 TEST(RequestEncodingTest, SendsWhatActsAroundTheForm) {
   LossSpec loss;
   loss.label_smoothing = 0.125;
@@ -298,6 +409,7 @@ TEST(RequestEncodingTest, SendsEveryReduction) {
   EXPECT_EQ(reduction(Reduction::kSum), v1::REDUCTION_SUM);
   EXPECT_EQ(reduction(Reduction::kMean), v1::REDUCTION_MEAN);
   EXPECT_EQ(reduction(Reduction::kMeanValid), v1::REDUCTION_MEAN_VALID);
+  EXPECT_EQ(reduction(Reduction::kSequenceMean), v1::REDUCTION_SEQUENCE_MEAN);
 }
 
 TEST(RequestEncodingTest, SendsAComparison) {
