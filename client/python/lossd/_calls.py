@@ -13,6 +13,7 @@ from lossd.results import (
     Information,
     Loss,
     Parameter,
+    PolicyStatistics,
     SchemeWeights,
     ServerInfo,
     array_of,
@@ -20,6 +21,7 @@ from lossd.results import (
     column,
     enum_name,
     optional_columns,
+    optional_values,
     short_name,
     value_of,
 )
@@ -40,7 +42,8 @@ def read_comparisons(data: bytes) -> List[Comparison]:
         Comparison(
             as_dict(each.loss_spec), each.loss, each.loss_sum, each.gradient_norm, each.vanishing_count,
             optional_columns(ClassStatistics, each, "class_statistics"),
-            optional_columns(Difficulty, each, "difficulty"), each,
+            optional_columns(Difficulty, each, "difficulty"),
+            optional_values(PolicyStatistics, each, "policy_statistics"), each,
         )
         for each in _contract.CompareResponse.FromString(data).comparisons
     ]  # fmt: skip

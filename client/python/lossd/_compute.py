@@ -8,12 +8,21 @@ from typing import Any, Dict, Mapping, Tuple
 
 from lossd import _arrays, _contract, _fields, _request, _wire
 from lossd._arrays import WireArray
-from lossd.results import ClassStatistics, Difficulty, Result, as_dict, optional_columns
+from lossd.results import (
+    ClassStatistics,
+    Difficulty,
+    PolicyStatistics,
+    Result,
+    as_dict,
+    optional_columns,
+    optional_values,
+    value_of,
+)
 
-_SENT = _request.tensor_numbers(_contract.ComputeRequest)
 _RECEIVED = {number: name for name, number in _request.tensor_numbers(_contract.ComputeResponse).items()}
 
 SIGMOID = _contract.ACTIVATION["SIGMOID"]
+LOG_PROBABILITY = _contract.ACTIVATION["LOG_PROBABILITY"]
 OF_LOGITS_SHAPE = ("gradient", "hessian_diagonal", "probabilities")
 
 _SMALL_BYTES = 1 << 15  # of an answer
@@ -21,7 +30,8 @@ _ENVELOPE_BYTES = 4096  # at most, of a message beside its arrays and what the r
 
 
 class Batch:
-    """A request: `message` has all but the arrays, `arrays` has those by their fields' names."""
+    """A request: `message` has all but the arrays, `arrays` has those by their fields' names, a rollout's as
+    "rollout.advantages"."""
 
     def __init__(self, message: Any, arrays: Dict[str, WireArray]) -> None:
         self.message = message
@@ -36,10 +46,15 @@ class Batch:
         return bool(self.message.loss.activation == SIGMOID)
 
     @property
+    def has_classes(self) -> bool:
+        """Whether a sample has several logits: those of its classes."""
+        return not self.is_sigmoid and self.class_axis >= 0
+
+    @property
     def class_axis(self) -> int:
-        """The axis of the classes as an index from 0, or −1 for logits [N]."""
+        """The axis of the classes as an index from 0, or −1 for logits [N] and for log-probabilities."""
         rank = len(self.logits.shape)
-        if rank < 2:
+        if rank < 2 or self.message.loss.activation == LOG_PROBABILITY:
             return -1
         # The server refuses what is neither.
         return 1 if self.message.class_axis == 1 else rank - 1
@@ -51,12 +66,11 @@ class Batch:
     @property
     def losses_shape(self) -> Tuple[int, ...]:
         shape, axis = self.logits.shape, self.class_axis
-        return shape if self.is_sigmoid or axis < 0 else shape[:axis] + shape[axis + 1 :]
+        return shape[:axis] + shape[axis + 1 :] if self.has_classes else shape
 
     def serialize(self) -> bytes:
         """Returns the bytes of the request."""
-        tensors = {_SENT[name]: array for name, array in self.arrays.items()}
-        return _wire.join(self.message.SerializeToString(), tensors)
+        return _request.serialize(self.message, self.arrays)
 
 
 def make_batch(fields: Mapping[str, Any]) -> Batch:
@@ -67,7 +81,7 @@ def make_batch(fields: Mapping[str, Any]) -> Batch:
     name_request(message)
     for name in ("logits", "sample_weights", "upstream_gradient"):
         if name in arrays and not arrays[name].is_float:
-            arrays[name] = _as_float64(arrays[name])
+            arrays[name] = _request.as_float64(arrays[name])
     return Batch(message, arrays)
 
 
@@ -75,11 +89,6 @@ def name_request(message: Any) -> None:
     """Gives a request of a run, where the caller has not, the name by which the run counts it once."""
     if message.run and not message.request_id:
         message.request_id = secrets.token_hex(16)
-
-
-def _as_float64(array: WireArray) -> WireArray:
-    """Returns what was written as whole numbers, [[2, 1, 0]], or as a mask."""
-    return WireArray(array.values.astype("float64"), _contract.DATA_TYPE["FLOAT64"])
 
 
 def checked_out(out: Mapping[str, Any], name: str, data_type: int, shape: Tuple[int, ...]) -> Any:
@@ -138,6 +147,8 @@ def read_result(data: Any, out: Mapping[str, Any]) -> Result:
         class_statistics=optional_columns(ClassStatistics, message, "class_statistics"),
         difficulty=optional_columns(Difficulty, message, "difficulty"),
         top_k_correct=tuple(message.top_k_correct),
+        policy_statistics=optional_values(PolicyStatistics, message, "policy_statistics"),
+        sequence_count=value_of(message, "sequence_count"),
         applied=as_dict(message.applied) if message.HasField("applied") else None,
         messages=(message,),
     )  # fmt: skip

@@ -53,6 +53,7 @@ def _numbers(enum: str) -> dict[str, int]:
 Tensor: Any = _class("lossd.v1.Tensor")
 LossSpec: Any = _class("lossd.v1.LossSpec")
 OutputOptions: Any = _class("lossd.v1.OutputOptions")
+Rollout: Any = _class("lossd.v1.Rollout")
 ComputeRequest: Any = _class("lossd.v1.ComputeRequest")
 ComputeResponse: Any = _class("lossd.v1.ComputeResponse")
 ComputeStreamRequest: Any = _class("lossd.v1.ComputeStreamRequest")
@@ -86,6 +87,7 @@ RetryInfo: Any = _class("google.rpc.RetryInfo")
 DATA_TYPE = _numbers("DataType")
 REDUCTION = _numbers("Reduction")
 ACTIVATION = _numbers("Activation")
+RATIO_LEVEL = _numbers("RatioLevel")
 
 SERVICE = "lossd.v1.LossService"
 RUN_SERVICE = "lossd.v1.RunService"

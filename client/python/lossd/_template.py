@@ -91,7 +91,7 @@ def losses_shape(template: Any, shape: Tuple[int, ...]) -> Tuple[int, ...]:
     """Returns the shape of the losses of logits of that shape: () where they are reduced."""
     if template.outputs.omit_losses:
         return ()
-    if template.loss.activation == SIGMOID or len(shape) < 2:
+    if template.loss.activation in (SIGMOID, _compute.LOG_PROBABILITY) or len(shape) < 2:
         return shape
     axis = 1 if template.class_axis == 1 else len(shape) - 1
     return shape[:axis] + shape[axis + 1 :]

@@ -64,11 +64,15 @@ def _tensor_pieces(number: int, array: WireArray) -> List[Any]:
     return [head, numpy.ascontiguousarray(array.values).reshape(-1).view(numpy.uint8).data]
 
 
-def join(message: bytes, tensors: Mapping[int, WireArray]) -> bytes:
-    """Returns the serialized message with these tensors as the fields of these numbers."""
+def join(message: bytes, tensors: Mapping[int, WireArray], groups: Mapping[int, Mapping[int, WireArray]] = {}) -> bytes:
+    """Returns the serialized message with these tensors as the fields of these numbers, and with messages of tensors
+    alone as those of `groups`."""
     pieces: List[Any] = [message]
     for number, array in tensors.items():
         pieces += _tensor_pieces(number, array)
+    for number, members in groups.items():
+        inner = [piece for each, array in members.items() for piece in _tensor_pieces(each, array)]
+        pieces += [length_delimited(number, sum(map(len, inner))), *inner]
     return b"".join(pieces)
 
 

@@ -65,6 +65,8 @@ class AsyncClient:
         outputs: Optional[Mapping[str, Any]] = None,
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
+        rollout: Optional[Mapping[str, Array]] = None,
+        sequence_lengths: Optional[Array] = None,
         run: Optional[str] = None,
         sample_ids: Optional[Array] = None,
         request_id: Optional[str] = None,
@@ -78,7 +80,8 @@ class AsyncClient:
         """Computes the losses of one batch, as Client.compute."""
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
                  "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, "run": run, "sample_ids": sample_ids,
+                 "class_axis": class_axis, "normalizer": normalizer, "rollout": rollout,
+                 "sequence_lengths": sequence_lengths, "run": run, "sample_ids": sample_ids,
                  "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
                  **fields}  # fmt: skip
         batch = _compute.make_batch(given)
@@ -88,19 +91,22 @@ class AsyncClient:
     async def compare(
         self,
         logits: Array,
-        labels: Array,
+        labels: Optional[Array],
         losses: Sequence[Spec],
         *,
         reduction: Optional[str] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
+        rollout: Optional[Mapping[str, Array]] = None,
+        sequence_lengths: Optional[Array] = None,
         deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> List[Comparison]:
         """Computes several losses on one batch, as Client.compare."""
         payload = _calls.compare_request({
             "logits": logits, "labels": labels, "losses": losses, "reduction": reduction,
-            "sample_weights": sample_weights, "class_axis": class_axis, **fields})  # fmt: skip
+            "sample_weights": sample_weights, "class_axis": class_axis, "rollout": rollout,
+            "sequence_lengths": sequence_lengths, **fields})  # fmt: skip
         return _calls.read_comparisons(await self._call("Compare", payload, deadline))
 
     async def class_weights(

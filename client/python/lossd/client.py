@@ -99,6 +99,8 @@ class Client:
         outputs: Optional[Mapping[str, Any]] = None,
         class_axis: Optional[int] = None,
         normalizer: Optional[float] = None,
+        rollout: Optional[Mapping[str, Array]] = None,
+        sequence_lengths: Optional[Array] = None,
         run: Optional[str] = None,
         sample_ids: Optional[Array] = None,
         request_id: Optional[str] = None,
@@ -112,14 +114,18 @@ class Client:
         """Computes the losses of one batch. compute.proto has each field's whole story.
 
         logits: [N, C], [N, d1, …, C], or [N] for a sigmoid; with class_axis=1 [N, C, d1, …]. float16, bfloat16 (of
-        ml_dtypes), float32 or float64, and computed so, 16 bits in float32. Lists are float64.
+        ml_dtypes), float32 or float64, and computed so, 16 bits in float32. Lists are float64. With the activation
+        "log_probability" ln p of the truth itself, of any shape, and no labels.
         labels: integers of the losses' shape, or floats of the logits' shape, a target for each class.
         loss: a name, or LossSpec's fields as a dict; None is softmax cross entropy. {"activation": "sigmoid"}.
-        reduction: "none", the default, "sum", "mean" (by weight, as PyTorch's) or "mean_valid".
+        reduction: "none", the default, "sum", "mean" (by weight, as PyTorch's), "mean_valid" or "sequence_mean".
         sample_weights: ≥ 0, the losses' shape or [N]. A sample of weight 0 is ignored, whatever it holds.
         upstream_gradient: ∂final/∂loss, the losses' shape or [N], with reduction "none".
         outputs: OutputOptions' fields as a dict: {"gradient": True, "class_statistics": True, "top_k": [1, 5]}.
         normalizer: replaces a mean's divisor, so that micro-batches and ranks add up exactly.
+        rollout: what policy losses need: {"advantages": …, "old_log_probs": …, "reference_log_probs": …,
+        "sampler_log_probs": …}, of the losses' shape; advantages also one for each sequence.
+        sequence_lengths: of a packed batch, [S]; else the losses' last axis is the sequence.
         run: the training run that records this batch before it is answered; lossd.runs shows it. Letters, digits, ._-/
         sample_ids: beside run, integers of the losses' shape: which samples of the data set these are.
         request_id: up to 96 bytes, by which a run counts a batch once, however often it is sent. None is a random one,
@@ -133,11 +139,12 @@ class Client:
 
         A name that there is not is an InvalidArgument that says which one was meant. A batch that does not fit a
         message travels in parts: losses and gradient have the bits of one call, a sum is that of the parts' sums.
-        What needs the whole batch, as mining does, is then refused by name.
+        Sequences that are read stay whole. What needs the whole batch, as mining does, is then refused by name.
         """
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
                  "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, "run": run, "sample_ids": sample_ids,
+                 "class_axis": class_axis, "normalizer": normalizer, "rollout": rollout,
+                 "sequence_lengths": sequence_lengths, "run": run, "sample_ids": sample_ids,
                  "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
                  **fields}  # fmt: skip
         return self._compute_batch(_compute.make_batch(given), out or {}, deadline)
@@ -150,23 +157,26 @@ class Client:
     def compare(
         self,
         logits: Array,
-        labels: Array,
+        labels: Optional[Array],
         losses: Sequence[Spec],
         *,
         reduction: Optional[str] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
+        rollout: Optional[Mapping[str, Array]] = None,
+        sequence_lengths: Optional[Array] = None,
         deadline: Optional[float] = UNSET,
         **fields: Any,
     ) -> List[Comparison]:
         """Computes up to 32 losses on one batch, side by side, in the order of `losses`.
 
-        The arguments are compute()'s; fields: CompareRequest's others, as omit_difficulty=True. The batch must fit a
-        message.
+        The arguments are compute()'s, labels None for log-probabilities; fields: CompareRequest's others, as
+        omit_difficulty=True. The batch must fit a message.
         """
         payload = _calls.compare_request({
             "logits": logits, "labels": labels, "losses": losses, "reduction": reduction,
-            "sample_weights": sample_weights, "class_axis": class_axis, **fields})  # fmt: skip
+            "sample_weights": sample_weights, "class_axis": class_axis, "rollout": rollout,
+            "sequence_lengths": sequence_lengths, **fields})  # fmt: skip
         return _calls.read_comparisons(self._call("Compare", payload, deadline))
 
     def class_weights(

@@ -47,6 +47,27 @@ class Difficulty:
 
 
 @dataclasses.dataclass
+class PolicyStatistics:
+    """How far the policy has moved from the one whose tokens these are, and what was clipped. What the rollout and the
+    loss do not have is None. statistics.proto says what each one is."""
+
+    clipped_high_count: int
+    clipped_low_count: int
+    dual_clipped_count: int
+    ratio_mean: Optional[float] = None
+    ratio_min: Optional[float] = None
+    ratio_max: Optional[float] = None
+    ratio_mean_square: Optional[float] = None
+    effective_sample_size: Optional[float] = None
+    kl_k1: Optional[float] = None
+    kl_k3: Optional[float] = None
+    reference_kl_k1: Optional[float] = None
+    reference_kl_k3: Optional[float] = None
+    weight_high_count: Optional[int] = None
+    weight_low_count: Optional[int] = None
+
+
+@dataclasses.dataclass
 class Result:
     """The losses of one batch. What was not asked for, or did not come, is None.
 
@@ -57,9 +78,9 @@ class Result:
     logits'; class_weights [C]. They are float64 for float64 logits, else float32; gradient and probabilities have
     the logits' type unless outputs said otherwise.
 
-    top_k_correct: one count for each k. applied: the loss and the reduction that were computed, as dicts in the form
-    that `compute` takes. messages: the answer's protobuf messages without the arrays, one for each part of the batch
-    as it travelled.
+    sequence_count: the sequences that have a sample, where sequences were read. top_k_correct: one count for each k.
+    applied: the loss and the reduction that were computed, as dicts in the form that `compute` takes. messages: the
+    answer's protobuf messages without the arrays, one for each part of the batch as it travelled.
     """
 
     loss: float
@@ -76,6 +97,8 @@ class Result:
     class_weights: Optional[Array] = None
     class_statistics: Optional[ClassStatistics] = None
     difficulty: Optional[Difficulty] = None
+    policy_statistics: Optional[PolicyStatistics] = None
+    sequence_count: Optional[int] = None
     top_k_correct: Tuple[int, ...] = ()
     applied: Optional[Dict[str, Any]] = None
     messages: Tuple[Any, ...] = dataclasses.field(default=(), repr=False)
@@ -84,7 +107,8 @@ class Result:
 @dataclasses.dataclass
 class Comparison:
     """The result of one loss on the batch: gradient_norm is the L2 norm of the gradient after the reduction,
-    vanishing_count how many samples are confidently wrong and yet have hardly a gradient."""
+    vanishing_count how many samples are confidently wrong and yet have hardly a gradient. policy_statistics comes
+    beside a rollout with old or reference log-probabilities."""
 
     loss_spec: Dict[str, Any]
     loss: float
@@ -93,6 +117,7 @@ class Comparison:
     vanishing_count: int
     class_statistics: Optional[ClassStatistics]
     difficulty: Optional[Difficulty]
+    policy_statistics: Optional[PolicyStatistics]
     message: Any = dataclasses.field(repr=False)
 
 
@@ -190,6 +215,18 @@ def columns(kind: Any, message: Any) -> Any:
 def optional_columns(kind: Any, message: Any, name: str) -> Any:
     """Returns columns() of a field of the message, None where it is not set."""
     return columns(kind, getattr(message, name)) if message.HasField(name) else None
+
+
+def optional_values(kind: Any, message: Any, name: str) -> Any:
+    """Returns a dataclass of the scalars that a field of the message has, None where it is not set; so are those of
+    its scalars that have a default."""
+    if not message.HasField(name):
+        return None
+    found, values = getattr(message, name), {}
+    for each in dataclasses.fields(kind):
+        required = each.default is dataclasses.MISSING
+        values[each.name] = getattr(found, each.name) if required else value_of(found, each.name)
+    return kind(**values)
 
 
 def value_of(message: Any, name: str) -> Any:

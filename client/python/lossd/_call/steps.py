@@ -60,7 +60,8 @@ class PartRequest:
 
     def failed(self, error: LossdError) -> LossdError:
         """Returns the error with the batch's own rows."""
-        return shift_rows(error, self.part.rows.start, self.of.cut.is_flat)
+        firsts = self.of.cut.first_sequences(self.part)
+        return shift_rows(error, self.part.rows.start, self.of.cut.is_flat, firsts)
 
 
 Steps = Generator[Union[Ask, AskParts], Any, Any]
@@ -149,15 +150,16 @@ def _compute_in_parts(batch: Batch, out: Mapping[str, Any], limit: Limit) -> Ste
     return merger.result()
 
 
-_ROW = re.compile(r"\b(labels|sample_weights|upstream_gradient)\[(\d+)")
+_ROW = re.compile(r"\b(labels|sample_weights|upstream_gradient|rollout\.\w+|sequence_lengths)\[(\d+)")
 
 
-def shift_rows(error: LossdError, first_row: int, is_flat: bool) -> LossdError:
+def shift_rows(error: LossdError, first_row: int, is_flat: bool, firsts: Mapping[str, int]) -> LossdError:
     """Returns a part's error with the row numbers of the batch: labels[3] is labels[1003] where the part begins with
-    row 1000. Where the rows are those of several axes, the numbers count through them."""
+    row 1000. Where the rows are those of several axes, the numbers count through them. `firsts` has the first entries
+    of arrays that have no rows."""
 
     def shifted(text: str) -> str:
-        return _ROW.sub(lambda found: f"{found[1]}[{int(found[2]) + first_row}", text)
+        return _ROW.sub(lambda found: f"{found[1]}[{int(found[2]) + firsts.get(found[1], first_row)}", text)
 
     message = shifted(error.message)
     if not is_flat and _ROW.search(message):

@@ -9,9 +9,19 @@ import numpy
 from lossd import _arrays, _contract
 from lossd._compute import Answer, checked_out
 from lossd._parts.cut import Cut, Part
+from lossd._parts.policy import merged_policy
 from lossd._parts.statistics import ClassStatisticsMerger, DifficultyMerger, Totals, present_classes_only
-from lossd.results import ClassStatistics, Difficulty, Result, as_dict, optional_columns
+from lossd.results import (
+    ClassStatistics,
+    Difficulty,
+    PolicyStatistics,
+    Result,
+    as_dict,
+    optional_columns,
+    optional_values,
+)
 
+_SEQUENCE_MEAN = _contract.REDUCTION["SEQUENCE_MEAN"]
 _MEANS = (_contract.REDUCTION["MEAN"], _contract.REDUCTION["MEAN_VALID"])
 
 
@@ -64,10 +74,13 @@ class Merger:
                 numpy.copyto(self._arrays[name], contiguous)
         loss_sum = _sum(messages, "loss_sum")
         result = Result(
-            self._reduced(loss_sum), loss_sum, _sum(messages, "weight_sum"),
+            self._reduced(loss_sum, messages), loss_sum, _sum(messages, "weight_sum"),
             int(_sum(messages, "valid_count")), int(_sum(messages, "non_finite_count")),
             class_weights=self._class_weights,
             top_k_correct=tuple(sum(counts) for counts in zip(*(m.top_k_correct for m in messages))),
+            policy_statistics=merged_policy([(optional_values(PolicyStatistics, m, "policy_statistics"), m.valid_count)
+                                             for m in messages]),
+            sequence_count=sum(m.sequence_count for m in messages) if messages[0].HasField("sequence_count") else None,
             applied=as_dict(messages[0].applied) if messages[0].HasField("applied") else None,
             messages=messages,
         )  # fmt: skip
@@ -78,8 +91,10 @@ class Merger:
             self._merge_statistics(result, messages)
         return result
 
-    def _reduced(self, loss_sum: float) -> float:
+    def _reduced(self, loss_sum: float, messages: Any) -> float:
         message = self._cut.batch.message
+        if message.reduction == _SEQUENCE_MEAN:
+            return float(_sum(messages, "loss"))  # each part has the whole's divisor
         if message.reduction not in _MEANS:
             return loss_sum
         return loss_sum / message.normalizer if message.normalizer else 0.0

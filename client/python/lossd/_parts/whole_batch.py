@@ -9,12 +9,14 @@ import numpy
 
 from lossd import _arrays, _contract, _fields
 from lossd._compute import Answer, Batch
+from lossd._parts import sequences
 from lossd._parts.cut import Cut
 
 _BLOCK = 1 << 16  # samples that are looked at together
 
 _MEAN = _contract.REDUCTION["MEAN"]
 _MEAN_VALID = _contract.REDUCTION["MEAN_VALID"]
+_SEQUENCE_MEAN = _contract.REDUCTION["SEQUENCE_MEAN"]
 
 
 def check_splittable(batch: Batch, limit: str) -> None:
@@ -59,12 +61,11 @@ class _Samples:
     def blocks(self) -> Iterator[Tuple[Any, Any, Any]]:
         """Returns labels, weights (float64) and which of them count, all of the same length. Raises InvalidArgument
         for a weight that is negative or not finite."""
-        logits = self._cut.logits
-        per_row = max(1, math.prod(logits.shape[1:]) if self._sigmoid else self._cut.places)
-        step = max(1, _BLOCK // per_row)
+        of_row = self._cut.row_shape
+        step = max(1, _BLOCK // max(1, math.prod(of_row)))
         for first in range(0, self._cut.rows, step):
             rows = slice(first, first + step)
-            shape = logits[rows].shape if self._sigmoid else logits[rows].shape[:1] + logits.shape[2:]
+            shape = (min(step, self._cut.rows - first), *of_row)
             labels = None
             if self._labels is not None and not self._labels.is_float:
                 labels = self._spread(self._labels.values[rows], shape)
@@ -100,7 +101,10 @@ def complete(cut: Cut, limit: str) -> Generator[bytes, bytes, None]:
     if weighting.WhichOneof("source") == "scheme" and not weighting.scheme.HasField("counts"):
         counts = _count(samples, cut.batch.class_count)
         _fields.fill(weighting.scheme, {"counts": counts}, "loss.class_weighting.scheme")
-    if message.HasField("normalizer") or message.reduction not in (_MEAN, _MEAN_VALID):
+    if message.HasField("normalizer") or message.reduction not in (_MEAN, _MEAN_VALID, _SEQUENCE_MEAN):
+        return
+    if message.reduction == _SEQUENCE_MEAN:
+        message.normalizer = float(_count_sequences(cut, samples))
         return
     weights = None
     if message.reduction == _MEAN and samples.has_class_ids and weighting.WhichOneof("source"):
@@ -117,6 +121,14 @@ def _count(samples: _Samples, classes: int) -> Any:
         # The server refuses what is outside.
         counts += numpy.bincount(numpy.clip(labels[counted], 0, classes - 1), minlength=classes)
     return counts
+
+
+def _count_sequences(cut: Cut, samples: _Samples) -> int:
+    """Returns the number of sequences that have a sample which counts."""
+    counted = (counted for _, _, counted in samples.blocks())
+    if cut.ends is not None:
+        return sequences.count(numpy.concatenate([numpy.zeros(0, bool), *counted]), 0, cut.ends)
+    return sum(sequences.count(block, cut.batch.losses_shape[-1]) for block in counted)
 
 
 def _divisor(samples: _Samples, weighed: bool, class_weights: Any) -> float:

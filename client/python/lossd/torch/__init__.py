@@ -6,7 +6,8 @@
     criterion(model(x), labels).backward()
 
 Each form of the catalogue is a function, focal(logits, labels, gamma=2), and a module, FocalLoss(gamma=2); loss() and
-Loss take any LossSpec. All take loss()'s options.
+Loss take any LossSpec. All take loss()'s options. The forms of a ratio, ppo(log_probs, advantages, old_log_probs=old)
+and PpoLoss, take log-probabilities in place of logits; policy() and PolicyLoss take any LossSpec of them.
 """
 
 from lossd._default import default_client
@@ -37,32 +38,64 @@ from lossd.torch.forms import (
     symmetric_cross_entropy,
     varifocal,
 )
+from lossd.torch.policy_forms import (
+    CispoLoss,
+    DppoLoss,
+    DroLoss,
+    ImportanceSamplingLoss,
+    PolicyLoss,
+    PpoLoss,
+    SapoLoss,
+    cispo,
+    dppo,
+    dro,
+    importance_sampling,
+    policy,
+    ppo,
+    reinforce,
+    sapo,
+)
 
 __all__ = [
     "AsymmetricLoss",
+    "CispoLoss",
     "CrossEntropyLoss",
+    "DppoLoss",
+    "DroLoss",
     "FocalLoss",
     "FocalStarLoss",
     "GeneralizedCrossEntropyLoss",
+    "ImportanceSamplingLoss",
     "JensenShannonLoss",
     "KlDivergenceLoss",
     "Loss",
+    "PolicyLoss",
     "Poly1Loss",
+    "PpoLoss",
     "QualityFocalLoss",
+    "SapoLoss",
     "SquaredErrorLoss",
     "SymmetricCrossEntropyLoss",
     "VarifocalLoss",
     "asymmetric",
+    "cispo",
     "cross_entropy",
     "default_client",
+    "dppo",
+    "dro",
     "focal",
     "focal_star",
     "generalized_cross_entropy",
+    "importance_sampling",
     "jensen_shannon",
     "kl_divergence",
     "loss",
+    "policy",
     "poly1",
+    "ppo",
     "quality_focal",
+    "reinforce",
+    "sapo",
     "squared_error",
     "symmetric_cross_entropy",
     "varifocal",

@@ -183,12 +183,14 @@ class Prepared:
         normalizer: Any,
         recorded: Recorded,
         wanted: bool,
+        others: Mapping[str, Optional[Tensor]] = {},
     ) -> Tuple[Tensor, Optional[Tensor]]:
-        """Returns the loss or losses, and the gradient where it is wanted."""
+        """Returns the loss or losses, and the gradient where it is wanted. `others` are the batch's other tensors, by
+        their fields' names."""
         _check_axis(self.class_axis, logits)
         if sample_weights is not None and not sample_weights.is_floating_point():
             sample_weights = sample_weights.to("cpu", torch.float64)  # a mask
-        tensors = {"labels": labels, "sample_weights": sample_weights, "sample_ids": recorded.sample_ids}
+        tensors = {"labels": labels, "sample_weights": sample_weights, "sample_ids": recorded.sample_ids, **others}
         client = self.client or default_client()
         result, loss, gradient = compute(self.template, client, logits, tensors, normalizer, recorded, wanted,
                                          self.deadline)  # fmt: skip
@@ -203,10 +205,11 @@ class Prepared:
         sample_weights: Optional[Tensor],
         normalizer: Any,
         recorded: Recorded,
+        others: Mapping[str, Optional[Tensor]] = {},
     ) -> Tensor:
-        check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
+        check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer, **others})
         wanted = logits.requires_grad and torch.is_grad_enabled()
-        loss, gradient = self.loss_and_gradient(logits, labels, sample_weights, normalizer, recorded, wanted)
+        loss, gradient = self.loss_and_gradient(logits, labels, sample_weights, normalizer, recorded, wanted, others)
         if gradient is None:
             return loss
         axis = self.class_axis
