@@ -196,13 +196,20 @@ FORMS = {
 }  # fmt: skip
 
 
+# Those of log-probabilities, which policies.py tries.
+POLICIES = ("ImportanceSamplingLoss", "PpoLoss", "CispoLoss", "DroLoss", "SapoLoss", "DppoLoss")
+
+
 def check_forms(checks, client):
     wanted = {loss.name for loss in client.losses()}
-    found = {"".join("_" + c.lower() if c.isupper() else c for c in name[:-4])[1:]: name for name in FORMS}
+    found = {"".join("_" + c.lower() if c.isupper() else c for c in name[:-4])[1:]: name
+             for name in (*FORMS, *POLICIES)}
     checks.check("each loss of the catalogue is a function and a module",
-                 wanted == set(found) and all(hasattr(lossd.torch, name) for name in wanted), wanted)
+                 wanted == set(found) and all(hasattr(lossd.torch, name) for name in (*wanted, *POLICIES)), wanted)
     for form, name in found.items():
-        parameters = FORMS[name]
+        parameters = FORMS.get(name)
+        if parameters is None:
+            continue
         z, y = draw(6, 4), (draw(6, 4) > 0).float() if "sigmoid" in activations(client, form) else None
         y = torch.arange(6) % 4 if "softmax" in activations(client, form) else y
         by_spec = lossd.torch.loss(z, y, {form: parameters, "label_smoothing": 0.0}, client=client)

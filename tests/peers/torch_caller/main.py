@@ -14,6 +14,7 @@ from calling import check_calling
 from compiling import check_compiling
 import lossd
 import lossd.torch
+from policies import check_policies
 from ranks import check_ranks
 from server import ROOT, Checks, Server
 from ten_lines import check_ten_lines
@@ -216,6 +217,7 @@ def main():
         check_compiling(checks, client)
         check_ten_lines(checks, server)
         check_ranks(checks, server)
+        check_policies(checks, server)
         client.close()
     print(f"{checks.passed} passed, {checks.failed} failed, {checks.skipped} skipped")
     return 1 if checks.failed else 0
