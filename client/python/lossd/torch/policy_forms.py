@@ -19,7 +19,7 @@ from lossd import _contract
 from lossd._template import split_options
 from lossd.client import Spec
 from lossd.torch import _op
-from lossd.torch._loss import Prepared
+from lossd.torch._loss import NOWHERE, Prepared
 from lossd.torch._module import _OPTIONS, _prepared, prepare
 
 
