@@ -10,6 +10,15 @@
 // the others.
 namespace lossd::kernels {
 
+// Numbers of `from` as doubles: 0 where `used` is 0, and past the count.
+struct TokenColumn {
+  int64_t count = 0;
+  const float* from_floats = nullptr;  // one of the two
+  const double* from_doubles = nullptr;
+  const double* used = nullptr;  // null: all are used
+  double* to = nullptr;
+};
+
 // The ratio of the policy in training to the old one: x = clip(log_ratio, −cap, cap), r = e^x.
 struct TokenRatios {
   int64_t count = 0;
@@ -73,6 +82,9 @@ struct KlTokens {
   double* value = nullptr;
   double* slope = nullptr;
   double* curvature = nullptr;  // may be null
+
+  // Where K3 is the estimate, what the statistics add up of the reference is added here.
+  PolicySums* sums = nullptr;  // may be null
 };
 
 // What a weight beyond its bounds becomes.
@@ -103,6 +115,10 @@ struct TokenStatistics {
 
 // Functions of tokens that are compiled once for all forms.
 struct TokenKernels {
+  void (*load)(const TokenColumn&) = nullptr;
+  // Writes value[i] · scale[i] for `count` tokens.
+  void (*write_f32)(const double* value, const double* scale, int64_t count, float* to) = nullptr;
+  void (*write_f64)(const double* value, const double* scale, int64_t count, double* to) = nullptr;
   void (*ratios)(const TokenRatios&) = nullptr;
   void (*multiply)(const AdvantageTokens&) = nullptr;
   void (*weigh)(const WeightTokens&) = nullptr;

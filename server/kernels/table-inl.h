@@ -68,8 +68,10 @@ KernelTable MakeTable(FormList<Forms...>) {
           {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
           MakeSigns<Arch, float>(),
           MakeSigns<Arch, double>(),
-          {&TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
-           &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics}};
+          {&TokenKernel<Arch>::Load, &TokenKernel<Arch>::template Write<float>,
+           &TokenKernel<Arch>::template Write<double>, &TokenKernel<Arch>::Ratios,
+           &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh, &TokenKernel<Arch>::AddKl,
+           &TokenKernel<Arch>::AddStatistics}};
 }
 
 }  // namespace lossd::kernels

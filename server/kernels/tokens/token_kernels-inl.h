@@ -33,6 +33,21 @@ struct TokenKernel {
   using V = Lanes<double, Arch>;
   static constexpr auto kWidth = static_cast<int64_t>(V::size);
 
+  // These are plain loops, which the compiler turns into registers of this set.
+  static void Load(const TokenColumn& column) {
+    if (column.from_floats != nullptr) {
+      LoadFrom(column.from_floats, column);
+    } else {
+      LoadFrom(column.from_doubles, column);
+    }
+    for (int64_t i = column.count; i < PaddedSize(column.count); ++i) column.to[i] = 0;
+  }
+
+  template <typename T>
+  static void Write(const double* value, const double* scale, int64_t count, T* to) {
+    for (int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(value[i] * scale[i]);
+  }
+
   LOSSD_FLATTEN static void Ratios(const TokenRatios& tokens) {
     const V cap(tokens.cap);
     const V one(1.0);
@@ -88,9 +103,15 @@ struct TokenKernel {
     const V zero(0.0);
     const bool is_reverse = tokens.gradient == KlGradient::kReverseKl;
     const bool has_ratio = is_reverse && tokens.ratio != nullptr;
+    TokenSum<Arch> k1;
+    TokenSum<Arch> k3;
     for (int64_t i = 0; i < tokens.count; i += kWidth) {
       const V t = V::load_aligned(tokens.reference_log_p + i) - V::load_aligned(tokens.log_p + i);
       PolicyTerm<V> k = EstimateOf(tokens.estimator, t);
+      if (tokens.sums != nullptr) {
+        k1.Add(i, -t);
+        k3.Add(i, k.value);
+      }
       if (is_reverse) {
         const V r = has_ratio ? V::load_aligned(tokens.ratio + i) : one;
         const V moves = has_ratio ? V::load_aligned(tokens.moves + i) : zero;
@@ -105,6 +126,9 @@ struct TokenKernel {
       (V::load_aligned(tokens.curvature + i) + beta * k.curvature)
           .store_aligned(tokens.curvature + i);
     }
+    if (tokens.sums == nullptr) return;
+    tokens.sums->reference_kl_k1 += k1.Total();
+    tokens.sums->reference_kl_k3 += k3.Total();
   }
 
   LOSSD_FLATTEN static void AddStatistics(const TokenStatistics& tokens) {
@@ -113,6 +137,20 @@ struct TokenKernel {
   }
 
  private:
+  template <typename T>
+  static void LoadFrom(const T* from, const TokenColumn& column) {
+    double* const to = column.to;
+    if (column.used == nullptr) {
+      for (int64_t i = 0; i < column.count; ++i) to[i] = static_cast<double>(from[i]);
+      return;
+    }
+    const double* const used = column.used;
+    for (int64_t i = 0; i < column.count; ++i) {
+      const auto v = static_cast<double>(from[i]);
+      to[i] = used[i] == 0 ? 0 : v;
+    }
+  }
+
   // Returns the estimate and its derivatives by u, where t = f − u.
   LOSSD_ALWAYS_INLINE static PolicyTerm<V> EstimateOf(KlEstimator estimator, const V& t) {
     if (estimator == KlEstimator::kK1) return {-t, V(1.0), V(0.0)};

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "server/kernels/dispatch.h"
+
 namespace lossd::loss {
 namespace {
 
@@ -14,18 +16,27 @@ namespace {
 // take there have to be read from memory first, and an answer is sent from memory as fast.
 constexpr size_t kStreamingBytes = size_t{1} << 20;
 
+double AddOneByOne(double sum, absl::Span<const double> weights) {
+  for (const double weight : weights) sum += weight;
+  return sum;
+}
+
+double AddInLanes(double sum, absl::Span<const double> weights) {
+  return sum + kernels::CurrentSums().of_f64(weights.data(), static_cast<int64_t>(weights.size()));
+}
+
 // Counts samples that have a weight each; those of weight 0, which add nothing, are all that are
-// dropped.
+// dropped. add(sum, part) returns the sum with a part of the weights added.
+template <typename Add>
 SampleTotals CountWeighted(absl::Span<const double> weights, absl::Span<const uint8_t> dropped,
-                           const Cancellation& cancellation) {
+                           const Cancellation& cancellation, Add add) {
   SampleTotals totals;
   const auto samples = static_cast<int64_t>(weights.size());
   totals.valid_count = samples;
   ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin);
     const auto last = static_cast<size_t>(end);
-    double& sum = totals.weight_sum;
-    for (size_t i = first; i < last; ++i) sum += weights[i];
+    totals.weight_sum = add(totals.weight_sum, weights.subspan(first, last - first));
     if (dropped.empty()) return;
     totals.valid_count -= std::count(dropped.begin() + begin, dropped.begin() + end, 1);
   });
@@ -49,7 +60,10 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   const bool ignores_weightless =
       !labels.ignores_by_label() && std::holds_alternative<std::monostate>(spec.mining);
   if (!by_class && ignores_weightless && !weights.empty() && weights.repeat == 1) {
-    return CountWeighted(weights.values, labels.dropped(), cancellation);
+    // Adding the weights of tokens one by one would take as long as computing them.
+    const bool in_lanes = spec.activation == Activation::kLogProbability;
+    return in_lanes ? CountWeighted(weights.values, labels.dropped(), cancellation, AddInLanes)
+                    : CountWeighted(weights.values, labels.dropped(), cancellation, AddOneByOne);
   }
   const auto add = [&](int64_t row, int64_t k) {
     const int64_t used = labels.used(row, k);

@@ -4,16 +4,19 @@
 #include <cmath>
 #include <cstddef>
 
+#include "server/kernels/dispatch.h"
 #include "server/kernels/hessian.h"
 #include "server/loss/tokens/token_block.h"
 
 namespace lossd::loss {
 namespace {
 
-// Writes value · scale, rounded to the output's type; the scales of ignored samples are 0.
-template <typename T>
-void WriteScaled(const double* value, const double* scale, int64_t size, T* to) {
-  for (int64_t i = 0; i < size; ++i) to[i] = static_cast<T>(value[i] * scale[i]);
+// Write value · scale, rounded to the output's type; the scales of ignored samples are 0.
+void WriteScaled(const double* value, const double* scale, int64_t size, float* to) {
+  kernels::CurrentTokens().write_f32(value, scale, size, to);
+}
+void WriteScaled(const double* value, const double* scale, int64_t size, double* to) {
+  kernels::CurrentTokens().write_f64(value, scale, size, to);
 }
 
 // Does the same for second derivatives, of which Curvature::kPositive takes the magnitude.

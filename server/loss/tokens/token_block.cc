@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <variant>
 
 #include "server/kernels/dispatch.h"
@@ -61,9 +62,7 @@ void TokenBlock::Evaluate(int64_t begin, int64_t size, const T* u) {
   begin_ = begin;
   size_ = size;
   FindUsed();
-  std::copy(u, u + size, columns_.log_p);
-  std::fill(columns_.log_p + size, columns_.log_p + kernels::PaddedSize(size), 0.0);
-  ClearUnused(columns_.log_p);
+  LoadColumn(u, columns_.log_p);
   LoadScales();
   if (rollout_.has_old()) LoadRatios();
   if (rollout_.has_reference()) Load(rollout_.reference_log_probs, columns_.reference);
@@ -97,15 +96,22 @@ void TokenBlock::ClearUnused(double* column) const {
   for (int64_t i = 0; i < size_; ++i) column[i] = used[i] == 0 ? 0 : column[i];
 }
 
+template <typename T>
+void TokenBlock::LoadColumn(const T* from, double* to) {
+  kernels::TokenColumn column;
+  column.count = size_;
+  if constexpr (std::is_same_v<T, float>) {
+    column.from_floats = from;
+  } else {
+    column.from_doubles = from;
+  }
+  column.used = ignores_ ? columns_.used : nullptr;
+  column.to = to;
+  kernels::CurrentTokens().load(column);
+}
+
 void TokenBlock::Load(const FloatView& from, double* to) {
-  std::visit(
-      [&](auto values) {
-        const auto* const first = values.data() + begin_;
-        std::copy(first, first + size_, to);
-      },
-      from);
-  std::fill(to + size_, to + kernels::PaddedSize(size_), 0.0);
-  ClearUnused(to);
+  std::visit([&](auto values) { LoadColumn(values.data() + begin_, to); }, from);
 }
 
 void TokenBlock::LoadAdvantages() {
@@ -177,6 +183,11 @@ void TokenBlock::WeighAdvantages() {
   kernels::CurrentTokens().weigh(tokens);
 }
 
+bool TokenBlock::CountsReferenceInKl() const {
+  const auto& penalty = plan_.spec.policy.kl_penalty;
+  return penalty && penalty->estimator == KlEstimator::kK3;
+}
+
 void TokenBlock::AddKl() {
   const KlPenalty& penalty = *plan_.spec.policy.kl_penalty;
   kernels::KlTokens tokens;
@@ -191,6 +202,7 @@ void TokenBlock::AddKl() {
   tokens.value = columns_.value;
   tokens.slope = columns_.slope;
   tokens.curvature = wants_curvature_ ? columns_.curvature : nullptr;
+  if (CountsReferenceInKl()) tokens.sums = sums_;
   kernels::CurrentTokens().add_kl(tokens);
 }
 
@@ -226,7 +238,9 @@ void TokenBlock::AddStatistics() {
   tokens.log_p = columns_.log_p;
   tokens.used = columns_.used;
   if (rollout_.has_old()) tokens.old_log_p = columns_.old_log_p;
-  if (rollout_.has_reference()) tokens.reference_log_p = columns_.reference;
+  if (rollout_.has_reference() && !CountsReferenceInKl()) {
+    tokens.reference_log_p = columns_.reference;
+  }
   tokens.ratio = columns_.ratio;
   tokens.sums = sums_;
   kernels::CurrentTokens().add_statistics(tokens);
@@ -244,12 +258,16 @@ double TokenBlock::ClassWeight(int64_t sample) const {
 void TokenBlock::LoadScales() {
   if (plan_.scales.wide() || !plan_.terms.empty()) return WeighByClass();
   if (plan_.scales.alike() && !ignores_) return;  // they are there
-  plan_.scales.Copy(begin_, size_, columns_.loss_scale, columns_.gradient_scale,
-                    columns_.hessian_scale);
-  for (double* const column :
-       {columns_.loss_scale, columns_.gradient_scale, columns_.hessian_scale}) {
-    ClearUnused(column);
-  }
+  double* const hessian_scale = wants_curvature_ ? columns_.hessian_scale : nullptr;
+  plan_.scales.Copy(begin_, size_, columns_.loss_scale, columns_.gradient_scale, hessian_scale);
+  // A sample that is ignored for its weight has factors of 0 already, unless its upstream gradient
+  // is NaN.
+  const bool by_weight = !plan_.labels.ignores_by_label() && !plan_.scales.has_upstream() &&
+                         std::holds_alternative<std::monostate>(plan_.spec.mining);
+  if (by_weight) return;
+  ClearUnused(columns_.loss_scale);
+  ClearUnused(columns_.gradient_scale);
+  if (wants_curvature_) ClearUnused(columns_.hessian_scale);
 }
 
 void TokenBlock::WeighByClass() {

@@ -58,6 +58,8 @@ class TokenBlock {
     double* const hessian_scale;
   };
 
+  template <typename T>
+  void LoadColumn(const T* from, double* to);
   void Load(const FloatView& from, double* to);
   void LoadAdvantages();
   void LoadRatios();
@@ -67,6 +69,8 @@ class TokenBlock {
   void WeighAdvantages();
   void EvaluateForm();
   void AddKl();
+  // Returns true when the penalty makes what the statistics say of the reference.
+  bool CountsReferenceInKl() const;
   void AddStatistics();
   void ClearUnused(double* column) const;
   void FindUsed();
