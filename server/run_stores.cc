@@ -75,6 +75,8 @@ absl::StatusOr<StorePtr> OpenRedis(const Settings& settings, const Log& log) {
   WarnOf(*journal, log);
   runs::JournaledStoreOptions options = JournaledOptions(settings, log, "redis");
   options.sweep_interval = kRedisSweep;
+  // Every lossd would read the batches of all others.
+  options.keeps_current = false;
   return std::make_shared<runs::JournaledStore>(std::move(journal), std::move(options));
 }
 

@@ -48,7 +48,7 @@ class JournaledStore::Reader final : public SampleReader {
 JournaledStore::JournaledStore(std::unique_ptr<RunJournal> journal, JournaledStoreOptions options)
     : journal_(std::move(journal)), options_(std::move(options)) {
   constexpr std::chrono::milliseconds kTick(200);
-  ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
+  ticker_ = std::make_unique<Ticker>(kTick, [this] { TickSafely(); });
 }
 
 JournaledStore::~JournaledStore() {

@@ -38,6 +38,9 @@ struct JournaledStoreOptions {
   int64_t fold_bytes = int64_t{8} << 20;
   // Of the parts in which a snapshot is written: nobody records while one is.
   int64_t part_bytes = int64_t{4} << 20;
+  // Brings the images of runs that are recorded up to date all the time, and not of those alone
+  // that somebody has looked at: who looks first does not wait.
+  bool keeps_current = true;
   std::function<absl::Time()> now = absl::Now;
   // Is told why a run could not be folded or let go.
   std::function<void(const absl::Status& failed)> on_error = [](const absl::Status&) {};
@@ -109,12 +112,16 @@ class JournaledStore final : public RunStore {
   absl::StatusOr<std::vector<JournaledRun>> ListAll();
   absl::Status LetGo(const JournaledRun& run);
 
+  void TickSafely() ABSL_LOCKS_EXCLUDED(ticking_);
   void Tick() ABSL_LOCKS_EXCLUDED(ticking_);
   void FoldWaiting(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ticking_);
   // Returns the runs that are to be folded now.
   std::vector<std::string> TakeWaiting(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t FoldBytesOf(const std::string& run) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Fold(const std::string& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Brings images of runs that are recorded up to date.
+  void KeepCurrent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(ticking_);
+  std::vector<std::string> RunsToKeepCurrent() ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets runs go that are too old, and images that nobody uses; notes what there is.
   void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(ticking_);
   void Note(const std::vector<JournaledRun>& runs) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -1,5 +1,6 @@
 // What the thread of a JournaledStore does.
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -17,9 +18,19 @@ constexpr int kDelaysOfOthers = 3;
 
 }  // namespace
 
+void JournaledStore::TickSafely() {
+  try {
+    Tick();
+  } catch (const std::exception& thrown) {
+    // Such as for want of memory: no image is used that was being changed.
+    options_.on_error(absl::ResourceExhaustedError(thrown.what()));
+  }
+}
+
 void JournaledStore::Tick() {
   const MutexLock lock(&ticking_);
   FoldWaiting(options_.fold_delay);
+  KeepCurrent();
   const absl::Time now = options_.now();
   if (now < next_sweep_) return;
   next_sweep_ = now + options_.sweep_interval;
@@ -67,6 +78,35 @@ absl::Status JournaledStore::Fold(const std::string& name) {
     waiting->second.bytes = run->waiting_bytes;
   }
   return absl::IsNotFound(folded) ? absl::OkStatus() : folded;
+}
+
+std::vector<std::string> JournaledStore::RunsToKeepCurrent() {
+  std::vector<std::string> runs;
+  const MutexLock lock(&mutex_);
+  for (const auto& [run, waiting] : waiting_) {
+    if (options_.keeps_current || views_.count(run) > 0) runs.push_back(run);
+  }
+  return runs;
+}
+
+void JournaledStore::KeepCurrent() {
+  for (const std::string& name : RunsToKeepCurrent()) {
+    if (ending_) return;
+    const auto run = journal_->Find(name);
+    if (!run.ok()) continue;
+    if (options_.keeps_current) {
+      See(*run).status().IgnoreError();
+      continue;
+    }
+    ViewPtr view;
+    {
+      const MutexLock lock(&mutex_);
+      const auto known = views_.find(name);
+      if (known != views_.end()) view = known->second.view;
+    }
+    // Whoever looks at it is told what is wrong.
+    if (view != nullptr) view->CatchUp(*run).IgnoreError();
+  }
 }
 
 void JournaledStore::Sweep() {
