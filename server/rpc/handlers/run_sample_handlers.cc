@@ -25,7 +25,7 @@ constexpr double kBytesOfListed = 600;
 // An export's message has at most so many samples, which take a megabyte.
 constexpr int64_t kMostExported = 8192;
 // As the store has it, as columns and serialized.
-constexpr double kBytesOfExported = sizeof(runs::RunSample) + 2 * kColumnBytesOfSample;
+constexpr double kBytesOfExported = sizeof(runs::RunSample) + 2.0 * kColumnBytesOfSample;
 
 std::optional<runs::SampleOrder> OrderOf(v1::SampleOrder order) {
   switch (order) {
