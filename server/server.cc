@@ -124,12 +124,7 @@ class Server::Rooms {
     grpc_server_ = *std::move(server);
     if (tokens_ != nullptr) token_watch_.emplace(*tokens_, options.log);
     WarnIfOpen(options);
-    if (http_server_ != nullptr) ShowMetrics(options);
-    if (run_site_ != nullptr) {
-      run_site_->Start(
-          {environment_->filters, environment_->call_ids},
-          [this] { return grpc_server_->serving(); }, options.on_deaf);
-    }
+    ShowPages(options);
     return absl::OkStatus();
   }
 
@@ -138,10 +133,8 @@ class Server::Rooms {
     return certificates_ == nullptr ? absl::OkStatus() : certificates_->Reload();
   }
   absl::Status ReloadTokens() { return tokens_ == nullptr ? absl::OkStatus() : tokens_->Reload(); }
-  std::string metrics_address() const {
-    return http_server_ == nullptr ? "" : http_server_->address();
-  }
-  std::string web_address() const { return run_site_ == nullptr ? "" : run_site_->address(); }
+  std::string metrics_address() const { return http_server_ ? http_server_->address() : ""; }
+  std::string web_address() const { return run_site_ ? run_site_->address() : ""; }
 
  private:
   rpc::ServerDescription Describe(const ServerOptions& options) {
@@ -195,6 +188,14 @@ class Server::Rooms {
     if (access_log_) environment_options.filters.push_back(&*access_log_);
     if (error_log_) environment_options.filters.push_back(&*error_log_);
     return environment_options;
+  }
+
+  void ShowPages(const ServerOptions& options) {
+    if (http_server_ != nullptr) ShowMetrics(options);
+    if (run_site_ == nullptr) return;
+    run_site_->Start(
+        {environment_->filters, environment_->call_ids}, [this] { return grpc_server_->serving(); },
+        options.on_deaf);
   }
 
   void ShowMetrics(const ServerOptions& options) {
