@@ -2,10 +2,12 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -122,6 +124,16 @@ int Exit(const lossd::ProgramExit& exit) {
   return exit.code;
 }
 
+// Creates the server with the store of runs that the settings name.
+absl::StatusOr<std::unique_ptr<lossd::Server>> CreateServer(lossd::ServerOptions options,
+                                                            const lossd::Settings& settings,
+                                                            lossd::Log& log) {
+  auto run_store = lossd::MakeRunStore(settings, log);
+  if (!run_store.ok()) return run_store.status();
+  options.runs = *std::move(run_store);
+  return lossd::Server::Create(options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,13 +159,7 @@ int main(int argc, char** argv) {
 
   lossd::ServerOptions options = MakeServerOptions(settings, &log);
   options.on_deaf = [&stop_signals] { stop_signals.StopWaiting(); };
-  auto run_store = lossd::MakeRunStore(settings, log);
-  if (!run_store.ok()) {
-    LogFaults(run_store.status(), log);
-    return 1;
-  }
-  options.runs = *std::move(run_store);
-  const auto server = lossd::Server::Create(options);
+  const auto server = CreateServer(std::move(options), settings, log);
   if (!server.ok()) {
     LogFaults(server.status(), log);
     return 1;

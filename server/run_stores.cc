@@ -65,6 +65,12 @@ void WarnOf(runs::RedisJournal& journal, const Log& log) {
   } else if (!*appends) {
     log.Write(LogLevel::kWarning, "Redis forgets runs when it stops: it has not `appendonly yes`");
   }
+  const auto evicts = journal.MayEvict();
+  if (evicts.ok() && *evicts) {
+    log.Write(LogLevel::kWarning,
+              "Redis deletes runs, or parts of them, when its memory is full: it has a "
+              "`maxmemory-policy` for all keys, expected `noeviction`");
+  }
 }
 
 absl::StatusOr<StorePtr> OpenRedis(const Settings& settings, const Log& log) {

@@ -29,12 +29,15 @@ std::string Alternatives(const std::vector<absl::string_view>& words) {
   return text;
 }
 
-// Returns a URL with *** in place of its user and password.
+// Returns a URL with *** in place of its user and password, or of all before the last @ where it is
+// none.
 std::string WithoutPassword(absl::string_view url) {
-  const size_t scheme = url.find("://");
   const size_t at = url.rfind('@');
-  if (scheme == absl::string_view::npos || at == absl::string_view::npos) return std::string(url);
-  return absl::StrCat(url.substr(0, scheme), "://***", url.substr(at));
+  if (at == absl::string_view::npos) return std::string(url);
+  for (const absl::string_view scheme : {"redis://", "rediss://"}) {
+    if (absl::StartsWith(url, scheme)) return absl::StrCat(scheme, "***", url.substr(at));
+  }
+  return absl::StrCat("***", url.substr(at));
 }
 
 }  // namespace
@@ -97,7 +100,8 @@ absl::Status RunStoreKind::Read(absl::string_view value, Settings& settings) con
 }
 
 std::string RunStoreKind::Print(const Settings& settings) const {
-  return WithoutPassword(settings.*member);
+  const std::string& value = settings.*member;
+  return absl::StartsWith(value, "sqlite:") ? value : WithoutPassword(value);
 }
 
 std::string SizeKind::Range() const {

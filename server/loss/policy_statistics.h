@@ -10,20 +10,26 @@
 
 namespace lossd::loss {
 
+// The ratios r of samples.
+struct RatioStatistics {
+  double mean = 0;
+  double min = 0;
+  double max = 0;
+  double mean_square = 0;
+  double effective_sample_size = 0;  // (Σ r)² / Σ r²
+};
+
+// Estimates of a divergence by samples.
+struct DivergenceStatistics {
+  double k1 = 0;
+  double k3 = 0;
+};
+
 // How far the policy in training has moved, over the valid samples, each counting once. Means of no
 // samples are 0.
 struct PolicyStatistics {
-  struct Ratio {
-    double mean = 0;
-    double min = 0;
-    double max = 0;
-    double mean_square = 0;
-    double effective_sample_size = 0;  // (Σ r)² / Σ r²
-  };
-  struct Divergence {
-    double k1 = 0;
-    double k3 = 0;
-  };
+  using Ratio = RatioStatistics;
+  using Divergence = DivergenceStatistics;
 
   int64_t clipped_high_count = 0;
   int64_t clipped_low_count = 0;

@@ -195,7 +195,7 @@ Work WorkOfRollout(const Batch& batch, const LossSpec& spec, const Shape& shape)
   if (!ReadsRollout(batch, spec)) return work;
   const auto sequences = static_cast<double>(batch.sequences.count());
   const bool has_logits = spec.activation != Activation::kLogProbability;
-  work.bytes = 2 * kBytesOfNumber * sequences;
+  work.bytes = 3 * kBytesOfNumber * sequences;
   // Upstream gradients, which samples are dropped, and what a block's samples have beside them.
   if (has_logits) {
     work.bytes += (5 * kBytesOfNumber + kBytesOfWeightless + 2 * shape.element) * shape.samples;

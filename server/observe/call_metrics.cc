@@ -38,7 +38,8 @@ size_t IndexOf(absl::StatusCode code) { return static_cast<size_t>(code); }
 Label ReasonLabel() {
   return {"reason",
           {"OVERLOADED", "SHUTTING_DOWN", "LIMIT_EXCEEDED", "OUT_OF_MEMORY", "MISSING_TOKEN",
-           "WRONG_TOKEN_SCHEME", "UNKNOWN_TOKEN", "UNAUTHENTICATED", "PERMISSION_DENIED", "RUN_NOT_RECORDED"}};
+           "WRONG_TOKEN_SCHEME", "UNKNOWN_TOKEN", "UNAUTHENTICATED", "PERMISSION_DENIED",
+           "RUN_NOT_RECORDED"}};
 }
 
 uint64_t Nanoseconds(absl::Duration time) {

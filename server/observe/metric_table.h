@@ -86,7 +86,9 @@ inline constexpr Metric kRefusedCompressed = {
 inline constexpr Metric kServing = {"lossd_serving", Type::Gauge,
                                     "1 while health says SERVING, 0 in a drain"};
 inline constexpr Metric kRuns = {"lossd_runs", Type::Gauge, "training runs that are kept"};
-inline constexpr Metric kRunsBytes = {"lossd_runs_bytes", Type::Gauge, "memory of the runs"};
+inline constexpr Metric kRunsBytes = {"lossd_runs_bytes", Type::Gauge,
+                                      "bytes that runs take: of memory, or of the file or Redis, "
+                                      "with batches that wait to be folded"};
 inline constexpr Metric kDroppedRuns = {
     "lossd_dropped_runs_total", Type::Counter,
     "runs that were let go for their age, or for the room that others wanted"};

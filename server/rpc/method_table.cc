@@ -33,22 +33,24 @@ UnaryMethod MakeMethodAroundTensors(const Limits& limits, Answer answer) {
   };
 }
 
+// Returns the call of a handler, which has to outlive it.
+template <typename Request, typename Member>
+auto CallOf(const Handlers& handlers, Member member) {
+  return [&handlers, member](const Request& message, const CallContext& context) {
+    return (handlers.*member)(message, context);
+  };
+}
+
 }  // namespace
 
 std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits) {
   const auto method = [&](auto request, auto member) {
     using Request = decltype(request);
-    return MakeMethod<Request>(
-        limits, [&handlers, member](const Request& message, const CallContext& context) {
-          return (handlers.*member)(message, context);
-        });
+    return MakeMethod<Request>(limits, CallOf<Request>(handlers, member));
   };
   const auto answers = [&](auto request, auto member) {
     using Request = decltype(request);
-    return MakeAnswersMethod<Request>(
-        limits, [&handlers, member](const Request& message, const CallContext& context) {
-          return (handlers.*member)(message, context);
-        });
+    return MakeAnswersMethod<Request>(limits, CallOf<Request>(handlers, member));
   };
   const ComputeFunction compute = [&handlers](const v1::ComputeRequest& request,
                                               const CallContext& context,

@@ -44,8 +44,8 @@ void PolicyStatisticsMerger::Add(const PolicyStatistics& chunk, int64_t valid_co
   valid_count_ += valid_count;
   // Without samples there are no extremes: the server says 0.
   if (valid_count == 0) return;
-  KeepExtreme(sums_.ratio_min, chunk.ratio_min, std::less<double>());
-  KeepExtreme(sums_.ratio_max, chunk.ratio_max, std::greater<double>());
+  KeepExtreme(sums_.ratio_min, chunk.ratio_min, std::less<>());
+  KeepExtreme(sums_.ratio_max, chunk.ratio_max, std::greater<>());
 }
 
 PolicyStatistics PolicyStatisticsMerger::Merge() const {

@@ -23,6 +23,7 @@ struct Array {
 constexpr Array kArrays[] = {{"labels[", &ChunkStart::row},
                              {"sample_weights[", &ChunkStart::row},
                              {"upstream_gradient[", &ChunkStart::row},
+                             {"sample_ids[", &ChunkStart::row},
                              {"rollout.advantages[", &ChunkStart::advantage},
                              {"rollout.old_log_probs[", &ChunkStart::row},
                              {"rollout.reference_log_probs[", &ChunkStart::row},

@@ -19,24 +19,32 @@ struct GeneralizedCrossEntropy : FormTraits {
   template <typename V>
   static FormValues<V> InFloat(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    const BothExps<V> of = BothExpsNonPositive(V(q * x.log_p));
+    const BothExps<V> of = BothExpsNonPositive(V(q * LogOf(x)));
     return {-of.minus_one / q, -of.exp, -q * of.exp * x.one_minus_p};
   }
 
   template <typename V>
   static V Value(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -ExpMinusOneNonPositive(V(q * x.log_p)) / q;
+    return -ExpMinusOneNonPositive(V(q * LogOf(x))) / q;
   }
   template <typename V>
   static V Slope(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -ExpNonPositive(V(q * x.log_p));
+    return -ExpNonPositive(V(q * LogOf(x)));
   }
   template <typename V>
   static V Curvature(const Point<V>& x, const FormParameters& parameters) {
     const V q(static_cast<typename V::value_type>(parameters[0]));
-    return -q * ExpNonPositive(V(q * x.log_p)) * x.one_minus_p;
+    return -q * ExpNonPositive(V(q * LogOf(x))) * x.one_minus_p;
+  }
+
+ private:
+  // Returns ln p, 0 where rounding has brought a caller's above it.
+  template <typename V>
+  LOSSD_ALWAYS_INLINE static V LogOf(const Point<V>& x) {
+    const V zero(typename V::value_type(0));
+    return xsimd::select(x.log_p > zero, zero, x.log_p);
   }
 };
 

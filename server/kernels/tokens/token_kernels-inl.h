@@ -115,9 +115,9 @@ struct TokenKernel {
       if (is_reverse) {
         const V r = has_ratio ? V::load_aligned(tokens.ratio + i) : one;
         const V moves = has_ratio ? V::load_aligned(tokens.moves + i) : zero;
-        // Where r is 0, nothing is left of the estimate.
-        k.value = MultiplyZeroWins(r, k.value);
-        k.slope = MultiplyZeroWins(r, V(-t));
+        // Where r is 0, nothing is left of the estimate; where that is 0, it has no ratio.
+        k.value = ZeroOrProduct(r, k.value);
+        k.slope = ZeroOrProduct(r, V(-t));
         k.curvature = r + MultiplyZeroWins(moves, k.slope);
       }
       (V::load_aligned(tokens.value + i) + beta * k.value).store_aligned(tokens.value + i);
@@ -137,6 +137,12 @@ struct TokenKernel {
   }
 
  private:
+  // Returns a · b, and 0 where either is 0 even if the other is infinite.
+  static V ZeroOrProduct(const V& a, const V& b) {
+    const V zero(0.0);
+    return xsimd::select((a == zero) | (b == zero), zero, a * b);
+  }
+
   template <typename T>
   static void LoadFrom(const T* from, const TokenColumn& column) {
     double* const to = column.to;

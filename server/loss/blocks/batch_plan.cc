@@ -16,27 +16,34 @@ namespace {
 // take there have to be read from memory first, and an answer is sent from memory as fast.
 constexpr size_t kStreamingBytes = size_t{1} << 20;
 
-double AddOneByOne(double sum, absl::Span<const double> weights) {
+bool IsMask(absl::Span<const double> weights) {
+  int others = 0;
+  for (const double weight : weights) others |= static_cast<int>(weight != 0 && weight != 1);
+  return others == 0;
+}
+
+// Returns the sum with the weights added one by one, as a client does that cuts a batch.
+double AddInOrder(double sum, absl::Span<const double> weights) {
+  // Whole numbers have one sum in any order.
+  if (sum == std::floor(sum) && IsMask(weights)) {
+    const auto size = static_cast<int64_t>(weights.size());
+    return sum + kernels::CurrentSums().of_f64(weights.data(), size);
+  }
   for (const double weight : weights) sum += weight;
   return sum;
 }
 
-double AddInLanes(double sum, absl::Span<const double> weights) {
-  return sum + kernels::CurrentSums().of_f64(weights.data(), static_cast<int64_t>(weights.size()));
-}
-
 // Counts samples that have a weight each; those of weight 0, which add nothing, are all that are
-// dropped. add(sum, part) returns the sum with a part of the weights added.
-template <typename Add>
+// dropped.
 SampleTotals CountWeighted(absl::Span<const double> weights, absl::Span<const uint8_t> dropped,
-                           const Cancellation& cancellation, Add add) {
+                           const Cancellation& cancellation) {
   SampleTotals totals;
   const auto samples = static_cast<int64_t>(weights.size());
   totals.valid_count = samples;
   ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(begin);
     const auto last = static_cast<size_t>(end);
-    totals.weight_sum = add(totals.weight_sum, weights.subspan(first, last - first));
+    totals.weight_sum = AddInOrder(totals.weight_sum, weights.subspan(first, last - first));
     if (dropped.empty()) return;
     totals.valid_count -= std::count(dropped.begin() + begin, dropped.begin() + end, 1);
   });
@@ -60,10 +67,7 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   const bool ignores_weightless =
       !labels.ignores_by_label() && std::holds_alternative<std::monostate>(spec.mining);
   if (!by_class && ignores_weightless && !weights.empty() && weights.repeat == 1) {
-    // Adding the weights of tokens one by one would take as long as computing them.
-    const bool in_lanes = spec.activation == Activation::kLogProbability;
-    return in_lanes ? CountWeighted(weights.values, labels.dropped(), cancellation, AddInLanes)
-                    : CountWeighted(weights.values, labels.dropped(), cancellation, AddOneByOne);
+    return CountWeighted(weights.values, labels.dropped(), cancellation);
   }
   const auto add = [&](int64_t row, int64_t k) {
     const int64_t used = labels.used(row, k);

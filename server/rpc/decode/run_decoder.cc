@@ -43,11 +43,14 @@ std::optional<std::vector<int64_t>> DecodeSampleIds(const TensorFields& fields,
   return MoveClassesLast(layout, *std::move(ids));
 }
 
-void CheckRequired(const v1::ComputeRequest& request, const OwnedLabels* labels,
-                   loss::Activation activation, const Field& field) {
+void CheckRequired(const v1::ComputeRequest& request, const BatchFields& fields,
+                   const OwnedLabels* labels, loss::Activation activation, const Field& field) {
   CheckRunName(request.run(), field["run"]);
   if (activation == loss::Activation::kLogProbability) {
     field["run"].Refuse("is set, expected none with log-probabilities, which have no margin");
+  }
+  if (fields.rollout.any()) {
+    field["rollout"].Refuse("is set, expected none beside run, whose losses are of samples alone");
   }
   if (!request.has_sample_ids()) {
     field["sample_ids"].Refuse("is not set, expected the id of each sample beside run");
@@ -90,7 +93,7 @@ std::optional<RunFields> DecodeRun(const v1::ComputeRequest& request, const Batc
     ids = DecodeSampleIds(*fields.sample_ids, layout, activation, field["sample_ids"]);
   }
   if (request.run().empty()) return std::nullopt;
-  CheckRequired(request, labels, activation, field);
+  CheckRequired(request, fields, labels, activation, field);
   if (!ids) return std::nullopt;
   RunFields run = {request.run(), request.request_id(), *std::move(ids), {}, {}, {}};
   if (request.has_step()) run.step = request.step();

@@ -21,6 +21,14 @@ loss::Work WorkOf(const ComputeCall& call, const loss::Batch& batch, int thread_
   return work;
 }
 
+CallNotes NotesOf(const ComputeCall& call) {
+  const LogitsLayout& layout = call.logits.layout;
+  return {{call.spec.form->name},
+          {layout.shape.begin(), layout.shape.end()},
+          NameOf(call.logits.type),
+          layout.rows};
+}
+
 }  // namespace
 
 absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
@@ -48,13 +56,7 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   admitted = asked.Ask(work);
   if (!admitted.ok()) return admitted;
 
-  if (context.notes != nullptr) {
-    const Shape& shape = call->logits.layout.shape;
-    *context.notes = {{call->spec.form->name},
-                      {shape.begin(), shape.end()},
-                      NameOf(call->logits.type),
-                      call->logits.layout.rows};
-  }
+  if (context.notes != nullptr) *context.notes = NotesOf(*call);
   call->options.cancelled = context.cancelled;
   call->options.admit = [&asked](const loss::Work& more) { return asked.Ask(more); };
   OutputArrays arrays = AllocateOutputs(*call, pool);

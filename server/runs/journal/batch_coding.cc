@@ -117,6 +117,7 @@ void ReadAs(ByteReader& reader, T Presentation::*member, std::vector<Presentatio
     Narrow narrow = 0;
     std::memcpy(&narrow, in, sizeof(Narrow));
     in += sizeof(Narrow);
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): a small number, no character.
     one.*member = static_cast<T>(narrow);
   }
 }

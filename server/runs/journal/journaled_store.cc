@@ -11,8 +11,9 @@
 namespace lossd::runs {
 namespace {
 
-// As long as batches may wait for others to be folded.
-constexpr absl::Duration kLongestWait = absl::Seconds(10);
+// As long as a batch may wait for others to be folded, on a thread that all clients share.
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
+constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
 
 absl::Status NoSuchRun(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("there is no run '", name, "'"));
@@ -60,7 +61,13 @@ absl::Status JournaledStore::Record(const RunBatch& batch) {
   absl::Status may = AwaitFolding(batch.run);
   if (!may.ok()) return may;
   const std::string bytes = EncodeBatch(batch);
-  may = MakeRoom(batch.run, bytes);
+  if (static_cast<int64_t>(bytes.size()) > journal_->most_batch_bytes()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a batch of ", batch.sample_count, " samples takes ", bytes.size(),
+                     " bytes of ", options_.kind, ", which are at most ",
+                     journal_->most_batch_bytes(), ": send smaller batches"));
+  }
+  may = MakeRoom(batch, bytes);
   if (!may.ok()) return may;
   const absl::Time now = options_.now();
   const auto waiting =
@@ -80,9 +87,22 @@ absl::Status JournaledStore::AwaitFolding(absl::string_view run) {
     constexpr int64_t kMargin = int64_t{64} << 20;
     return waiting->second.bytes <= 2 * FoldBytesOf(waiting->first) + kMargin;
   };
-  const MutexLock lock(&mutex_);
-  if (mutex_.AwaitWithTimeout(absl::Condition(&may), kLongestWait)) return absl::OkStatus();
-  return absl::UnavailableError("batches come faster than they are folded");
+  const absl::Time end = absl::Now() + kLongestWait;
+  while (true) {
+    {
+      const MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&may), kLookEvery)) return absl::OkStatus();
+    }
+    if (absl::Now() >= end) break;
+    // Batches go a few at a time, and others may fold them, too.
+    const auto now = journal_->Find(run);
+    if (!now.ok()) continue;
+    const MutexLock lock(&mutex_);
+    const auto waiting = waiting_.find(run);
+    if (waiting != waiting_.end()) waiting->second.bytes = now->waiting_bytes;
+  }
+  return absl::UnavailableError(
+      absl::StrCat("run '", run, "' has too many batches that are not folded yet"));
 }
 
 int64_t JournaledStore::FoldBytesOf(const std::string& run) const {
@@ -90,93 +110,6 @@ int64_t JournaledStore::FoldBytesOf(const std::string& run) const {
   const int64_t image = known == views_.end() ? 0 : known->second.view->bytes();
   const int64_t bytes = std::clamp(image / 4, options_.fold_bytes, kMostFoldBytes);
   return std::min(bytes, options_.max_bytes / 8);
-}
-
-absl::Status JournaledStore::MakeRoom(absl::string_view run, absl::string_view bytes) {
-  {
-    const MutexLock lock(&mutex_);
-    const int64_t more = RunImage::BytesOfSamples(0) + kGrowth * static_cast<int64_t>(bytes.size());
-    if (most_bytes_ + more <= options_.max_bytes) {
-      most_bytes_ += more;
-      return absl::OkStatus();
-    }
-  }
-  const auto batch = DecodeBatch(bytes);
-  if (!batch.ok()) return batch.status();
-  const MutexLock lock(&making_room_);
-  return MakeRoomExactly(run, *batch);
-}
-
-absl::Status JournaledStore::MakeRoomExactly(absl::string_view run, const CodedBatch& batch) {
-  while (true) {
-    const auto all = ListAll();
-    if (!all.ok()) return all.status();
-    Note(*all);
-    int64_t others = 0;
-    const JournaledRun* mine = nullptr;
-    const JournaledRun* oldest = nullptr;
-    for (const JournaledRun& one : *all) {
-      if (one.name == run) {
-        mine = &one;
-        continue;
-      }
-      const auto bytes = BytesOf(one);
-      if (!bytes.ok()) return bytes.status();
-      others += *bytes;
-      if (oldest == nullptr || one.update_time < oldest->update_time) oldest = &one;
-    }
-    const auto bytes = BytesWith(mine, batch);
-    if (!bytes.ok()) return bytes.status();
-    if (*bytes + others <= options_.max_bytes) return absl::OkStatus();
-    if (*bytes > options_.max_bytes || oldest == nullptr) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "run '", run, "' has no room for a batch of ", batch.presentations.size(), " samples"));
-    }
-    absl::Status gone = LetGo(*oldest);
-    if (!gone.ok()) return gone;
-  }
-}
-
-absl::StatusOr<int64_t> JournaledStore::BytesOf(const JournaledRun& run) {
-  if (run.waiting_bytes == 0) return run.folded_bytes;
-  const auto totals = TotalsOf(run);
-  if (absl::IsNotFound(totals.status())) return 0;  // It went meanwhile.
-  if (!totals.ok()) return totals.status();
-  return std::max(run.folded_bytes, RunImage::BytesOfSamples(totals->sample_count()));
-}
-
-absl::StatusOr<int64_t> JournaledStore::BytesWith(const JournaledRun* run,
-                                                  const CodedBatch& batch) {
-  if (run == nullptr) {
-    return RunImage::BytesOfSamples(static_cast<int64_t>(batch.presentations.size()));
-  }
-  const auto bytes = BytesOf(*run);
-  if (!bytes.ok()) return bytes;
-  const auto view = See(*run);
-  if (!view.ok()) return view.status();
-  const auto missing = (*view)->CountMissing(batch);
-  if (!missing.ok()) return missing;
-  return *bytes + RunImage::BytesOfSamples(*missing) - RunImage::BytesOfSamples(0);
-}
-
-absl::StatusOr<std::vector<JournaledRun>> JournaledStore::ListAll() {
-  constexpr int64_t kAtOnce = 1000;
-  std::vector<JournaledRun> all;
-  while (true) {
-    auto some = journal_->List(all.empty() ? "" : absl::string_view(all.back().name), kAtOnce);
-    if (!some.ok()) return some.status();
-    if (some->empty()) return all;
-    std::move(some->begin(), some->end(), std::back_inserter(all));
-  }
-}
-
-absl::Status JournaledStore::LetGo(const JournaledRun& run) {
-  absl::Status gone = journal_->Delete(run);
-  if (absl::IsNotFound(gone)) return absl::OkStatus();
-  if (!gone.ok()) return gone;
-  const MutexLock lock(&mutex_);
-  ++use_.dropped_runs;
-  return gone;
 }
 
 absl::StatusOr<JournaledRun> JournaledStore::Find(absl::string_view name, const RunViewer& viewer) {
@@ -273,7 +206,7 @@ absl::StatusOr<std::vector<Run>> JournaledStore::List(const RunViewer& viewer,
 absl::Status JournaledStore::Delete(absl::string_view name, const RunViewer& viewer) {
   const auto run = Find(name, viewer);
   if (!run.ok()) return run.status();
-  const absl::Status deleted = journal_->Delete(*run);
+  const absl::Status deleted = DeleteFromJournal(*run);
   return absl::IsNotFound(deleted) ? NoSuchRun(name) : deleted;
 }
 

@@ -98,18 +98,20 @@ class JournaledStore final : public RunStore {
   // Returns all of a run; points and findings only where points are asked for.
   absl::StatusOr<Run> Show(const JournaledRun& run, int64_t most_points);
 
-  // Waits while the run has too many batches that are not folded.
+  // Waits for a short time while the run has too many batches that are not folded. UNAVAILABLE
+  // where it has them still.
   absl::Status AwaitFolding(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets runs go until there is room for the batch.
-  absl::Status MakeRoom(absl::string_view run, absl::string_view bytes)
+  absl::Status MakeRoom(const RunBatch& batch, absl::string_view bytes)
       ABSL_LOCKS_EXCLUDED(mutex_, making_room_);
-  absl::Status MakeRoomExactly(absl::string_view run, const CodedBatch& batch)
+  absl::Status MakeRoomExactly(absl::string_view run, const RunKind& kind, const CodedBatch& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(making_room_);
   // Returns what a run takes once it is folded.
   absl::StatusOr<int64_t> BytesOf(const JournaledRun& run);
   // Returns what a run will take with the batch; null is a new one.
   absl::StatusOr<int64_t> BytesWith(const JournaledRun* run, const CodedBatch& batch);
   absl::StatusOr<std::vector<JournaledRun>> ListAll();
+  absl::Status DeleteFromJournal(const JournaledRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status LetGo(const JournaledRun& run);
 
   void TickSafely() ABSL_LOCKS_EXCLUDED(ticking_);
@@ -118,7 +120,7 @@ class JournaledStore final : public RunStore {
   // Returns the runs that are to be folded now.
   std::vector<std::string> TakeWaiting(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t FoldBytesOf(const std::string& run) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Fold(const std::string& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Fold(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   // Brings images of runs that are recorded up to date.
   void KeepCurrent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(ticking_);
   std::vector<std::string> RunsToKeepCurrent() ABSL_LOCKS_EXCLUDED(mutex_);

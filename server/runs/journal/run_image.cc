@@ -16,6 +16,9 @@ namespace {
 
 constexpr uint8_t kStateFormat = 1;
 
+// What a state takes with few classes.
+constexpr int64_t kStateBytes = 16 << 10;
+
 // Memory for so many samples is taken before it is known that they are new.
 constexpr int64_t kMostSpare = int64_t{1} << 16;
 
@@ -181,7 +184,8 @@ SnapshotPart RunImage::TakePart(int64_t& begin, int64_t most_bytes) {
     bytes += static_cast<int64_t>(chunk.records.size());
     part.chunks.push_back(std::move(chunk));
   }
-  part.folded_bytes = BytesOfSamples(samples_.size());
+  const int64_t more_state = static_cast<int64_t>(part.state.size()) - kStateBytes;
+  part.folded_bytes = BytesOfSamples(samples_.size()) + std::max<int64_t>(0, more_state);
   return part;
 }
 
@@ -193,8 +197,7 @@ void RunImage::PutBack(const SnapshotPart& part) {
 }
 
 int64_t RunImage::BytesOfSamples(int64_t count) {
-  constexpr int64_t kState = 16 << 10;
-  return kState + count * static_cast<int64_t>(SampleRecord::kBytes);
+  return kStateBytes + count * static_cast<int64_t>(SampleRecord::kBytes);
 }
 
 }  // namespace lossd::runs

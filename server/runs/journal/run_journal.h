@@ -74,6 +74,8 @@ class RunJournal {
   // all of it, or on an error nothing. Appends nothing where the run remembers the request. Returns
   // the run's `waiting_bytes`. Errors: as CheckKind() has them.
   virtual absl::StatusOr<int64_t> Append(const NewBatch& batch) = 0;
+  // Returns how many bytes a batch may have.
+  virtual int64_t most_batch_bytes() const = 0;
 
   virtual absl::StatusOr<JournaledRun> Find(absl::string_view name) = 0;
   // Returns at most `limit` runs by name, from the first behind `after` on.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace lossd::runs {
@@ -30,15 +31,25 @@ absl::StatusOr<RedisConnection> RedisConnection::Open(const RedisAddress& addres
   redisEnableKeepAlive(context);
   absl::Status done;
   if (!address.password.empty() && address.user.empty()) {
-    done = connection.Run({"AUTH", address.password});
+    done = connection.Authenticate({"AUTH", address.password});
   } else if (!address.password.empty()) {
-    done = connection.Run({"AUTH", address.user, address.password});
+    done = connection.Authenticate({"AUTH", address.user, address.password});
   }
   if (done.ok() && address.database != 0) {
     done = connection.Run({"SELECT", absl::StrCat(address.database)});
   }
   if (!done.ok()) return done;
   return connection;
+}
+
+absl::Status RedisConnection::Authenticate(const std::vector<absl::string_view>& command) {
+  const auto reply = Call(command);
+  if (!reply.ok()) return reply.status();
+  if (!(**reply).is_error()) return absl::OkStatus();
+  // Not its text: where Redis does not know the command, that has the password.
+  const bool is_wrong = absl::StartsWith((**reply).bytes(), "WRONGPASS ");
+  return absl::UnavailableError(is_wrong ? "Redis: WRONGPASS: no such user, or another password"
+                                         : "Redis does not take AUTH with a password");
 }
 
 absl::Status RedisConnection::Run(const std::vector<absl::string_view>& command) {

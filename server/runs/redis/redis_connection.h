@@ -29,6 +29,8 @@ class RedisConnection {
   };
 
   explicit RedisConnection(redisContext* context) : context_(context) {}
+  // Calls with a password, which no error has.
+  absl::Status Authenticate(const std::vector<absl::string_view>& command);
   // Calls, and returns an error of Redis as a status.
   absl::Status Run(const std::vector<absl::string_view>& command);
 

@@ -32,7 +32,8 @@ std::string Pack(Numbers... numbers) {
 }
 
 std::string Pack(const RunKind& kind) {
-  return absl::StrCat(Pack(kind.class_count, kind.hard_threshold), kind.owner);
+  // −0 is 0, as where numbers are compared.
+  return absl::StrCat(Pack(kind.class_count, kind.hard_threshold + 0.0), kind.owner);
 }
 
 RunKind ReadKind(absl::string_view bytes) {
@@ -62,6 +63,15 @@ absl::StatusOr<bool> RedisJournal::AppendsToFile() {
   const auto reply = nodes_.Call(kNames, {"INFO", "persistence"});
   if (!reply.ok()) return reply.status();
   return absl::StrContains((**reply).bytes(), "aof_enabled:1");
+}
+
+absl::StatusOr<bool> RedisJournal::MayEvict() {
+  const auto reply = nodes_.Call(kNames, {"INFO", "memory"});
+  if (!reply.ok()) return reply.status();
+  const absl::string_view info = (**reply).bytes();
+  // A policy for keys that expire does no harm: those of runs do not.
+  return absl::StrContains(info, "maxmemory_policy:allkeys-") &&
+         !absl::StrContains(info, "\nmaxmemory:0\r");
 }
 
 uint64_t RedisJournal::MakeId() {
@@ -169,17 +179,23 @@ absl::StatusOr<std::vector<JournaledRun>> RedisJournal::List(absl::string_view a
 }
 
 absl::Status RedisJournal::Delete(const JournaledRun& run) {
+  ForgetName(run.name);
+  // First: afterwards it might be the name of a new run, of another process.
+  const auto removed = nodes_.Call(kNames, {"ZREM", kNames, run.name});
+  if (!removed.ok()) return removed.status();
   const std::string head = Key(run.name, "head");
   const auto reply =
       nodes_.Call(head, {"FCALL", "lossd_runs_1_delete", "5", head, Key(run.name, "batches"),
                          Key(run.name, "requests"), Key(run.name, "state"), Key(run.name, "chunks"),
                          Pack(run.id)});
-  if (!reply.ok()) return reply.status();
-  if ((**reply).number() == kAnother) return NoSuchRun(run.name);
-  ForgetName(run.name);
-  // A name without a run does no harm, and one of a new run is added again.
-  nodes_.Call(kNames, {"ZREM", kNames, run.name}).status().IgnoreError();
-  return absl::OkStatus();
+  if (reply.ok() && (**reply).number() != kAnother) return absl::OkStatus();
+  // Of a run that is there still, or of another, the name is added again. One without a run does
+  // no harm.
+  if (!absl::IsNotFound(Find(run.name).status())) {
+    ForgetName(run.name);
+    AddName(run.name).IgnoreError();
+  }
+  return reply.ok() ? NoSuchRun(run.name) : reply.status();
 }
 
 absl::StatusOr<std::vector<JournaledBatch>> RedisJournal::ReadBatches(const JournaledRun& run,

@@ -42,8 +42,11 @@ class RedisJournal final : public RunJournal {
   // Returns whether Redis writes a log of what it has, from which it reads that again when it is
   // restarted.
   absl::StatusOr<bool> AppendsToFile();
+  // Returns whether Redis deletes any keys, those of runs, too, when it has no memory left.
+  absl::StatusOr<bool> MayEvict();
 
   absl::StatusOr<int64_t> Append(const NewBatch& batch) override;
+  int64_t most_batch_bytes() const override { return kMostBatchBytes; }
   absl::StatusOr<JournaledRun> Find(absl::string_view name) override;
   absl::StatusOr<std::vector<JournaledRun>> List(absl::string_view after, int64_t limit) override;
   absl::Status Delete(const JournaledRun& run) override;
@@ -55,6 +58,9 @@ class RedisJournal final : public RunJournal {
   absl::Status Write(const JournaledRun& run, const SnapshotPart& part) override;
 
  private:
+  // Of its proto-max-bulk-len, unless that is set.
+  static constexpr int64_t kMostBatchBytes = int64_t{512} << 20;
+
   // Adds the name to the list of runs, unless this process has done so.
   absl::Status AddName(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);
   void ForgetName(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);

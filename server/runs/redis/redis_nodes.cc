@@ -53,6 +53,7 @@ absl::StatusOr<RedisReply> RedisNodes::Call(absl::string_view key,
 std::optional<absl::StatusOr<RedisReply>> RedisNodes::Try(
     const std::vector<absl::string_view>& command, Journey& journey) {
   const Node node = journey.node;
+  const absl::Time begin = absl::Now();
   auto connection = Take(node);
   if (connection.ok() && journey.asking) {
     const auto asked = connection->Call({"ASKING"});
@@ -61,6 +62,7 @@ std::optional<absl::StatusOr<RedisReply>> RedisNodes::Try(
   auto reply =
       connection.ok() ? connection->Call(command) : absl::StatusOr<RedisReply>(connection.status());
   if (!reply.ok()) {
+    NoteBreak(node, absl::Now() - begin, reply.status());
     if (FollowBreak(reply.status(), journey)) return std::nullopt;
     return reply;
   }
@@ -107,9 +109,21 @@ bool RedisNodes::FollowBreak(const absl::Status& broken, Journey& journey) {
   return ++journey.breaks < kMostBreaks;
 }
 
+void RedisNodes::NoteBreak(const Node& node, absl::Duration waited, const absl::Status& broken) {
+  constexpr absl::Duration kLate = absl::Seconds(1);
+  constexpr absl::Duration kRest = absl::Seconds(1);
+  if (waited < kLate) return;
+  const MutexLock lock(&mutex_);
+  late_[node] = {absl::Now() + kRest, broken};
+}
+
 absl::StatusOr<RedisConnection> RedisNodes::Take(const Node& node) {
   {
     const MutexLock lock(&mutex_);
+    if (const auto late = late_.find(node); late != late_.end()) {
+      if (absl::Now() < late->second.until) return late->second.why;
+      late_.erase(late);
+    }
     std::vector<RedisConnection>& free = free_[node];
     if (!free.empty()) {
       RedisConnection connection = std::move(free.back());

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/runs/redis/redis_address.h"
 #include "server/runs/redis/redis_connection.h"
 #include "server/runs/redis/redis_reply.h"
@@ -28,12 +29,19 @@ class RedisNodes {
 
   // Sends a command to the node that has `key`, and waits for its answer, which is no error. A
   // command may be sent twice: where a connection breaks, nobody knows whether the first came
-  // through. UNAVAILABLE where no node answers, or with an error.
+  // through. UNAVAILABLE where no node answers, or with an error; at once where it has just
+  // answered too late.
   absl::StatusOr<RedisReply> Call(absl::string_view key,
                                   const std::vector<absl::string_view>& command);
 
  private:
   using Node = std::pair<std::string, int>;  // host and port
+
+  // A node that has answered too late.
+  struct Late {
+    absl::Time until;
+    absl::Status why;
+  };
 
   // A command on its way.
   struct Journey {
@@ -55,6 +63,9 @@ class RedisNodes {
   bool FollowBreak(const absl::Status& broken, Journey& journey) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<RedisConnection> Take(const Node& node) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets nobody wait for a node in the time after it has answered too late.
+  void NoteBreak(const Node& node, absl::Duration waited, const absl::Status& broken)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveBack(const Node& node, RedisConnection connection) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const RedisAddress first_;
@@ -62,6 +73,7 @@ class RedisNodes {
   Mutex mutex_;
   std::map<int, Node> moved_ ABSL_GUARDED_BY(mutex_);  // slots that are not at the first node
   std::map<Node, std::vector<RedisConnection>> free_ ABSL_GUARDED_BY(mutex_);
+  std::map<Node, Late> late_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lossd::runs

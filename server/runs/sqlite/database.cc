@@ -31,6 +31,15 @@ absl::StatusOr<int64_t> Database::ReadNumber(const std::string& sql) {
   return *has_row ? use.number(0) : 0;
 }
 
+absl::StatusOr<std::string> Database::ReadText(const std::string& sql) {
+  auto statement = Statement::Prepare(*this, sql);
+  if (!statement.ok()) return statement.status();
+  Statement::Use use(*statement);
+  const auto has_row = use.Step();
+  if (!has_row.ok()) return has_row.status();
+  return *has_row ? std::string(use.bytes(0)) : std::string();
+}
+
 absl::StatusOr<Transaction> Transaction::Begin(Database& database) {
   absl::Status begun = database.Run("BEGIN IMMEDIATE");
   if (!begun.ok()) return begun;

@@ -23,6 +23,8 @@ class Database {
   absl::Status Run(const std::string& sql);
   // Returns the number that a statement returns.
   absl::StatusOr<int64_t> ReadNumber(const std::string& sql);
+  // Returns the text that a statement returns.
+  absl::StatusOr<std::string> ReadText(const std::string& sql);
 
   int64_t last_row_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
   sqlite3* handle() const { return handle_.get(); }

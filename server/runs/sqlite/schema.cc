@@ -43,31 +43,32 @@ constexpr const char* kMigrations[] = {
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
-absl::Status CheckIsOurs(Database& database, const std::string& path, int64_t version) {
+}  // namespace
+
+absl::Status CheckSchema(Database& database, const std::string& path) {
+  const auto version = database.ReadNumber("PRAGMA user_version");
+  if (!version.ok()) return version.status();
   const auto application = database.ReadNumber("PRAGMA application_id");
   if (!application.ok()) return application.status();
   const auto tables = database.ReadNumber("SELECT count(*) FROM sqlite_schema");
   if (!tables.ok()) return tables.status();
-  const bool is_new = *application == 0 && version == 0 && *tables == 0;
+  const bool is_new = *application == 0 && *version == 0 && *tables == 0;
   if (*application != kApplication && !is_new) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is a database of another program than lossd"));
   }
-  if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " has version ", version,
+  if (*version > kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " has version ", *version,
                                                       " of the tables of runs, expected at most ",
                                                       kSchemaVersion, ": a newer lossd wrote it"));
   }
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status MigrateSchema(Database& database, const std::string& path) {
+absl::Status MigrateSchema(Database& database) {
   const auto version = database.ReadNumber("PRAGMA user_version");
   if (!version.ok()) return version.status();
-  absl::Status ours = CheckIsOurs(database, path, *version);
-  if (!ours.ok() || *version == kSchemaVersion) return ours;
+  if (*version == kSchemaVersion) return absl::OkStatus();
   auto transaction = Transaction::Begin(database);
   if (!transaction.ok()) return transaction.status();
   for (int64_t i = *version; i < kSchemaVersion; ++i) {

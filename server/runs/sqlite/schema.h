@@ -11,9 +11,13 @@ namespace lossd::runs {
 // The version of the tables, which grows when they change.
 inline constexpr int kSchemaVersion = 1;
 
+// Changes nothing. FAILED_PRECONDITION, with `path`, where the file is another program's, or of a
+// newer version.
+absl::Status CheckSchema(Database& database, const std::string& path);
+
 // Makes the tables of a new file, and those of an older version anew as this one has them.
-// FAILED_PRECONDITION, with `path`, where the file is another program's, or of a newer version.
-absl::Status MigrateSchema(Database& database, const std::string& path);
+// CheckSchema() has found that the file may be changed.
+absl::Status MigrateSchema(Database& database);
 
 }  // namespace lossd::runs
 

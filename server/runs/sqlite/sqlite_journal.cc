@@ -19,14 +19,24 @@ absl::Status NoSuchRun(const JournaledRun& run) {
   return absl::NotFoundError(absl::StrCat("there is no run '", run.name, "'"));
 }
 
+// Has the database write a log ahead, which some file systems do not let it.
+absl::Status WriteAhead(Database& database, const std::string& path) {
+  const auto mode = database.ReadText("PRAGMA journal_mode = WAL");
+  if (!mode.ok()) return mode.status();
+  if (*mode == "wal") return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, " has the journal_mode '", *mode, "', expected 'wal': its folder does not allow it"));
+}
+
 absl::StatusOr<Database> OpenWriter(const SqliteOptions& options) {
   auto database = Database::Open(options.path);
   if (!database.ok()) return database;
   const char* const sync = options.sync == SqliteSync::kFull ? "FULL" : "NORMAL";
-  absl::Status set = database->Run(absl::StrCat("PRAGMA page_size = ", kPageBytes));
-  if (set.ok()) set = database->Run("PRAGMA journal_mode = WAL");
+  absl::Status set = CheckSchema(*database, options.path);
+  if (set.ok()) set = database->Run(absl::StrCat("PRAGMA page_size = ", kPageBytes));
+  if (set.ok()) set = WriteAhead(*database, options.path);
   if (set.ok()) set = database->Run(absl::StrCat("PRAGMA synchronous = ", sync));
-  if (set.ok()) set = MigrateSchema(*database, options.path);
+  if (set.ok()) set = MigrateSchema(*database);
   if (!set.ok()) return set;
   return database;
 }
@@ -51,11 +61,11 @@ absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(const SqliteO
   return journal;
 }
 
-SqliteJournal::SqliteJournal(const SqliteOptions& options, FileLock lock,
+SqliteJournal::SqliteJournal(SqliteOptions options, FileLock lock,
                              std::unique_ptr<JournalReader> reader,
                              std::unique_ptr<JournalWriter> writer,
                              std::unique_ptr<WalCheckpoints> checkpoints)
-    : options_(options),
+    : options_(std::move(options)),
       lock_(std::move(lock)),
       reader_(std::move(reader)),
       writer_(std::move(writer)),

@@ -42,6 +42,7 @@ class SqliteJournal final : public RunJournal {
   static absl::StatusOr<std::unique_ptr<SqliteJournal>> Open(const SqliteOptions& options);
 
   absl::StatusOr<int64_t> Append(const NewBatch& batch) override;
+  int64_t most_batch_bytes() const override { return kMostBatchBytes; }
   absl::StatusOr<JournaledRun> Find(absl::string_view name) override;
   absl::StatusOr<std::vector<JournaledRun>> List(absl::string_view after, int64_t limit) override;
   absl::Status Delete(const JournaledRun& run) override;
@@ -53,13 +54,16 @@ class SqliteJournal final : public RunJournal {
   absl::Status Write(const JournaledRun& run, const SnapshotPart& part) override;
 
  private:
+  // A row of SQLite has a thousand million bytes at most.
+  static constexpr int64_t kMostBatchBytes = 999'000'000;
+
   // What is known of a run, so that a batch is one row and nothing else.
   struct Head {
     JournaledRun run;
     std::unique_ptr<RequestIds> requests;  // null: not read yet
   };
 
-  SqliteJournal(const SqliteOptions& options, FileLock lock, std::unique_ptr<JournalReader> reader,
+  SqliteJournal(SqliteOptions options, FileLock lock, std::unique_ptr<JournalReader> reader,
                 std::unique_ptr<JournalWriter> writer, std::unique_ptr<WalCheckpoints> checkpoints);
 
   absl::Status ReadHeads();

@@ -8,8 +8,10 @@ namespace {
 
 constexpr int kMostBytes = 16 << 20;
 
-// A log of so many times kMostBytes makes writers wait until it is moved.
+// At a log of so many times kMostBytes writers wait while what is left of it is moved, so that it
+// begins anew. They wait no longer than this for those who read the log, and it is tried again.
 constexpr int kMostLogs = 16;
+constexpr int kLongestWaitMilliseconds = 50;
 
 constexpr std::chrono::milliseconds kTick(200);
 
@@ -21,6 +23,7 @@ absl::StatusOr<std::unique_ptr<WalCheckpoints>> WalCheckpoints::Start(Database& 
   if (!own.ok()) return own.status();
   const auto page = own->ReadNumber("PRAGMA page_size");
   if (!page.ok()) return page.status();
+  sqlite3_busy_timeout(own->handle(), kLongestWaitMilliseconds);
   return std::unique_ptr<WalCheckpoints>(
       new WalCheckpoints(*std::move(own), writer, static_cast<int>(*page)));
 }

@@ -14,7 +14,7 @@
 namespace lossd::runs {
 
 // Moves what was written from the write-ahead log to the database, on a thread of its own, so that
-// no writer waits for a disk.
+// no writer waits for that, but for a short time where the log has become very long.
 class WalCheckpoints {
  public:
   // `writer` has the file of `path` open, writes no checkpoints from then on, and must outlive

@@ -1,13 +1,15 @@
 #include "server/web/runs/asked_call.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace lossd::web {
 
-AskedCall::AskedCall(absl::string_view method, const PageRequest& request, CallSurroundings around)
+AskedCall::AskedCall(absl::string_view method, PageRequest request, CallSurroundings around)
     : method_(absl::StrCat("lossd.v1.RunService/", method)),
-      request_(request),
+      request_(std::move(request)),
       around_(around),
       id_(around.filters.want_ids() ? around.ids.Next() : ""),
       begin_(around.filters.Now()) {}

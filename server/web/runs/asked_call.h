@@ -28,7 +28,7 @@ struct CallSurroundings {
 class AskedCall final : public rpc::CallInfo {
  public:
   // `method` is such as "GetRun".
-  AskedCall(absl::string_view method, const PageRequest& request, CallSurroundings around);
+  AskedCall(absl::string_view method, PageRequest request, CallSurroundings around);
   ~AskedCall();
   AskedCall(const AskedCall&) = delete;
   AskedCall& operator=(const AskedCall&) = delete;

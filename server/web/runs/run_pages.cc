@@ -21,7 +21,7 @@ class RunPages {
       : options_(std::move(options)), feed_(options_.calls) {}
 
   PageContent Show(const Asset& asset, const PageRequest& request) const {
-    const absl::Status from_here = CheckSite(request, options_.hosts);
+    absl::Status from_here = CheckSite(request, options_.hosts);
     if (!from_here.ok()) return Guarded({403, kText, absl::StrCat(from_here.message(), "\n")});
     return Guarded({200, std::string(asset.type), std::string(asset.text)});
   }
@@ -59,7 +59,7 @@ class RunPages {
 
   absl::Status Admit(AskedCall& call, const PageRequest& request) const {
     const absl::Status from_here = CheckSite(request, options_.hosts);
-    const absl::Status admitted = call.Begin();
+    absl::Status admitted = call.Begin();
     if (from_here.ok()) return admitted;
     call.NoteAnswer(from_here, 0, 0);
     return from_here;

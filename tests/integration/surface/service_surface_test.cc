@@ -94,8 +94,8 @@ TEST(MethodsTest, EveryMethodOfTheServicesAnswers) {
   ASSERT_EQ(methods.size(), 13);
   for (const google::protobuf::MethodDescriptor* method : methods) {
     const std::string& name = method->name();
-    const RawAnswer answer = CallRaw(
-        server.channel(), absl::StrCat("/", method->service()->full_name(), "/", name), "");
+    const RawAnswer answer =
+        CallRaw(server.channel(), absl::StrCat("/", method->service()->full_name(), "/", name), "");
     if (name == "ComputeStream") {  // Its errors are messages.
       EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
       v1::ComputeStreamResponse message;

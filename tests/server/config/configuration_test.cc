@@ -348,7 +348,10 @@ TEST(ConfigureTest, ReadsWhereRunsAreKeptAndPrintsNoPassword) {
   EXPECT_EQ(outcome.configuration.settings.runs, "redis://me:secret@host");
   EXPECT_THAT(Parse({"--runs", "redis://me:secret@host", "--print-config"}).exit->standard_output,
               AllOf(HasSubstr("redis://***@host"), Not(HasSubstr("secret"))));
-  for (const char* store : {"", "sqlite:", "sqlite", "file:x", "rediss://:secret@host"}) {
+  EXPECT_THAT(Parse({"--runs", "sqlite:/a@b.db", "--print-config"}).exit->standard_output,
+              HasSubstr("sqlite:/a@b.db"));
+  for (const char* store : {"", "sqlite:", "sqlite", "file:x", "rediss://:secret@host",
+                            "redis:me:secret@host", "redis:secret://x@host"}) {
     EXPECT_THAT(Refusal({"--runs", store}), AllOf(HasSubstr("--runs"), Not(HasSubstr("secret"))))
         << store;
   }

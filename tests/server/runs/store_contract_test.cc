@@ -157,6 +157,35 @@ TEST_P(StoreContractTest, TheOldestRunsAreLetGoForOthers) {
   EXPECT_LE(store->use().bytes, options.max_bytes);
 }
 
+TEST_P(StoreContractTest, NoRunGoesForABatchThatItsOwnDoesNotTake) {
+  StoreOptions options = Options();
+  options.max_bytes = 2 << 20;
+  const auto store = Open(options);
+  ASSERT_TRUE(RecordTo(*store, NewSamples("old", 0, 6000)).ok());
+  Advance(absl::Seconds(1));
+  OwnedBatch theirs = NewSamples("theirs", 0, 3);
+  theirs.owner = "they";
+  ASSERT_TRUE(RecordTo(*store, theirs).ok());
+  OwnedBatch intruding = NewSamples("theirs", 3, 18'000);
+  intruding.owner = "me";
+  EXPECT_TRUE(absl::IsPermissionDenied(RecordTo(*store, intruding)));
+  intruding.owner = "they";
+  intruding.class_count = 5;
+  EXPECT_TRUE(absl::IsFailedPrecondition(RecordTo(*store, intruding)));
+  EXPECT_THAT(Names(*store), ElementsAre("old", "theirs"));
+}
+
+TEST_P(StoreContractTest, AThresholdOfMinusZeroIsZero) {
+  const auto store = Open(Options());
+  OwnedBatch batch = NewSamples("run", 0, 3);
+  batch.hard_threshold = -0.0;
+  ASSERT_TRUE(RecordTo(*store, batch).ok());
+  batch = NewSamples("run", 3, 3);
+  batch.hard_threshold = 0;
+  const absl::Status recorded = RecordTo(*store, batch);
+  EXPECT_TRUE(recorded.ok()) << recorded;
+}
+
 TEST_P(StoreContractTest, ARunThatIsTooLargeIsRefusedAndStaysWhatItIs) {
   StoreOptions options = Options();
   options.max_bytes = 2 << 20;

@@ -199,7 +199,7 @@ class PolicyLoss(torch.nn.Module):
     ) -> Tensor:
         """Returns the loss, as policy() does; for logits beside `labels` the module's activation is "softmax"."""
         others = _others(advantages, old_log_probs, reference_log_probs, sampler_log_probs, sequence_lengths)
-        return _uncompiled(self._prepared)(log_probs, labels, sample_weights, normalizer, others)
+        return _uncompiled(self._prepared)(log_probs, labels, sample_weights, normalizer, NOWHERE, others)
 
     def extra_repr(self) -> str:
         return self._prepared.text

@@ -177,6 +177,10 @@ TEST(LogProbabilities, AboveZeroAreReadAsTheFormReadsThem) {
   EXPECT_EQ(answer.gradient[0], -1);
   EXPECT_EQ(ComputeOf({{0.125}}, Loss("focal")).losses[0], 0);
   EXPECT_EQ(ComputeOf({{0.125}}, Loss("poly1")).losses[0], -0.125);
+  for (const double u : {0.125, 1100.0}) {
+    EXPECT_EQ(ComputeOf({{u}}, Loss("generalized_cross_entropy")).losses[0], 0) << u;
+    EXPECT_EQ(ComputeOf({{u}}, Loss("generalized_cross_entropy")).gradient[0], -1) << u;
+  }
 }
 
 TEST(LogProbabilities, OfImpossibleTruthsAndNaNAreCounted) {

@@ -186,6 +186,14 @@ TEST(KlPenaltyForms, HaveTheGradientOfTheDivergence) {
   }
 }
 
+TEST(KlPenaltyForms, OfNoDifferenceIsNothingWhateverTheRatio) {
+  LossSpec spec = SpecOf("ppo");
+  spec.policy.kl_penalty = KlPenalty{1, KlEstimator::kK3, KlGradient::kReverseKl};
+  const Term term = ComputeToken(spec, {-1, -800, -1, 0});
+  EXPECT_EQ(term.value, 0);
+  EXPECT_EQ(term.slope, 0);
+}
+
 // E over the old policy's tokens of r (u − f) ∂u/∂θ is ∂KL(policy ‖ reference)/∂θ.
 TEST(KlPenaltyForms, HaveTheDivergencesGradientInExpectation) {
   const Real z[] = {0.3L, -0.2L, 0.9L};

@@ -69,6 +69,12 @@ TEST(RunDecoderTest, RefusesByName) {
        "sample_ids.shape = [3], expected the losses' shape [2]"},
       {Softmax(" run: 'a' request_id: 'r'"),
        "sample_ids is not set, expected the id of each sample beside run"},
+      {WithRun(" rollout { advantages { float_values: [1, 1] } }"),
+       "rollout is set, expected none beside run, whose losses are of samples alone"},
+      {absl::StrCat("logits { float_values: [-1, -2] } loss { activation: "
+                    "ACTIVATION_LOG_PROBABILITY }",
+                    kRun),
+       "run is set, expected none with log-probabilities, which have no margin"},
       {Sigmoid(RunFieldsWith("a", "r", "1, 2")),
        "sample_ids.shape = [2], expected the losses' shape [2, 3]"},
       {absl::StrCat(kLogits, kTargets, kRun),

@@ -77,7 +77,7 @@ TEST(ToRpcStatusTest, InternalErrorsKeepTheirTextToThemselves) {
   for (const absl::Status& error :
        {absl::InternalError("at 0x7ffd1234 in /src/secret.cc"),
         absl::UnknownError("/src/secret.cc"), absl::DataLossError("/src/secret.cc"),
-        absl::NotFoundError("/src/secret.cc")}) {
+        absl::AbortedError("/src/secret.cc")}) {
     absl::Status with_payload = error;
     with_payload.SetPayload("type.googleapis.com/google.rpc.DebugInfo",
                             absl::Cord("/src/secret.cc"));

@@ -5,10 +5,10 @@
 
 namespace lossd::rpc {
 
-// What training packages gave for one batch: 3 sequences of 4 tokens. Each was run on CPU in float64
-// unless its name says float32: trl 1.16.0, verl 0.9.1, torchrl 0.14.1, openrlhf 0.11.2, skyrl 0.3.0,
-// liger-kernel 0.8.5, and of 2026 slime 624b824a, NeMo-RL 7ea279ab and AReaL 4aef98d8. Losses and
-// gradients by ln p of the policy, to 12 digits.
+// What training packages gave for one batch: 3 sequences of 4 tokens. Each was run on CPU in
+// float64 unless its name says float32: trl 1.16.0, verl 0.9.1, torchrl 0.14.1, openrlhf 0.11.2,
+// skyrl 0.3.0, liger-kernel 0.8.5, and of 2026 slime 624b824a, NeMo-RL 7ea279ab and AReaL 4aef98d8.
+// Losses and gradients by ln p of the policy, to 12 digits.
 struct PolicyVector {
   int number;
   const char* name;

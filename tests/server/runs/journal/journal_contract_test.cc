@@ -32,6 +32,7 @@ class AskingJournal final : public RunJournal {
       : journal_(std::move(journal)), ask_(std::move(ask)) {}
 
   absl::StatusOr<int64_t> Append(const NewBatch& batch) override { return journal_->Append(batch); }
+  int64_t most_batch_bytes() const override { return journal_->most_batch_bytes(); }
   absl::StatusOr<JournaledRun> Find(absl::string_view name) override {
     return journal_->Find(name);
   }

@@ -10,8 +10,8 @@
 
 namespace lossd::runs {
 
-// A redis-server of this process on a free port of 127.0.0.1, with a folder of its own. It ends with
-// the thread that starts it.
+// A redis-server of this process on a free port of 127.0.0.1, with a folder of its own. It ends
+// with the thread that starts it.
 class RedisServer {
  public:
   // Returns whether there is a redis-server.

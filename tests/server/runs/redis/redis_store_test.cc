@@ -222,6 +222,52 @@ TEST(RedisStoreTest, ThePasswordIsTold) {
   EXPECT_TRUE(record().ok());
 }
 
+TEST(RedisStoreTest, NoErrorHasThePassword) {
+  // Redis says with what the command that it does not know was called.
+  RedisServer server({"--rename-command", "AUTH", ""});
+  RedisAddress address = server.address();
+  address.password = "sesame";
+  JournaledStore store(OpenJournal(address), Options());
+  const absl::Status refused = RecordTo(store, BatchOf(0));
+  EXPECT_TRUE(absl::IsUnavailable(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("AUTH"));
+  EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr("sesame")));
+}
+
+std::string CountNames(RedisServer& server) {
+  return server.Run({"EVAL", "return tostring(redis.call('ZCARD', 'lossd:runs'))", "0"});
+}
+
+TEST(RedisStoreTest, ADeletedRunLeavesNoName) {
+  RedisServer server;
+  const auto journal = OpenJournal(server.address());
+  JournaledStore store(OpenJournal(server.address()), Options());
+  ASSERT_TRUE(RecordTo(store, BatchOf(0)).ok());
+  const auto first = journal->Find("run");
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(journal->Delete(*first).ok());
+  EXPECT_EQ(CountNames(server), "0");
+  // As if it were sent again, when the name of another process was added again.
+  server.Run({"ZADD", "lossd:runs", "0", "run"});
+  EXPECT_TRUE(absl::IsNotFound(journal->Delete(*first)));
+  EXPECT_EQ(CountNames(server), "0");
+  // A new run of the name keeps it.
+  ASSERT_TRUE(RecordTo(store, BatchOf(1)).ok());
+  EXPECT_TRUE(absl::IsNotFound(journal->Delete(*first)));
+  EXPECT_EQ(CountNames(server), "1");
+}
+
+TEST(RedisStoreTest, ItIsKnownWhetherRedisDeletesWhatItHas) {
+  const auto may_evict = [](const std::vector<std::string>& options) {
+    const RedisServer server(options);
+    return *RedisJournal({server.address(), 1}).MayEvict();
+  };
+  EXPECT_FALSE(may_evict({}));
+  EXPECT_FALSE(may_evict({"--maxmemory-policy", "allkeys-lru"}));  // It has no bound.
+  EXPECT_FALSE(may_evict({"--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru"}));
+  EXPECT_TRUE(may_evict({"--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"}));
+}
+
 TEST(RedisStoreTest, ItIsKnownWhetherRedisWritesALog) {
   const RedisServer forgetful;
   EXPECT_FALSE(*RedisJournal({forgetful.address(), 1}).AppendsToFile());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -78,6 +79,20 @@ void RunIn(const std::string& path, const std::string& sql) {
   ASSERT_TRUE(done.ok()) << done;
 }
 
+std::string BytesOf(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(SqliteFileTest, ANewFileWritesALogAhead) {
+  const SqliteFile file;
+  OpenJournal(file.path(), 1);
+  auto database = Database::Open(file.path());
+  ASSERT_TRUE(database.ok());
+  EXPECT_EQ(*database->ReadText("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(*database->ReadNumber("PRAGMA page_size"), 8192);
+}
+
 TEST(SqliteFileTest, AFileOfANewerVersionIsRefusedAndStaysWhatItIs) {
   const SqliteFile file;
   OpenJournal(file.path(), 1);
@@ -94,7 +109,9 @@ TEST(SqliteFileTest, AFileOfANewerVersionIsRefusedAndStaysWhatItIs) {
 TEST(SqliteFileTest, AnotherProgramsFileIsRefused) {
   const SqliteFile file;
   RunIn(file.path(), "CREATE TABLE cakes (name TEXT)");
+  const std::string before = BytesOf(file.path());
   EXPECT_THAT(std::string(Refusal(file.path()).message()), HasSubstr("another program"));
+  EXPECT_TRUE(BytesOf(file.path()) == before);
   const SqliteFile text;
   { std::ofstream(text.path()) << "This is no database, but a text of some length."; }
   EXPECT_FALSE(Refusal(text.path()).ok());
