@@ -101,7 +101,7 @@ class WholeRunTest : public testing::TestWithParam<v1::Activation> {
       }
       const runs::OwnedBatch presented = FromAnswer(request, answer);
       oracle_.Add(presented, step);
-      losses_.push_back({});
+      losses_.emplace_back();
       for (const runs::Presentation& one : presented.samples) {
         if (!one.ignored && one.finite()) losses_.back().push_back(one.loss);
       }
