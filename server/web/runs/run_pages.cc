@@ -58,7 +58,7 @@ class RunPages {
   }
 
   absl::Status Admit(AskedCall& call, const PageRequest& request) const {
-    const absl::Status from_here = CheckSite(request, options_.hosts);
+    absl::Status from_here = CheckSite(request, options_.hosts);
     absl::Status admitted = call.Begin();
     if (from_here.ok()) return admitted;
     call.NoteAnswer(from_here, 0, 0);
