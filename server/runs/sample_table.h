@@ -45,7 +45,7 @@ class SampleTable {
 
   int64_t size() const { return size_; }
   const SampleRecord& operator[](int64_t position) const {
-    return (*chunks_[Chunk(position)])[Place(position)];
+    return (*chunks_[ChunkOf(position)])[Place(position)];
   }
 
   int64_t bytes() const { return BytesWith(0); }
@@ -53,17 +53,18 @@ class SampleTable {
   int64_t BytesWith(int64_t more) const;
 
   static constexpr int64_t kChunk = 256;
+  // Returns the chunk that holds a position.
+  static size_t ChunkOf(int64_t position) { return static_cast<size_t>(position / kChunk); }
 
  private:
   using Records = std::array<SampleRecord, kChunk>;
 
-  static size_t Chunk(int64_t position) { return static_cast<size_t>(position / kChunk); }
   static size_t Place(int64_t position) { return static_cast<size_t>(position % kChunk); }
   static size_t HashOf(int64_t id) { return absl::Hash<int64_t>()(id); }
   size_t ChunksWith(int64_t more) const;
   // Returns where the next new record goes.
   uint32_t TakePlace();
-  SampleRecord& At(uint32_t position) { return (*chunks_[Chunk(position)])[Place(position)]; }
+  SampleRecord& At(uint32_t position) { return (*chunks_[ChunkOf(position)])[Place(position)]; }
 
   std::vector<std::unique_ptr<Records>> chunks_;
   int64_t size_ = 0;

@@ -136,7 +136,7 @@ void RunImage::Add(const CodedBatch& batch, int64_t step) {
     samples_.FindOrAdd(IdsOf(block, ids), found);
     for (size_t i = 0; i < block.size(); ++i) {
       SampleRecord& record = *found.records[i];
-      changed_[found.positions[i] / SampleTable::kChunk] = true;
+      changed_[SampleTable::ChunkOf(found.positions[i])] = true;
       const Turn turn = totals_.Present(block[i], step, record);
       tally.Add(block[i], turn, kind_.hard_threshold, batch.epoch.value_or(record.presentations()));
     }
@@ -150,7 +150,7 @@ void RunImage::AddToOldChunks(const CodedBatch& batch, int64_t step) {
     SampleTable::Found found;
     samples_.FindOrAdd(IdsOf(block, ids), found);
     for (size_t i = 0; i < block.size(); ++i) {
-      const size_t chunk = found.positions[i] / SampleTable::kChunk;
+      const size_t chunk = SampleTable::ChunkOf(found.positions[i]);
       if (chunk < chunk_numbers_.size() && chunk_numbers_[chunk] > number_) continue;
       changed_[chunk] = true;
       found.records[i]->Add(block[i], step, kind_.hard_threshold);
