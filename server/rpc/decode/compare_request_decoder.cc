@@ -81,13 +81,14 @@ void DecodeSamplesOfSpecs(const BatchFields& fields, const LogitsLayout& layout,
 // Checks the labels once for each distinct way of reading them.
 void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call, const Field& request) {
   std::set<std::pair<loss::Activation, std::optional<int64_t>>> checked;
+  const Field losses = request["losses"];
   for (size_t i = 0; i < call.specs.size(); ++i) {
     const loss::LossSpec& spec = call.specs[i];
     const auto samples = call.samples.find(spec.activation);
     if (samples == call.samples.end()) continue;
     const OwnedLabels& labels = samples->second.labels;
     const Weightless weightless = FindWeightless(samples->second, layout, spec.activation);
-    const Field loss_field = request["losses"][static_cast<int64_t>(i)];
+    const Field loss_field = losses[static_cast<int64_t>(i)];
     CheckLabelRules(spec, labels, layout, weightless, request, loss_field);
     const bool integers = !std::holds_alternative<OwnedTargets>(labels);
     const auto ignore_index = integers ? spec.ignore_index : std::nullopt;

@@ -2,8 +2,8 @@
 #define LOSSD_SERVER_RPC_ERRORS_FIELD_H_
 
 #include <cstdint>
-#include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/rpc/errors/field_path.h"
@@ -14,7 +14,8 @@ namespace lossd::rpc {
 
 // A field of a request that is being decoded: its path, the request's violations, to which a
 // decoder adds what is wrong with it, and whether the request was cancelled, which its loops over
-// elements ask. Cheap to make and to copy.
+// elements ask. Cheap to make and to copy. A field outlives those that are made from it
+// (FieldPath).
 //
 //   const Field request(violations);
 //   const Field loss = request["loss"];
@@ -29,10 +30,14 @@ class Field {
   explicit Field(FieldViolations& violations) : Field(violations, kNeverCancelled) {}
 
   // Returns the field `name` of this message. The name outlives the field.
-  Field operator[](absl::string_view name) const { return {path_[name], *this}; }
+  Field operator[](absl::string_view name) const ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    return {path_[name], *this};
+  }
 
   // Returns the entry `index` of this repeated field or axis.
-  Field operator[](int64_t index) const { return {path_[index], *this}; }
+  Field operator[](int64_t index) const ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    return {path_[index], *this};
+  }
 
   // Adds a violation of this field: the description that absl::StrCat makes of `parts`.
   template <typename... Parts>
@@ -45,10 +50,8 @@ class Field {
   const Cancellation& cancellation() const { return *cancellation_; }
 
  private:
-  Field(FieldPath path, const Field& request)
-      : path_(std::move(path)),
-        violations_(request.violations_),
-        cancellation_(request.cancellation_) {}
+  Field(const FieldPath& path, const Field& request)
+      : path_(path), violations_(request.violations_), cancellation_(request.cancellation_) {}
 
   static const Cancellation kNeverCancelled;
 

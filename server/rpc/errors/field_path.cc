@@ -4,26 +4,15 @@
 
 namespace lossd::rpc {
 
-FieldPath FieldPath::operator[](absl::string_view name) const { return With({name, 0}); }
-
-FieldPath FieldPath::operator[](int64_t index) const { return With({{}, index}); }
-
 std::string FieldPath::ToString() const {
-  std::string text;
-  for (const Step& step : steps_) {
-    if (step.name.empty()) {
-      absl::StrAppend(&text, "[", step.index, "]");
-    } else {
-      absl::StrAppend(&text, text.empty() ? "" : ".", step.name);
-    }
+  if (parent_ == nullptr) return "";
+  std::string text = parent_->ToString();
+  if (name_.empty()) {
+    absl::StrAppend(&text, "[", index_, "]");
+  } else {
+    absl::StrAppend(&text, text.empty() ? "" : ".", name_);
   }
   return text;
-}
-
-FieldPath FieldPath::With(const Step& step) const {
-  FieldPath path = *this;
-  path.steps_.push_back(step);
-  return path;
 }
 
 }  // namespace lossd::rpc

@@ -4,39 +4,46 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/container/inlined_vector.h"
+#include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
 
 namespace lossd::rpc {
 
-// The place of a field in a request, such as losses[2].class_weighting.weights. A path is cheap to
-// make and to copy: its text is built only by ToString. The names outlive it; they are literals or
-// come from descriptors.
+// The place of a field in a request, such as losses[2].class_weighting.weights. Every field that is
+// decoded has a path, and hardly any is at fault, so a path is one step that points to the path it
+// was made from; its text is built only by ToString. What it was made from outlives it, and so do
+// the names, which are literals or come from descriptors.
 //
-//   const FieldPath loss = FieldPath()["losses"][2];
-//   loss["focal"]["gamma"].ToString();  // "losses[2].focal.gamma"
+//   const FieldPath request;
+//   const FieldPath losses = request["losses"];
+//   losses[2]["gamma"].ToString();  // "losses[2].gamma"; losses[2] lives to the end of the line
 class FieldPath {
  public:
   // The path of the request itself, which has no text.
   FieldPath() = default;
+  FieldPath(const FieldPath&) = default;
+  // One that others were made from stays what it is.
+  FieldPath& operator=(const FieldPath&) = delete;
 
   // Returns the path of the field `name` of this message.
-  FieldPath operator[](absl::string_view name) const;
+  FieldPath operator[](absl::string_view name) const ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    return {*this, name, 0};
+  }
 
   // Returns the path of the entry `index` of this repeated field or axis.
-  FieldPath operator[](int64_t index) const;
+  FieldPath operator[](int64_t index) const ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    return {*this, {}, index};
+  }
 
   std::string ToString() const;
 
  private:
-  struct Step {
-    absl::string_view name;  // empty: the step is an index
-    int64_t index;
-  };
+  FieldPath(const FieldPath& parent, absl::string_view name, int64_t index)
+      : parent_(&parent), name_(name), index_(index) {}
 
-  FieldPath With(const Step& step) const;
-
-  absl::InlinedVector<Step, 6> steps_;
+  const FieldPath* parent_ = nullptr;  // null: the request
+  absl::string_view name_;             // empty: the step is an index
+  int64_t index_ = 0;
 };
 
 }  // namespace lossd::rpc

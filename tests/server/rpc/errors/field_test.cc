@@ -21,21 +21,21 @@ TEST(FieldPathTest, ReadsAsItIsWritten) {
   EXPECT_EQ(FieldPath()["labels"][3][0].ToString(), "labels[3][0]");
 }
 
+std::string Deeper(const FieldPath& path, int steps) {
+  return steps == 0 ? path.ToString() : Deeper(path["b"], steps - 1);
+}
+
 TEST(FieldPathTest, HoldsMoreStepsThanAnyRequestHas) {
-  FieldPath path;
   std::string expected = "a";
-  path = path["a"];
-  for (int i = 0; i < 20; ++i) {
-    path = path["b"];
-    expected += ".b";
-  }
-  EXPECT_EQ(path.ToString(), expected);
+  for (int i = 0; i < 20; ++i) expected += ".b";
+  EXPECT_EQ(Deeper(FieldPath()["a"], 20), expected);
 }
 
 TEST(FieldTest, RefusesUnderItsOwnPath) {
   FieldViolations violations;
   const Field request(violations);
-  const Field loss = request["losses"][1];
+  const Field losses = request["losses"];
+  const Field loss = losses[1];
   EXPECT_TRUE(violations.empty());
   loss["alpha"].Refuse("= ", 2, " is not in [0, ", 1, "]");
   loss.Refuse("is odd");

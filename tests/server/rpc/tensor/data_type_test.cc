@@ -54,7 +54,8 @@ TEST(DataType, FamiliesAreListedInErrors) {
   EXPECT_EQ(NamesOf(TypeFamily::kFloat), "FLOAT16, BFLOAT16, FLOAT32 or FLOAT64");
   EXPECT_EQ(NamesOf(TypeFamily::kInteger), "INT32, INT64 or UINT8");
   FieldViolations violations;
-  const Field x = Field(violations)["x"];
+  const Field request(violations);
+  const Field x = request["x"];
   EXPECT_TRUE(CheckFamily(v1::DATA_TYPE_UINT8, TypeFamily::kInteger, x));
   EXPECT_TRUE(CheckFamily(v1::DATA_TYPE_UNSPECIFIED, TypeFamily::kFloat, x));
   EXPECT_FALSE(CheckFamily(v1::DATA_TYPE_FLOAT16, TypeFamily::kInteger, x));
