@@ -12,25 +12,38 @@
 namespace lossd::rpc {
 namespace {
 
-// Calls f(value, i) for each value, as long as the call is not cancelled.
-template <typename In, typename F>
-void ForEachValue(absl::Span<const In> values, const Cancellation& cancellation, F f) {
+// Calls store(part, first) for parts of the values, which begin with value `first`, as long as the
+// call is not cancelled.
+template <typename In, typename Store>
+void ForEachPart(absl::Span<const In> values, const Cancellation& cancellation, Store store) {
   ForEachBlock(static_cast<int64_t>(values.size()), 1, cancellation,
                [&](int64_t begin, int64_t end) {
-                 for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-                   f(values[i], i);
-                 }
+                 const auto first = static_cast<size_t>(begin);
+                 store(values.subspan(first, static_cast<size_t>(end - begin)), first);
                });
+}
+
+// Writes the values, of which there are some, as elements of the row Type.
+template <typename Type, typename In>
+void Store(absl::Span<const In> values, char* bytes) {
+  using Stored = typename Type::Stored;
+  if constexpr (std::is_same_v<Stored, In>) {
+    std::memcpy(bytes, values.data(), values.size() * sizeof(Stored));
+  } else {
+    for (size_t i = 0; i < values.size(); ++i) {
+      const Stored stored = Type::Store(values[i]);
+      std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
+    }
+  }
 }
 
 template <typename In>
 void StoreAs(v1::DataType type, absl::Span<const In> values, const Cancellation& cancellation,
              char* bytes) {
   VisitTypeInFamilyOf<In>(type, [&](auto row) {
-    using Stored = typename decltype(row)::Stored;
-    ForEachValue(values, cancellation, [&](In value, size_t i) {
-      const Stored stored = row.Store(value);
-      std::memcpy(bytes + i * sizeof(Stored), &stored, sizeof(Stored));
+    using Type = decltype(row);
+    ForEachPart(values, cancellation, [bytes](absl::Span<const In> part, size_t first) {
+      Store<Type>(part, bytes + first * sizeof(typename Type::Stored));
     });
   });
 }
@@ -44,8 +57,9 @@ void AppendRounded(v1::DataType type, absl::Span<const In> values, const Cancell
                    google::protobuf::RepeatedField<double>& list) {
   list.Reserve(static_cast<int>(values.size()));
   VisitTypeInFamilyOf<In>(type, [&](auto row) {
-    ForEachValue(values, cancellation,
-                 [&](In value, size_t) { list.AddAlreadyReserved(row.Round(value)); });
+    ForEachPart(values, cancellation, [&](absl::Span<const In> part, size_t) {
+      for (const In value : part) list.AddAlreadyReserved(row.Round(value));
+    });
   });
 }
 
