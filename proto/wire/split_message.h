@@ -12,8 +12,8 @@
 
 namespace lossd::wire {
 
-// Copying a smaller payload takes less time than keeping track of it.
-inline constexpr size_t kSmallestPayload = 512;
+// Copying a smaller payload takes less time than finding it and keeping track of it.
+inline constexpr size_t kSmallestPayload = 4096;
 
 // The bytes of one tensor, where they were received.
 struct TensorPayload {

@@ -29,13 +29,13 @@ v1::ComputeResponse SomeResponse() {
   *response.mutable_losses() = TensorOf(8, 'l');
   response.set_loss(1.5);
   response.set_valid_count(-3);
-  *response.mutable_gradient() = TensorOf(1600, 'g');
+  *response.mutable_gradient() = TensorOf(16000, 'g');
   response.mutable_hessian_diagonal()->add_float_values(2);
-  *response.mutable_probabilities() = TensorOf(512, 'p');
+  *response.mutable_probabilities() = TensorOf(5120, 'p');
   response.mutable_class_statistics()->add_count(300);
-  *response.mutable_class_weights() = TensorOf(800, 'v');
+  *response.mutable_class_weights() = TensorOf(8000, 'v');
   response.mutable_log_sum_exp();
-  *response.mutable_margin() = TensorOf(600, 'm');
+  *response.mutable_margin() = TensorOf(6000, 'm');
   for (const int64_t count : {0, -1, 70000}) response.add_top_k_correct(count);
   return response;
 }
@@ -86,10 +86,10 @@ TEST(ComputeResponseTest, LeavesLargeTensorsInTheSlices) {
       ReadComputeResponse(Scatter(SomeResponse().SerializeAsString(), 100, random));
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->message.gradient().data(), "");
-  EXPECT_EQ(response->message.gradient().shape(0), 400);
-  EXPECT_EQ(Text(response->DataOf(7, response->message.gradient())), std::string(1600, 'g'));
+  EXPECT_EQ(response->message.gradient().shape(0), 4000);
+  EXPECT_EQ(Text(response->DataOf(7, response->message.gradient())), std::string(16000, 'g'));
   EXPECT_EQ(response->message.class_weights().data(), "");
-  EXPECT_EQ(Text(response->DataOf(12, response->message.class_weights())), std::string(800, 'v'));
+  EXPECT_EQ(Text(response->DataOf(12, response->message.class_weights())), std::string(8000, 'v'));
   EXPECT_EQ(response->message.losses().data(), "llllllll");
   EXPECT_EQ(Text(response->DataOf(1, response->message.losses())), "llllllll");
 }

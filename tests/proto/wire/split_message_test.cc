@@ -53,7 +53,8 @@ v1::ComputeResponse SomeResponse() {
 // The payloads point into `bytes`.
 std::optional<SplitMessage> TakeOut(const std::string& bytes,
                                     absl::Span<const SplitField> tensors) {
-  return TakeOutTensors(absl::string_view(bytes), tensors);
+  constexpr size_t kSmallest = 512;
+  return TakeOutTensors(absl::string_view(bytes), tensors, kSmallest);
 }
 
 std::string Text(const BytePieces& bytes) {

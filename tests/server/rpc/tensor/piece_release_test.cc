@@ -40,7 +40,7 @@ TEST(PieceReleaseTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     request.mutable_logits()->add_shape(30);
     request.mutable_logits()->add_shape(100);
     request.mutable_logits()->set_data(std::string(static_cast<size_t>(3000 * element), 'z'));
-    request.mutable_labels()->set_data(std::string(900, 'y'));
+    request.mutable_labels()->set_data(std::string(5000, 'y'));
     const std::string text = request.SerializeAsString();
     // The first piece has the message's head, too, and the last one with logits the labels' begin.
     std::deque<CountedPiece> counted;
@@ -72,7 +72,7 @@ TEST(PieceReleaseTest, APieceIsGivenUpWhenItsLogitsWereRead) {
     reader->Release(1500, 3000);
     EXPECT_GE(released(), 2 * half - 2);
     for (const CountedPiece& piece : counted) EXPECT_LE(piece.releases(), 1);
-    std::string labels(900, ' ');
+    std::string labels(5000, ' ');
     wire::FindPayload(*payloads, v1::ComputeRequest::kLabelsFieldNumber)
         ->CopyTo(0, absl::MakeSpan(labels.data(), labels.size()));
     EXPECT_EQ(labels, request.labels().data());

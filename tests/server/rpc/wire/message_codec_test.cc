@@ -141,11 +141,11 @@ TEST(SerializeStreamAnswerTest, WrapsTheResponse) {
 
 TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
   v1::ComputeRequest request = SomeRequest();
-  request.mutable_labels()->set_data(std::string(900, 'y'));
+  request.mutable_labels()->set_data(std::string(5000, 'y'));
   for (const size_t slice_bytes : {1U, 50U, 2000U}) {
     const ReceivedBytes bytes = Received(request.SerializeAsString(), slice_bytes);
     v1::ComputeRequest parsed;
-    const auto payloads = ParseAroundTensors(bytes.pieces(), 2000,
+    const auto payloads = ParseAroundTensors(bytes.pieces(), 6000,
                                              wire::TensorFieldsOf<v1::ComputeRequest>(), parsed);
     ASSERT_TRUE(payloads.ok());
     const wire::BytePieces* labels =
@@ -162,13 +162,13 @@ TEST(ParseAroundTensorsTest, GivesTheTensorsWhereTheyWereReceived) {
 TEST(ParseAroundTensorsTest, FailsAsParsingDoes) {
   const std::string whole = [] {
     v1::ComputeRequest request = SomeRequest();
-    request.mutable_labels()->set_data(std::string(900, 'y'));
+    request.mutable_labels()->set_data(std::string(5000, 'y'));
     return request.SerializeAsString();
   }();
   v1::ComputeRequest parsed;
   const ReceivedBytes cut = Received(whole.substr(0, whole.size() - 1), 100);
   EXPECT_EQ(
-      ParseAroundTensors(cut.pieces(), 2000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
+      ParseAroundTensors(cut.pieces(), 6000, wire::TensorFieldsOf<v1::ComputeRequest>(), parsed)
           .status()
           .code(),
       absl::StatusCode::kInvalidArgument);
