@@ -210,6 +210,7 @@ void CheckUpstreamGradient(const DecodedSamples& samples, const LogitsLayout& la
                            loss::Activation activation, std::optional<int64_t> ignore_index,
                            const Field& field) {
   const std::vector<double>& values = samples.upstream_gradient.values;
+  if (values.empty()) return;
   const int64_t repeat = samples.upstream_gradient.repeat;
   const int64_t per_row = SamplesPerRow(layout, activation);
   const IgnoredSamples is_ignored(samples, layout, activation, ignore_index);

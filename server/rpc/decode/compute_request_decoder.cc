@@ -116,15 +116,16 @@ absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Re
   return violations.ToStatus();
 }
 
-absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
-                                                 const wire::TensorPayloads& payloads,
-                                                 BufferPool& pool, int64_t max_message_bytes,
-                                                 const Cancellation& cancellation) {
+namespace {
+
+// Writes what `request` asks for to `call`, which is incomplete after an error.
+absl::Status Decode(const v1::ComputeRequest& request, const wire::TensorPayloads& payloads,
+                    BufferPool& pool, int64_t max_message_bytes, const Cancellation& cancellation,
+                    ComputeCall& call) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
   const Field field(violations, cancellation);
-  ComputeCall call;
   BatchFields fields = FieldsOf(request, payloads);
   if (TakesLogProbabilities(request.loss())) fields.axes = LogitAxes::kSamples;
   auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, field);
@@ -150,6 +151,19 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
   if (call.outputs.gradient_type == v1::DATA_TYPE_UNSPECIFIED) {
     call.outputs.gradient_type = call.logits.type;
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
+                                                 const wire::TensorPayloads& payloads,
+                                                 BufferPool& pool, int64_t max_message_bytes,
+                                                 const Cancellation& cancellation) {
+  // Made where it is returned: a call has many members to move.
+  absl::StatusOr<ComputeCall> call(absl::in_place);
+  absl::Status status = Decode(request, payloads, pool, max_message_bytes, cancellation, *call);
+  if (!status.ok()) call = std::move(status);
   return call;
 }
 

@@ -92,9 +92,10 @@ void CheckFormActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded
 }  // namespace
 
 const FieldDescriptor* FormField(const v1::LossSpec& spec) {
-  const google::protobuf::OneofDescriptor* form =
-      v1::LossSpec::descriptor()->FindOneofByName("form");
-  return spec.GetReflection()->GetOneofFieldDescriptor(spec, form);
+  // A oneof's case is the number of its field.
+  const int number = spec.form_case();
+  if (number == v1::LossSpec::FORM_NOT_SET) return nullptr;
+  return v1::LossSpec::descriptor()->FindFieldByNumber(number);
 }
 
 void DecodeForm(const v1::LossSpec& spec, const Field& field, loss::LossSpec& decoded) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "server/rpc/tensor/element_violations.h"
 #include "server/rpc/tensor/tensor_values.h"
@@ -85,7 +86,7 @@ std::string IgnoreHint(std::optional<int64_t> ignore_index) {
 // The valid labels, [0, end), and how an error names them.
 struct LabelRange {
   int64_t end;
-  std::string text;
+  absl::FunctionRef<std::string()> text;
 };
 
 // Adds the labels at fault: element i of the tensor, which has `shape`, is labels[place(i)].
@@ -102,7 +103,7 @@ void CheckRange(absl::Span<const int64_t> labels, const ReadValues& read, const 
     const int64_t place = read.place(static_cast<int64_t>(i));
     if (!is_wrong(place)) return;
     elements.Add(i, [&] {
-      return absl::StrCat("= ", labels[static_cast<size_t>(place)], " is not ", range.text,
+      return absl::StrCat("= ", labels[static_cast<size_t>(place)], " is not ", range.text(),
                           IgnoreHint(ignore_index));
     });
   });
@@ -124,8 +125,8 @@ void CheckClassIds(const OwnedClassIds& ids, const LogitsLayout& layout,
                    const Weightless& weightless, const Field& field) {
   // With sigmoid, label C says that every class is negative.
   const bool sigmoid = activation == loss::Activation::kSigmoid;
-  const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes,
-                            absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")")};
+  const auto text = [&] { return absl::StrCat("in [0, ", layout.classes, sigmoid ? "]" : ")"); };
+  const LabelRange range = {sigmoid ? layout.classes + 1 : layout.classes, text};
   const auto place = [](int64_t row) { return row; };
   const auto is_read = [&](int64_t row) { return !weightless.Row(row); };
   CheckRange(ids.values, {place, is_read}, layout.RowShape(), range, ignore_index, field);
@@ -166,7 +167,8 @@ void CheckLabelRange(const OwnedLabels& labels, const LogitsLayout& layout,
   }
   CheckElements(layout, activation, weightless, [&](const ReadValues& read) {
     if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
-      CheckRange(binary->values, read, layout.shape, {2, "0 or 1"}, ignore_index, field);
+      const auto text = [] { return std::string("0 or 1"); };
+      CheckRange(binary->values, read, layout.shape, {2, text}, ignore_index, field);
       return;
     }
     const Bound bound = activation == loss::Activation::kSoftmax ? Bound::kFiniteAndNotNegative
