@@ -5,7 +5,7 @@
 namespace lossd::rpc {
 namespace {
 
-absl::StatusOr<SentBytes> Serialize(ComputeAnswer answer, int64_t max_message_bytes) {
+absl::StatusOr<SentBytes> Serialize(ComputeAnswer&& answer, int64_t max_message_bytes) {
   return SerializeAnswer(std::move(answer), max_message_bytes);
 }
 

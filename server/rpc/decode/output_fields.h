@@ -12,12 +12,13 @@ namespace lossd::rpc {
 enum class OutputOption { kAsks, kOmits };
 
 // The fields of one output in the contract: the option of OutputOptions that asks for it or omits
-// it, and the number of its tensor in ComputeResponse.
+// it, and its tensor in ComputeResponse.
 struct OutputFields {
   loss::Output output;
   bool (v1::OutputOptions::*option)() const;
   OutputOption reads_as;
   int response_field;
+  v1::Tensor* (v1::ComputeResponse::*mutable_tensor)();
 
   bool IsWanted(const v1::OutputOptions& outputs) const {
     return (outputs.*option)() == (reads_as == OutputOption::kAsks);
@@ -28,17 +29,18 @@ struct OutputFields {
 // rpc.
 inline constexpr OutputFields kOutputFields[] = {
     {loss::Output::kLosses, &v1::OutputOptions::omit_losses, OutputOption::kOmits,
-     v1::ComputeResponse::kLossesFieldNumber},
+     v1::ComputeResponse::kLossesFieldNumber, &v1::ComputeResponse::mutable_losses},
     {loss::Output::kGradient, &v1::OutputOptions::gradient, OutputOption::kAsks,
-     v1::ComputeResponse::kGradientFieldNumber},
+     v1::ComputeResponse::kGradientFieldNumber, &v1::ComputeResponse::mutable_gradient},
     {loss::Output::kHessianDiagonal, &v1::OutputOptions::hessian_diagonal, OutputOption::kAsks,
-     v1::ComputeResponse::kHessianDiagonalFieldNumber},
+     v1::ComputeResponse::kHessianDiagonalFieldNumber,
+     &v1::ComputeResponse::mutable_hessian_diagonal},
     {loss::Output::kProbabilities, &v1::OutputOptions::probabilities, OutputOption::kAsks,
-     v1::ComputeResponse::kProbabilitiesFieldNumber},
+     v1::ComputeResponse::kProbabilitiesFieldNumber, &v1::ComputeResponse::mutable_probabilities},
     {loss::Output::kLogSumExp, &v1::OutputOptions::log_sum_exp, OutputOption::kAsks,
-     v1::ComputeResponse::kLogSumExpFieldNumber},
+     v1::ComputeResponse::kLogSumExpFieldNumber, &v1::ComputeResponse::mutable_log_sum_exp},
     {loss::Output::kMargin, &v1::OutputOptions::margin, OutputOption::kAsks,
-     v1::ComputeResponse::kMarginFieldNumber},
+     v1::ComputeResponse::kMarginFieldNumber, &v1::ComputeResponse::mutable_margin},
 };
 
 static_assert(sizeof(kOutputFields) / sizeof(OutputFields) == loss::kOutputCount);

@@ -64,32 +64,34 @@ class TensorWriter {
   const Cancellation& cancellation() const { return cancellation_; }
 
   // Writes an array, rounded to `type`.
-  void Write(FloatArray array, const Shape& shape, v1::DataType type, int field) {
+  void Write(FloatArray&& array, const Shape& shape, v1::DataType type,
+             const OutputFields& fields) {
     const bool is_outgoing = logits_.style == TensorStyle::kData &&
                              SizeOf(array) * ElementSize(type) >= kSmallestOutgoing;
     if (!is_outgoing) {
-      EncodeTensor(ViewOf(array), shape, type, logits_.style, MutableTensor(answer_.message, field),
-                   cancellation_);
+      EncodeTensor(ViewOf(array), shape, type, logits_.style,
+                   *(answer_.message.*fields.mutable_tensor)(), cancellation_);
       return;
     }
     std::vector<Buffer> data;
     data.push_back(EncodeElements(std::move(array), type, pool_, cancellation_));
-    WriteParts(std::move(data), shape, type, field);
+    WriteParts(std::move(data), shape, type, fields);
   }
 
   // Writes a tensor whose parts are elements of `type` already.
-  void WriteParts(std::vector<Buffer> parts, const Shape& shape, v1::DataType type, int field) {
+  void WriteParts(std::vector<Buffer> parts, const Shape& shape, v1::DataType type,
+                  const OutputFields& fields) {
     OutgoingTensor outgoing;
-    outgoing.field_number = field;
+    outgoing.field_number = fields.response_field;
     outgoing.tensor.set_data_type(type);
     outgoing.tensor.mutable_shape()->Assign(shape.begin(), shape.end());
     outgoing.data = std::move(parts);
     answer_.tensors.push_back(std::move(outgoing));
   }
 
-  void WriteClassVector(absl::Span<const double> values, int field) {
+  void WriteClassVector(absl::Span<const double> values, v1::Tensor& tensor) {
     EncodeTensor(values, {static_cast<int64_t>(values.size())}, v1::DATA_TYPE_FLOAT64,
-                 logits_.style, MutableTensor(answer_.message, field));
+                 logits_.style, tensor);
   }
 
  private:
@@ -121,28 +123,28 @@ FloatArray ToLogitsLayout(const LogitsLayout& layout, FloatArray array) {
       std::move(array));
 }
 
-void EncodeArrays(const ComputeCall& call, OutputArrays arrays, TensorWriter& writer) {
+void EncodeArrays(const ComputeCall& call, OutputArrays&& arrays, TensorWriter& writer) {
   ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
     if (writer.cancellation().Ask()) return;
     const Shape shape = AnswerShape(row, call);
     const v1::DataType type = AnswerType(row, call);
-    const int field = FieldsOf(row.output).response_field;
+    const OutputFields& fields = FieldsOf(row.output);
     if (row.output == loss::Output::kGradient && arrays.gradient_parts != nullptr) {
-      writer.WriteParts(std::move(*arrays.gradient_parts).Take(), shape, type, field);
+      writer.WriteParts(std::move(*arrays.gradient_parts).Take(), shape, type, fields);
       return;
     }
     FloatArray& array = arrays[row.output];
     const bool is_element = row.extent == loss::OutputExtent::kSamples &&
                             call.spec.activation == loss::Activation::kSigmoid;
     if (is_element) array = ToLogitsLayout(call.logits.layout, std::move(array));
-    writer.Write(std::move(array), shape, type, field);
+    writer.Write(std::move(array), shape, type, fields);
   });
 }
 
 void EncodeClasses(const ComputeCall& call, const loss::Result& result, TensorWriter& writer,
                    v1::ComputeResponse& response) {
   if (call.outputs.class_weights && !result.class_weights.empty()) {
-    writer.WriteClassVector(result.class_weights, v1::ComputeResponse::kClassWeightsFieldNumber);
+    writer.WriteClassVector(result.class_weights, *response.mutable_class_weights());
   }
   if (result.class_statistics) {
     EncodeClassStatistics(*result.class_statistics, *response.mutable_class_statistics());
@@ -218,12 +220,11 @@ loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
 OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
   const bool in_parts = MakesGradientInParts(call);
   OutputArrays arrays;
-  for (const loss::OutputRow& row : loss::kOutputTable) {
-    const bool is_array =
-        call.outputs.arrays[row.output] && !(in_parts && row.output == loss::Output::kGradient);
-    const int64_t size = is_array ? OutputSize(row, call) : 0;
-    arrays[row.output] = MakeFloatArray(call.logits.type, static_cast<size_t>(size), pool);
-  }
+  ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
+    if (in_parts && row.output == loss::Output::kGradient) return;
+    arrays[row.output] =
+        MakeFloatArray(call.logits.type, static_cast<size_t>(OutputSize(row, call)), pool);
+  });
   if (in_parts) {
     arrays.gradient_parts =
         std::make_unique<MatrixBuffers>(call.logits.layout.classes, ComputedType(call.logits.type));
@@ -240,7 +241,7 @@ loss::Outputs ViewOf(OutputArrays& arrays) {
   return outputs;
 }
 
-ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
+ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays&& arrays,
                                     const loss::Result& result, BufferPool& pool,
                                     const Cancellation& cancellation) {
   ComputeAnswer answer;

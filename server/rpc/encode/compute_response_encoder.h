@@ -37,7 +37,7 @@ loss::Outputs ViewOf(OutputArrays& arrays);
 
 // Returns the answer to `call`. Its large tensors are in the memory in which they were computed or,
 // when they are converted, in memory of `pool`. Incomplete if a cancellation was seen.
-ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays arrays,
+ComputeAnswer EncodeComputeResponse(const ComputeCall& call, OutputArrays&& arrays,
                                     const loss::Result& result, BufferPool& pool,
                                     const Cancellation& cancellation = {});
 

@@ -25,14 +25,22 @@ absl::Status CheckSize(absl::string_view what, size_t bytes, int64_t max_message
                                     " bytes for a message (--max-message-bytes)"));
 }
 
+// Appends a message whose ByteSizeLong() was called since it changed last: the sizes that this left
+// in the message are not computed once more.
+void AppendSized(const MessageLite& message, std::string& bytes) {
+  const size_t begin = bytes.size();
+  bytes.resize(begin + static_cast<size_t>(message.GetCachedSize()));
+  message.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(bytes.data() + begin));
+}
+
 std::string TensorHead(const OutgoingTensor& outgoing) {
   std::string head;
   wire::AppendTensorHead(outgoing.field_number, outgoing.tensor, outgoing.data_size(), head);
   return head;
 }
 
-// Returns the size of what AppendAnswer() appends. Protobuf cannot serialize what is far too large,
-// so that the limit is checked before.
+// Returns the size of what WriteAnswer() writes after `head`. Protobuf cannot serialize what is far
+// too large, so that the limit is checked before.
 size_t AnswerSize(const ComputeAnswer& answer) {
   size_t bytes = answer.message.ByteSizeLong();
   for (const OutgoingTensor& outgoing : answer.tensors) {
@@ -41,14 +49,16 @@ size_t AnswerSize(const ComputeAnswer& answer) {
   return bytes;
 }
 
-// Appends a response, and takes its tensors' buffers. The fields may come in any order: protobuf
-// reads them all the same.
-void AppendAnswer(ComputeAnswer answer, SentBytes& bytes) {
-  bytes.Append(answer.message.SerializeAsString());
+// Returns `head` and a response, whose size AnswerSize() told, and takes its tensors' buffers. The
+// fields may come in any order: protobuf reads them all the same.
+SentBytes WriteAnswer(std::string head, ComputeAnswer&& answer) {
+  AppendSized(answer.message, head);
+  SentBytes bytes(std::move(head));
   for (OutgoingTensor& outgoing : answer.tensors) {
     bytes.Append(TensorHead(outgoing));
     for (Buffer& buffer : outgoing.data) bytes.Append(std::move(buffer));
   }
+  return bytes;
 }
 
 absl::Status AdmitMessage(const wire::BytePieces& bytes, const Message& message,
@@ -97,18 +107,18 @@ absl::StatusOr<SentBytes> SerializeMessage(const MessageLite& message, int64_t m
   // Protobuf cannot serialize what is far too large.
   absl::Status status = CheckSize("response", message.ByteSizeLong(), max_message_bytes);
   if (!status.ok()) return status;
-  return SentBytes(message.SerializeAsString());
+  std::string bytes;
+  AppendSized(message, bytes);
+  return SentBytes(std::move(bytes));
 }
 
-absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes) {
+absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer&& answer, int64_t max_message_bytes) {
   absl::Status status = CheckSize("response", AnswerSize(answer), max_message_bytes);
   if (!status.ok()) return status;
-  SentBytes bytes;
-  AppendAnswer(std::move(answer), bytes);
-  return bytes;
+  return WriteAnswer("", std::move(answer));
 }
 
-absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
+absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer&& answer,
                                                 int64_t max_message_bytes) {
   const size_t size = AnswerSize(answer);
   v1::ComputeStreamResponse envelope;
@@ -117,9 +127,7 @@ absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer
   wire::AppendLengthPrefix(v1::ComputeStreamResponse::kResponseFieldNumber, size, head);
   absl::Status status = CheckSize("response", head.size() + size, max_message_bytes);
   if (!status.ok()) return status;
-  SentBytes bytes(std::move(head));
-  AppendAnswer(std::move(answer), bytes);
-  return bytes;
+  return WriteAnswer(std::move(head), std::move(answer));
 }
 
 }  // namespace lossd::rpc

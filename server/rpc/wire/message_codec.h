@@ -45,10 +45,10 @@ absl::StatusOr<SentBytes> SerializeMessage(const google::protobuf::MessageLite& 
                                            int64_t max_message_bytes);
 
 // Returns the bytes of a response, its tensors included and not copied.
-absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer answer, int64_t max_message_bytes);
+absl::StatusOr<SentBytes> SerializeAnswer(ComputeAnswer&& answer, int64_t max_message_bytes);
 
 // Returns the bytes of the ComputeStreamResponse that holds the response; the limit is on these.
-absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer answer,
+absl::StatusOr<SentBytes> SerializeStreamAnswer(uint64_t sequence, ComputeAnswer&& answer,
                                                 int64_t max_message_bytes);
 
 }  // namespace lossd::rpc

@@ -26,9 +26,6 @@ struct ComputeAnswer {
   std::vector<OutgoingTensor> tensors;
 };
 
-// Returns the tensor in field `number` of the response, which must be a tensor's field.
-v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number);
-
 }  // namespace lossd::rpc
 
 #endif  // LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_

@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 #include "server/memory/buffer_pool.h"
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/handlers/run_recorder.h"
@@ -15,6 +17,13 @@
 #include "server/threads/executor.h"
 
 namespace lossd::rpc {
+
+// Returns the tensor in field `number` of the response, which must be a tensor's field.
+inline v1::Tensor& MutableTensor(v1::ComputeResponse& response, int number) {
+  const auto* field = v1::ComputeResponse::descriptor()->FindFieldByNumber(number);
+  return *google::protobuf::DynamicCastToGenerated<v1::Tensor>(
+      v1::ComputeResponse::GetReflection()->MutableMessage(&response, field));
+}
 
 // Returns the response in one piece.
 inline v1::ComputeResponse WholeMessage(ComputeAnswer answer) {
