@@ -37,9 +37,12 @@ RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerm
       transform_(&transform),
       is_plain_(spec.label_smoothing == 0 && spec.z_loss == 0 && transform.identity()) {
   const kernels::FormKernels& kernels = KernelsOf(*spec.form);
+  const bool is_float = element_size == sizeof(float);
+  const bool has_plain =
+      is_float ? kernels.class_id_rows_f32 != nullptr : kernels.class_id_rows_f64 != nullptr;
+  if (is_plain_ && has_plain) return;
   const bool smooths = spec.label_smoothing != 0;
   const OrdinaryRange range = OrdinaryRangeOf(element_size);
-  const bool is_float = element_size == sizeof(float);
   fits_ = !(is_float && NeedsDouble(spec)) && spec.activation == Activation::kSoftmax &&
           std::holds_alternative<ClassIds>(batch.labels) && kernels.shaped_rows_f32 != nullptr &&
           (!smooths || kernels.smooths_hard_labels) && transform.IsShape() && terms.AreIn(range) &&

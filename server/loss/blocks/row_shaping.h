@@ -30,7 +30,8 @@ class RowShaping {
 
   // Returns true when the kernel of plain rows, where the form has one, does the same.
   bool is_plain() const { return is_plain_; }
-  // Returns true when the kernel of shaped rows does what the loss asks for.
+  // Returns true when the kernel of shaped rows does what the loss asks for, and that of plain rows
+  // does not.
   bool fits() const { return fits_; }
 
   template <typename T>
