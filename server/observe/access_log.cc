@@ -1,5 +1,7 @@
 #include "server/observe/access_log.h"
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +12,10 @@
 
 namespace lossd::observe {
 namespace {
+
+int64_t Microseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
 
 void AddNotes(const rpc::CallNotes& notes, LogFields& fields) {
   if (!notes.losses.empty()) fields.emplace_back("losses", absl::StrJoin(notes.losses, ","));
@@ -41,8 +47,8 @@ void AccessLog::Ended(const rpc::CallInfo& call, const absl::Status& status,
   fields.emplace_back("failed_messages", costs.failed_messages);
   fields.emplace_back("request_bytes", costs.request_bytes);
   fields.emplace_back("response_bytes", costs.response_bytes);
-  fields.emplace_back("queued_us", absl::ToInt64Microseconds(costs.queued));
-  fields.emplace_back("computing_us", absl::ToInt64Microseconds(costs.computing));
+  fields.emplace_back("queued_us", Microseconds(costs.queued));
+  fields.emplace_back("computing_us", Microseconds(costs.computing));
   AddTrace(call, fields);
   log_.Write(LogLevel::kInfo, "call", std::move(fields));
 }

@@ -1,9 +1,9 @@
 #include "server/observe/call_metrics.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 
-#include "absl/time/time.h"
 #include "server/rpc/errors/status.h"
 
 namespace lossd::observe {
@@ -42,8 +42,8 @@ Label ReasonLabel() {
            "RUN_NOT_RECORDED"}};
 }
 
-uint64_t Nanoseconds(absl::Duration time) {
-  return static_cast<uint64_t>(std::max(absl::ToInt64Nanoseconds(time), int64_t{0}));
+uint64_t Nanoseconds(std::chrono::nanoseconds time) {
+  return static_cast<uint64_t>(std::max(time.count(), int64_t{0}));
 }
 
 uint64_t Unsigned(int64_t count) { return static_cast<uint64_t>(count); }

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "absl/time/time.h"
-
 namespace lossd::observe {
 namespace {
 
@@ -21,7 +19,7 @@ void CallerCounters::AddCall(const rpc::Caller& caller) { Add(caller, kCalls, 1)
 void CallerCounters::AddMessage(const rpc::Caller& caller, const rpc::CallCosts& costs) {
   Add(caller, kMessages, 1);
   Add(caller, kRequestBytes, costs.request_bytes);
-  Add(caller, kComputeNanoseconds, absl::ToInt64Nanoseconds(costs.computing));
+  Add(caller, kComputeNanoseconds, costs.computing.count());
 }
 
 void CallerCounters::Add(const rpc::Caller& caller, Number number, int64_t amount) {

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_RPC_CALL_FILTER_H_
 #define LOSSD_SERVER_RPC_CALL_FILTER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "server/rpc/call_notes.h"
 #include "server/rpc/caller.h"
 
@@ -51,10 +51,10 @@ struct CallCosts {
   int64_t failed_messages = 0;
   // From when a request had arrived until it began to be computed, and from then until its response
   // was made. Measured if one of the filters wants times, else 0.
-  absl::Duration queued;
-  absl::Duration computing;
+  std::chrono::nanoseconds queued{};
+  std::chrono::nanoseconds computing{};
   // From the call's arrival to its end; of a message 0. Measured as the others are.
-  absl::Duration lasted;
+  std::chrono::nanoseconds lasted{};
 
   CallCosts& operator+=(const CallCosts& other) {
     request_bytes += other.request_bytes;

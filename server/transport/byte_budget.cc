@@ -22,6 +22,8 @@ constexpr int64_t kMostAnswered = 8;
 constexpr int64_t kLittle = 64 << 10;
 
 constexpr int64_t kSlowestBytesPerMillisecond = (1 << 20) / 1000;
+// Clocks overflow far beyond it.
+constexpr absl::Duration kLongestStall = absl::Hours(24 * 365);
 
 int64_t SmallMax(const ByteBudget::Options& options) { return options.max_bytes / kSmallPart; }
 
@@ -29,6 +31,7 @@ int64_t SmallMax(const ByteBudget::Options& options) { return options.max_bytes 
 
 ByteBudget::ByteBudget(const Options& options)
     : options_(options),
+      stall_time_(absl::ToChronoNanoseconds(std::min(options.stall_timeout, kLongestStall))),
       small_max_(SmallMax(options)),
       small_bytes_(std::min(SmallMax(options) / kSmallOfPart, kLargestSmall)),
       regular_max_(options.max_bytes - SmallMax(options)),
@@ -157,8 +160,7 @@ void ByteBudget::Return(ByteCharge& charge) {
 }
 
 std::chrono::nanoseconds ByteBudget::TimeFor(int64_t bytes) const {
-  return absl::ToChronoNanoseconds(std::min(options_.stall_timeout, absl::Hours(24 * 365))) +
-         std::chrono::milliseconds(bytes / kSlowestBytesPerMillisecond);
+  return stall_time_ + std::chrono::milliseconds(bytes / kSlowestBytesPerMillisecond);
 }
 
 ByteBudget::Use ByteBudget::use() const {

@@ -164,6 +164,7 @@ class ByteBudget {
   void NoteGone(const ByteCharge& charge) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
+  const std::chrono::nanoseconds stall_time_;
   const int64_t small_max_;    // of all small messages
   const int64_t small_bytes_;  // of one at most
   const int64_t regular_max_;  // of the others

@@ -2,11 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "grpcpp/client_context.h"
 #include "tests/integration/filter_notes.h"
 #include "tests/integration/open_stream.h"
@@ -22,12 +23,12 @@ using ::testing::StartsWith;
 
 constexpr char kCompute[] = "lossd.v1.LossService/Compute";
 constexpr char kComputeStream[] = "lossd.v1.LossService/ComputeStream";
-constexpr absl::Duration kPause = absl::Milliseconds(20);
+constexpr std::chrono::milliseconds kPause(20);
 
 // Fails where the labels are of one byte, and takes a while.
 absl::StatusOr<v1::ComputeResponse> Answer(const v1::ComputeRequest& request,
                                            const rpc::CallContext&) {
-  absl::SleepFor(kPause);
+  std::this_thread::sleep_for(kPause);
   if (request.labels().data().size() == 1) return absl::InternalError("a secret");
   v1::ComputeResponse response;
   response.set_valid_count(7);
@@ -60,7 +61,7 @@ TEST(CallFilterTest, IsAskedOnceAndToldOfASuccessWithWhatItTook) {
   EXPECT_EQ(ended[0].costs.request_bytes, request.ByteSizeLong());
   EXPECT_EQ(ended[0].costs.response_bytes, SomeResponse().ByteSizeLong());
   EXPECT_GE(ended[0].costs.computing, kPause);
-  EXPECT_GT(ended[0].costs.queued, absl::ZeroDuration());
+  EXPECT_GT(ended[0].costs.queued, std::chrono::nanoseconds(0));
   EXPECT_GT(ended[0].costs.lasted, ended[0].costs.queued + ended[0].costs.computing);
   EXPECT_THAT(notes.arrived(), ElementsAre(kCompute));
   EXPECT_THAT(notes.peer(), StartsWith("ipv4:127.0.0.1:"));
@@ -138,8 +139,8 @@ TEST(CallFilterTest, NoTimesAreMeasuredThatNoFilterWants) {
   EXPECT_TRUE(Compute(server.stub(), RequestOfBytes(10)).ok());
   const std::vector<Notes::Told> ended = EndedOf(server, notes);
   ASSERT_EQ(ended.size(), 1);
-  EXPECT_EQ(ended[0].costs.computing, absl::ZeroDuration());
-  EXPECT_EQ(ended[0].costs.lasted, absl::ZeroDuration());
+  EXPECT_EQ(ended[0].costs.computing, std::chrono::nanoseconds(0));
+  EXPECT_EQ(ended[0].costs.lasted, std::chrono::nanoseconds(0));
   EXPECT_GT(ended[0].costs.request_bytes, 0);
 }
 

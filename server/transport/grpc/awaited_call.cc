@@ -96,15 +96,11 @@ MessageSource AwaitedCall::source() const {
 
 rpc::CallContext AwaitedCall::Context(
     rpc::CallNotes& notes, std::function<absl::Status(const rpc::CallWork&)> admit) const {
-  rpc::CallContext context;
-  context.cancelled = [this] { return Cancelled(); };
-  context.admit = std::move(admit);
-  if (environment_.filters.want_notes()) context.notes = &notes;
-  context.caller = caller_.get();
-  return context;
+  return {[this] { return Cancelled(); }, std::move(admit),
+          environment_.filters.want_notes() ? &notes : nullptr, caller_.get()};
 }
 
-void AwaitedCall::AddNotes(rpc::CallNotes notes) {
+void AwaitedCall::AddNotes(rpc::CallNotes&& notes) {
   if (notes.losses.empty() && notes.shape.empty()) return;
   notes_ = std::move(notes);
 }
@@ -158,7 +154,7 @@ size_t AwaitedCall::MetadataCount(absl::string_view key) const {
 
 void AwaitedCall::DeleteThis() {
   if (arrived_) {
-    costs_.lasted = absl::FromChrono(environment_.filters.Now() - arrival_);
+    costs_.lasted = environment_.filters.Now() - arrival_;
     environment_.filters.Ended(*this, status_, costs_);
   }
   CallCount& count = calls_.count;

@@ -97,7 +97,8 @@ class AwaitedCall : private rpc::CallInfo, protected ChargeOwner {
   // Adds the costs of a message to the call's, and takes what its method noted, if it did. The
   // derived class sees to it that no two threads do.
   void AddCosts(const rpc::CallCosts& costs) { costs_ += costs; }
-  void AddNotes(rpc::CallNotes notes);
+  void AddRequestBytes(int64_t bytes) { costs_.request_bytes += bytes; }
+  void AddNotes(rpc::CallNotes&& notes);
 
   // Returns true when nobody waits for the answer. Any thread.
   bool Cancelled() const;

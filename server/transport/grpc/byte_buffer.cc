@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "grpcpp/support/proto_buffer_reader.h"
 #include "grpcpp/support/slice.h"
 #include "server/rpc/errors/status.h"
 
@@ -40,6 +41,12 @@ class ReceivedSlice final : public wire::BytesOwner {
   grpc::Slice slice_;
 };
 
+absl::Status NotDecompressed() {
+  return rpc::WithErrorInfo(
+      absl::InvalidArgumentError("the request message cannot be decompressed"),
+      "MALFORMED_REQUEST");
+}
+
 // Up to here copying a string takes less time than making gRPC hold it.
 constexpr size_t kCopiedBytes = 4096;
 
@@ -62,18 +69,10 @@ grpc::Slice ToSlice(Buffer bytes) { return OwningSlice(std::move(bytes)); }
 }  // namespace
 
 absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer) {
-  auto received = ShareReceivedBytes(buffer);
-  buffer.Clear();
-  return received;
-}
-
-absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
-  if (!buffer.Dump(&slices).ok()) {
-    return rpc::WithErrorInfo(
-        absl::InvalidArgumentError("the request message cannot be decompressed"),
-        "MALFORMED_REQUEST");
-  }
+  const bool dumped = buffer.Dump(&slices).ok();
+  buffer.Clear();
+  if (!dumped) return NotDecompressed();
   // The slices must not move from here on: a short one holds its bytes itself.
   const auto received = std::make_shared<std::vector<ReceivedSlice>>();
   received->reserve(slices.size());
@@ -83,6 +82,18 @@ absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& bu
     pieces.Append(kept.bytes(), &kept);
   }
   return rpc::ReceivedBytes(std::move(pieces), received);
+}
+
+absl::StatusOr<rpc::ReceivedBytes> ViewReceivedBytes(grpc::ByteBuffer& buffer) {
+  grpc::ProtoBufferReader reader(&buffer);
+  if (!reader.status().ok()) return NotDecompressed();
+  wire::BytePieces pieces;
+  const void* data = nullptr;
+  int size = 0;
+  while (reader.Next(&data, &size)) {
+    pieces.Append({static_cast<const char*>(data), static_cast<size_t>(size)});
+  }
+  return rpc::ReceivedBytes(std::move(pieces), nullptr);
 }
 
 absl::Status ParseNames(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message) {

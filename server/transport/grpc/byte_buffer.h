@@ -15,8 +15,8 @@ namespace lossd::transport {
 // Returns the message in the slices that gRPC received, each of which can be released by itself,
 // and clears `buffer`. Fails when the message is compressed and does not decompress.
 absl::StatusOr<rpc::ReceivedBytes> TakeReceivedBytes(grpc::ByteBuffer& buffer);
-// Does the same and leaves `buffer` as it is, which shares the memory.
-absl::StatusOr<rpc::ReceivedBytes> ShareReceivedBytes(const grpc::ByteBuffer& buffer);
+// Returns the same message in the memory of `buffer`, which outlives it and releases all at once.
+absl::StatusOr<rpc::ReceivedBytes> ViewReceivedBytes(grpc::ByteBuffer& buffer);
 
 // Takes and reads a message that holds names alone, as those to health and reflection do: it is
 // parsed and copied beside the budget of what is in flight. Returns RESOURCE_EXHAUSTED for one of

@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "absl/time/time.h"
 #include "server/rpc/catch_exceptions.h"
 #include "server/threads/coarse_clock.h"
 #include "server/transport/byte_budget.h"
@@ -60,9 +59,7 @@ void ServedCall::OnRequest(bool ok) {
   Enter(Drain::Stage::kComputing);
   request_arrival_ = environment().filters.Now();
   const auto bytes = static_cast<int64_t>(request_.Length());
-  rpc::CallCosts costs;
-  costs.request_bytes = bytes;
-  AddCosts(costs);
+  AddRequestBytes(bytes);
   const bool too_large = bytes > environment().limits.max_message_bytes;
   if (too_large) {
     environment().budget.ArrivedToStay(*charge_, bytes);  // until the method has refused it
@@ -97,8 +94,8 @@ void ServedCall::Respond() {
     return;
   }
   rpc::CallCosts costs;
-  costs.queued = absl::FromChrono(begin - request_arrival_);
-  costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.queued = begin - request_arrival_;
+  costs.computing = filters.Now() - begin;
   costs.messages = 1;
   costs.failed_messages = status.ok() ? 0 : 1;
   if (status.ok()) costs.response_bytes = static_cast<int64_t>(response.Length());
@@ -122,7 +119,7 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
   const auto& method = std::get<rpc::UnaryMethod>(served_method().method);
   return rpc::CatchExceptions([&]() -> absl::Status {
     // On the queue the request is kept, for a worker to answer.
-    auto request = on_queue_ ? ShareReceivedBytes(request_) : TakeReceivedBytes(request_);
+    auto request = on_queue_ ? ViewReceivedBytes(request_) : TakeReceivedBytes(request_);
     if (!request.ok()) return request.status();
     rpc::CallNotes notes;
     auto answer = method(*std::move(request),

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/time.h"
 #include "server/rpc/catch_exceptions.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/byte_buffer.h"
@@ -40,8 +39,8 @@ bool ServedStream::Compute(Batch& batch) {
   const CallFilters::Moment begin = filters.Now();
   const absl::Status status = Answer(batch);
   if (batch.is_much) return false;
-  costs.queued = absl::FromChrono(begin - batch.arrival);
-  costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.queued = begin - batch.arrival;
+  costs.computing = filters.Now() - begin;
   costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
   costs.failed_messages = status.ok() ? 0 : 1;
   environment().budget.Settle(*batch.charge, costs.response_bytes);
@@ -70,7 +69,7 @@ absl::Status ServedStream::Answer(Batch& batch) {
 
 rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
   // On the queue the request is kept, for a worker to answer.
-  auto request = batch.on_queue ? ShareReceivedBytes(batch.bytes) : TakeReceivedBytes(batch.bytes);
+  auto request = batch.on_queue ? ViewReceivedBytes(batch.bytes) : TakeReceivedBytes(batch.bytes);
   if (!request.ok()) return {stream_method().refuse({}, request.status()), request.status()};
   absl::Status refused = batch.refused;
   // It may have waited for a worker.

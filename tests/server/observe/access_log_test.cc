@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,8 +43,8 @@ rpc::CallCosts SomeCosts() {
   costs.response_bytes = 140;
   costs.messages = 3;
   costs.failed_messages = 1;
-  costs.queued = absl::Microseconds(4);
-  costs.computing = absl::Nanoseconds(35900);
+  costs.queued = std::chrono::microseconds(4);
+  costs.computing = std::chrono::nanoseconds(35900);
   return costs;
 }
 

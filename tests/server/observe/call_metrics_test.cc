@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,9 +53,9 @@ rpc::CallCosts SomeCosts() {
   costs.request_bytes = 1025;
   costs.response_bytes = 1024;
   costs.messages = 1;
-  costs.queued = absl::Microseconds(10);
-  costs.computing = absl::Milliseconds(3);
-  costs.lasted = absl::Seconds(101);
+  costs.queued = std::chrono::microseconds(10);
+  costs.computing = std::chrono::milliseconds(3);
+  costs.lasted = std::chrono::seconds(101);
   return costs;
 }
 

@@ -31,6 +31,7 @@ class ByteBuffer {
     std::swap(valid_, other->valid_);
   }
   bool Valid() const { return valid_; }
+  const std::vector<Slice>& slices() const { return slices_; }
 
  private:
   std::vector<Slice> slices_;
