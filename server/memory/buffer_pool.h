@@ -29,6 +29,7 @@ class Buffer {
   friend class BufferPool;
   void Release();
 
+  void* block_ = nullptr;  // what is given back; the data begin in it
   void* data_ = nullptr;
   size_t size_ = 0;
   size_t capacity_ = 0;
