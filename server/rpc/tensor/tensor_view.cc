@@ -18,9 +18,10 @@ std::vector<absl::string_view> NamesOfPayloads(const TensorFields& fields) {
 }
 
 bool CheckOnePayload(const TensorFields& fields, const Field& tensor) {
-  const std::vector<absl::string_view> names = NamesOfPayloads(fields);
-  if (names.size() <= 1) return true;
-  tensor.Refuse("has ", absl::StrJoin(names, " and "),
+  const int payloads = (fields.data.empty() ? 0 : 1) + (fields.float_values.empty() ? 0 : 1) +
+                       (fields.int_values.empty() ? 0 : 1);
+  if (payloads <= 1) return true;
+  tensor.Refuse("has ", absl::StrJoin(NamesOfPayloads(fields), " and "),
                 ", expected at most one of data, float_values, int_values");
   return false;
 }

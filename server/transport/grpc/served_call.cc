@@ -126,7 +126,7 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
                          Context(notes, [this](const rpc::CallWork& work) { return Admit(work); }));
     AddNotes(std::move(notes));
     if (!answer.ok()) return answer.status();
-    response = ToByteBuffer(*std::move(answer));
+    ToByteBuffer(*std::move(answer)).Swap(&response);  // An assignment would copy it.
     return absl::OkStatus();
   });
 }

@@ -59,7 +59,8 @@ absl::Status ServedStream::Answer(Batch& batch) {
     rpc::StreamAnswer answer = MakeAnswer(batch);
     status = std::move(answer.status);
     if (batch.is_much) return absl::OkStatus();
-    batch.bytes = ToByteBuffer(std::move(answer.message));
+    grpc::ByteBuffer message = ToByteBuffer(std::move(answer.message));
+    batch.bytes.Swap(&message);  // An assignment would copy it.
     return absl::OkStatus();
   });
   if (thrown.ok() || batch.is_much) return status;
