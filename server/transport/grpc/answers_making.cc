@@ -75,8 +75,8 @@ void ServedAnswers::TellAnswer(int64_t bytes, CallFilters::Moment begin) {
   costs.messages = 1;
   costs.request_bytes = std::exchange(request_bytes_, 0);
   costs.response_bytes = bytes;
-  costs.queued = absl::FromChrono(begin - scheduled_);
-  costs.computing = absl::FromChrono(filters.Now() - begin);
+  costs.queued = begin - scheduled_;
+  costs.computing = filters.Now() - begin;
   if (!Cancelled()) filters.MessageAnswered(info(), absl::OkStatus(), costs, {});
   const MutexLock lock(&mutex_);
   AddCosts(costs);

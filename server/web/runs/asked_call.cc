@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 
 namespace lossd::web {
 
@@ -15,7 +14,7 @@ AskedCall::AskedCall(absl::string_view method, PageRequest request, CallSurround
       begin_(around.filters.Now()) {}
 
 AskedCall::~AskedCall() {
-  costs_.lasted = absl::FromChrono(around_.filters.Now() - begin_);
+  costs_.lasted = around_.filters.Now() - begin_;
   around_.filters.Ended(*this, status_, costs_);
 }
 
@@ -31,7 +30,7 @@ void AskedCall::NoteAnswer(const absl::Status& status, size_t request_size, size
   costs_.response_bytes = static_cast<int64_t>(response_size);
   costs_.messages = 1;
   costs_.failed_messages = status.ok() ? 0 : 1;
-  costs_.computing = absl::FromChrono(around_.filters.Now() - begin_);
+  costs_.computing = around_.filters.Now() - begin_;
 }
 
 std::string AskedCall::Peer() const { return absl::StrCat("http:", request_.peer); }
