@@ -34,8 +34,10 @@ struct FormKernels {
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
   // Null: the form is no function of log p_t alone.
   void (*log_probabilities)(const LogProbabilities&, const FormParameters&) = nullptr;
-  // The only one of a form of a ratio, null for others.
+  // A form of a ratio has this one, and no other but the next; null for others.
   void (*policy)(const PolicyTokens&, const FormParameters&) = nullptr;
+  // The same in float; returns true when tokens are left. Null: double alone does.
+  bool (*policy_f32)(const FloatTokens&, const FormParameters&) = nullptr;
 };
 
 }  // namespace lossd::kernels

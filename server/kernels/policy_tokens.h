@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_KERNELS_POLICY_TOKENS_H_
 #define LOSSD_SERVER_KERNELS_POLICY_TOKENS_H_
 
+#include <cmath>
 #include <cstdint>
 
 #include "server/kernels/policy_sums.h"
@@ -113,8 +114,59 @@ struct TokenStatistics {
   PolicySums* sums = nullptr;
 };
 
+// A penalty in float.
+struct FloatKl {
+  float coefficient = 0;  // 0: there is none
+  KlEstimator estimator = KlEstimator::kK3;
+  KlGradient gradient = KlGradient::kEstimator;
+};
+
+// Numbers of a token beyond these are of unusual size: float could lose digits that double has.
+inline constexpr float kFloatMostLogRatio = 30;
+inline constexpr float kFloatLeast = 0x1p-40F;
+inline constexpr float kFloatMost = 0x1p40F;
+
+// Tokens of a policy loss in float, in one pass. All arrays are [count], a multiple of kLanes;
+// those of scales are aligned to 64 bytes.
+struct FloatTokens {
+  int64_t count = 0;
+  const float* log_p = nullptr;
+  const float* old_log_p = nullptr;
+  const float* reference_log_p = nullptr;  // may be null
+  const float* advantage = nullptr;
+  const float* loss_scale = nullptr;  // 0 for ignored tokens alone, of which nothing is read
+  const float* gradient_scale = nullptr;
+  float most_log_ratio = kFloatMostLogRatio;  // at most that
+  FloatKl kl;
+
+  // Outputs.
+  float* losses = nullptr;     // φ · loss_scale
+  float* gradient = nullptr;   // φ′ · gradient_scale; may be null
+  float* slope = nullptr;      // φ′; may be null
+  float* curvature = nullptr;  // φ″; may be null
+  float* left = nullptr;  // 1 for tokens of unusual numbers, else 0; their outputs are anything
+  PolicySums* sums = nullptr;  // may be null; of all but the tokens that are left
+};
+
+// Returns the scale in float, which is 0 for 0 alone.
+inline float NarrowScale(double scale) {
+  constexpr double kLeast = 1e-37;
+  const bool is_tiny = std::abs(scale) < kLeast && scale != 0;
+  return static_cast<float>(is_tiny ? kLeast : scale);
+}
+
+// Weights as scales in float, by NarrowScale.
+struct FloatScales {
+  int64_t count = 0;
+  const double* weights = nullptr;
+  double gradient_factor = 0;
+  float* loss = nullptr;      // weight
+  float* gradient = nullptr;  // weight · gradient_factor
+};
+
 // Functions of tokens that are compiled once for all forms.
 struct TokenKernels {
+  void (*scales)(const FloatScales&) = nullptr;
   void (*load)(const TokenColumn&) = nullptr;
   // Writes value[i] · scale[i] for `count` tokens.
   void (*write_f32)(const double* value, const double* scale, int64_t count, float* to) = nullptr;

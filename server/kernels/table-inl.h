@@ -13,6 +13,7 @@
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
+#include "server/kernels/tokens/float_tokens-inl.h"
 #include "server/kernels/tokens/log_probabilities-inl.h"
 #include "server/kernels/tokens/token_kernels-inl.h"
 
@@ -49,6 +50,9 @@ FormKernels MakeKernels() {
   if constexpr (Form::kDomain == Domain::kRatio) {
     FormKernels kernels;
     kernels.policy = &PolicyKernel<Form, Arch>::Run;
+    if constexpr (Form::kHasFloatTokens) {
+      kernels.policy_f32 = &FloatTokenKernel<Form, Arch>::Run;
+    }
     return kernels;
   } else {
     return MakeLogitKernels<Arch, Form>();
@@ -62,16 +66,17 @@ SignKernels<T> MakeSigns() {
 
 template <typename Arch, typename... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
-  return {{MakeKernels<Arch, Forms>()...},
-          {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>},
-          {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
-          {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
-          MakeSigns<Arch, float>(),
-          MakeSigns<Arch, double>(),
-          {&TokenKernel<Arch>::Load, &TokenKernel<Arch>::template Write<float>,
-           &TokenKernel<Arch>::template Write<double>, &TokenKernel<Arch>::Ratios,
-           &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh, &TokenKernel<Arch>::AddKl,
-           &TokenKernel<Arch>::AddStatistics}};
+  return {
+      {MakeKernels<Arch, Forms>()...},
+      {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>, &SumWeights<Arch>, &MarkZeros<Arch>},
+      {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
+      {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
+      MakeSigns<Arch, float>(),
+      MakeSigns<Arch, double>(),
+      {&TokenKernel<Arch>::Scales, &TokenKernel<Arch>::Load,
+       &TokenKernel<Arch>::template Write<float>, &TokenKernel<Arch>::template Write<double>,
+       &TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
+       &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics}};
 }
 
 }  // namespace lossd::kernels

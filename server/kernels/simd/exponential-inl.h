@@ -43,14 +43,27 @@ struct ExpConstants<float> {
   static constexpr float kLowest = -0x1.601e68p6F;    // −127 ln 2, for which 2ᵏ comes out as 0
 
   // Returns eʳ − 1 by a minimax polynomial of relative error 3e-9 of eʳ, whose slope of 1 is exact.
-  // Its terms are paired, which halves the time until the result is there.
   template <typename V>
   static V MinusOne(const V& r) {
     const V r2 = r * r;
+    return xsimd::fma(r2, OfSquare(r, r2), r);
+  }
+
+  // Returns eʳ − 1 − r by the same.
+  template <typename V>
+  static V Curve(const V& r) {
+    const V r2 = r * r;
+    return r2 * OfSquare(r, r2);
+  }
+
+  // Returns (eʳ − 1 − r) / r². Its terms are paired, which halves the time until the result is
+  // there.
+  template <typename V>
+  static V OfSquare(const V& r, const V& r2) {
     const V low = Polynomial(r, 0x1.555492p-3F, 0x1.fffffcp-2F);
     const V middle = Polynomial(r, 0x1.123a2p-7F, 0x1.5558f2p-5F);
     const V high = xsimd::fma(r2, V(0x1.6a23cep-10F), middle);
-    return xsimd::fma(r2, V(xsimd::fma(r2, high, low)), r);
+    return xsimd::fma(r2, high, low);
   }
 };
 

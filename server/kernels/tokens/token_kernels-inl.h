@@ -34,6 +34,15 @@ struct TokenKernel {
   static constexpr auto kWidth = static_cast<int64_t>(V::size);
 
   // These are plain loops, which the compiler turns into registers of this set.
+  static void Scales(const FloatScales& scales) {
+    const double* const weights = scales.weights;
+    const double factor = scales.gradient_factor;
+    float* const loss = scales.loss;
+    float* const gradient = scales.gradient;
+    for (int64_t i = 0; i < scales.count; ++i) loss[i] = NarrowScale(weights[i]);
+    for (int64_t i = 0; i < scales.count; ++i) gradient[i] = NarrowScale(weights[i] * factor);
+  }
+
   static void Load(const TokenColumn& column) {
     if (column.from_floats != nullptr) {
       LoadFrom(column.from_floats, column);

@@ -16,19 +16,11 @@ namespace {
 // take there have to be read from memory first, and an answer is sent from memory as fast.
 constexpr size_t kStreamingBytes = size_t{1} << 20;
 
-bool IsMask(absl::Span<const double> weights) {
-  int others = 0;
-  for (const double weight : weights) others |= static_cast<int>(weight != 0 && weight != 1);
-  return others == 0;
-}
-
 // Returns the sum with the weights added one by one, as a client does that cuts a batch.
-double AddInOrder(double sum, absl::Span<const double> weights) {
+double AddInOrder(double sum, absl::Span<const double> weights, const kernels::WeightSums& of) {
   // Whole numbers have one sum in any order.
-  if (sum == std::floor(sum) && IsMask(weights)) {
-    const auto size = static_cast<int64_t>(weights.size());
-    return sum + kernels::CurrentSums().of_f64(weights.data(), size);
-  }
+  const bool is_mask = of.zeros + of.ones == static_cast<int64_t>(weights.size());
+  if (sum == std::floor(sum) && is_mask) return sum + of.sum;
   for (const double weight : weights) sum += weight;
   return sum;
 }
@@ -41,11 +33,11 @@ SampleTotals CountWeighted(absl::Span<const double> weights, absl::Span<const ui
   const auto samples = static_cast<int64_t>(weights.size());
   totals.valid_count = samples;
   ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
-    const auto first = static_cast<size_t>(begin);
-    const auto last = static_cast<size_t>(end);
-    totals.weight_sum = AddInOrder(totals.weight_sum, weights.subspan(first, last - first));
-    if (dropped.empty()) return;
-    totals.valid_count -= std::count(dropped.begin() + begin, dropped.begin() + end, 1);
+    const absl::Span<const double> block =
+        weights.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+    const kernels::WeightSums sums = kernels::CurrentSums().of_weights(block.data(), end - begin);
+    totals.weight_sum = AddInOrder(totals.weight_sum, block, sums);
+    if (!dropped.empty()) totals.valid_count -= sums.zeros;
   });
   return totals;
 }

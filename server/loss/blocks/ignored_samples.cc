@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "server/kernels/dispatch.h"
 #include "server/loss/blocks/strided_rows.h"
 
 namespace lossd::loss {
@@ -37,28 +38,18 @@ std::vector<uint8_t> FindWeightless(const Batch& batch, Activation activation,
                                     const Cancellation& cancellation) {
   const absl::Span<const double> weights = batch.sample_weights.values;
   const auto count = static_cast<int64_t>(weights.size());
-  // Nearly always no weight is 0, which a pass that only counts finds out in little time.
-  int64_t zeros = 0;
-  ForEachBlock(count, 1, cancellation, [&](int64_t begin, int64_t end) {
-    zeros += std::count(weights.begin() + begin, weights.begin() + end, 0.0);
-  });
-  if (zeros == 0) return {};
   const int64_t per_row = activation == Activation::kSoftmax ? 1 : batch.classes;
   const int64_t repeat = batch.sample_weights.repeat;
-  std::vector<uint8_t> weightless(static_cast<size_t>(batch.rows * per_row));
+  std::vector<uint8_t> weightless;
+  // Nearly always no weight is 0, which counting finds out in little time.
   ForEachBlock(count, repeat, cancellation, [&](int64_t begin, int64_t end) {
-    const auto first = static_cast<size_t>(begin);
-    const auto last = static_cast<size_t>(end);
-    if (repeat == 1) {
-      // By pointers: a byte that is written could be any part of a vector.
-      const double* const from = weights.data();
-      uint8_t* const to = weightless.data();
-      for (size_t i = first; i < last; ++i) to[i] = from[i] == 0 ? 1 : 0;
-      return;
-    }
-    for (size_t i = first; i < last; ++i) {
-      std::fill_n(weightless.begin() + static_cast<std::ptrdiff_t>(i) * repeat, repeat,
-                  weights[i] == 0 ? 1 : 0);
+    const double* const from = weights.data() + begin;
+    if (kernels::CurrentSums().of_weights(from, end - begin).zeros == 0) return;
+    if (weightless.empty()) weightless.resize(static_cast<size_t>(batch.rows * per_row));
+    uint8_t* to = weightless.data() + begin * repeat;
+    if (repeat == 1) return kernels::CurrentSums().mark_zeros(from, end - begin, to);
+    for (int64_t i = 0; i < end - begin; ++i, to += repeat) {
+      std::fill_n(to, repeat, from[i] == 0 ? 1 : 0);
     }
   });
   return weightless;

@@ -56,6 +56,17 @@ class SampleScales {
   bool wide() const { return scale_.wide; }
   int exponent() const { return scale_.exponent; }
 
+  // Returns the weights of all samples where nothing else tells them apart, and one lies beside the
+  // other; else none.
+  absl::Span<const double> weights_alone() const {
+    const bool alone = mined_weights_.empty() && !has_upstream() && sample_weights_.repeat == 1;
+    return alone ? sample_weights_.values : absl::Span<const double>();
+  }
+  // Returns the factors of a sample of weight 1 then. Unless wide().
+  SampleScale of_weight_one() const {
+    return {1, derivative_scale_ * scale_.gradient_scale, derivative_scale_};
+  }
+
   // Unless wide().
   SampleScale operator[](int64_t sample) const {
     const double s = sample_weights_[sample] * mined_weights_[sample];

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include "server/kernels/dispatch.h"
 #include "server/kernels/hessian.h"
+#include "server/loss/tokens/float_token_block.h"
 #include "server/loss/tokens/token_block.h"
 
 namespace lossd::loss {
@@ -21,23 +23,56 @@ void WriteScaled(const double* value, const double* scale, int64_t size, double*
 
 // Does the same for second derivatives, of which Curvature::kPositive takes the magnitude.
 template <typename T>
-void WriteCurvature(const BatchPlan& plan, const TokenBlock& block, int64_t size, T* to) {
-  if (plan.curvature == kernels::Curvature::kExact) {
-    return WriteScaled(block.curvature(), block.hessian_scale(), size, to);
-  }
+void WriteCurvature(const BatchPlan& plan, const double* curvature, const double* scale,
+                    int64_t size, T* to) {
+  if (plan.curvature == kernels::Curvature::kExact) return WriteScaled(curvature, scale, size, to);
   for (int64_t i = 0; i < size; ++i) {
-    const double h = std::abs(block.curvature()[i] * block.hessian_scale()[i]);
+    const double h = std::abs(curvature[i] * scale[i]);
     to[i] = static_cast<T>(h < kHessianFloor ? kHessianFloor : h);
   }
 }
 
-void Record(const TokenBlock& block, int64_t begin, int64_t size, SampleRecords& records) {
+template <typename T>
+void Record(const T* log_p, const double* slope, int64_t begin, int64_t size,
+            SampleRecords& records) {
   for (int64_t i = 0; i < size; ++i) {
     const auto sample = static_cast<size_t>(begin + i);
-    const double p = std::exp(std::min(block.log_p()[i], 0.0));
+    const double p = std::exp(std::min(static_cast<double>(log_p[i]), 0.0));
     records.true_probability[sample] = p;
-    records.gradient_l1[sample] = std::abs(block.slope()[i]);
-    records.vanishing[sample] = Vanishes(p, block.slope()[i]) ? 1 : 0;
+    records.gradient_l1[sample] = std::abs(slope[i]);
+    records.vanishing[sample] = Vanishes(p, slope[i]) ? 1 : 0;
+  }
+}
+
+struct FloatDerivatives {};
+
+// Computes rows of a loss that FloatTokenBlock serves.
+void ComputeInFloat(const BatchPlan& plan, const RowWindow<float>& window, int64_t begin,
+                    int64_t end) {
+  constexpr int64_t kMost = FloatTokenBlock::kMostSamples;
+  float* const gradient = window.RowAt(window.outputs[Output::kGradient], begin);
+  float* const hessian = window.RowAt(window.outputs[Output::kHessianDiagonal], begin);
+  const float* const u = window.RowAt(window.logits, begin);
+  FloatTokenBlock block(plan, window.policy_sums);
+  const ThreadScratch<double, FloatDerivatives> memory(3 * kMost);
+  double* const slope = memory.span().data();
+  double* const curvature = slope + kMost;
+  double* const scale = curvature + kMost;
+  for (int64_t first = begin; first < end; first += kMost) {
+    const int64_t size = std::min(kMost, end - first);
+    const int64_t at = first - begin;
+    FloatTokenOutputs outputs;
+    outputs.losses = window.SampleAt(Output::kLosses, first);
+    if (gradient != nullptr) outputs.gradient = gradient + at;
+    if (window.records.wanted()) outputs.slope = slope;
+    if (hessian != nullptr) outputs.curvature = curvature;
+    block.Evaluate(first, size, u + at, outputs);
+    if (window.records.wanted()) Record(u + at, slope, first, size, window.records);
+    if (hessian == nullptr) continue;
+    for (int64_t i = 0; i < size; ++i) {
+      scale[i] = plan.ignored(first + i) ? 0 : plan.scales[first + i].hessian;
+    }
+    WriteCurvature(plan, curvature, scale, size, hessian + at);
   }
 }
 
@@ -46,6 +81,9 @@ void Record(const TokenBlock& block, int64_t begin, int64_t size, SampleRecords&
 template <typename T>
 void ComputeLogProbabilities(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
                              int64_t end) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (FloatTokenBlock::Serves(plan)) return ComputeInFloat(plan, window, begin, end);
+  }
   T* const gradient = window.RowAt(window.outputs[Output::kGradient], begin);
   T* const hessian = window.RowAt(window.outputs[Output::kHessianDiagonal], begin);
   const T* const u = window.RowAt(window.logits, begin);
@@ -58,8 +96,10 @@ void ComputeLogProbabilities(const BatchPlan& plan, const RowWindow<T>& window, 
     if (gradient != nullptr) {
       WriteScaled(block.slope(), block.gradient_scale(), size, gradient + at);
     }
-    if (hessian != nullptr) WriteCurvature(plan, block, size, hessian + at);
-    if (window.records.wanted()) Record(block, first, size, window.records);
+    if (hessian != nullptr) {
+      WriteCurvature(plan, block.curvature(), block.hessian_scale(), size, hessian + at);
+    }
+    if (window.records.wanted()) Record(block.log_p(), block.slope(), first, size, window.records);
   }
 }
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include "server/kernels/hessian.h"
 #include "server/loss/blocks/sigmoid_elements.h"
 #include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/tokens/float_token_block.h"
 #include "server/loss/tokens/inner_plans.h"
 #include "server/loss/tokens/token_block.h"
 
@@ -53,7 +55,7 @@ class PolicyRows {
     FindLogP();
     EvaluateSamples();
     TakeToLogits();
-    if (!window_.outputs[Output::kHessianDiagonal].empty()) ComputeHessian();
+    if (wants_hessian()) ComputeHessian();
   }
 
  private:
@@ -61,6 +63,8 @@ class PolicyRows {
   double* slopes() const { return derivatives_.span().data(); }
   double* first() const { return slopes() + count_; }
   double* second() const { return first() + count_; }
+
+  bool wants_hessian() const { return !window_.outputs[Output::kHessianDiagonal].empty(); }
 
   // Returns a window for the inner plans, whose losses go to the column of u.
   RowWindow<T> InnerWindow(SampleRecords& records) const {
@@ -77,8 +81,10 @@ class PolicyRows {
   }
 
   void EvaluateSamples() {
-    const bool wants_hessian = !window_.outputs[Output::kHessianDiagonal].empty();
-    TokenBlock block(plan_, wants_hessian, window_.policy_sums);
+    if constexpr (std::is_same_v<T, float>) {
+      if (FloatTokenBlock::Serves(plan_)) return EvaluateInFloat();
+    }
+    TokenBlock block(plan_, wants_hessian(), window_.policy_sums);
     T* const losses = window_.SampleAt(Output::kLosses, first_);
     for (int64_t at = 0; at < count_; at += TokenBlock::kMostSamples) {
       const int64_t size = std::min(TokenBlock::kMostSamples, count_ - at);
@@ -88,10 +94,29 @@ class PolicyRows {
         plan_.inner->SetSlope(first_ + at + i, block.slope()[i] * block.gradient_scale()[i]);
         slopes()[at + i] = block.slope()[i];
       }
-      if (!wants_hessian) continue;
+      if (!wants_hessian()) continue;
       for (int64_t i = 0; i < size; ++i) {
         first()[at + i] = block.slope()[i] * block.hessian_scale()[i];
         second()[at + i] = block.curvature()[i] * block.hessian_scale()[i];
+      }
+    }
+  }
+
+  void EvaluateInFloat() {
+    FloatTokenBlock block(plan_, window_.policy_sums);
+    float* const losses = window_.SampleAt(Output::kLosses, first_);
+    for (int64_t at = 0; at < count_; at += FloatTokenBlock::kMostSamples) {
+      const int64_t size = std::min(FloatTokenBlock::kMostSamples, count_ - at);
+      double* const curvature = wants_hessian() ? second() + at : nullptr;
+      block.Evaluate(first_ + at, size, log_p_.span().data() + at,
+                     {losses + at, nullptr, slopes() + at, curvature});
+      for (int64_t i = at; i < at + size; ++i) {
+        SampleScale scale;
+        if (!plan_.ignored(first_ + i)) scale = plan_.scales[first_ + i];
+        plan_.inner->SetSlope(first_ + i, slopes()[i] * scale.gradient);
+        if (!wants_hessian()) continue;
+        first()[i] = slopes()[i] * scale.hessian;
+        second()[i] *= scale.hessian;
       }
     }
   }

@@ -58,10 +58,11 @@ TokenBlock::TokenBlock(const BatchPlan& plan, bool wants_curvature, kernels::Pol
 }
 
 template <typename T>
-void TokenBlock::Evaluate(int64_t begin, int64_t size, const T* u) {
+void TokenBlock::Evaluate(int64_t begin, int64_t size, const T* u, const float* only) {
   begin_ = begin;
   size_ = size;
-  FindUsed();
+  ignores_ = only != nullptr || !plan_.labels.ignores_none();
+  FindUsed(only);
   LoadColumn(u, columns_.log_p);
   LoadScales();
   if (rollout_.has_old()) LoadRatios();
@@ -74,11 +75,18 @@ void TokenBlock::Evaluate(int64_t begin, int64_t size, const T* u) {
 }
 
 // Writes 1 for the samples that are not ignored, 0 for those that are and past the last.
-void TokenBlock::FindUsed() {
+void TokenBlock::FindUsed(const float* only) {
   if (!ignores_ && sums_ == nullptr) return;
   double* const used = columns_.used;
   std::fill(used + size_, used + kernels::PaddedSize(size_), 0.0);
-  if (!ignores_) {
+  FindKept();
+  if (only == nullptr) return;
+  for (int64_t i = 0; i < size_; ++i) used[i] = only[i] == 0 ? 0 : used[i];
+}
+
+void TokenBlock::FindKept() {
+  double* const used = columns_.used;
+  if (plan_.labels.ignores_none()) {
     std::fill(used, used + size_, 1.0);
     return;
   }
@@ -281,7 +289,7 @@ void TokenBlock::WeighByClass() {
   }
 }
 
-template void TokenBlock::Evaluate(int64_t, int64_t, const float*);
-template void TokenBlock::Evaluate(int64_t, int64_t, const double*);
+template void TokenBlock::Evaluate(int64_t, int64_t, const float*, const float*);
+template void TokenBlock::Evaluate(int64_t, int64_t, const double*, const float*);
 
 }  // namespace lossd::loss

@@ -20,9 +20,10 @@ class TokenBlock {
   // `sums` is what the policy's statistics are added to, or null.
   TokenBlock(const BatchPlan& plan, bool wants_curvature, kernels::PolicySums* sums);
 
-  // Evaluates samples [begin, begin + size) of the batch, whose log-probabilities are `u`.
+  // Evaluates samples [begin, begin + size) of the batch, whose log-probabilities are `u`: those
+  // for which `only`, unless it is null, is not 0. The others count as ignored.
   template <typename T>
-  void Evaluate(int64_t begin, int64_t size, const T* u);
+  void Evaluate(int64_t begin, int64_t size, const T* u, const float* only = nullptr);
 
   // Columns of the samples that were evaluated last.
   const double* log_p() const { return columns_.log_p; }
@@ -73,7 +74,8 @@ class TokenBlock {
   bool CountsReferenceInKl() const;
   void AddStatistics();
   void ClearUnused(double* column) const;
-  void FindUsed();
+  void FindUsed(const float* only);
+  void FindKept();
   void LoadScales();
   void WeighByClass();
   double ClassWeight(int64_t sample) const;
@@ -81,7 +83,7 @@ class TokenBlock {
   const BatchPlan& plan_;
   const Rollout& rollout_;
   const bool wants_curvature_;
-  const bool ignores_;         // some samples
+  bool ignores_;               // some samples
   const bool has_advantages_;  // or what stands for them
   kernels::PolicySums* const sums_;
   int64_t begin_ = 0;

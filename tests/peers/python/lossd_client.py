@@ -128,15 +128,16 @@ class Lossd:
             raise Refusal(error) from None
 
     def compute(self, logits, labels, loss=None, *, reduction="none", sample_weights=None,
-                upstream_gradient=None, normalizer=None, class_axis=None, **outputs):
+                upstream_gradient=None, normalizer=None, class_axis=None, rollout=None, **outputs):
         """One call of Compute. `loss` and `outputs` are LossSpec and OutputOptions, in their
-        fields' names, with tensor(...) where they hold one. The gradient is always asked for.
-        Raises Refusal.
+        fields' names, with tensor(...) where they hold one; `rollout` is arrays in Rollout's.
+        Log-probabilities have labels of None. The gradient is always asked for. Raises Refusal.
         """
         request = compute_pb2.ComputeRequest(
             loss=loss or {},
             logits=tensor(logits),
-            labels=tensor(labels),
+            labels=None if labels is None else tensor(labels),
+            rollout={name: tensor(values) for name, values in rollout.items()} if rollout else None,
             reduction="REDUCTION_" + reduction.upper(),
             outputs={"gradient": True, **outputs},
             class_axis=class_axis,

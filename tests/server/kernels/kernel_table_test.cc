@@ -1,5 +1,6 @@
 #include "server/kernels/kernel_table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +65,25 @@ TEST(SumsTest, AreInDoubleAndTheSameBitsInEverySet) {
 }
 
 // Sizes around the width of the registers; the largest, or a NaN, at every place.
+TEST(SumsTest, OfWeightsCountZerosAndOnes) {
+  for (const InstructionSet& set : SupportedSets()) {
+    SCOPED_TRACE(set.name);
+    for (const int64_t count : {0, 1, 15, 16, 1000, 1003}) {
+      std::vector<double> weights;
+      for (int64_t i = 0; i < count; ++i) {
+        weights.push_back(i % 3 == 0 ? 0 : i % 5 == 0 ? 1e-320 : i % 2 == 0 ? 1 : 0.5);
+      }
+      const WeightSums sums = set.kernels.sums.of_weights(weights.data(), count);
+      EXPECT_EQ(sums.sum, set.kernels.sums.of_f64(weights.data(), count));
+      EXPECT_EQ(sums.zeros, std::count(weights.begin(), weights.end(), 0.0));
+      EXPECT_EQ(sums.ones, std::count(weights.begin(), weights.end(), 1.0));
+      std::vector<uint8_t> marks(weights.size(), 7);
+      set.kernels.sums.mark_zeros(weights.data(), count, marks.data());
+      for (size_t i = 0; i < marks.size(); ++i) EXPECT_EQ(marks[i], weights[i] == 0 ? 1 : 0);
+    }
+  }
+}
+
 TEST(LargestTest, IsFoundAtEveryPlaceAndTheSameBitsInEverySet) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   for (const InstructionSet& set : SupportedSets()) {

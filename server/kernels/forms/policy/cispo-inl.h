@@ -17,6 +17,8 @@ struct Cispo : PolicyTraits {
           .With(Parameter("maximum_ratio", 4, Range::Above(0),
                           "the largest weight of a token; above minimum_ratio"));
 
+  static constexpr bool kHasFloatTokens = true;
+
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters& parameters) {
     const V least = ParameterOf<V>(parameters, 0);
@@ -25,7 +27,8 @@ struct Cispo : PolicyTraits {
     const auto is_high = x.ratio > most;
     const V weight = xsimd::select(is_low, least, xsimd::select(is_high, most, x.ratio));
     const V slope = MultiplyZeroWins(V(-x.advantage), weight);
-    return {MultiplyZeroWins(slope, x.log_p), slope, V(0.0), OneWhere(is_high), OneWhere(is_low)};
+    const V zero(typename V::value_type(0));
+    return {MultiplyZeroWins(slope, x.log_p), slope, zero, OneWhere(is_high), OneWhere(is_low)};
   }
 };
 

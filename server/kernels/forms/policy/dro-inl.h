@@ -14,12 +14,15 @@ struct Dro : PolicyTraits {
           .OfRatio()
           .With(Parameter("beta", 0.05, Range::AtLeast(0), "weight of the squared log-ratio"));
 
+  static constexpr bool kHasFloatTokens = true;
+
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters& parameters) {
     const V beta = ParameterOf<V>(parameters, 0);
     const V pull = MultiplyZeroWins(beta, x.log_ratio);
+    const V half(typename V::value_type(0.5));
     const V value =
-        MultiplyZeroWins(V(-x.advantage), x.log_p) + V(0.5) * MultiplyZeroWins(pull, x.log_ratio);
+        MultiplyZeroWins(V(-x.advantage), x.log_p) + half * MultiplyZeroWins(pull, x.log_ratio);
     return {value, MultiplyZeroWins(x.moves, pull) - x.advantage, x.moves * beta};
   }
 };

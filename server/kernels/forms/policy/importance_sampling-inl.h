@@ -13,6 +13,8 @@ struct ImportanceSampling : PolicyTraits {
                "Econometrica 46(1)"}
           .OfRatio();
 
+  static constexpr bool kHasFloatTokens = true;
+
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters&) {
     const V value = MultiplyZeroWins(V(-x.advantage), x.ratio);

@@ -22,20 +22,22 @@ struct PolicyTerm {
   V value;
   V slope;
   V curvature;
-  V clipped_high = V(0.0);
-  V clipped_low = V(0.0);
-  V dual_clipped = V(0.0);
+  V clipped_high = V(typename V::value_type(0));
+  V clipped_low = V(typename V::value_type(0));
+  V dual_clipped = V(typename V::value_type(0));
 };
 
 // The default traits of forms of a ratio. Such a form provides a function At of a PolicyPoint and
 // the form's parameters. An advantage of 0 makes the term 0, whatever the ratio is.
 struct PolicyTraits : FormTraits {
   static constexpr Domain kDomain = Domain::kRatio;
+  // At does in float too, where the ratio and the advantage are no numbers of unusual size.
+  static constexpr bool kHasFloatTokens = false;
 
  protected:
   template <typename V>
   static V ParameterOf(const FormParameters& parameters, size_t index) {
-    return V(parameters[index]);
+    return V(static_cast<typename V::value_type>(parameters[index]));
   }
 };
 

@@ -25,10 +25,13 @@ struct Ppo : PolicyTraits {
                                   "the ratio beyond which a negative advantage counts no more; "
                                   "above 1 + epsilon_high; unset: none"));
 
+  static constexpr bool kHasFloatTokens = true;
+
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters& parameters) {
-    const V zero(0.0);
-    const V one(1.0);
+    using T = typename V::value_type;
+    const V zero(T(0));
+    const V one(T(1));
     const V low = one - ParameterOf<V>(parameters, 0);
     const V high = one + ParameterOf<V>(parameters, 1);
     const V most = ParameterOf<V>(parameters, 2);
