@@ -58,6 +58,8 @@ InnerPlans::InnerPlans(const Batch& batch, const LossSpec& spec, const ComputeOp
       batch_with_upstream_(WithUpstream(batch_, upstream_)),
       log_p_(PlanBatch(batch_, spec_, options_, terms_, transform, element_size, executor,
                        cancellation, decided_)),
+      log_p_in_double_(PlanBatch(batch_, spec_, options_, terms_, transform, sizeof(double),
+                                 executor, cancellation, decided_)),
       derivative_(PlanBatch(batch_with_upstream_, spec_, options_, terms_, transform, element_size,
                             executor, cancellation, decided_)) {}
 

@@ -29,7 +29,9 @@ class InnerPlans {
 
   // Returns the plan of the cross entropy itself, without any weight.
   const BatchPlan& log_p() const { return log_p_; }
-  // Returns the same with −slope(i) as the upstream gradients.
+  // Returns the same for logits that are computed in double.
+  const BatchPlan& log_p_in_double() const { return log_p_in_double_; }
+  // Returns the first with −slope(i) as the upstream gradients.
   const BatchPlan& derivative() const { return derivative_; }
 
   // Sets the derivative of the reduced loss by the u of a sample. Each sample's is set once, before
@@ -37,6 +39,7 @@ class InnerPlans {
   void SetSlope(int64_t sample, double slope) const {
     upstream_[static_cast<size_t>(sample)] = -slope;
   }
+  double slope(int64_t sample) const { return -upstream_[static_cast<size_t>(sample)]; }
 
  private:
   Batch batch_;
@@ -47,6 +50,7 @@ class InnerPlans {
   mutable std::vector<double> upstream_;
   Batch batch_with_upstream_;
   BatchPlan log_p_;
+  BatchPlan log_p_in_double_;
   BatchPlan derivative_;
 };
 

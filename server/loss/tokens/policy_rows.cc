@@ -12,6 +12,7 @@
 #include "server/loss/tokens/float_token_block.h"
 #include "server/loss/tokens/inner_plans.h"
 #include "server/loss/tokens/token_block.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 struct LogPColumn {};
 struct DerivativeColumns {};
 struct InnerGradient {};
+struct WideColumns {};
+struct WideLogits {};
 
 // Computes rows of logits by a plan that reads no rollout.
 template <typename T>
@@ -36,6 +39,9 @@ RowWindow<T> WithoutOutputs(const RowWindow<T>& window, SampleRecords& records) 
   return {records,       window.classes, window.logits,    window.logit_pieces, {},
           window.layout, window.stores,  window.first_row, window.first_sample};
 }
+
+// Rows of unusual slopes are computed in double a few at a time: of about so many elements.
+constexpr int64_t kWideElements = int64_t{1} << 12;
 
 // The rows of one call, and what is computed of their samples.
 template <typename T>
@@ -56,6 +62,7 @@ class PolicyRows {
     EvaluateSamples();
     TakeToLogits();
     if (wants_hessian()) ComputeHessian();
+    if constexpr (std::is_same_v<T, float>) ComputeUnusualRows();
   }
 
  private:
@@ -182,6 +189,76 @@ class PolicyRows {
             static_cast<T>(Bounded(second()[i] * (g * g) - first()[i] * static_cast<double>(h[j])));
       }
     }
+  }
+
+  // Computes in double what float has no room for on the way, the derivatives of rows of tiny or
+  // huge slopes.
+  void ComputeUnusualRows() {
+    if (window_.outputs[Output::kGradient].empty() && !wants_hessian()) return;
+    const int64_t most_rows = std::max<int64_t>(1, kWideElements / window_.classes);
+    for (int64_t row = begin_; row < end_; ++row) {
+      if (!IsUnusual(row)) continue;
+      const int64_t first_unusual = row;
+      while (row + 1 < end_ && row + 1 - first_unusual < most_rows && IsUnusual(row + 1)) {
+        ++row;
+      }
+      ComputeInDouble(first_unusual, row + 1);
+    }
+  }
+
+  bool IsUnusual(int64_t row) const {
+    constexpr OrdinaryRange kRange = OrdinaryRangeOf(sizeof(float));
+    const int64_t per_row = plan_.samples_per_row();
+    const int64_t at = (row - begin_) * per_row;
+    for (int64_t i = at; i < at + per_row; ++i) {
+      if (!kRange.HasOrZero(plan_.inner->slope(first_ + i))) return true;
+      if (!wants_hessian()) continue;
+      if (!kRange.HasOrZero(first()[i]) || !kRange.HasOrZero(second()[i])) return true;
+    }
+    return false;
+  }
+
+  void ComputeInDouble(int64_t begin, int64_t end) {
+    const int64_t classes = window_.classes;
+    const auto size = static_cast<size_t>((end - begin) * classes);
+    const int64_t samples = (end - begin) * plan_.samples_per_row();
+    const ThreadScratch<double, WideColumns> memory(3 * size + static_cast<size_t>(samples));
+    const absl::Span<double> all = memory.span();
+    const absl::Span<double> g = all.subspan(size, size);
+    const absl::Span<double> h = all.subspan(2 * size, size);
+    ReadLogits(begin, all.first(size));
+    SampleRecords none;
+    RowWindow<double> wide = {none, classes, all.first(size), {}, {}};
+    wide.first_row = begin;
+    wide.first_sample = begin * plan_.samples_per_row();
+    wide.outputs[Output::kLosses] = all.subspan(3 * size);
+    wide.outputs[Output::kGradient] = g;
+    if (wants_hessian()) wide.outputs[Output::kHessianDiagonal] = h;
+    ComputeInner(plan_.inner->log_p_in_double(), wide, begin, end);
+    float* const gradient = window_.RowAt(window_.outputs[Output::kGradient], begin);
+    float* const hessian = window_.RowAt(window_.outputs[Output::kHessianDiagonal], begin);
+    const int64_t per_sample = classes / plan_.samples_per_row();
+    for (size_t j = 0; j < size; ++j) {
+      const int64_t sample = wide.first_sample + static_cast<int64_t>(j) / per_sample;
+      const int64_t i = sample - first_;
+      if (gradient != nullptr) {
+        gradient[j] = static_cast<float>(-plan_.inner->slope(sample) * g[j]);
+      }
+      if (hessian == nullptr) continue;
+      hessian[j] = static_cast<float>(Bounded(second()[i] * g[j] * g[j] - first()[i] * h[j]));
+    }
+  }
+
+  // Reads rows from `begin` on as doubles.
+  void ReadLogits(int64_t begin, absl::Span<double> to) const {
+    if (!window_.logits.empty()) {
+      const float* const from = window_.RowAt(window_.logits, begin);
+      std::copy(from, from + to.size(), to.begin());
+      return;
+    }
+    const ThreadScratch<float, WideLogits> memory(to.size());
+    plan_.batch.logit_reader->Read(begin * window_.classes, memory.span());
+    std::copy(memory.span().begin(), memory.span().end(), to.begin());
   }
 
   double Bounded(double h) const {

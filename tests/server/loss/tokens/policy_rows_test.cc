@@ -223,6 +223,64 @@ TEST(PolicyRows, HaveTheSameBitsInPartsAndOnAnyNumberOfThreads) {
   EXPECT_NEAR(sum, whole.result.loss_sum, 1e-14 * std::abs(sum) + 1e-12);
 }
 
+// Expects the derivative of one row, and the second, to be those of double, rounded.
+void ExpectRowOfDouble(const Computed<float>& actual, const Computed<double>& expected, size_t row,
+                       size_t classes) {
+  for (size_t i = row * classes; i < (row + 1) * classes; ++i) {
+    const auto near = [&](float a, double b) {
+      if (std::isinf(static_cast<float>(b))) {
+        EXPECT_EQ(a, static_cast<float>(b)) << row << ", " << i;
+      } else {
+        EXPECT_NEAR(a, b, 2e-5 * std::abs(b) + 1e-37) << row << ", " << i;
+      }
+    };
+    near(actual.gradient[i], expected.gradient[i]);
+    near(actual.hessian[i], expected.hessian[i]);
+  }
+}
+
+// A ratio of e^100 has no room in float, what it makes of a small probability has; other rows have
+// the bits that they have alone.
+TEST(PolicyRows, OfSlopesBeyondFloatAreThoseOfDouble) {
+  for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
+    const int64_t classes = activation == Activation::kSoftmax ? 4 : 1;
+    Rows<float> rows(400, classes);
+    LossSpec spec = SpecOf("importance_sampling");
+    spec.activation = activation;
+    const Rows<float> usual(400, classes);
+    for (const size_t row : {size_t{7}, size_t{8}, size_t{256}, size_t{399}}) {
+      rows.old[row] = row == 8 ? 100 : -100;
+      rows.advantages[row] = -1.5F;
+      if (classes > 1) rows.logits[4 * row + (row + 1) % 4] = -95;
+    }
+    Rows<double> wide(400, classes);
+    wide.logits.assign(rows.logits.begin(), rows.logits.end());
+    wide.old.assign(rows.old.begin(), rows.old.end());
+    wide.advantages.assign(rows.advantages.begin(), rows.advantages.end());
+    std::vector<int64_t> ones(400, 1);
+    for (Batch* batch : {&rows.batch, &wide.batch}) {
+      batch->sequences = {};
+      if (classes == 1) batch->labels = BinaryLabels{ones};
+    }
+    Batch alone = usual.batch;
+    alone.sequences = {};
+    if (classes == 1) alone.labels = BinaryLabels{ones};
+    const ComputeOptions options = MeanOf(Reduction::kNone);
+    const auto actual = ComputeBatch<float>(rows.batch, spec, options);
+    const auto expected = ComputeBatch<double>(wide.batch, spec, options);
+    const auto others = ComputeBatch<float>(alone, spec, options);
+    const auto n = static_cast<size_t>(classes);
+    for (size_t row = 0; row < 400; ++row) {
+      if (rows.old[row] == usual.old[row]) {
+        EXPECT_EQ(actual.gradient[n * row], others.gradient[n * row]) << row;
+        EXPECT_EQ(actual.hessian[n * row], others.hessian[n * row]) << row;
+      } else {
+        ExpectRowOfDouble(actual, expected, row, n);
+      }
+    }
+  }
+}
+
 TEST(PolicyRows, CountWhatIsHardByTheFormsGradient) {
   const Rows<double> rows(40, 3);
   ComputeOptions options;
