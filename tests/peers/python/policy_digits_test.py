@@ -28,7 +28,7 @@ def draw_tokens(generator, count):
 def draw_case(generator, form):
     coefficient, estimator, reverse = KLS[generator.integers(len(KLS))]
     return PolicyCase(
-        form, FORMS[form][generator.integers(2)], by_kl=form == "dppo" and generator.random() < 0.5,
+        form, FORMS[form][generator.integers(len(FORMS[form]))], by_kl=form == "dppo" and generator.random() < 0.5,
         cap=CAPS[generator.integers(2)], coefficient=coefficient, estimator=estimator, reverse=reverse)  # fmt: skip
 
 
