@@ -81,7 +81,8 @@ const Batch& CommandRunner::BatchOf(int64_t rows, int64_t classes) {
 
 const grpc::ByteBuffer& CommandRunner::RequestOf(int64_t rows, int64_t classes) {
   const std::pair shape(rows, classes);
-  if (request_shape_ != shape) request_ = ComputeRequest(BatchOf(rows, classes));
+  if (request_shape_ == shape) return request_;
+  request_ = classes == 0 ? PolicyRequest(rows) : ComputeRequest(BatchOf(rows, classes));
   request_shape_ = shape;
   return request_;
 }

@@ -23,6 +23,8 @@ namespace lossd::benchmark {
 //   clients ADDRESS METHOD ROWS CLASSES CALLS CLIENTS    prebuilt bytes, from several connections
 //   stream ADDRESS ROWS CLASSES CALLS DEPTH              prebuilt bytes, on one ComputeStream
 //
+// In raw and clients CLASSES of 0 is a policy loss of ROWS tokens.
+//
 // Connections and the last batch are kept from line to line, so that one server can be asked, then
 // the other, and then the first one again.
 class CommandRunner {

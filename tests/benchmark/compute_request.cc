@@ -51,6 +51,37 @@ Batch MakeBatch(int64_t rows, int64_t classes) {
 
 grpc::ByteBuffer ComputeRequest(const Batch& batch) { return Serialize(Message(batch)); }
 
+grpc::ByteBuffer PolicyRequest(int64_t tokens) {
+  std::minstd_rand random(1);
+  std::uniform_real_distribution<float> u(-4, 0);
+  std::normal_distribution<float> moved(0, 0.3F);
+  const auto column = [&](auto draw) {
+    std::vector<float> values(static_cast<size_t>(tokens));
+    for (float& value : values) value = draw();
+    return values;
+  };
+  const std::vector<float> log_p = column([&] { return u(random); });
+  size_t next = 0;
+  const auto near_log_p = [&] { return log_p[next++ % log_p.size()] + moved(random); };
+  v1::ComputeRequest request;
+  const auto set = [&](const std::vector<float>& values, v1::Tensor* tensor) {
+    SetData(values, v1::DATA_TYPE_FLOAT32, tensor);
+    tensor->add_shape(tokens);
+  };
+  set(log_p, request.mutable_logits());
+  set(column(near_log_p), request.mutable_rollout()->mutable_old_log_probs());
+  set(column(near_log_p), request.mutable_rollout()->mutable_reference_log_probs());
+  set(column([&] { return moved(random); }), request.mutable_rollout()->mutable_advantages());
+  request.mutable_loss()->set_activation(v1::ACTIVATION_LOG_PROBABILITY);
+  request.mutable_loss()->mutable_ppo();
+  request.mutable_loss()->mutable_kl_penalty()->set_coefficient(0.04);
+  request.set_reduction(v1::REDUCTION_MEAN);
+  request.mutable_outputs()->set_gradient(true);
+  request.mutable_outputs()->set_omit_losses(true);
+  request.mutable_outputs()->set_policy_statistics(true);
+  return Serialize(request);
+}
+
 grpc::ByteBuffer ComputeStreamRequest(const Batch& batch, uint64_t sequence) {
   v1::ComputeStreamRequest request;
   request.set_sequence(sequence);

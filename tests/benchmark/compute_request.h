@@ -21,6 +21,10 @@ Batch MakeBatch(int64_t rows, int64_t classes);
 // lossd.v1.ComputeRequest: the mean loss of the batch and its gradient, on the wire.
 grpc::ByteBuffer ComputeRequest(const Batch& batch);
 
+// The same of log-probabilities: the clipped surrogate with a penalty by the reference, four
+// columns of float32, its gradient and the policy's statistics.
+grpc::ByteBuffer PolicyRequest(int64_t tokens);
+
 // lossd.v1.ComputeStreamRequest with the same, numbered.
 grpc::ByteBuffer ComputeStreamRequest(const Batch& batch, uint64_t sequence);
 

@@ -174,14 +174,16 @@ struct PolicyColumns {
   std::vector<double> weights;
 };
 
+enum class Mask { kNone, kOneInSeven };
+
 // Measures the clipped surrogate with a penalty by the reference: gradient and statistics.
-void MeasurePolicy(::benchmark::State& state, int threads) {
+void MeasurePolicy(::benchmark::State& state, Mask mask, int threads) {
   PolicyColumns columns;
   Batch batch;
   batch.logits = absl::MakeConstSpan(columns.u);
   batch.rows = PolicyColumns::kTokens;
   batch.classes = 1;
-  batch.sample_weights = {columns.weights, 1};
+  if (mask == Mask::kOneInSeven) batch.sample_weights = {columns.weights, 1};
   batch.rollout.advantages = absl::MakeConstSpan(columns.advantages);
   batch.rollout.old_log_probs = absl::MakeConstSpan(columns.old);
   batch.rollout.reference_log_probs = absl::MakeConstSpan(columns.reference);
@@ -222,10 +224,14 @@ void RegisterPolicy() {
   ::benchmark::RegisterBenchmark("memcpy/tokens/1000000x5", &MeasureColumns)
       ->Unit(::benchmark::kMillisecond);
   for (const int threads : {1, 2}) {
-    ::benchmark::RegisterBenchmark(
-        absl::StrCat("log_probability/ppo/kl_penalty/1000000/threads:", threads).c_str(),
-        [threads](::benchmark::State& state) { MeasurePolicy(state, threads); })
-        ->Unit(::benchmark::kMillisecond);
+    for (const Mask mask : {Mask::kNone, Mask::kOneInSeven}) {
+      const char* const setting = mask == Mask::kNone ? "" : "mask/";
+      ::benchmark::RegisterBenchmark(
+          absl::StrCat("log_probability/ppo/kl_penalty/", setting, "1000000/threads:", threads)
+              .c_str(),
+          [mask, threads](::benchmark::State& state) { MeasurePolicy(state, mask, threads); })
+          ->Unit(::benchmark::kMillisecond);
+    }
   }
 }
 

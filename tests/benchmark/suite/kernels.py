@@ -64,10 +64,28 @@ def _two_cores(context, shape="2048x32000"):
     )
 
 
+def _policy_rows(context):
+    loss = "log_probability/ppo/kl_penalty"
+    names = {"": f"{loss}/1000000/threads:1", ", mask": f"{loss}/mask/1000000/threads:1"}
+    pattern = "|".join(["memcpy/tokens/1000000x5", *names.values()])
+    seconds = context.kernels(pattern, "cpu_time", context.count(3), processes=context.count(5))
+    memcpy = median(seconds["memcpy/tokens/1000000x5"], label="memcpy")
+    return [
+        fraction_of(
+            SECTION,
+            f"ppo + kl_penalty, gradient and statistics, 1000000 tokens{what}, 1 thread, over memcpy of 5 columns",
+            median(seconds[name]),
+            memcpy,
+            Bound("<=", 4) if not what else None,
+        )
+        for what, name in names.items()
+    ]
+
+
 def measure(context):
     shapes = list(_SHAPES) if not context.quick else ["65536x10", "8192x1000"]
     rows = [row for shape in shapes for row in _shape_rows(context, shape)]
-    return [*rows, _two_cores(context)]
+    return [*rows, _two_cores(context), *_policy_rows(context)]
 
 
 def _form_row(name, seconds, entropy):

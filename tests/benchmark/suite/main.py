@@ -34,6 +34,7 @@ SECTIONS = {
     "forms": kernels.measure_forms,
     "remote": remote.measure,
     "throughput": transport.measure_throughput,
+    "policy": transport.measure_policy,
     "chunked": transport.measure_chunked,
     "small": transport.measure_small,
     "clients": transport.measure_clients,

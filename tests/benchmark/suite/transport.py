@@ -116,6 +116,14 @@ def measure_throughput(context):
     return rows
 
 
+def measure_policy(context):
+    """A policy loss of a million tokens in float32: u, o, f and A there, and the gradient back."""
+    name, tokens = "ppo + kl_penalty, 1000000 tokens, one call at a time", 1000000
+    pair = Pair(context, tokens, 0)
+    samples = interleave(context.count(7), pair.in_turn(context.count(12, 2)))
+    return [_throughput_row(name, (tokens, 4), samples, Bound(">=", 0.8))]
+
+
 def _limit_of_cpus(context, processes, call):
     """How long the CPUs take at least for what `processes` do in a call: in words."""
     calls = context.count(5)
