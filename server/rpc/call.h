@@ -19,6 +19,23 @@ namespace lossd::rpc {
 
 // A call as every transport makes it: the bytes of a request in, the bytes of a response out.
 
+// The answer to a message.
+struct StreamAnswer {
+  // Of a stream, to be sent in any case: an error has a message of its own, and the stream goes on.
+  SentBytes message;
+  // How the message was answered, as the handler said it.
+  absl::Status status;
+};
+
+// What is left of answering a message where that waits for others, such as a store of runs.
+struct Rest {
+  // The rests of one line are run one at a time, in the order in which they were left; those of
+  // the empty one beside each other.
+  std::string line = {};
+  // Returns the answer. Empty: nothing is left. Never throws.
+  std::function<StreamAnswer()> run = nullptr;
+};
+
 // The facts about a call that its method may ask for while it runs.
 struct CallContext {
   // Returns true when nobody waits for the answer any more: the client cancelled the call or went
@@ -40,6 +57,11 @@ struct CallContext {
 
   // Who makes the call; null if no filter knows. Lives as long as the method runs.
   const Caller* caller = nullptr;
+
+  // Where the method leaves what waits for others, for a thread that may be held up. What it
+  // returns then is not the answer; the context's functions and the caller live until the rest has
+  // run. Null: the method waits itself.
+  Rest* rest = nullptr;
 };
 
 // Answers a call with one message each way. Gives up the request's memory as soon as it was read.
@@ -47,14 +69,6 @@ struct CallContext {
 // once.
 using UnaryMethod =
     std::function<absl::StatusOr<SentBytes>(ReceivedBytes request, const CallContext& context)>;
-
-// The answer to a message of a stream.
-struct StreamAnswer {
-  // To be sent in any case: an error has a message of its own, and the stream goes on.
-  SentBytes message;
-  // How the message was answered, as the handler said it.
-  absl::Status status;
-};
 
 // Answers the messages of a stream one by one, under the conditions of UnaryMethod.
 struct StreamMethod {

@@ -5,12 +5,22 @@
 namespace lossd::rpc {
 namespace {
 
-absl::StatusOr<SentBytes> Serialize(ComputeAnswer&& answer, int64_t max_message_bytes) {
-  return SerializeAnswer(std::move(answer), max_message_bytes);
+absl::StatusOr<SentBytes> Serialize(ComputeAnswer&& answer, const CallContext& context,
+                                    int64_t max_message_bytes) {
+  if (answer.before_sending == nullptr) {
+    return SerializeAnswer(std::move(answer), max_message_bytes);
+  }
+  const auto left = std::make_shared<ComputeAnswer>(std::move(answer));
+  const auto make = [left, max_message_bytes]() -> absl::StatusOr<SentBytes> {
+    absl::Status done = left->before_sending();
+    if (!done.ok()) return done;
+    return SerializeAnswer(std::move(*left), max_message_bytes);
+  };
+  return AnswerLater(context.rest, left->line, make);
 }
 
 absl::StatusOr<SentBytes> Serialize(const google::protobuf::MessageLite& response,
-                                    int64_t max_message_bytes) {
+                                    const CallContext&, int64_t max_message_bytes) {
   return SerializeMessage(response, max_message_bytes);
 }
 
@@ -28,7 +38,7 @@ UnaryMethod MakeMethodAroundTensors(const Limits& limits, Answer answer) {
       if (payloads->empty()) bytes = ReceivedBytes();
       auto response = answer(std::as_const(request), context, *payloads);
       if (!response.ok()) return response.status();
-      return Serialize(*std::move(response), limits.max_message_bytes);
+      return Serialize(*std::move(response), context, limits.max_message_bytes);
     });
   };
 }
@@ -43,10 +53,26 @@ auto CallOf(const Handlers& handlers, Member member) {
 
 }  // namespace
 
+absl::StatusOr<SentBytes> AnswerLater(Rest* rest, std::string line,
+                                      std::function<absl::StatusOr<SentBytes>()> make) {
+  if (rest == nullptr) return make();
+  rest->line = std::move(line);
+  rest->run = [make = std::move(make)]() -> StreamAnswer {
+    auto made = CatchExceptions(make);
+    if (!made.ok()) return {SentBytes(), made.status()};
+    return {*std::move(made), absl::OkStatus()};
+  };
+  return SentBytes();
+}
+
 std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limits) {
   const auto method = [&](auto request, auto member) {
     using Request = decltype(request);
     return MakeMethod<Request>(limits, CallOf<Request>(handlers, member));
+  };
+  const auto waiting = [&](auto request, auto member) {
+    using Request = decltype(request);
+    return MakeWaitingMethod<Request>(limits, CallOf<Request>(handlers, member));
   };
   const auto answers = [&](auto request, auto member) {
     using Request = decltype(request);
@@ -74,12 +100,12 @@ std::vector<MethodRow> MakeMethods(const Handlers& handlers, const Limits& limit
       {"lossd.v1.LossService/ListLosses", method(v1::ListLossesRequest(), &Handlers::ListLosses)},
       {"lossd.v1.LossService/GetServerInfo",
        method(v1::GetServerInfoRequest(), &Handlers::GetServerInfo)},
-      {"lossd.v1.RunService/GetRun", method(v1::GetRunRequest(), &Handlers::GetRun)},
+      {"lossd.v1.RunService/GetRun", waiting(v1::GetRunRequest(), &Handlers::GetRun)},
       {"lossd.v1.RunService/WatchRun", answers(v1::WatchRunRequest(), &Handlers::WatchRun)},
-      {"lossd.v1.RunService/ListRuns", method(v1::ListRunsRequest(), &Handlers::ListRuns)},
-      {"lossd.v1.RunService/DeleteRun", method(v1::DeleteRunRequest(), &Handlers::DeleteRun)},
+      {"lossd.v1.RunService/ListRuns", waiting(v1::ListRunsRequest(), &Handlers::ListRuns)},
+      {"lossd.v1.RunService/DeleteRun", waiting(v1::DeleteRunRequest(), &Handlers::DeleteRun)},
       {"lossd.v1.RunService/ListRunSamples",
-       method(v1::ListRunSamplesRequest(), &Handlers::ListRunSamples)},
+       waiting(v1::ListRunSamplesRequest(), &Handlers::ListRunSamples)},
       {"lossd.v1.RunService/ExportRunSamples",
        answers(v1::ExportRunSamplesRequest(), &Handlers::ExportRunSamples)},
   };

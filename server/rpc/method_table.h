@@ -2,7 +2,9 @@
 #define LOSSD_SERVER_RPC_METHOD_TABLE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,8 +16,13 @@
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/wire/message_codec.h"
+#include "server/runs/patience.h"
 
 namespace lossd::rpc {
+
+// Leaves `make` as a rest of the line, or returns what it makes where `rest` is null.
+absl::StatusOr<SentBytes> AnswerLater(Rest* rest, std::string line,
+                                      std::function<absl::StatusOr<SentBytes>()> make);
 
 // Wraps `answer`, callable as absl::StatusOr<Response>(const Request&, const CallContext&), in
 // parsing and serializing, messages of at most `limits.max_message_bytes` each way.
@@ -31,6 +38,31 @@ UnaryMethod MakeMethod(const Limits& limits, Answer answer) {
       const auto response = answer(std::as_const(request), context);
       if (!response.ok()) return response.status();
       return SerializeMessage(*response, limits.max_message_bytes);
+    });
+  };
+}
+
+// Wraps `answer` as MakeMethod does, where it waits for others.
+template <typename Request, typename Answer>
+UnaryMethod MakeWaitingMethod(const Limits& limits, Answer answer) {
+  return [limits, answer = std::move(answer)](ReceivedBytes bytes, const CallContext& context) {
+    return CatchExceptions([&]() -> absl::StatusOr<SentBytes> {
+      const auto request = std::make_shared<Request>();
+      absl::Status parsed = ParseMessage(bytes.pieces(), limits.max_message_bytes, *request,
+                                         ParsingAdmission(limits, context));
+      bytes = ReceivedBytes();
+      if (!parsed.ok()) return parsed;
+      CallContext later = context;
+      later.notes = nullptr;
+      later.rest = nullptr;
+      return AnswerLater(context.rest, "", [limits, answer, request, later] {
+        const runs::Patience patience(later.cancelled);
+        return CatchExceptions([&]() -> absl::StatusOr<SentBytes> {
+          const auto response = answer(std::as_const(*request), later);
+          if (!response.ok()) return response.status();
+          return SerializeMessage(*response, limits.max_message_bytes);
+        });
+      });
     });
   };
 }

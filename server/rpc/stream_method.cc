@@ -1,6 +1,7 @@
 #include "server/rpc/stream_method.h"
 
 #include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -21,6 +22,25 @@ using ::google::protobuf::internal::WireFormatLite;
 constexpr uint32_t kSequenceTag =
     v1::ComputeStreamRequest::kSequenceFieldNumber << 3 | WireFormatLite::WIRETYPE_VARINT;
 
+// Leaves what is to be done before an answer is sent as a rest, or does it where none is taken.
+absl::StatusOr<SentBytes> AnswerLater(ComputeAnswer answer, uint64_t sequence,
+                                      const CallContext& context, const Limits& limits) {
+  const auto left = std::make_shared<ComputeAnswer>(std::move(answer));
+  const auto make = [left, sequence, limits]() -> absl::StatusOr<SentBytes> {
+    absl::Status done = left->before_sending();
+    if (!done.ok()) return done;
+    return SerializeStreamAnswer(sequence, std::move(*left), limits.max_message_bytes);
+  };
+  if (context.rest == nullptr) return make();
+  context.rest->line = left->line;
+  context.rest->run = [make, sequence]() -> StreamAnswer {
+    auto made = CatchExceptions(make);
+    if (made.ok()) return {*std::move(made), absl::OkStatus()};
+    return {StreamError(sequence, made.status()), made.status()};
+  };
+  return SentBytes();
+}
+
 // Answers one message. Sets `sequence` when the message is one; `bytes` are there still when not.
 absl::StatusOr<SentBytes> AnswerMessage(ReceivedBytes& bytes, const CallContext& context,
                                         const Limits& limits, const ComputeFunction& compute,
@@ -34,6 +54,9 @@ absl::StatusOr<SentBytes> AnswerMessage(ReceivedBytes& bytes, const CallContext&
   if (payloads->empty()) bytes = ReceivedBytes();
   auto answer = compute(request.request(), context, *payloads);
   if (!answer.ok()) return answer.status();
+  if (answer->before_sending != nullptr) {
+    return AnswerLater(*std::move(answer), *sequence, context, limits);
+  }
   return SerializeStreamAnswer(*sequence, *std::move(answer), limits.max_message_bytes);
 }
 

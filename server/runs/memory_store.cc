@@ -9,10 +9,6 @@ namespace {
 
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
 
-// A sample's record and its place in the index are in no cache.
-constexpr absl::Duration kTimeOfBatch = absl::Microseconds(3);
-constexpr absl::Duration kTimeOfSample = absl::Nanoseconds(150);
-
 absl::Status NoSuchRun(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("there is no run '", name, "'"));
 }
@@ -67,8 +63,8 @@ absl::Status MemoryStore::RecordIn(MemoryRun& run, const RunBatch& batch, absl::
 }
 
 MemoryStore::RunPtr MemoryStore::FindOrMake(const RunBatch& batch, absl::Time now) {
-  const MutexLock lock(&mutex_);
   LetOldGo(now);
+  const MutexLock lock(&mutex_);
   auto run = runs_.find(batch.run);
   if (run == runs_.end()) {
     auto made = std::make_shared<MemoryRun>(batch, options_.request_ids, now);
@@ -80,51 +76,59 @@ MemoryStore::RunPtr MemoryStore::FindOrMake(const RunBatch& batch, absl::Time no
 absl::StatusOr<MemoryStore::RunPtr> MemoryStore::Find(absl::string_view name,
                                                       const RunViewer& viewer) {
   const absl::Time now = options_.now();
-  const MutexLock lock(&mutex_);
   LetOldGo(now);
+  const MutexLock lock(&mutex_);
   const auto run = runs_.find(name);
   if (run == runs_.end() || !viewer.Sees(run->second->owner())) return NoSuchRun(name);
   return run->second;
 }
 
 bool MemoryStore::LetOldestGo(const MemoryRun& kept) {
-  const MutexLock lock(&mutex_);
-  auto oldest = runs_.end();
-  for (auto run = runs_.begin(); run != runs_.end(); ++run) {
-    if (run->second.get() == &kept) continue;
-    if (oldest == runs_.end() || run->second->update_time() < oldest->second->update_time()) {
-      oldest = run;
+  RunPtr gone;
+  {
+    const MutexLock lock(&mutex_);
+    auto oldest = runs_.end();
+    for (auto run = runs_.begin(); run != runs_.end(); ++run) {
+      if (run->second.get() == &kept) continue;
+      if (oldest == runs_.end() || run->second->update_time() < oldest->second->update_time()) {
+        oldest = run;
+      }
     }
+    if (oldest == runs_.end()) return false;
+    gone = std::move(oldest->second);
+    runs_.erase(oldest);
+    ++dropped_runs_;
   }
-  if (oldest == runs_.end()) return false;
-  LetGo(oldest);
-  ++dropped_runs_;
+  LetGo(std::move(gone));
   return true;
 }
 
 void MemoryStore::LetOldGo(absl::Time now) {
-  if (now < next_sweep_) return;
-  next_sweep_ = now + kSweepInterval;
-  for (auto run = runs_.begin(); run != runs_.end();) {
-    const auto next = std::next(run);
-    if (now - run->second->update_time() > options_.max_age) {
-      LetGo(run);
-      ++dropped_runs_;
+  std::vector<RunPtr> gone;
+  {
+    const MutexLock lock(&mutex_);
+    if (now < next_sweep_) return;
+    next_sweep_ = now + kSweepInterval;
+    for (auto run = runs_.begin(); run != runs_.end();) {
+      const auto next = std::next(run);
+      if (now - run->second->update_time() > options_.max_age) {
+        gone.push_back(std::move(run->second));
+        runs_.erase(run);
+        ++dropped_runs_;
+      }
+      run = next;
     }
-    run = next;
   }
+  for (RunPtr& run : gone) LetGo(std::move(run));
 }
 
-void MemoryStore::LetGo(RunMap::iterator run) {
-  bytes_ -= run->second->LetGo();
-  runs_.erase(run);
-}
+void MemoryStore::LetGo(RunPtr run) { bytes_ -= run->LetGo(); }
 
-void MemoryStore::RemoveIfNew(const MemoryRun& run) {
+void MemoryStore::RemoveIfNew(MemoryRun& run) {
+  if (!run.LetGoIfNew()) return;
   const MutexLock lock(&mutex_);
   const auto place = runs_.find(run.name());
-  if (place == runs_.end() || place->second.get() != &run) return;
-  if (place->second->LetGoIfNew()) runs_.erase(place);
+  if (place != runs_.end() && place->second.get() == &run) runs_.erase(place);
 }
 
 absl::StatusOr<Run> MemoryStore::Get(absl::string_view name, const RunViewer& viewer,
@@ -145,9 +149,8 @@ absl::StatusOr<std::vector<Run>> MemoryStore::List(const RunViewer& viewer, absl
                                                    int64_t limit) {
   std::vector<RunPtr> found;
   {
-    const absl::Time now = options_.now();
+    LetOldGo(options_.now());
     const MutexLock lock(&mutex_);
-    LetOldGo(now);
     for (auto run = runs_.upper_bound(after);
          run != runs_.end() && static_cast<int64_t>(found.size()) < limit; ++run) {
       if (viewer.Sees(run->second->owner())) found.push_back(run->second);
@@ -160,10 +163,15 @@ absl::StatusOr<std::vector<Run>> MemoryStore::List(const RunViewer& viewer, absl
 }
 
 absl::Status MemoryStore::Delete(absl::string_view name, const RunViewer& viewer) {
-  const MutexLock lock(&mutex_);
-  const auto run = runs_.find(name);
-  if (run == runs_.end() || !viewer.Sees(run->second->owner())) return NoSuchRun(name);
-  LetGo(run);
+  RunPtr gone;
+  {
+    const MutexLock lock(&mutex_);
+    const auto run = runs_.find(name);
+    if (run == runs_.end() || !viewer.Sees(run->second->owner())) return NoSuchRun(name);
+    gone = std::move(run->second);
+    runs_.erase(run);
+  }
+  LetGo(std::move(gone));
   return absl::OkStatus();
 }
 
@@ -179,10 +187,6 @@ absl::StatusOr<std::unique_ptr<SampleReader>> MemoryStore::OpenSamples(absl::str
   const auto run = Find(name, viewer);
   if (!run.ok()) return run.status();
   return std::make_unique<MemoryReader>(name, *run);
-}
-
-absl::Duration MemoryStore::RecordingTime(int64_t sample_count) const {
-  return kTimeOfBatch + kTimeOfSample * sample_count;
 }
 
 StoreUse MemoryStore::use() const {

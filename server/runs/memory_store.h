@@ -47,7 +47,7 @@ class MemoryStore final : public RunStore {
                                                             const RunViewer& viewer) override;
   StoreUse use() const override;
   absl::string_view kind() const override { return "memory"; }
-  absl::Duration RecordingTime(int64_t sample_count) const override;
+  int64_t RecordingBytes(int64_t /*sample_count*/) const override { return 0; }
 
  private:
   using RunPtr = std::shared_ptr<MemoryRun>;
@@ -62,10 +62,12 @@ class MemoryStore final : public RunStore {
   // Lets the run go that was not updated for longest, but not `kept`. Returns whether there was
   // one.
   bool LetOldestGo(const MemoryRun& kept) ABSL_LOCKS_EXCLUDED(mutex_);
-  void LetOldGo(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LetGo(RunMap::iterator run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LetOldGo(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets a run go that was taken out of the others: its batches, and then its memory, hold up
+  // nobody else.
+  void LetGo(RunPtr run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Removes a run in which nothing was recorded.
-  void RemoveIfNew(const MemoryRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RemoveIfNew(MemoryRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const MemoryStoreOptions options_;
   std::atomic<int64_t> bytes_ = 0;

@@ -36,7 +36,9 @@ struct StoreUse {
 };
 
 // Keeps training runs. Batches of one run that come from several threads at once are recorded one
-// after the other, in the order in which the store takes them. Thread-safe.
+// after the other, in the order in which the store takes them. Thread-safe. All functions may wait,
+// for other threads, disks and networks, as long as the thread's Patience lasts or for some
+// seconds, but use(), kind() and RecordingBytes().
 //
 // Runs of different owners have different names: who makes one first owns it. A viewer sees no run
 // of others.
@@ -82,9 +84,8 @@ class RunStore {
   // Returns the store's kind, such as "memory".
   virtual absl::string_view kind() const = 0;
 
-  // Returns how long Record() takes for a batch of so many samples, roughly: threads that must not
-  // be held up leave it to others. The other functions are called on threads that may be.
-  virtual absl::Duration RecordingTime(int64_t sample_count) const = 0;
+  // Returns the memory that Record() takes for a batch of so many samples while it runs, at most.
+  virtual int64_t RecordingBytes(int64_t sample_count) const = 0;
 };
 
 }  // namespace lossd::runs

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kTickInterval{100};
 
+// They do little but wait.
+constexpr int kWaiters = 16;
+
 }  // namespace
 
 CallEnvironment::CallEnvironment(const rpc::Limits& server_limits, Options options)
@@ -16,6 +19,7 @@ CallEnvironment::CallEnvironment(const rpc::Limits& server_limits, Options optio
       filters(std::move(options.filters)),
       budget({limits.max_in_flight_bytes, limits.max_message_bytes, options.stall_timeout}),
       workers(options.worker_count),
+      waiters(kWaiters),
       memory_return_(
           {limits.max_in_flight_bytes, &ResidentBytes, std::move(options.give_back_memory)}),
       ticker_(kTickInterval, [this] { Tick(); }) {}
@@ -24,6 +28,11 @@ bool CallEnvironment::FinishCalls(Drain::Clock::time_point deadline) {
   drain.RefuseCalls();
   streams.Drain();
   return drain.WaitUntilDone(deadline);
+}
+
+void CallEnvironment::WaitForRunning() {
+  workers.WaitForRunning();
+  waiters.WaitForRunning();
 }
 
 void CallEnvironment::Tick() {

@@ -8,6 +8,7 @@
 #include "server/memory/memory_return.h"
 #include "server/rpc/call_filter.h"
 #include "server/rpc/limits.h"
+#include "server/threads/line_queue.h"
 #include "server/threads/ticker.h"
 #include "server/threads/work_queue.h"
 #include "server/transport/byte_budget.h"
@@ -45,9 +46,14 @@ struct CallEnvironment {
   Drain drain;
   ByteBudget budget;
   OpenStreams streams;
-  // For requests that are too large to be answered between two events. Late, so that they end
-  // before the things above.
+  // For requests that are too large to be answered between two events. These two are late, so that
+  // they end before the things above.
   WorkQueue workers;
+  // For what waits for others: stores of runs.
+  LineQueue waiters;
+
+  // Waits for what workers and waiters do now, and not for what follows, to return.
+  void WaitForRunning();
 
  private:
   void Tick();

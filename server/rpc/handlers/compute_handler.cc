@@ -72,10 +72,13 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
   if (call->outputs.applied) {
     *answer.message.mutable_applied() = EncodeAppliedLoss(*call, request.loss());
   }
-  if (call->run) {
-    absl::Status recorded = recorder_.Record(*call, presented, context.caller);
-    if (!recorded.ok()) return recorded;
-  }
+  if (!call->run) return answer;
+  answer.line = recorder_.LineOf(*call, context.caller);
+  answer.before_sending = recorder_.Recording(*std::move(call), std::move(presented), context);
+  if (context.rest != nullptr) return answer;
+  absl::Status recorded = answer.before_sending();
+  if (!recorded.ok()) return recorded;
+  answer.before_sending = nullptr;
   return answer;
 }
 

@@ -12,6 +12,7 @@
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/handlers/run_access.h"
 #include "server/rpc/handlers/run_pages.h"
+#include "server/runs/patience.h"
 
 namespace lossd::rpc {
 namespace {
@@ -74,6 +75,7 @@ class RunWatch final : public AnswerSource {
       : store_(std::move(store)), limits_(limits), run_(std::move(run)), interval_(interval) {}
 
   absl::StatusOr<Next> Make(const CallContext& context) override {
+    const runs::Patience patience(context.cancelled);
     const absl::Time now = absl::Now();
     // A clock that is set back ends the wait.
     const absl::Duration since = now - last_;

@@ -1,13 +1,15 @@
 #include "server/rpc/handlers/run_recorder.h"
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "server/loss/batch.h"
 #include "server/rpc/errors/status.h"
 #include "server/rpc/handlers/run_access.h"
+#include "server/runs/patience.h"
 
 namespace lossd::rpc {
 namespace {
@@ -86,7 +88,25 @@ absl::Status RunRecorder::CheckKept() const { return CheckRunsKept(store_); }
 
 loss::Work RunRecorder::WorkOf(const ComputeCall& call) const {
   const auto samples = static_cast<int64_t>(call.run->sample_ids.size());
-  return {absl::ToDoubleNanoseconds(store_->RecordingTime(samples)), 0};
+  return {0, static_cast<double>(store_->RecordingBytes(samples))};
+}
+
+std::string RunRecorder::LineOf(const ComputeCall& call, const Caller* caller) {
+  return absl::StrCat(call.run->run, " ", OwnerOf(caller));
+}
+
+std::function<absl::Status()> RunRecorder::Recording(ComputeCall call,
+                                                     loss::PresentedSamples presented,
+                                                     const CallContext& context) const {
+  struct Batch {
+    ComputeCall call;
+    loss::PresentedSamples presented;
+  };
+  const auto batch = std::make_shared<const Batch>(Batch{std::move(call), std::move(presented)});
+  return [this, batch, caller = context.caller, cancelled = context.cancelled] {
+    const runs::Patience patience(cancelled);
+    return Record(batch->call, batch->presented, caller);
+  };
 }
 
 absl::Status RunRecorder::Record(const ComputeCall& call, const loss::PresentedSamples& presented,

@@ -13,6 +13,7 @@
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/handlers/run_access.h"
 #include "server/rpc/handlers/run_pages.h"
+#include "server/runs/patience.h"
 
 namespace lossd::rpc {
 namespace {
@@ -77,6 +78,7 @@ class RunExport final : public AnswerSource {
       : reader_(std::move(reader)), limits_(limits) {}
 
   absl::StatusOr<Next> Make(const CallContext& context) override {
+    const runs::Patience patience(context.cancelled);
     const int64_t limit = ExportedAtOnce(limits_.max_message_bytes);
     absl::Status admitted =
         AskedWork(limits_, context).Ask({0, kBytesOfExported * static_cast<double>(limit)});
@@ -123,6 +125,7 @@ absl::StatusOr<std::unique_ptr<AnswerSource>> Handlers::ExportRunSamples(
   if (!violations.empty()) return violations.ToStatus();
   absl::Status kept = CheckRunsKept(options_.runs.get());
   if (!kept.ok()) return kept;
+  const runs::Patience patience(context.cancelled);
   auto reader = options_.runs->OpenSamples(request.run(), ViewerOf(context.caller));
   if (!reader.ok()) return RunError(reader.status());
   return std::make_unique<RunExport>(*std::move(reader), options_.limits);

@@ -2,8 +2,11 @@
 #define LOSSD_SERVER_RPC_WIRE_OUTGOING_TENSOR_H_
 
 #include <cstddef>
+#include <functional>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "lossd/v1/compute.pb.h"
 #include "lossd/v1/tensor.pb.h"
 #include "server/memory/buffer_pool.h"
@@ -24,6 +27,10 @@ struct OutgoingTensor {
 struct ComputeAnswer {
   v1::ComputeResponse message;
   std::vector<OutgoingTensor> tensors;
+  // What is to be done before it is sent, which may wait for others: a Rest of this line. Empty:
+  // nothing.
+  std::string line = {};
+  std::function<absl::Status()> before_sending = nullptr;
 };
 
 }  // namespace lossd::rpc

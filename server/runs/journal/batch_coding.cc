@@ -17,6 +17,10 @@ namespace {
 
 constexpr uint8_t kFormat = 1;
 
+// What a batch takes, and each of its presentations.
+constexpr size_t kMostHeader = 64;
+constexpr size_t kMostBytes = 46;
+
 constexpr uint8_t kHasStep = 1;
 constexpr uint8_t kHasEpoch = 2;
 constexpr uint8_t kHasLearningRate = 4;
@@ -196,8 +200,6 @@ std::string EncodeBatch(const RunBatch& batch) {
   int64_t non_finite = 0;
   const Columns columns = ReadPresentations(batch, non_finite);
   std::string bytes;
-  constexpr size_t kMostHeader = 64;
-  constexpr size_t kMostBytes = 46;
   bytes.reserve(kMostHeader + kMostBytes * columns.ids.size());
   ByteWriter writer(bytes);
   writer.Add(kFormat);
@@ -217,6 +219,14 @@ std::string EncodeBatch(const RunBatch& batch) {
   }
   writer.AddBytes({reinterpret_cast<const char*>(columns.bits.data()), columns.bits.size()});
   return bytes;
+}
+
+int64_t BytesOfCoding(int64_t sample_count) {
+  // Beside the bytes there are the columns, a journal's copy of the bytes, or what is decoded.
+  constexpr size_t kColumns = 6 * sizeof(int64_t) + 1;
+  constexpr size_t kBeside = std::max({kColumns, kMostBytes, sizeof(Presentation)});
+  return 2 * static_cast<int64_t>(kMostHeader) +
+         sample_count * static_cast<int64_t>(kMostBytes + kBeside);
 }
 
 absl::StatusOr<CodedBatch> DecodeBatch(absl::string_view bytes) {

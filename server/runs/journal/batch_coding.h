@@ -26,6 +26,10 @@ struct CodedBatch {
 // to 46 bytes for each presentation.
 std::string EncodeBatch(const RunBatch& batch);
 
+// Returns the memory that it takes to encode a batch of so many samples, or to decode or send what
+// became of it, at most.
+int64_t BytesOfCoding(int64_t sample_count);
+
 // Returns the batch of such bytes, and DATA_LOSS where they are none.
 absl::StatusOr<CodedBatch> DecodeBatch(absl::string_view bytes);
 

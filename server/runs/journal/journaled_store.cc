@@ -6,13 +6,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/runs/patience.h"
 #include "server/runs/run_findings.h"
 
 namespace lossd::runs {
 namespace {
 
-// As long as a batch may wait for others to be folded, on a thread that all clients share.
-constexpr absl::Duration kLongestWait = absl::Seconds(1);
+// As long as a batch waits for those before it to be folded.
+constexpr absl::Duration kLongestWait = absl::Seconds(30);
 constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
 
 absl::Status NoSuchRun(absl::string_view name) {
@@ -80,29 +81,28 @@ absl::Status JournaledStore::Record(const RunBatch& batch) {
   return absl::OkStatus();
 }
 
+bool JournaledStore::HasTooManyWaiting(absl::string_view run) const {
+  const MutexLock lock(&mutex_);
+  const auto waiting = waiting_.find(run);
+  if (waiting == waiting_.end()) return false;
+  constexpr int64_t kMargin = int64_t{64} << 20;
+  return waiting->second.bytes > 2 * FoldBytesOf(waiting->first) + kMargin;
+}
+
 absl::Status JournaledStore::AwaitFolding(absl::string_view run) {
-  const auto may = [&] {
-    const auto waiting = waiting_.find(run);
-    if (waiting == waiting_.end()) return true;
-    constexpr int64_t kMargin = int64_t{64} << 20;
-    return waiting->second.bytes <= 2 * FoldBytesOf(waiting->first) + kMargin;
-  };
   const absl::Time end = absl::Now() + kLongestWait;
-  while (true) {
-    {
-      const MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&may), kLookEvery)) return absl::OkStatus();
+  while (HasTooManyWaiting(run)) {
+    // Here: the thread that folds may be at other runs.
+    const absl::Status folded = Fold(std::string(run));
+    const bool is_hopeless = !folded.ok() && !absl::IsAborted(folded);
+    if (is_hopeless || absl::Now() >= end || Patience::IsOver()) {
+      return absl::UnavailableError(
+          absl::StrCat("run '", run, "' has too many batches that are not folded yet",
+                       is_hopeless ? ": " : "", is_hopeless ? folded.message() : ""));
     }
-    if (absl::Now() >= end) break;
-    // Batches go a few at a time, and others may fold them, too.
-    const auto now = journal_->Find(run);
-    if (!now.ok()) continue;
-    const MutexLock lock(&mutex_);
-    const auto waiting = waiting_.find(run);
-    if (waiting != waiting_.end()) waiting->second.bytes = now->waiting_bytes;
+    if (!folded.ok()) absl::SleepFor(kLookEvery);  // Another process folds them.
   }
-  return absl::UnavailableError(
-      absl::StrCat("run '", run, "' has too many batches that are not folded yet"));
+  return absl::OkStatus();
 }
 
 int64_t JournaledStore::FoldBytesOf(const std::string& run) const {
@@ -120,10 +120,11 @@ absl::StatusOr<JournaledRun> JournaledStore::Find(absl::string_view name, const 
 }
 
 JournaledStore::ViewPtr JournaledStore::FindView(const JournaledRun& run) {
+  ViewPtr old;  // goes without the lock
   const MutexLock lock(&mutex_);
   Known& known = views_[run.name];
   if (known.view == nullptr || known.view->run_id() != run.id) {
-    known.view = std::make_shared<RunView>(*journal_, run.id);
+    old = std::exchange(known.view, std::make_shared<RunView>(*journal_, run.id));
   }
   known.used = options_.now();
   return known.view;
@@ -225,13 +226,6 @@ absl::StatusOr<std::unique_ptr<SampleReader>> JournaledStore::OpenSamples(absl::
   const auto run = Find(name, viewer);
   if (!run.ok()) return run.status();
   return std::make_unique<Reader>(*this, *run);
-}
-
-absl::Duration JournaledStore::RecordingTime(int64_t sample_count) const {
-  // A journal waits for disks and networks.
-  constexpr absl::Duration kTimeOfBatch = absl::Milliseconds(1);
-  constexpr absl::Duration kTimeOfSample = absl::Nanoseconds(50);
-  return kTimeOfBatch + kTimeOfSample * sample_count;
 }
 
 StoreUse JournaledStore::use() const {

@@ -67,7 +67,9 @@ class JournaledStore final : public RunStore {
                                                             const RunViewer& viewer) override;
   StoreUse use() const override;
   absl::string_view kind() const override { return options_.kind; }
-  absl::Duration RecordingTime(int64_t sample_count) const override;
+  int64_t RecordingBytes(int64_t sample_count) const override {
+    return BytesOfCoding(sample_count);
+  }
 
   // Folds all runs that this process has recorded to, and lets those go that are to go, as the
   // thread does from time to time.
@@ -98,8 +100,9 @@ class JournaledStore final : public RunStore {
   // Returns all of a run; points and findings only where points are asked for.
   absl::StatusOr<Run> Show(const JournaledRun& run, int64_t most_points);
 
-  // Waits for a short time while the run has too many batches that are not folded. UNAVAILABLE
-  // where it has them still.
+  bool HasTooManyWaiting(absl::string_view run) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Folds the run, or waits for who does, while it has too many batches that are not folded.
+  // UNAVAILABLE where it has them still.
   absl::Status AwaitFolding(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets runs go until there is room for the batch.
   absl::Status MakeRoom(const RunBatch& batch, absl::string_view bytes)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/runs/patience.h"
+
 namespace lossd::runs {
 namespace {
 
@@ -60,6 +62,7 @@ absl::Status RunView::Load(const JournaledRun& run) {
 absl::Status RunView::AddBatches(const JournaledRun& run) {
   const int64_t end = std::max(run.batch_count, image_->totals().batch_count());
   while (image_->number() < end) {
+    if (Patience::IsOver()) return absl::CancelledError("nobody waits for it");
     const auto batches = journal_.ReadBatches(run, image_->number(), kBatchesAtOnce);
     if (!batches.ok()) return batches.status();
     if (batches->empty() || batches->front().number != image_->number() + 1) {
@@ -121,6 +124,7 @@ absl::Status RunView::Fold(const JournaledRun& run, int64_t part_bytes,
   int64_t first_number = 0;
   do {
     if (ending) return absl::CancelledError("the store ends");
+    if (Patience::IsOver()) return absl::CancelledError("nobody waits for it");
     SnapshotPart part;
     {
       const MutexLock lock(&mutex_);

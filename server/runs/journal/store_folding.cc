@@ -144,11 +144,13 @@ void JournaledStore::Note(const std::vector<JournaledRun>& runs) {
 
 void JournaledStore::DropViews() {
   const absl::Time now = options_.now();
+  std::vector<ViewPtr> gone;  // without the lock
   const MutexLock lock(&mutex_);
   int64_t bytes = 0;
   for (auto known = views_.begin(); known != views_.end();) {
     const auto next = std::next(known);
     if (now - known->second.used > kIdle) {
+      gone.push_back(std::move(known->second.view));
       views_.erase(known);
     } else {
       bytes += known->second.view->bytes();
@@ -160,6 +162,7 @@ void JournaledStore::DropViews() {
         views_.begin(), views_.end(),
         [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
     bytes -= oldest->second.view->bytes();
+    gone.push_back(std::move(oldest->second.view));
     views_.erase(oldest);
   }
 }

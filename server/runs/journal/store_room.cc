@@ -95,10 +95,14 @@ absl::Status JournaledStore::DeleteFromJournal(const JournaledRun& run) {
   const absl::Time now = options_.now();
   absl::Status deleted = journal_->Delete(run);
   if (!deleted.ok()) return deleted;
+  ViewPtr gone;  // without the lock
   const MutexLock lock(&mutex_);
   // Another run may have the name by now.
   const auto known = views_.find(run.name);
-  if (known != views_.end() && known->second.view->run_id() == run.id) views_.erase(known);
+  if (known != views_.end() && known->second.view->run_id() == run.id) {
+    gone = std::move(known->second.view);
+    views_.erase(known);
+  }
   const auto waiting = waiting_.find(run.name);
   if (waiting != waiting_.end() && waiting->second.recorded <= now) waiting_.erase(waiting);
   return deleted;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/runs/patience.h"
 #include "server/runs/redis/key_slot.h"
 
 namespace lossd::runs {
@@ -61,41 +62,59 @@ std::optional<absl::StatusOr<RedisReply>> RedisNodes::Try(
   }
   auto reply =
       connection.ok() ? connection->Call(command) : absl::StatusOr<RedisReply>(connection.status());
+  if (absl::IsCancelled(reply.status())) return reply;  // That says nothing of the node.
   if (!reply.ok()) {
     NoteBreak(node, absl::Now() - begin, reply.status());
     if (FollowBreak(reply.status(), journey)) return std::nullopt;
     return reply;
   }
   const RedisValue value = **reply;
-  const bool goes_on = value.is_error() && Follow(value.bytes(), *connection, journey);
-  GiveBack(node, *std::move(connection));
+  const Turn turn = value.is_error() ? Follow(value.bytes(), *connection, journey) : Turn::kEnd;
+  if (turn != Turn::kAnew) GiveBack(node, *std::move(connection));
   if (!value.is_error()) return reply;
   journey.last = absl::UnavailableError(absl::StrCat("Redis: ", value.bytes()));
-  if (goes_on) return std::nullopt;
+  if (turn != Turn::kEnd && !Patience::IsOver()) return std::nullopt;
   return journey.last;
 }
 
-bool RedisNodes::Follow(absl::string_view error, RedisConnection& connection, Journey& journey) {
+RedisNodes::Turn RedisNodes::Follow(absl::string_view error, RedisConnection& connection,
+                                    Journey& journey) {
   journey.asking = false;
   if (absl::StartsWith(error, "MOVED ")) {
-    if (!ReadNode(error, journey.node)) return false;
+    if (!ReadNode(error, journey.node)) return Turn::kEnd;
     const MutexLock lock(&mutex_);
     moved_[journey.slot] = journey.node;
-    return true;
+    return Turn::kAgain;
   }
   if (absl::StartsWith(error, "ASK ")) {
     journey.asking = true;
-    return ReadNode(error, journey.node);
+    return ReadNode(error, journey.node) ? Turn::kAgain : Turn::kEnd;
   }
-  if (absl::StartsWith(error, "ERR Function not found")) {
-    const auto loaded = connection.Call({"FUNCTION", "LOAD", "REPLACE", library_});
-    return loaded.ok() && !(**loaded).is_error();
-  }
+  if (absl::StartsWith(error, "ERR Function not found")) return Load(connection, journey);
+  if (absl::StartsWith(error, "READONLY ")) return FollowFailover(journey);
   if (absl::StartsWith(error, "TRYAGAIN") || absl::StartsWith(error, "LOADING")) {
     absl::SleepFor(kDelay);
-    return true;
+    return Turn::kAgain;
   }
-  return false;
+  return Turn::kEnd;
+}
+
+RedisNodes::Turn RedisNodes::Load(RedisConnection& connection, Journey& journey) {
+  const auto loaded = connection.Call({"FUNCTION", "LOAD", "REPLACE", library_});
+  if (!loaded.ok()) return Turn::kAnew;
+  if (!(**loaded).is_error()) return Turn::kAgain;
+  return absl::StartsWith((**loaded).bytes(), "READONLY ") ? FollowFailover(journey) : Turn::kEnd;
+}
+
+RedisNodes::Turn RedisNodes::FollowFailover(Journey& journey) {
+  {
+    const MutexLock lock(&mutex_);
+    free_.erase(journey.node);
+    moved_.erase(journey.slot);
+  }
+  journey.node = {first_.host, first_.port};
+  absl::SleepFor(kDelay);
+  return Turn::kAnew;
 }
 
 bool RedisNodes::FollowBreak(const absl::Status& broken, Journey& journey) {
@@ -110,7 +129,7 @@ bool RedisNodes::FollowBreak(const absl::Status& broken, Journey& journey) {
 }
 
 void RedisNodes::NoteBreak(const Node& node, absl::Duration waited, const absl::Status& broken) {
-  constexpr absl::Duration kLate = absl::Seconds(1);
+  constexpr absl::Duration kLate = absl::Milliseconds(900);
   constexpr absl::Duration kRest = absl::Seconds(1);
   if (waited < kLate) return;
   const MutexLock lock(&mutex_);

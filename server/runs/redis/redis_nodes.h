@@ -30,7 +30,7 @@ class RedisNodes {
   // Sends a command to the node that has `key`, and waits for its answer, which is no error. A
   // command may be sent twice: where a connection breaks, nobody knows whether the first came
   // through. UNAVAILABLE where no node answers, or with an error; at once where it has just
-  // answered too late.
+  // answered too late. CANCELLED where the thread's Patience is over.
   absl::StatusOr<RedisReply> Call(absl::string_view key,
                                   const std::vector<absl::string_view>& command);
 
@@ -56,9 +56,18 @@ class RedisNodes {
   // again, to where the journey is then.
   std::optional<absl::StatusOr<RedisReply>> Try(const std::vector<absl::string_view>& command,
                                                 Journey& journey);
-  // Does what an error says that is to be done before the command is sent again. Returns false
-  // where it says nothing.
-  bool Follow(absl::string_view error, RedisConnection& connection, Journey& journey);
+  // What is to be done after an error.
+  enum class Turn {
+    kEnd,    // it is the answer
+    kAgain,  // the command is sent again
+    kAnew,   // the same, over another connection
+  };
+  // Does what an error says that is to be done before the command is sent again.
+  Turn Follow(absl::string_view error, RedisConnection& connection, Journey& journey);
+  // Loads the library.
+  Turn Load(RedisConnection& connection, Journey& journey);
+  // Goes on from a node that has become a replica: behind its address there may be another by now.
+  Turn FollowFailover(Journey& journey) ABSL_LOCKS_EXCLUDED(mutex_);
   // Goes on from a node that did not answer. Returns false where it does no more.
   bool FollowBreak(const absl::Status& broken, Journey& journey) ABSL_LOCKS_EXCLUDED(mutex_);
 

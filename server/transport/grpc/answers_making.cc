@@ -43,7 +43,7 @@ absl::StatusOr<ServedAnswers::Next> ServedAnswers::MakeNext() {
     return admitted;
   });
   auto next = rpc::CatchExceptions([&]() -> absl::StatusOr<Next> {
-    // It may have waited for a worker.
+    // It may have waited for a thread.
     if (Cancelled()) return CallCancelled();
     absl::Status may = CheckMessage();
     if (!may.ok()) return may;

@@ -96,7 +96,7 @@ void AsyncService::Stop() {
   // A call that is being computed still needs its queue to end on, and a worker returns through
   // gRPC from the call that it has ended.
   calls_.count.WaitForNone(absl::InfiniteFuture());
-  calls_.environment.workers.WaitForRunning();
+  calls_.environment.WaitForRunning();
   health_.WaitForCalls();
   if (reflection_) reflection_->WaitForCalls();
   for (const auto& queue : queues_) queue->queue().Shutdown();

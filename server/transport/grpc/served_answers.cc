@@ -4,18 +4,10 @@
 #include <utility>
 
 #include "server/threads/coarse_clock.h"
-#include "server/threads/work_queue.h"
 #include "server/transport/byte_budget.h"
 #include "server/transport/grpc/grpc_status.h"
 
 namespace lossd::transport {
-namespace {
-
-// A source may be held up: by a file, or a network. The thread for short jobs is not to be.
-constexpr int64_t kWork = WorkQueue::kShortWork + 1;
-
-}  // namespace
-
 void ServedAnswers::Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls) {
   (new ServedAnswers(method, queue, calls))->AwaitArrival();
 }
@@ -151,7 +143,7 @@ void ServedAnswers::Schedule() {
   Enter(Drain::Stage::kComputing);
   scheduled_ = environment().filters.Now();
   Hold();
-  environment().workers.Schedule({owner(), kWork, [this] {
+  environment().waiters.Schedule({owner(), "", [this] {
                                     Make();
                                     LetGo();
                                   }});

@@ -23,9 +23,9 @@
 
 namespace lossd::transport {
 
-// A call with one message, and many in answer to it. Each is made on a worker when the one before
-// it has left, so that a client that does not read holds the bytes of one and no thread, and is
-// ended after the stall timeout. While there is nothing to say, the call is an alarm.
+// A call with one message, and many in answer to it. Each is made by the waiters when the one
+// before it has left, so that a client that does not read holds the bytes of one and no thread, and
+// is ended after the stall timeout. While there is nothing to say, the call is an alarm.
 //
 // A server that drains ends the call with UNAVAILABLE: at once while it pauses, else after the
 // answer that is made or written.
@@ -66,7 +66,7 @@ class ServedAnswers final : public AwaitedCall, private OpenStreams::Stream {
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWhatTakesTooLong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Has the next answer made on a worker.
+  // Has the next answer made on a waiter's thread.
   void Schedule() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the call with `end` as soon as nothing is under way that has to end before.
   void Stop(absl::Status end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,7 +74,7 @@ class ServedAnswers final : public AwaitedCall, private OpenStreams::Stream {
   void Write(const grpc::ByteBuffer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Pause(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Makes what comes next and goes on with that, on a worker.
+  // Makes what comes next and goes on with that, on a waiter's thread.
   void Make() ABSL_LOCKS_EXCLUDED(mutex_);
   // An exception is an INTERNAL error.
   absl::StatusOr<Next> MakeNext();
@@ -85,7 +85,7 @@ class ServedAnswers final : public AwaitedCall, private OpenStreams::Stream {
   // Tells the filters of an answer of so many bytes.
   void TellAnswer(int64_t bytes, CallFilters::Moment begin) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Operations and workers hold the call as long as they may touch it. The last one deletes it.
+  // Operations and waiters hold the call as long as they may touch it. The last one deletes it.
   void Hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
   void LetGo();
 
@@ -97,7 +97,7 @@ class ServedAnswers final : public AwaitedCall, private OpenStreams::Stream {
   OpenStreams::Clock::time_point last_progress_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
 
-  // Of the worker while it makes an answer, and with the mutex else.
+  // Of the waiter while it makes an answer, and with the mutex else.
   std::optional<ByteCharge> charge_;
   grpc::ByteBuffer request_;
   int64_t request_bytes_ = 0;  // that the filters were not told of

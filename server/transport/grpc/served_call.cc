@@ -84,8 +84,7 @@ void ServedCall::RespondOnQueue() {
 }
 
 void ServedCall::Respond() {
-  const CallFilters& filters = environment().filters;
-  const CallFilters::Moment begin = filters.Now();
+  begin_ = environment().filters.Now();
   grpc::ByteBuffer response;
   absl::Status status = Answer(response);
   if (std::exchange(is_much_, false)) {
@@ -93,9 +92,30 @@ void ServedCall::Respond() {
     RespondOnWorker(operations_);
     return;
   }
+  if (status.ok() && rest_.run != nullptr) {
+    on_queue_ = false;
+    request_.Clear();
+    environment().waiters.Schedule({owner(), std::move(rest_.line), [this] { RespondWithRest(); }});
+    return;
+  }
+  Send(std::move(status), response);
+}
+
+void ServedCall::RespondWithRest() {
+  rpc::StreamAnswer answer;
+  // It may have waited for its turn.
+  answer.status = Cancelled() ? CallCancelled() : absl::OkStatus();
+  if (answer.status.ok()) answer = rest_.run();
+  rest_.run = nullptr;
+  grpc::ByteBuffer response;
+  if (answer.status.ok()) ToByteBuffer(std::move(answer.message)).Swap(&response);
+  Send(std::move(answer.status), response);
+}
+
+void ServedCall::Send(absl::Status status, const grpc::ByteBuffer& response) {
   rpc::CallCosts costs;
-  costs.queued = begin - request_arrival_;
-  costs.computing = filters.Now() - begin;
+  costs.queued = begin_ - request_arrival_;
+  costs.computing = environment().filters.Now() - begin_;
   costs.messages = 1;
   costs.failed_messages = status.ok() ? 0 : 1;
   if (status.ok()) costs.response_bytes = static_cast<int64_t>(response.Length());
@@ -122,8 +142,10 @@ absl::Status ServedCall::Answer(grpc::ByteBuffer& response) {
     auto request = on_queue_ ? ViewReceivedBytes(request_) : TakeReceivedBytes(request_);
     if (!request.ok()) return request.status();
     rpc::CallNotes notes;
-    auto answer = method(*std::move(request),
-                         Context(notes, [this](const rpc::CallWork& work) { return Admit(work); }));
+    rpc::CallContext context =
+        Context(notes, [this](const rpc::CallWork& work) { return Admit(work); });
+    context.rest = &rest_;
+    auto answer = method(*std::move(request), context);
     AddNotes(std::move(notes));
     if (!answer.ok()) return answer.status();
     ToByteBuffer(*std::move(answer)).Swap(&response);  // An assignment would copy it.

@@ -17,7 +17,8 @@ namespace lossd::transport {
 
 // A call with one message each way. The message stays with the client until it fits the budget.
 // Small requests are answered on the queue's thread, at once; large ones, and small ones that turn
-// out to be much work, on the workers, so that they do not hold up the others.
+// out to be much work, on the workers, so that they do not hold up the others. What their methods
+// leave because it waits for others is done by the waiters.
 class ServedCall final : public AwaitedCall {
  public:
   static void Await(const ServedMethod& method, EventQueue& queue, GrpcCalls& calls);
@@ -46,6 +47,9 @@ class ServedCall final : public AwaitedCall {
   void RespondOnQueue();
   void RespondOnWorker(int64_t work);
   void Respond();
+  // Runs what the method has left of the answer.
+  void RespondWithRest();
+  void Send(absl::Status status, const grpc::ByteBuffer& response);
   // Makes `response` the method's answer to the request. An exception is an INTERNAL error.
   absl::Status Answer(grpc::ByteBuffer& response);
   // Lets the method take what it asks for, if that is there.
@@ -69,6 +73,8 @@ class ServedCall final : public AwaitedCall {
   std::optional<ByteCharge> charge_;
   grpc::ByteBuffer request_;
   CallFilters::Moment request_arrival_;
+  CallFilters::Moment begin_;  // of computing
+  rpc::Rest rest_;
   bool misses_request_ = false;
   bool on_queue_ = false;  // what is computed is computed there
   bool is_much_ = false;   // and was not, because it is much work

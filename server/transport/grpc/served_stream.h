@@ -61,6 +61,9 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
     bool on_queue = false;   // it is computed there
     bool is_much = false;    // and was not, because it is much work
     rpc::CallNotes notes;
+    rpc::CallCosts costs;
+    CallFilters::Moment begin;  // of computing
+    rpc::Rest rest;             // of the answer
     bool answered = false;
   };
 
@@ -130,8 +133,13 @@ class ServedStream final : public AwaitedCall, private OpenStreams::Stream {
   // Answers a batch and tells the filters, there or on a worker if it turns out to be much work.
   void ComputeOnQueue(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
   void ComputeOnWorker(Batch& batch, int64_t work);
-  // Returns false if that was not done, because it is much work.
+  // Returns false if that was not done, because it is much work. What waits for others is left to
+  // the waiters.
   bool Compute(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs what the method has left of the answer.
+  void ComputeRest(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Notes that a batch was answered, and tells the filters.
+  void NoteAnswer(Batch& batch, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   // Makes the batch's bytes those of its answer, and returns how the request was answered. An
   // exception is an INTERNAL error.
   absl::Status Answer(Batch& batch);

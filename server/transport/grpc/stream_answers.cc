@@ -32,15 +32,42 @@ void ServedStream::ComputeOnWorker(Batch& batch, int64_t work) {
 }
 
 bool ServedStream::Compute(Batch& batch) {
-  const CallFilters& filters = environment().filters;
-  rpc::CallCosts costs;
-  costs.messages = 1;
-  costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
-  const CallFilters::Moment begin = filters.Now();
+  batch.costs.messages = 1;
+  batch.costs.request_bytes = static_cast<int64_t>(batch.bytes.Length());
+  batch.begin = environment().filters.Now();
   const absl::Status status = Answer(batch);
   if (batch.is_much) return false;
-  costs.queued = begin - batch.arrival;
-  costs.computing = filters.Now() - begin;
+  if (!status.ok() || batch.rest.run == nullptr) {
+    NoteAnswer(batch, status);
+    return true;
+  }
+  Hold();
+  environment().waiters.Schedule({owner(), std::move(batch.rest.line), [this, &batch] {
+                                    ComputeRest(batch);
+                                    Advance();
+                                    LetGo();
+                                  }});
+  return true;
+}
+
+void ServedStream::ComputeRest(Batch& batch) {
+  rpc::StreamAnswer answer;
+  // It may have waited for its turn.
+  if (Cancelled()) {
+    answer.status = absl::CancelledError("the call was cancelled");
+  } else {
+    answer = batch.rest.run();
+  }
+  batch.rest.run = nullptr;
+  ToByteBuffer(std::move(answer.message)).Swap(&batch.bytes);
+  NoteAnswer(batch, answer.status);
+}
+
+void ServedStream::NoteAnswer(Batch& batch, const absl::Status& status) {
+  const CallFilters& filters = environment().filters;
+  rpc::CallCosts& costs = batch.costs;
+  costs.queued = batch.begin - batch.arrival;
+  costs.computing = filters.Now() - batch.begin;
   costs.response_bytes = static_cast<int64_t>(batch.bytes.Length());
   costs.failed_messages = status.ok() ? 0 : 1;
   environment().budget.Settle(*batch.charge, costs.response_bytes);
@@ -50,7 +77,6 @@ bool ServedStream::Compute(Batch& batch) {
   AddNotes(std::move(batch.notes));
   batch.answered = true;
   --unanswered_;
-  return true;
 }
 
 absl::Status ServedStream::Answer(Batch& batch) {
@@ -76,10 +102,10 @@ rpc::StreamAnswer ServedStream::MakeAnswer(Batch& batch) {
   // It may have waited for a worker.
   if (refused.ok() && Cancelled()) refused = absl::CancelledError("the call was cancelled");
   if (!refused.ok()) return {stream_method().refuse(*request, refused), refused};
-  return stream_method().answer(*std::move(request),
-                                Context(batch.notes, [this, &batch](const rpc::CallWork& work) {
-                                  return Admit(batch, work);
-                                }));
+  rpc::CallContext context = Context(
+      batch.notes, [this, &batch](const rpc::CallWork& work) { return Admit(batch, work); });
+  context.rest = &batch.rest;
+  return stream_method().answer(*std::move(request), context);
 }
 
 absl::Status ServedStream::Admit(Batch& batch, const rpc::CallWork& work) {

@@ -36,6 +36,17 @@ class RecordedRun {
   absl::StatusOr<v1::ComputeResponse> Compute(const v1::ComputeRequest& request) const {
     return handlers_.Compute(request, {});
   }
+  // Returns the memory that the call asks for.
+  int64_t BytesOf(const v1::ComputeRequest& request) const {
+    int64_t bytes = 0;
+    CallContext context;
+    context.admit = [&](const CallWork& work) {
+      bytes += work.bytes;
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(handlers_.Compute(request, context).ok());
+    return bytes;
+  }
   std::map<int64_t, runs::RunSample> Samples() {
     std::map<int64_t, runs::RunSample> samples;
     const auto reader = store_->OpenSamples("run", {});
@@ -220,7 +231,7 @@ TEST_P(RunRecorderTest, RecordsTheSameOfLogitsInBytes) {
 }
 
 // A store that takes nothing.
-class BrokenStore final : public runs::RunStore {
+class BrokenStore : public runs::RunStore {
  public:
   absl::Status Record(const runs::RunBatch&) override {
     return absl::UnavailableError("it is full of water");
@@ -246,7 +257,7 @@ class BrokenStore final : public runs::RunStore {
   }
   runs::StoreUse use() const override { return {}; }
   absl::string_view kind() const override { return "broken"; }
-  absl::Duration RecordingTime(int64_t) const override { return absl::ZeroDuration(); }
+  int64_t RecordingBytes(int64_t) const override { return 0; }
 
  private:
   static absl::Status Broken() { return absl::UnavailableError("broken"); }
@@ -265,6 +276,20 @@ TEST(RunFailureTest, IsRefusedOrAnsweredAndCounted) {
   EXPECT_TRUE(answering.Compute(request).ok());
   EXPECT_EQ(answering.unrecorded(), 1);
   EXPECT_EQ(refusing.unrecorded(), 0);
+}
+
+// Needs a megabyte for each sample while it records.
+class HungryStore final : public BrokenStore {
+ public:
+  int64_t RecordingBytes(int64_t sample_count) const override { return sample_count << 20; }
+};
+
+TEST(RunFailureTest, WhatRecordingTakesIsAskedForBefore) {
+  std::mt19937_64 random(1);
+  const v1::ComputeRequest request = RandomRequest(random, v1::ACTIVATION_SOFTMAX, 0);
+  const RecordedRun modest(OnRunFailure::kAnswer, std::make_shared<BrokenStore>());
+  const RecordedRun hungry(OnRunFailure::kAnswer, std::make_shared<HungryStore>());
+  EXPECT_EQ(hungry.BytesOf(request) - modest.BytesOf(request), kRows << 20);
 }
 
 TEST(RunFailureTest, AnotherThresholdIsAFailedPrecondition) {

@@ -100,6 +100,18 @@ TEST(BatchCodingTest, TakesFewBytesForFloatsAndSmallIds) {
   EXPECT_LT(Encode(batch).size(), kSamples * 21);
 }
 
+TEST(BatchCodingTest, TakesNoMoreMemoryThanIsSaid) {
+  std::mt19937_64 random(1);
+  for (const int64_t count : {0, 1, 1000}) {
+    OwnedBatch batch = RandomBatch(random, count, 3000);
+    for (Presentation& one : batch.samples) one.id += int64_t{1} << 40;
+    const std::string bytes = Encode(batch);
+    const auto decoded = static_cast<int64_t>(sizeof(Presentation)) * count;
+    EXPECT_LE(static_cast<int64_t>(bytes.capacity()) + decoded, BytesOfCoding(count));
+  }
+  EXPECT_LT(BytesOfCoding(1000), 130'000);
+}
+
 TEST(BatchCodingTest, WhatIsDamagedIsToldOrAnotherBatch) {
   std::mt19937_64 random(12);
   const std::string bytes = Encode(RandomBatch(random, 20, 100));
