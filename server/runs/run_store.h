@@ -65,7 +65,7 @@ class RunStore {
                                                 const RunViewer& viewer) = 0;
 
   // Returns at most `limit` runs by name, from the first behind `after` on, without points and
-  // findings.
+  // findings. What is cheap to know: of a large run they may be some batches behind Get().
   virtual absl::StatusOr<std::vector<Run>> List(const RunViewer& viewer, absl::string_view after,
                                                 int64_t limit) = 0;
 

@@ -63,13 +63,17 @@ void RunTotals::AppendTo(ByteWriter& writer) const {
 }
 
 bool RunTotals::ReadFrom(ByteReader& reader) {
+  return ReadSummaryFrom(reader) && curve_.ReadFrom(reader);
+}
+
+bool RunTotals::ReadSummaryFrom(ByteReader& reader) {
   for (int64_t* number : {&batch_count_, &first_step_, &last_step_, &sample_count_,
                           &presentation_count_, &non_finite_count_, &learned_count_}) {
     *number = reader.Read<int64_t>();
   }
   for (int64_t& count : map_) count = reader.Read<int64_t>();
   for (int64_t& count : forgetting_) count = reader.Read<int64_t>();
-  return curve_.ReadFrom(reader);
+  return reader.ok();
 }
 
 }  // namespace lossd::runs

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_RUNS_RUN_TOTALS_H_
 #define LOSSD_SERVER_RUNS_RUN_TOTALS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -43,6 +44,10 @@ class RunTotals {
   // Reads in place of what is there. Returns false where the bytes are no totals of as many
   // classes.
   bool ReadFrom(ByteReader& reader);
+  // Reads only what Summary() returns, which is in the first kSummaryBytes.
+  bool ReadSummaryFrom(ByteReader& reader);
+  static constexpr size_t kSummaryBytes =
+      sizeof(int64_t) * 7 + sizeof(CartographyMap) + sizeof(ForgettingHistogram);
 
   int64_t bytes() const { return curve_.bytes(); }
   // Returns what one batch more may take.

@@ -20,6 +20,17 @@ absl::Status NoSuchRun(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("there is no run '", name, "'"));
 }
 
+// A run whose snapshot has so many bytes is read whole where its newest batches are to be seen.
+constexpr int64_t kSmallRunBytes = int64_t{4} << 20;
+
+Run WithName(Run summary, const JournaledRun& run) {
+  summary.name = run.name;
+  summary.owner = run.kind.owner;
+  summary.create_time = run.create_time;
+  summary.update_time = run.update_time;
+  return summary;
+}
+
 }  // namespace
 
 // Does not keep an image that the store lets go, however long its client takes to read.
@@ -141,7 +152,7 @@ absl::StatusOr<JournaledStore::ViewPtr> JournaledStore::See(const JournaledRun& 
 absl::StatusOr<RunTotals> JournaledStore::TotalsOf(const JournaledRun& run) {
   if (run.folded == run.batch_count) {
     // The state says it all.
-    const auto state = journal_->ReadState(run);
+    const auto state = journal_->ReadState(run, RunJournal::kWholeState);
     if (!state.ok()) return state.status();
     RunImage image(run.kind, run.trimmed);
     const absl::Status read = image.ReadState(*state);
@@ -157,17 +168,37 @@ absl::StatusOr<Run> JournaledStore::Show(const JournaledRun& run, int64_t most_p
   const auto totals = TotalsOf(run);
   if (absl::IsNotFound(totals.status())) return NoSuchRun(run.name);
   if (!totals.ok()) return totals.status();
-  Run shown = totals->Summary();
-  shown.name = run.name;
-  shown.owner = run.kind.owner;
-  shown.create_time = run.create_time;
-  shown.update_time = run.update_time;
-  if (most_points == 0) return shown;
+  Run shown = WithName(totals->Summary(), run);
   shown.points = totals->Points(RunCurve::kMostPoints);
   // They do not depend on how many points are asked for.
   shown.findings = FindingsOf(shown);
   if (most_points < RunCurve::kMostPoints) shown.points = totals->Points(most_points);
   return shown;
+}
+
+bool JournaledStore::IsCheapToSee(const JournaledRun& run) const {
+  if (run.folded_bytes <= kSmallRunBytes) return true;
+  const MutexLock lock(&mutex_);
+  const auto known = views_.find(run.name);
+  // It has an image, which only wants the newest batches.
+  return known != views_.end() && known->second.view->run_id() == run.id &&
+         known->second.view->bytes() > 0;
+}
+
+absl::StatusOr<Run> JournaledStore::Summarize(const JournaledRun& run) {
+  if (run.folded < run.batch_count && (run.folded == 0 || IsCheapToSee(run))) {
+    const auto view = See(run);
+    if (!view.ok()) return view.status();
+    const auto totals = (*view)->Totals();
+    if (!totals.ok()) return totals.status();
+    return WithName(totals->Summary(), run);
+  }
+  const auto state = journal_->ReadState(run, RunImage::kSummaryBytes);
+  if (!state.ok()) return state.status();
+  if (state->empty()) return NoSuchRun(run.name);  // It went meanwhile.
+  auto summary = RunImage::SummaryOf(run.kind, *state);
+  if (!summary.ok()) return summary;
+  return WithName(*std::move(summary), run);
 }
 
 absl::StatusOr<Run> JournaledStore::Get(absl::string_view name, const RunViewer& viewer,
@@ -195,7 +226,7 @@ absl::StatusOr<std::vector<Run>> JournaledStore::List(const RunViewer& viewer,
     for (const JournaledRun& run : *runs) {
       if (static_cast<int64_t>(shown.size()) == limit) return shown;
       if (!viewer.Sees(run.kind.owner)) continue;
-      auto one = Show(run, 0);
+      auto one = Summarize(run);
       if (absl::IsNotFound(one.status())) continue;  // It went meanwhile.
       if (!one.ok()) return one.status();
       shown.push_back(*std::move(one));

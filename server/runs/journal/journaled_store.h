@@ -97,7 +97,11 @@ class JournaledStore final : public RunStore {
   absl::StatusOr<ViewPtr> See(const JournaledRun& run);
   ViewPtr FindView(const JournaledRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<RunTotals> TotalsOf(const JournaledRun& run);
-  // Returns all of a run; points and findings only where points are asked for.
+  bool IsCheapToSee(const JournaledRun& run) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns a run without points and findings. Of a large one that is not in memory its last
+  // snapshot speaks, without the batches since.
+  absl::StatusOr<Run> Summarize(const JournaledRun& run);
+  // Returns all of a run.
   absl::StatusOr<Run> Show(const JournaledRun& run, int64_t most_points);
 
   bool HasTooManyWaiting(absl::string_view run) const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -68,6 +68,14 @@ absl::Status RunImage::ReadState(absl::string_view state) {
   return is_newest ? absl::OkStatus() : Damaged("its state is old");
 }
 
+absl::StatusOr<Run> RunImage::SummaryOf(const RunKind& kind, absl::string_view state) {
+  ByteReader reader(state);
+  if (reader.Read<uint8_t>() != kStateFormat) return Damaged("its state has another format");
+  RunTotals totals(kind.class_count, kind.hard_threshold);
+  if (!totals.ReadSummaryFrom(reader)) return Damaged("its state");
+  return totals.Summary();
+}
+
 absl::Status RunImage::ReadChunk(const RecordChunk& chunk) {
   const size_t count = chunk.records.size() / SampleRecord::kBytes;
   if (chunk.index != static_cast<int64_t>(chunk_numbers_.size()) || count == 0 ||

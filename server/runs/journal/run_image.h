@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/runs/journal/batch_coding.h"
 #include "server/runs/journal/run_journal.h"
@@ -27,6 +28,11 @@ class RunImage {
   // Read a part of a snapshot. DATA_LOSS where it is damaged.
   absl::Status ReadChunk(const RecordChunk& chunk);
   absl::Status ReadState(absl::string_view state);
+
+  // Returns what the first kSummaryBytes of a state say of its run, without its name and times.
+  // DATA_LOSS where they are damaged.
+  static absl::StatusOr<Run> SummaryOf(const RunKind& kind, absl::string_view state);
+  static constexpr int64_t kSummaryBytes = 1 + RunTotals::kSummaryBytes;
 
   // Adds the batch behind number(). After an error, or an exception, the image is of no use.
   absl::Status Add(const JournaledBatch& batch);

@@ -89,8 +89,10 @@ class RunJournal {
                                                                   int64_t after,
                                                                   int64_t most_bytes) = 0;
 
-  // Returns the state; empty where there is no snapshot.
-  virtual absl::StatusOr<std::string> ReadState(const JournaledRun& run) = 0;
+  // Returns the state, or its first `most_bytes`, for which no more is read; empty where there is
+  // no snapshot.
+  virtual absl::StatusOr<std::string> ReadState(const JournaledRun& run, int64_t most_bytes) = 0;
+  static constexpr int64_t kWholeState = INT64_MAX;
   // Calls `show` with every chunk by its index, until it returns an error.
   virtual absl::Status ReadChunks(const JournaledRun& run,
                                   absl::FunctionRef<absl::Status(const RecordChunk&)> show) = 0;

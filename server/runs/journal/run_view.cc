@@ -51,7 +51,7 @@ absl::Status RunView::Load(const JournaledRun& run) {
   absl::Status read =
       journal_.ReadChunks(run, [&](const RecordChunk& chunk) { return image->ReadChunk(chunk); });
   if (!read.ok()) return read;
-  const auto state = journal_.ReadState(run);
+  const auto state = journal_.ReadState(run, RunJournal::kWholeState);
   if (!state.ok()) return state.status();
   read = image->ReadState(*state);
   if (!read.ok()) return read;

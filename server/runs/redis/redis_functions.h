@@ -6,7 +6,7 @@ namespace lossd::runs {
 // What Redis runs for a RedisJournal: each function at once and as a whole. Ids and numbers of
 // samples are in texts that no function reads; counts are Redis's own integers. A newer version has
 // other names, so that old and new servers may share a Redis.
-inline constexpr char kRedisFunctions[] = R"lua(#!lua name=lossd_runs_1
+inline constexpr char kRedisFunctions[] = R"lua(#!lua name=lossd_runs_2
 
 -- keys: head, batches, requests
 -- args: id, kind, time, request, requests that are remembered, batch
@@ -46,17 +46,19 @@ local function write(keys, args)
 end
 
 -- keys: head, batches
--- args: id, the last batch that may go, how many go at most
+-- args: id, the last batch that may go, after how many bytes no more go now
 -- Returns 0 where the run is another, 1 where more may go, 2 where none are left.
 local function trim(keys, args)
   local head, batches = keys[1], keys[2]
   if redis.call('HGET', head, 'id') ~= args[1] then return 0 end
   local trimmed = tonumber(redis.call('HGET', head, 'trimmed'))
-  local last = math.min(tonumber(args[2]), trimmed + tonumber(args[3]))
+  local last = trimmed
   local bytes = 0
-  for number = trimmed + 1, last do
-    bytes = bytes + redis.call('HSTRLEN', batches, number)
-    redis.call('HDEL', batches, number)
+  -- Of the smallest ones not too many either.
+  while last < tonumber(args[2]) and last < trimmed + 1000 and bytes < tonumber(args[3]) do
+    last = last + 1
+    bytes = bytes + redis.call('HSTRLEN', batches, last)
+    redis.call('HDEL', batches, last)
   end
   if last > trimmed then
     redis.call('HSET', head, 'trimmed', last)
@@ -74,10 +76,10 @@ local function delete(keys, args)
   return 2
 end
 
-redis.register_function('lossd_runs_1_append', append)
-redis.register_function('lossd_runs_1_write', write)
-redis.register_function('lossd_runs_1_trim', trim)
-redis.register_function('lossd_runs_1_delete', delete)
+redis.register_function('lossd_runs_2_append', append)
+redis.register_function('lossd_runs_2_write', write)
+redis.register_function('lossd_runs_2_trim', trim)
+redis.register_function('lossd_runs_2_delete', delete)
 )lua";
 
 }  // namespace lossd::runs

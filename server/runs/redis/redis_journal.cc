@@ -105,7 +105,7 @@ absl::StatusOr<int64_t> RedisJournal::Append(const NewBatch& batch) {
   if (!named.ok()) return named;
   const std::string head = Key(batch.run, "head");
   const auto reply = nodes_.Call(
-      head, {"FCALL", "lossd_runs_1_append", "3", head, Key(batch.run, "batches"),
+      head, {"FCALL", "lossd_runs_2_append", "3", head, Key(batch.run, "batches"),
              Key(batch.run, "requests"), Pack(MakeId()), Pack(batch.kind),
              Pack(absl::ToUnixNanos(batch.time)), Pack(batch.request.low, batch.request.high),
              absl::StrCat(options_.request_ids), batch.bytes});
@@ -185,7 +185,7 @@ absl::Status RedisJournal::Delete(const JournaledRun& run) {
   if (!removed.ok()) return removed.status();
   const std::string head = Key(run.name, "head");
   const auto reply =
-      nodes_.Call(head, {"FCALL", "lossd_runs_1_delete", "5", head, Key(run.name, "batches"),
+      nodes_.Call(head, {"FCALL", "lossd_runs_2_delete", "5", head, Key(run.name, "batches"),
                          Key(run.name, "requests"), Key(run.name, "state"), Key(run.name, "chunks"),
                          Pack(run.id)});
   if (reply.ok() && (**reply).number() != kAnother) return absl::OkStatus();
@@ -219,9 +219,9 @@ absl::StatusOr<std::vector<JournaledBatch>> RedisJournal::ReadBatches(const Jour
   return batches;
 }
 
-absl::StatusOr<std::string> RedisJournal::ReadState(const JournaledRun& run) {
+absl::StatusOr<std::string> RedisJournal::ReadState(const JournaledRun& run, int64_t most_bytes) {
   const std::string key = Key(run.name, "state");
-  const auto reply = nodes_.Call(key, {"GET", key});
+  const auto reply = nodes_.Call(key, {"GETRANGE", key, "0", absl::StrCat(most_bytes - 1)});
   if (!reply.ok()) return reply.status();
   return std::string((**reply).bytes());
 }
@@ -267,7 +267,7 @@ absl::Status RedisJournal::Write(const JournaledRun& run, const SnapshotPart& pa
     texts.push_back(absl::StrCat(Pack(chunk.number), chunk.records));
   }
   std::vector<absl::string_view> command = {
-      "FCALL", "lossd_runs_1_write", "3", head, state, chunks, texts[0], texts[1]};
+      "FCALL", "lossd_runs_2_write", "3", head, state, chunks, texts[0], texts[1]};
   command.emplace_back(part.state);
   command.insert(command.end(), texts.begin() + 2, texts.end());
   const auto reply = nodes_.Call(head, command);
@@ -280,12 +280,12 @@ absl::Status RedisJournal::Write(const JournaledRun& run, const SnapshotPart& pa
 absl::Status RedisJournal::Trim(const JournaledRun& run, int64_t trim) {
   const std::string head = Key(run.name, "head");
   // Redis does nothing else meanwhile.
-  constexpr char kAtOnce[] = "1000";
+  constexpr char kBytesAtOnce[] = "16777216";
   constexpr int64_t kMore = 1;
   while (true) {
     const auto reply =
-        nodes_.Call(head, {"FCALL", "lossd_runs_1_trim", "2", head, Key(run.name, "batches"),
-                           Pack(run.id), absl::StrCat(trim), kAtOnce});
+        nodes_.Call(head, {"FCALL", "lossd_runs_2_trim", "2", head, Key(run.name, "batches"),
+                           Pack(run.id), absl::StrCat(trim), kBytesAtOnce});
     if (!reply.ok()) return reply.status();
     if ((**reply).number() == kAnother) return NoSuchRun(run.name);
     if ((**reply).number() != kMore) return absl::OkStatus();

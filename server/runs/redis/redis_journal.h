@@ -52,7 +52,7 @@ class RedisJournal final : public RunJournal {
   absl::Status Delete(const JournaledRun& run) override;
   absl::StatusOr<std::vector<JournaledBatch>> ReadBatches(const JournaledRun& run, int64_t after,
                                                           int64_t most_bytes) override;
-  absl::StatusOr<std::string> ReadState(const JournaledRun& run) override;
+  absl::StatusOr<std::string> ReadState(const JournaledRun& run, int64_t most_bytes) override;
   absl::Status ReadChunks(const JournaledRun& run,
                           absl::FunctionRef<absl::Status(const RecordChunk&)> show) override;
   absl::Status Write(const JournaledRun& run, const SnapshotPart& part) override;

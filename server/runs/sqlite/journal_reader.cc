@@ -1,8 +1,10 @@
 #include "server/runs/sqlite/journal_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/runs/sqlite/row_key.h"
+#include "server/runs/sqlite/sqlite_error.h"
 
 namespace lossd::runs {
 
@@ -13,7 +15,7 @@ absl::StatusOr<std::unique_ptr<JournalReader>> JournalReader::Open(const std::st
                                     "SELECT key, presentations FROM batches "
                                     "WHERE key > ? AND key < ? ORDER BY key");
   if (!batches.ok()) return batches.status();
-  auto state = Statement::Prepare(*database, "SELECT state FROM states WHERE run = ?");
+  auto state = Statement::Prepare(*database, "SELECT run FROM states WHERE run = ?");
   if (!state.ok()) return state.status();
   auto chunks = Statement::Prepare(*database,
                                    "SELECT key, number, records FROM chunks "
@@ -46,13 +48,26 @@ absl::StatusOr<std::vector<JournaledBatch>> JournalReader::ReadBatches(uint64_t 
   return batches;
 }
 
-absl::StatusOr<std::string> JournalReader::ReadState(uint64_t run) {
+absl::StatusOr<std::string> JournalReader::ReadState(uint64_t run, int64_t most_bytes) {
   const MutexLock lock(&mutex_);
-  Statement::Use use(state_);
-  use.Bind(static_cast<int64_t>(run));
-  const auto has_row = use.Step();
-  if (!has_row.ok()) return has_row.status();
-  return *has_row ? std::string(use.bytes(0)) : std::string();
+  {
+    Statement::Use use(state_);
+    use.Bind(static_cast<int64_t>(run));
+    const auto has_row = use.Step();
+    if (!has_row.ok()) return has_row.status();
+    if (!*has_row) return std::string();
+  }
+  // A statement would read all of it.
+  sqlite3_blob* opened = nullptr;
+  int code = sqlite3_blob_open(database_.handle(), "main", "states", "state",
+                               static_cast<int64_t>(run), 0, &opened);
+  const std::unique_ptr<sqlite3_blob, int (*)(sqlite3_blob*)> blob(opened, &sqlite3_blob_close);
+  if (code != SQLITE_OK) return SqliteError(database_.handle(), code);
+  const auto size = static_cast<int>(std::min<int64_t>(most_bytes, sqlite3_blob_bytes(blob.get())));
+  std::string state(static_cast<size_t>(size), '\0');
+  code = sqlite3_blob_read(blob.get(), state.data(), size, 0);
+  if (code != SQLITE_OK) return SqliteError(database_.handle(), code);
+  return state;
 }
 
 absl::StatusOr<std::vector<RecordChunk>> JournalReader::ReadSomeChunks(uint64_t run,

@@ -26,7 +26,7 @@ class JournalReader {
   // As RunJournal has them.
   absl::StatusOr<std::vector<JournaledBatch>> ReadBatches(uint64_t run, int64_t after,
                                                           int64_t most_bytes);
-  absl::StatusOr<std::string> ReadState(uint64_t run);
+  absl::StatusOr<std::string> ReadState(uint64_t run, int64_t most_bytes);
   absl::Status ReadChunks(uint64_t run, absl::FunctionRef<absl::Status(const RecordChunk&)> show);
 
  private:

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/runs/byte_reader.h"
 #include "server/runs/byte_writer.h"
 #include "server/runs/sqlite/row_key.h"
@@ -30,8 +31,14 @@ RequestHash ReadHash(absl::string_view bytes) {
 // In the order of JournalWriter::Sql.
 constexpr const char* kTexts[] = {
     // kInsertRun
-    "INSERT INTO runs (name, owner, class_count, hard_threshold, create_time, "
-    "update_time, folded, trimmed, folded_bytes) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0)",
+    "INSERT INTO runs (id, name, owner, class_count, hard_threshold, create_time, "
+    "update_time, folded, trimmed, folded_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
+    // kReadLastId
+    "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), "
+    "coalesce((SELECT max(run) FROM deleted_runs), 0))",
+    // kIsTaken
+    "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?1) OR "
+    "EXISTS (SELECT 1 FROM deleted_runs WHERE run = ?1)",
     // kInsertBatch
     "INSERT INTO batches (key, request, time, presentations) VALUES (?, ?, ?, ?)",
     // kReadRuns
@@ -74,9 +81,6 @@ constexpr const char* kTexts[] = {
     // kDeleteRequests
     "DELETE FROM requests WHERE key IN "
     "(SELECT key FROM requests WHERE key >= ? AND key < ? LIMIT ?)",
-    // kDeleteSomeBatches
-    "DELETE FROM batches WHERE key IN "
-    "(SELECT key FROM batches WHERE key >= ? AND key < ? LIMIT ?)",
     // kReadDeleted
     "SELECT run FROM deleted_runs",
     // kForgetDeleted
@@ -177,19 +181,43 @@ absl::StatusOr<uint64_t> JournalWriter::InsertRun(const NewBatch& first) {
   auto transaction = Transaction::Begin(database_);
   if (!transaction.ok()) return transaction.status();
   const int64_t time = absl::ToUnixNanos(first.time);
+  const auto free = FreeId();
+  if (!free.ok()) return free;
+  const uint64_t run = *free;
   {
     Statement::Use use((*this)[kInsertRun]);
-    use.BindText(first.run).BindText(first.kind.owner).Bind(first.kind.class_count);
+    use.Bind(static_cast<int64_t>(run))
+        .BindText(first.run)
+        .BindText(first.kind.owner)
+        .Bind(first.kind.class_count);
     use.Bind(first.kind.hard_threshold).Bind(time).Bind(time);
     const absl::Status inserted = use.Run();
     if (!inserted.ok()) return inserted;
   }
-  const auto run = static_cast<uint64_t>(database_.last_row_id());
-  if (run >= kRunsEnd) return absl::ResourceExhaustedError("the database has had too many runs");
   absl::Status done = Insert(RowKey(run, 1), first);
   if (done.ok()) done = transaction->Commit();
   if (!done.ok()) return done;
+  last_id_ = run;
   return run;
+}
+
+absl::StatusOr<uint64_t> JournalWriter::FreeId() {
+  if (!last_id_) {
+    Statement::Use last((*this)[kReadLastId]);
+    const auto read = last.Step();
+    if (!read.ok()) return read.status();
+    last_id_ = std::min(static_cast<uint64_t>(last.number(0)), kRunsEnd - 1);
+  }
+  for (uint64_t i = 1; i < kRunsEnd; ++i) {
+    // From 1 on.
+    const uint64_t id = (*last_id_ + i - 1) % (kRunsEnd - 1) + 1;
+    Statement::Use taken((*this)[kIsTaken]);
+    const auto read = taken.Bind(static_cast<int64_t>(id)).Step();
+    if (!read.ok()) return read.status();
+    if (taken.number(0) == 0) return id;
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the database has ", kRunsEnd - 1, " runs: delete some"));
 }
 
 absl::Status JournalWriter::Update(const JournaledRun& run) {
@@ -222,20 +250,12 @@ absl::Status JournalWriter::Trim(int64_t trim, int64_t most_bytes, JournaledRun&
   auto transaction = Transaction::Begin(database_);
   if (!transaction.ok()) return transaction.status();
   const int64_t begin = RowKey(run.id, run.trimmed);
+  const auto some = LastOfSome(run.id, run.trimmed, RowKey(run.id, trim), most_bytes);
+  if (!some.ok()) return some.status();
   JournaledRun then = run;
-  {
-    Statement::Use sizes((*this)[kReadBatchSizes]);
-    sizes.Bind(begin).Bind(RowKey(run.id, trim));
-    for (int64_t bytes = 0; bytes < most_bytes;) {
-      const auto has_row = sizes.Step();
-      if (!has_row.ok()) return has_row.status();
-      if (!*has_row) break;
-      then.trimmed = PlaceOf(sizes.number(0));
-      then.waiting_bytes -= sizes.number(1);
-      bytes += sizes.number(1);
-    }
-  }
-  const int64_t end = RowKey(run.id, then.trimmed);
+  then.trimmed = PlaceOf(some->key);
+  then.waiting_bytes -= some->bytes;
+  const int64_t end = some->key;
   const int64_t oldest = std::max<int64_t>(0, then.trimmed - request_ids_);
   absl::Status done = Statement::Use((*this)[kKeepRequests]).Bind(begin).Bind(end).Run();
   if (done.ok()) {

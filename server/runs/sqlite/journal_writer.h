@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ class JournalWriter {
   // The statements.
   enum Sql : size_t {
     kInsertRun,
+    kReadLastId,
+    kIsTaken,
     kInsertBatch,
     kReadRuns,
     kReadLastBatch,
@@ -71,7 +74,6 @@ class JournalWriter {
     kDeleteState,
     kDeleteChunks,
     kDeleteRequests,
-    kDeleteSomeBatches,
     kReadDeleted,
     kForgetDeleted,
     kSqlCount,
@@ -79,6 +81,17 @@ class JournalWriter {
 
   JournalWriter(Database database, std::vector<Statement> statements, int64_t request_ids);
 
+  // The first batches of a run behind another, up to one with this key, and what they have.
+  struct SomeBatches {
+    int64_t key;
+    int64_t bytes;
+  };
+  // Returns those behind `after` until they have `most_bytes`, none beyond the key `end`.
+  absl::StatusOr<SomeBatches> LastOfSome(uint64_t run, int64_t after, int64_t end,
+                                         int64_t most_bytes);
+  // Returns an id that no run has, and none whose rows are still deleted. All others are given
+  // before one is given again: who knows a deleted run does not take another for it.
+  absl::StatusOr<uint64_t> FreeId();
   // Reads what the batches say of a run.
   absl::Status ReadBatchesOf(JournaledRun& run);
   absl::Status Insert(int64_t key, const NewBatch& batch);
@@ -88,6 +101,7 @@ class JournalWriter {
   Database database_;
   std::vector<Statement> statements_;
   int64_t request_ids_;
+  std::optional<uint64_t> last_id_;  // that a run was given; unset: not read yet
 };
 
 }  // namespace lossd::runs

@@ -12,8 +12,8 @@ inline int64_t RowKey(uint64_t run, int64_t place) {
   return static_cast<int64_t>(run << kPlaceBits) + place;
 }
 
-// Runs and places below these have keys.
-inline constexpr uint64_t kRunsEnd = uint64_t{1} << 23;
+// Runs and places below these have keys, and so has the end of the last run.
+inline constexpr uint64_t kRunsEnd = (uint64_t{1} << 23) - 1;
 inline constexpr int64_t kPlacesEnd = int64_t{1} << 40;
 
 // Returns the place of a key of a run.

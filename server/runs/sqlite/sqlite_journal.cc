@@ -196,8 +196,8 @@ absl::StatusOr<std::vector<JournaledBatch>> SqliteJournal::ReadBatches(const Jou
   return reader_->ReadBatches(run.id, after, most_bytes);
 }
 
-absl::StatusOr<std::string> SqliteJournal::ReadState(const JournaledRun& run) {
-  return reader_->ReadState(run.id);
+absl::StatusOr<std::string> SqliteJournal::ReadState(const JournaledRun& run, int64_t most_bytes) {
+  return reader_->ReadState(run.id, most_bytes);
 }
 
 absl::Status SqliteJournal::ReadChunks(const JournaledRun& run,

@@ -21,10 +21,19 @@
 namespace lossd {
 namespace {
 
-// Holds all that is asked of it until it is let go, or nobody waits for it any more.
+enum class Held { kBeforeRecording, kAfterRecording };
+
+// Holds what is asked of it until it is let go, or nobody waits for it any more.
 class HeldStore final : public runs::RunStore {
  public:
+  explicit HeldStore(Held held = Held::kBeforeRecording) : is_held_(held) {}
+
   absl::Status Record(const runs::RunBatch& batch) override {
+    if (is_held_ == Held::kAfterRecording) {
+      absl::Status recorded = store_.Record(batch);
+      Hold().IgnoreError();
+      return recorded;
+    }
     absl::Status held = Hold();
     return held.ok() ? store_.Record(batch) : held;
   }
@@ -91,6 +100,7 @@ class HeldStore final : public runs::RunStore {
     return absl::OkStatus();
   }
 
+  const Held is_held_;
   runs::MemoryStore store_{runs::MemoryStoreOptions()};
   Mutex mutex_;
   bool let_go_ ABSL_GUARDED_BY(mutex_) = false;
@@ -196,6 +206,56 @@ TEST_F(HeldStoreTest, AStreamsSmallBatchesAreRecordedInTheirOrder) {
   for (const runs::RunSample& sample : samples->samples) {
     EXPECT_EQ(sample.presentations, kBatches);
     EXPECT_EQ(sample.last_step, kBatches - 1);
+  }
+}
+
+// A batch is counted, and the server stops before its client is told. The client sends it again.
+TEST(LostAnswerTest, ARetryToTheNextServerIsAnsweredAndCountedOnce) {
+  const auto store = std::make_shared<HeldStore>(Held::kAfterRecording);
+  ServerOptions options;
+  options.runs = store;
+  const v1::ComputeRequest request = SmallBatch("run", 0, 4);
+  v1::ComputeStreamRequest streamed;
+  *streamed.mutable_request() = SmallBatch("stream", 0, 4);
+  const auto compute = [&](TestServer& server, v1::ComputeResponse& response) {
+    grpc::ClientContext context;
+    return server.stub().Compute(&context, request, &response);
+  };
+  const auto stream = [&](TestServer& server, v1::ComputeStreamResponse& response) {
+    grpc::ClientContext context;
+    const auto open = server.stub().ComputeStream(&context);
+    open->Write(streamed);
+    open->WritesDone();
+    return open->Read(&response);
+  };
+  {
+    TestServer server(options);
+    std::thread unary([&] {
+      v1::ComputeResponse response;
+      EXPECT_FALSE(compute(server, response).ok());
+    });
+    std::thread batch([&] {
+      v1::ComputeStreamResponse response;
+      EXPECT_FALSE(stream(server, response));
+    });
+    EXPECT_EQ(store->WaitForHeld(2), 2);
+    server.Shutdown(absl::Milliseconds(100));
+    unary.join();
+    batch.join();
+  }
+  store->LetGo();
+  TestServer server(options);
+  for (int i = 0; i < 2; ++i) {
+    v1::ComputeResponse response;
+    const grpc::Status answered = compute(server, response);
+    EXPECT_TRUE(answered.ok()) << answered.error_message();
+    EXPECT_EQ(response.valid_count(), 4);
+    v1::ComputeStreamResponse answer;
+    EXPECT_TRUE(stream(server, answer));
+    EXPECT_EQ(answer.response().valid_count(), 4) << answer.error().message();
+  }
+  for (const std::string run : {"run", "stream"}) {
+    EXPECT_EQ(store->Get(run, {}, 512)->presentation_count, 4) << run;
   }
 }
 

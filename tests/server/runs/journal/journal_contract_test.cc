@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <random>
 #include <string>
@@ -44,22 +45,31 @@ class AskingJournal final : public RunJournal {
                                                           int64_t most_bytes) override {
     return journal_->ReadBatches(run, after, most_bytes);
   }
-  absl::StatusOr<std::string> ReadState(const JournaledRun& run) override {
-    return journal_->ReadState(run);
+  absl::StatusOr<std::string> ReadState(const JournaledRun& run, int64_t most_bytes) override {
+    auto state = journal_->ReadState(run, most_bytes);
+    if (state.ok()) read_bytes_ += static_cast<int64_t>(state->size());
+    return state;
   }
   absl::Status ReadChunks(const JournaledRun& run,
                           absl::FunctionRef<absl::Status(const RecordChunk&)> show) override {
-    return journal_->ReadChunks(run, show);
+    return journal_->ReadChunks(run, [&](const RecordChunk& chunk) {
+      read_bytes_ += static_cast<int64_t>(chunk.records.size());
+      return show(chunk);
+    });
   }
   absl::Status Write(const JournaledRun& run, const SnapshotPart& part) override {
     const absl::Status may = ask_(++parts_);
     return may.ok() ? journal_->Write(run, part) : may;
   }
 
+  // Returns how many bytes of snapshots were read.
+  int64_t read_bytes() const { return read_bytes_; }
+
  private:
   const std::unique_ptr<RunJournal> journal_;
   const Ask ask_;
   int64_t parts_ = 0;
+  std::atomic<int64_t> read_bytes_ = 0;
 };
 
 JournaledStoreOptions SmallParts() {
@@ -93,6 +103,21 @@ class Recorder {
   MemoryStore same_{{}};
   int64_t step_ = 0;
 };
+
+void ExpectSameSummary(const Run& listed, const Run& run) {
+  EXPECT_EQ(listed.name, run.name);
+  EXPECT_EQ(listed.create_time, run.create_time);
+  EXPECT_EQ(listed.update_time, run.update_time);
+  EXPECT_EQ(listed.first_step, run.first_step);
+  EXPECT_EQ(listed.last_step, run.last_step);
+  EXPECT_EQ(listed.sample_count, run.sample_count);
+  EXPECT_EQ(listed.presentation_count, run.presentation_count);
+  EXPECT_EQ(listed.non_finite_count, run.non_finite_count);
+  EXPECT_EQ(listed.never_learned_count, run.never_learned_count);
+  EXPECT_EQ(listed.hard_threshold, run.hard_threshold);
+  EXPECT_EQ(listed.map, run.map);
+  EXPECT_EQ(listed.forgetting, run.forgetting);
+}
 
 OwnedBatch BatchOf(int64_t step) {
   std::mt19937_64 random(static_cast<uint64_t>(step));
@@ -177,6 +202,34 @@ TEST_P(JournalContractTest, AFoldedRunIsTheSameAfterwards) {
   EXPECT_EQ(run->folded, 15);
   EXPECT_EQ(run->trimmed, 15);
   EXPECT_EQ(run->waiting_bytes, 0);
+}
+
+// A run of many points and classes, as it is listed by a store that has not seen it yet.
+TEST_P(JournalContractTest, ListingReadsLittleOfARun) {
+  constexpr int64_t kSteps = 300;
+  {
+    JournaledStore store(place_->Open(kRequestIds), SmallParts());
+    for (int64_t step = 0; step < kSteps; ++step) ASSERT_TRUE(RecordTo(store, BatchOf(step)).ok());
+    store.FoldAll();
+  }
+  auto* const journal =
+      new AskingJournal(place_->Open(kRequestIds), [](int64_t) { return absl::OkStatus(); });
+  JournaledStore store(std::unique_ptr<RunJournal>(journal), SmallParts());
+  const auto listed = store.List({}, "", 10);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 1U);
+  EXPECT_LT(journal->read_bytes(), 4096);
+  const auto run = store.Get("run", {}, 512);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_GT(journal->read_bytes(), 20'000);  // the curve
+  ExpectSameSummary(listed->front(), *run);
+  // What was recorded since is listed, too.
+  ASSERT_TRUE(RecordTo(store, BatchOf(kSteps)).ok());
+  const auto more = store.List({}, "", 10);
+  ASSERT_TRUE(more.ok()) << more.status();
+  ASSERT_EQ(more->size(), 1U);
+  ExpectSameSummary(more->front(), *store.Get("run", {}, 512));
+  EXPECT_GT(more->front().presentation_count, run->presentation_count);
 }
 
 TEST_P(JournalContractTest, ADeletedRunLeavesNothingToTheNextOfItsName) {

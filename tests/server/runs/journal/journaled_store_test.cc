@@ -58,7 +58,10 @@ class FullJournal final : public RunJournal {
                                                           int64_t /*most_bytes*/) override {
     return absl::UnavailableError("the test says so");
   }
-  absl::StatusOr<std::string> ReadState(const JournaledRun& /*run*/) override { return ""; }
+  absl::StatusOr<std::string> ReadState(const JournaledRun& /*run*/,
+                                        int64_t /*most_bytes*/) override {
+    return "";
+  }
   absl::Status ReadChunks(const JournaledRun& /*run*/,
                           absl::FunctionRef<absl::Status(const RecordChunk&)> /*show*/) override {
     return absl::OkStatus();

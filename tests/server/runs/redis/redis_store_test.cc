@@ -257,6 +257,29 @@ TEST(RedisStoreTest, ADeletedRunLeavesNoName) {
   EXPECT_EQ(CountNames(server), "1");
 }
 
+// Redis does nothing else while it deletes them.
+TEST(RedisStoreTest, LargeBatchesGoAFewAtATime) {
+  RedisServer server;
+  const auto journal = OpenJournal(server.address());
+  const std::string bytes(10 << 20, 'x');
+  NewBatch batch;
+  batch.run = "run";
+  batch.bytes = bytes;
+  for (uint64_t i = 1; i <= 5; ++i) {
+    batch.request.low = i;
+    ASSERT_TRUE(journal->Append(batch).ok());
+  }
+  const auto run = journal->Find("run");
+  ASSERT_TRUE(run.ok()) << run.status();
+  server.Run({"CONFIG", "RESETSTAT"});
+  SnapshotPart part;
+  part.number = part.trim = 5;
+  ASSERT_TRUE(journal->Write(*run, part).ok());
+  // One call writes, and three delete.
+  EXPECT_THAT(server.Run({"INFO", "commandstats"}), HasSubstr("cmdstat_fcall:calls=4,"));
+  EXPECT_EQ(journal->Find("run")->waiting_bytes, 0);
+}
+
 TEST(RedisStoreTest, ItIsKnownWhetherRedisDeletesWhatItHas) {
   const auto may_evict = [](const std::vector<std::string>& options) {
     const RedisServer server(options);

@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/runs/journal/journaled_store.h"
 #include "server/runs/sqlite/database.h"
+#include "server/runs/sqlite/journal_writer.h"
 #include "server/runs/sqlite/schema.h"
 #include "server/runs/sqlite/sqlite_journal.h"
 #include "tests/server/runs/journal/journal_contract_test.h"
@@ -91,6 +93,63 @@ TEST(SqliteFileTest, ANewFileWritesALogAhead) {
   ASSERT_TRUE(database.ok());
   EXPECT_EQ(*database->ReadText("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(*database->ReadNumber("PRAGMA page_size"), 8192);
+}
+
+TEST(SqliteFileTest, NamesOfRunsThatWentAreUsedAgainOnceAllWereGiven) {
+  const SqliteFile file;
+  const auto record = [](RunStore& store, const std::string& run) {
+    const absl::Status recorded = RecordTo(store, NewSamples(run, 0, 5));
+    EXPECT_TRUE(recorded.ok()) << recorded;
+  };
+  const auto expect_all = [](RunStore& store, const std::vector<std::string>& runs) {
+    for (const std::string& run : runs) EXPECT_EQ(SamplesOf(store, run).size(), 5U) << run;
+  };
+  {
+    JournaledStore store(OpenJournal(file.path(), 1000), {});
+    for (const std::string run : {"first", "second"}) record(store, run);
+  }
+  // As if nearly 2²³ runs had been made and deleted.
+  RunIn(file.path(), "UPDATE sqlite_sequence SET seq = 8388605 WHERE name = 'runs'");
+  {
+    JournaledStore store(OpenJournal(file.path(), 1000), {});
+    for (const std::string run : {"last", "third", "fourth"}) record(store, run);
+    store.FoldAll();
+    expect_all(store, {"first", "second", "last", "third", "fourth"});
+    ASSERT_TRUE(store.Delete("third", {}).ok());
+    for (const std::string run : {"third", "fifth"}) record(store, run);
+    expect_all(store, {"first", "second", "last", "third", "fourth", "fifth"});
+  }
+  JournaledStore store(OpenJournal(file.path(), 1000), {});
+  record(store, "sixth");
+  expect_all(store, {"first", "second", "last", "third", "fourth", "fifth", "sixth"});
+}
+
+// Nobody records while rows are deleted.
+TEST(SqliteFileTest, LargeBatchesOfADeletedRunGoAFewAtATime) {
+  const SqliteFile file;
+  { JournaledStore store(OpenJournal(file.path(), 1000), {}); }
+  auto database = Database::Open(file.path());
+  ASSERT_TRUE(database.ok()) << database.status();
+  auto writer = JournalWriter::Open(*std::move(database), 1000);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const std::string bytes(10 << 20, 'x');
+  NewBatch batch;
+  batch.run = "run";
+  batch.bytes = bytes;
+  const auto run = (*writer)->InsertRun(batch);
+  ASSERT_TRUE(run.ok()) << run.status();
+  for (int64_t number = 2; number <= 5; ++number) {
+    ASSERT_TRUE((*writer)->InsertBatch(*run, number, batch).ok());
+  }
+  ASSERT_TRUE((*writer)->DeleteRun(*run).ok());
+  std::vector<int64_t> left;
+  while (true) {
+    const auto more = (*writer)->DeleteLeftRows(*run);
+    ASSERT_TRUE(more.ok()) << more.status();
+    if (!*more) break;
+    left.push_back(*(*writer)->database().ReadNumber("SELECT count(*) FROM batches"));
+  }
+  EXPECT_THAT(left, testing::ElementsAre(3, 1, 0));
 }
 
 TEST(SqliteFileTest, AFileOfANewerVersionIsRefusedAndStaysWhatItIs) {
