@@ -1,6 +1,8 @@
 #ifndef LOSSD_SERVER_RUNS_POSITION_INDEX_H_
 #define LOSSD_SERVER_RUNS_POSITION_INDEX_H_
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -23,8 +25,21 @@ class PositionIndex {
     if (capacity == slots_.size()) return;
     const std::vector<uint32_t> old = std::move(slots_);
     slots_ = std::vector<uint32_t>(capacity);
-    for (const uint32_t slot : old) {
-      if (slot != kEmpty) Insert(hash_at(slot - 1), slot - 1);
+    // A block at a time: neither the things nor the new slots are in a cache, and are fetched side
+    // by side.
+    constexpr size_t kBlock = 64;
+    std::array<uint32_t, kBlock> positions;
+    std::array<size_t, kBlock> hashes;
+    for (size_t begin = 0; begin < old.size(); begin += kBlock) {
+      size_t some = 0;
+      for (size_t i = begin; i < std::min(begin + kBlock, old.size()); ++i) {
+        if (old[i] != kEmpty) positions[some++] = old[i] - 1;
+      }
+      for (size_t i = 0; i < some; ++i) {
+        hashes[i] = hash_at(positions[i]);
+        Prefetch(hashes[i]);
+      }
+      for (size_t i = 0; i < some; ++i) Insert(hashes[i], positions[i]);
     }
   }
 

@@ -62,6 +62,7 @@ void SampleTable::Put(int64_t chunk, absl::Span<const SampleRecord> records) {
   }
   holes_.insert(holes_.begin(), holes.begin(), holes.end());
   size_ = chunk * kChunk;
+  for (const SampleRecord& record : records) index_.Prefetch(HashOf(record.id()));
   for (const SampleRecord& record : records) {
     const auto position = static_cast<uint32_t>(size_++);
     At(position) = record;

@@ -20,6 +20,9 @@ absl::Status NoSuchRun(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("there is no run '", name, "'"));
 }
 
+// The batches that an image does not have yet have at most about so many bytes: 40 ms of work.
+constexpr int64_t kMostUnseenBytes = int64_t{8} << 20;
+
 // A run whose snapshot has so many bytes is read whole where its newest batches are to be seen.
 constexpr int64_t kSmallRunBytes = int64_t{4} << 20;
 
@@ -85,11 +88,22 @@ absl::Status JournaledStore::Record(const RunBatch& batch) {
   const auto waiting =
       journal_->Append({batch.run, KindOf(batch), HashRequest(batch.request_id), now, bytes});
   if (!waiting.ok()) return waiting.status();
-  const MutexLock lock(&mutex_);
-  auto run = waiting_.find(batch.run);
-  if (run == waiting_.end()) run = waiting_.emplace(std::string(batch.run), Waiting()).first;
-  run->second = {now, *waiting};
+  const auto size = static_cast<int64_t>(bytes.size());
+  // Who looks at the run is not to wait until the image has caught up with all of them.
+  if (NoteBatch(batch.run, now, *waiting, size)) SeeNewest(std::string(batch.run));
   return absl::OkStatus();
+}
+
+bool JournaledStore::NoteBatch(absl::string_view run, absl::Time now, int64_t waiting,
+                               int64_t bytes) {
+  const MutexLock lock(&mutex_);
+  auto place = waiting_.find(run);
+  if (place == waiting_.end()) place = waiting_.emplace(std::string(run), Waiting()).first;
+  Waiting& noted = place->second;
+  noted = {now, waiting, noted.unseen + bytes};
+  if (!options_.keeps_current || noted.unseen <= kMostUnseenBytes) return false;
+  const auto known = views_.find(run);
+  return known != views_.end() && known->second.view->bytes() > 0;
 }
 
 bool JournaledStore::HasTooManyWaiting(absl::string_view run) const {

@@ -90,6 +90,7 @@ class JournaledStore final : public RunStore {
   struct Waiting {
     absl::Time recorded;
     int64_t bytes = 0;
+    int64_t unseen = 0;  // of those, what the run's image does not have yet
   };
 
   absl::StatusOr<JournaledRun> Find(absl::string_view name, const RunViewer& viewer);
@@ -105,6 +106,12 @@ class JournaledStore final : public RunStore {
   absl::StatusOr<Run> Show(const JournaledRun& run, int64_t most_points);
 
   bool HasTooManyWaiting(absl::string_view run) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Notes a batch of so many bytes. Returns whether the run has an image that is
+  // far behind.
+  bool NoteBatch(absl::string_view run, absl::Time now, int64_t waiting, int64_t bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Brings the run's image up to date, if it is to be.
+  void SeeNewest(const std::string& run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Folds the run, or waits for who does, while it has too many batches that are not folded.
   // UNAVAILABLE where it has them still.
   absl::Status AwaitFolding(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);

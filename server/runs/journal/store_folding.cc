@@ -92,21 +92,30 @@ std::vector<std::string> JournaledStore::RunsToKeepCurrent() {
 void JournaledStore::KeepCurrent() {
   for (const std::string& name : RunsToKeepCurrent()) {
     if (ending_) return;
-    const auto run = journal_->Find(name);
-    if (!run.ok()) continue;
-    if (options_.keeps_current) {
-      See(*run).status().IgnoreError();
-      continue;
-    }
-    ViewPtr view;
-    {
-      const MutexLock lock(&mutex_);
-      const auto known = views_.find(name);
-      if (known != views_.end()) view = known->second.view;
-    }
-    // Whoever looks at it is told what is wrong.
-    if (view != nullptr) view->CatchUp(*run).IgnoreError();
+    SeeNewest(name);
   }
+}
+
+void JournaledStore::SeeNewest(const std::string& name) {
+  int64_t seen = 0;
+  ViewPtr view;
+  {
+    const MutexLock lock(&mutex_);
+    const auto waiting = waiting_.find(name);
+    if (waiting != waiting_.end()) seen = waiting->second.unseen;
+    const auto known = views_.find(name);
+    if (known != views_.end()) view = known->second.view;
+  }
+  const auto run = journal_->Find(name);
+  if (!run.ok()) return;
+  if (options_.keeps_current) view = FindView(*run);
+  if (view == nullptr) return;
+  // Whoever looks at it is told what is wrong.
+  view->CatchUp(*run).IgnoreError();
+  const MutexLock lock(&mutex_);
+  const auto waiting = waiting_.find(name);
+  if (waiting != waiting_.end())
+    waiting->second.unseen = std::max<int64_t>(0, waiting->second.unseen - seen);
 }
 
 void JournaledStore::Sweep() {
@@ -138,7 +147,7 @@ void JournaledStore::Note(const std::vector<JournaledRun>& runs) {
     most_bytes_ += run.folded_bytes + kGrowth * run.waiting_bytes;
     const bool is_left = run.waiting_bytes > 0 && waiting_.count(run.name) == 0 &&
                          now - run.update_time > kDelaysOfOthers * options_.fold_delay;
-    if (is_left) waiting_[run.name] = {now, run.waiting_bytes};
+    if (is_left) waiting_[run.name] = {now, run.waiting_bytes, 0};
   }
 }
 

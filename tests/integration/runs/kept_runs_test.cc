@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -126,10 +127,18 @@ int64_t SendUntilKilled(const std::string& store, int64_t next, absl::Duration t
   return next;
 }
 
+// tests/soak/kills asks for more than CI.
+int Kills() {
+  const char* const asked = std::getenv("LOSSD_TEST_KILLS");
+  int kills = 5;
+  if (asked != nullptr) EXPECT_TRUE(absl::SimpleAtoi(asked, &kills));
+  return kills;
+}
+
 void ExpectNothingIsLostOrCountedTwice(const std::string& store) {
   std::mt19937_64 random(4);
   int64_t next = 0;
-  for (int kills = 0; kills < 5; ++kills) {
+  for (int kills = 0; kills < Kills(); ++kills) {
     const auto time = absl::Microseconds(static_cast<int64_t>(random() % 150'000 + 20'000));
     // The last answer may be one of those that its client did not get.
     next = SendUntilKilled(store, std::max<int64_t>(0, next - 1), time);
