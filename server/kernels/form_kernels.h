@@ -9,6 +9,7 @@
 #include "server/kernels/log_probabilities.h"
 #include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_shape.h"
+#include "server/kernels/target_rows.h"
 
 namespace lossd::kernels {
 
@@ -27,10 +28,13 @@ struct FormKernels {
                           const FormParameters&) = nullptr;
   void (*shaped_rows_f64)(const ClassIdRows<double>&, const RowShape<double>&,
                           const FormParameters&) = nullptr;
+  // Rows with a target per class.
+  void (*target_rows_f32)(const TargetRows<float>&, const FormParameters&) = nullptr;
   void (*dense_row)(DenseRow&, const FormParameters&) = nullptr;
   void (*elements_f32)(const Elements<float>&, const FormParameters&) = nullptr;
   void (*elements_f64)(const Elements<double>&, const FormParameters&) = nullptr;
-  bool (*fits_float)(const FormParameters&) = nullptr;  // elements_f32 does for these parameters
+  // Returns true when elements_f32 and target_rows_f32 do for these parameters.
+  bool (*fits_float)(const FormParameters&) = nullptr;
   void (*dense_elements)(const DenseElements&, const FormParameters&) = nullptr;
   // Null: the form is no function of log p_t alone.
   void (*log_probabilities)(const LogProbabilities&, const FormParameters&) = nullptr;

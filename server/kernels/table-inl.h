@@ -10,6 +10,7 @@
 #include "server/kernels/rows/dense_row-inl.h"
 #include "server/kernels/rows/row_outcomes-inl.h"
 #include "server/kernels/rows/shaped_rows-inl.h"
+#include "server/kernels/rows/target_rows-inl.h"
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
@@ -28,6 +29,9 @@ FormKernels MakeLogitKernels() {
     kernels.class_id_rows_f32 = &ClassIdKernel<Form, float, Arch>::Run;
     kernels.class_id_rows_f64 = &ClassIdKernel<Form, double, Arch>::Run;
     kernels.elements_f64 = &ElementKernel<Form, double, Arch>::Run;
+    if constexpr (!Form::kShifts && Form::kTakesFloatTargets) {
+      kernels.target_rows_f32 = &RunTargetRows<Form, float, Arch>;
+    }
   }
   kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
   kernels.fits_float = &Form::FitsFloat;

@@ -57,6 +57,13 @@ constexpr int64_t ShapedWorkspaceSize(int64_t class_count, double softcap) {
          (softcap == 0 ? 0 : 2 * CapWorkspaceSize(class_count));
 }
 
+// Returns the elements of TargetRows::workspace: for each group in turn its exponentials and a
+// number for each class, and once more such numbers.
+constexpr int64_t TargetWorkspaceSize(int64_t class_count) {
+  const int64_t groups = class_count > kMaxClassesInTurn ? 1 : 2;
+  return (2 * groups + 1) * GroupWorkspaceSize(class_count) + kLanes;
+}
+
 // Rows of at most kMaxStridedClasses classes are computed in tiles of up to this many.
 inline constexpr int64_t kMostTileRows = 64;
 

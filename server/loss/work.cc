@@ -86,7 +86,7 @@ bool IsFast(const Batch& batch, const LossSpec& spec) {
 }
 
 // Returns what is resolved for the classes before any row is computed.
-Work WorkOfClasses(const Shape& shape, const LossSpec& spec) {
+Work WorkOfClasses(const Batch& batch, const LossSpec& spec, const Shape& shape) {
   const ClassWeighting& weighting = spec.class_weighting;
   double vectors = 0;
   Work work;
@@ -100,7 +100,8 @@ Work WorkOfClasses(const Shape& shape, const LossSpec& spec) {
     }
   }
   if (spec.activation == Activation::kSigmoid && !weighting.empty()) vectors += 4;
-  if (spec.label_smoothing != 0 && !weighting.empty()) vectors += 1;  // as floats
+  const bool by_float = spec.label_smoothing != 0 || std::holds_alternative<Targets>(batch.labels);
+  if (by_float && !weighting.empty()) vectors += 1;  // as floats
   if (!std::holds_alternative<std::monostate>(spec.logit_adjustment)) {
     vectors += 3;  // the counts and what follows from them, as floats and scaled
     work.operations += kClassConstant * shape.classes;
@@ -236,7 +237,7 @@ double ColumnEntries(const Batch& batch, const LossSpec& spec, const ComputeOpti
 Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
                    const PerOutput<bool>& wanted, int thread_count) {
   const Shape shape(batch, spec);
-  Work work = WorkOfClasses(shape, spec);
+  Work work = WorkOfClasses(batch, spec, shape);
   work += WorkOfRows(batch, spec, options, shape);
   for (const OutputRow& row : kOutputTable) {
     if (wanted[row.output]) work.operations += kReadLogit * shape.logits();

@@ -7,6 +7,8 @@ namespace lossd::kernels {
 
 // φ(u) = (1 − p^q) / q = −expm1(q u) / q: cross entropy as q tends to 0, 1 − p at q = 1.
 struct GeneralizedCrossEntropy : FormTraits {
+  // A power of a small p has the rounding of log p more than once.
+  static constexpr bool kTakesFloatTargets = false;
   static constexpr FormInfo kInfo =
       FormInfo{
           "generalized_cross_entropy", "sum_k a_k (1 - p_k^q) / q",

@@ -97,6 +97,8 @@ struct FormTraits {
   static bool FitsFloat(const FormParameters&) { return true; }
   // The form has a function InFloat, whose FormValues share their logarithms and exponentials.
   static constexpr bool kHasFloatValues = false;
+  // In float, the form does for softmax rows with any targets.
+  static constexpr bool kTakesFloatTargets = true;
   // The form is −log p, or that and a constant.
   static constexpr bool kIsCrossEntropy = false;
   // The form is (p − y)².

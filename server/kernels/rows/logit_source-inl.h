@@ -28,8 +28,9 @@ class LogitSource {
   static constexpr int64_t kMostElements =
       std::max(kChunkClasses, kMostTileRows* kMaxStridedClasses);
 
-  explicit LogitSource(const ClassIdRows<T>& rows)
-      : logits_(rows.logits), offset_(rows.piece_offset) {
+  // Takes rows that have logits as ClassIdRows does.
+  template <typename Rows>
+  explicit LogitSource(const Rows& rows) : logits_(rows.logits), offset_(rows.piece_offset) {
     if (logits_ != nullptr || rows.row_count == 0) return;
     piece_ = std::upper_bound(rows.pieces, rows.pieces + rows.piece_count, offset_,
                               [](int64_t o, const Piece& p) { return o < p.begin; }) -

@@ -39,6 +39,9 @@ class PlainLogits {
   }
   LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { Prefetch(z_ + j + kChunkClasses); }
 
+  // Returns the same from logit `begin` on.
+  PlainLogits From(int64_t begin) const { return PlainLogits(z_ + begin, max_); }
+
   // Returns the same of fewer than kLanes logits, which `memory` holds, followed by −∞.
   PlainLogits Padded(int64_t count, T* memory) const {
     std::fill(memory, memory + kLanes, -kInfinity<T>);

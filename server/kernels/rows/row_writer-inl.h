@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/kernels/simd/fma-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
 
-// A row that waits to be written: out_j = in_j · factor, but for one of its classes, where `in`
-// is 1.
+// A row that waits to be written: out_j = in_j · factor − less_j · scale, but for one of its
+// classes, where `in` is 1.
 template <typename T>
 struct PendingRow {
   const T* in = nullptr;  // [count], and kLanes elements more that may be read
@@ -19,13 +20,19 @@ struct PendingRow {
   const T* factors = nullptr;  // one for each kChunkClasses classes
   int64_t own_class = -1;      // its value is `own`; -1: none
   T own = 0;
+  // With RowTerms::kTwo alone.
+  const T* less = nullptr;  // [count]
+  T scale = 0;
 };
+
+// What rows are written from: `in`, or `less` too.
+enum class RowTerms { kOne, kTwo };
 
 // Writes rows that follow each other in memory past the caches, a line at a time, between steps of
 // its user's other work: while memory takes the lines of one row, the CPU reduces another. A line
 // is kLanes elements, whole lines of the cache. A line that two rows share waits for the second,
 // since a part of a cache line would have to be read first.
-template <typename T, typename Arch, int64_t kMaxRows>
+template <typename T, typename Arch, int64_t kMaxRows, RowTerms kTerms = RowTerms::kOne>
 class RowWriter {
  public:
   using V = Lanes<T, Arch>;
@@ -70,26 +77,41 @@ class RowWriter {
     T* out;
     const T* own_line;  // the line of the class with a value of its own
     const T* factors;   // [2][kLanes], the second those of own_line
+    const T* less;
+    const T* scales;  // as `factors`
 
     void Write() {
-      const T* const factor = factors + (in == own_line ? kLanes : 0);
+      const int64_t own = in == own_line ? kLanes : 0;
       for (int64_t k = 0; k < kRegisters; ++k) {
-        const V v = V::load_unaligned(in + k * kWidth) * V::load_aligned(factor + k * kWidth);
-        StoreStreaming(v, out + k * kWidth);
+        const V factor = V::load_aligned(factors + own + k * kWidth);
+        const V v = V::load_unaligned(in + k * kWidth);
+        if constexpr (kTerms == RowTerms::kTwo) {
+          const V scale = V::load_aligned(scales + own + k * kWidth);
+          const V other = V::load_unaligned(less + k * kWidth) * scale;
+          StoreStreaming(xsimd::fms(v, factor, other), out + k * kWidth);
+        } else {
+          StoreStreaming(v * factor, out + k * kWidth);
+        }
       }
       in += kLanes;
       out += kLanes;
+      if constexpr (kTerms == RowTerms::kTwo) less += kLanes;
     }
   };
   Lines Take(int64_t lines) {
     const PendingRow<T>& row = rows_[next_];
     for (int64_t k = 0; k < 2 * kRegisters; ++k) V(factor_).store_aligned(factors_ + k * kWidth);
-    Lines taken = {row.in + position_, out_, nullptr, factors_};
+    Lines taken = {row.in + position_, out_, nullptr, factors_, nullptr, scales_};
+    if constexpr (kTerms == RowTerms::kTwo) {
+      for (int64_t k = 0; k < 2 * kRegisters; ++k) V(row.scale).store_aligned(scales_ + k * kWidth);
+      taken.less = row.less + position_;
+    }
     const int64_t own = row.own_class - position_;
     if (own >= 0 && own < lines * kLanes) {
       // 1 times its value: a factor needs no branch and no break between the lines.
       taken.own_line = taken.in + own / kLanes * kLanes;
       factors_[kLanes + own % kLanes] = row.own;
+      if constexpr (kTerms == RowTerms::kTwo) scales_[kLanes + own % kLanes] = T(0);
     }
     position_ += lines * kLanes;
     out_ += lines * kLanes;
@@ -117,9 +139,19 @@ class RowWriter {
     const int64_t count = std::min(room, end - position_);
     const V factor(factor_);
     T* const to = held_line_ + held_;
-    for (int64_t k = 0; k < kRegisters; ++k) {
-      (V::load_unaligned(row.in + position_ + k * kWidth) * factor)
-          .store_unaligned(to + k * kWidth);
+    if constexpr (kTerms == RowTerms::kTwo) {
+      alignas(64) T less[kLanes] = {};
+      std::copy(row.less + position_, row.less + position_ + count, less);
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        const V other = V::load_aligned(less + k * kWidth) * V(row.scale);
+        xsimd::fms(V::load_unaligned(row.in + position_ + k * kWidth), factor, other)
+            .store_unaligned(to + k * kWidth);
+      }
+    } else {
+      for (int64_t k = 0; k < kRegisters; ++k) {
+        (V::load_unaligned(row.in + position_ + k * kWidth) * factor)
+            .store_unaligned(to + k * kWidth);
+      }
     }
     const int64_t own = row.own_class - position_;
     if (own >= 0 && own < count) to[own] = row.own;
@@ -147,6 +179,7 @@ class RowWriter {
   int64_t held_ = 0;
   T factor_ = 0;
   alignas(64) T factors_[2 * kLanes];
+  alignas(64) T scales_[kTerms == RowTerms::kTwo ? 2 * kLanes : 1];
   alignas(64) T held_line_[2 * kLanes];
 };
 

@@ -56,7 +56,6 @@ class LaneSum {
     return Reduce(totals);
   }
 
- private:
   // Returns the sum of `totals` [kLanes], which are aligned to 64 bytes, and overwrites them.
   static double Reduce(double* totals) {
     using D = Lanes<double, Arch>;
@@ -74,6 +73,7 @@ class LaneSum {
     return totals[0];
   }
 
+ private:
   // Takes its end as a constant, so that the compiler unrolls the loop.
   template <int64_t kHalf>
   LOSSD_ALWAYS_INLINE static void AddSecondHalf(double* totals) {

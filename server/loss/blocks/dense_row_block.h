@@ -18,7 +18,7 @@
 
 namespace lossd::loss {
 
-// Softmax rows with a target per class, one at a time in double.
+// Softmax rows with a target per class, one at a time in double. The window may have no losses.
 template <typename T>
 class DenseRowBlock {
  public:
@@ -194,7 +194,7 @@ class DenseRowBlock {
 
   // Writes the outputs of an ignored row, of which nothing is read.
   void WriteIgnored(int64_t index) const {
-    *window_.SampleAt(Output::kLosses, index) = T(0);
+    if (T* const out = window_.SampleAt(Output::kLosses, index)) *out = T(0);
     if (T* const out = window_.SampleAt(Output::kLogSumExp, index)) *out = T(0);
     const bool positive = plan_.curvature == kernels::Curvature::kPositive;
     for (const Output output : {Output::kGradient, Output::kProbabilities}) {
@@ -206,8 +206,9 @@ class DenseRowBlock {
   }
 
   void Write(int64_t index, const SampleScale& scale) {
-    *window_.SampleAt(Output::kLosses, index) =
-        scale.loss == 0 || row_.loss == 0 ? T(0) : static_cast<T>(scale.loss * row_.loss);
+    if (T* const out = window_.SampleAt(Output::kLosses, index)) {
+      *out = scale.loss == 0 || row_.loss == 0 ? T(0) : static_cast<T>(scale.loss * row_.loss);
+    }
     if (T* const out = MatrixAt(Output::kGradient, index)) {
       WriteScaled(row_.gradient, scale.gradient, out);
     }

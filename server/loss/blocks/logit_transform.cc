@@ -106,6 +106,10 @@ bool LogitTransform::IsShape() const {
                       [&](double b) { return b != kMinusInfinity && is_large(b); });
 }
 
+bool LogitTransform::IsScale() const {
+  return softcap_ == 0 && std::holds_alternative<std::monostate>(adjustment_) && IsShape();
+}
+
 absl::Span<const double> LogitTransform::log_counts() const {
   if (seesaw() == nullptr) return {};
   return constants_;

@@ -40,6 +40,9 @@ class LogitTransform {
   // sizes.
   bool IsShape() const;
 
+  // Returns true when logits are multiplied by scale() and nothing else, a number of ordinary size.
+  bool IsScale() const;
+
   // What IsShape() speaks of. `scale` multiplies the capped logits, and the derivatives; the
   // numbers are [classes], or none.
   double softcap() const { return softcap_; }

@@ -1,5 +1,7 @@
 #include "server/loss/blocks/row_shaping.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <variant>
 
@@ -22,6 +24,13 @@ std::vector<float> AsFloats(absl::Span<const double> numbers, const Cancellation
   return floats;
 }
 
+// Returns true when a softmax's labels are floats.
+bool HasFloatTargets(const Batch& batch, const LossSpec& spec) {
+  const auto* targets = std::get_if<Targets>(&batch.labels);
+  return spec.activation == Activation::kSoftmax && targets != nullptr &&
+         std::holds_alternative<absl::Span<const float>>(targets->values);
+}
+
 }  // namespace
 
 bool NeedsDouble(const LossSpec& spec) {
@@ -38,12 +47,14 @@ RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerm
       is_plain_(spec.label_smoothing == 0 && spec.z_loss == 0 && transform.identity()) {
   const kernels::FormKernels& kernels = KernelsOf(*spec.form);
   const bool is_float = element_size == sizeof(float);
+  if (is_float && HasFloatTargets(batch, spec)) SetTargetWeights(cancellation);
   const bool has_plain =
       is_float ? kernels.class_id_rows_f32 != nullptr : kernels.class_id_rows_f64 != nullptr;
   if (is_plain_ && has_plain) return;
   const bool smooths = spec.label_smoothing != 0;
-  const OrdinaryRange range = OrdinaryRangeOf(element_size);
-  fits_ = !(is_float && NeedsDouble(spec)) && spec.activation == Activation::kSoftmax &&
+  is_widened_ = is_float && NeedsDouble(spec);
+  const OrdinaryRange range = OrdinaryRangeOf(is_widened_ ? sizeof(double) : element_size);
+  fits_ = spec.activation == Activation::kSoftmax &&
           std::holds_alternative<ClassIds>(batch.labels) && kernels.shaped_rows_f32 != nullptr &&
           (!smooths || kernels.smooths_hard_labels) && transform.IsShape() && terms.AreIn(range) &&
           range.HasOrZero(spec.z_loss);
@@ -54,6 +65,18 @@ RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerm
   if (!smooths || terms.weights().empty()) return;
   if (is_float) class_weights_ = AsFloats(terms.weights(), cancellation);
   for (const double weight : terms.weights()) class_weight_sum_ += weight;
+}
+
+void RowShaping::SetTargetWeights(const Cancellation& cancellation) {
+  const std::vector<double>& weights = terms_->weights();
+  if (weights.empty()) return;
+  const double largest = *std::max_element(weights.begin(), weights.end());
+  const int exponent = largest == 0 ? 0 : std::ilogb(largest);
+  target_unit_ = std::scalbn(Wide{1}, exponent);
+  std::vector<double> units;
+  units.reserve(weights.size());
+  for (const double weight : weights) units.push_back(std::scalbn(weight, -exponent));
+  target_weights_ = AsFloats(units, cancellation);
 }
 
 }  // namespace lossd::loss

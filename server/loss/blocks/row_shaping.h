@@ -11,6 +11,7 @@
 #include "server/loss/blocks/class_terms.h"
 #include "server/loss/blocks/logit_transform.h"
 #include "server/loss/loss_spec.h"
+#include "server/loss/wide.h"
 #include "server/threads/cancellation.h"
 
 namespace lossd::loss {
@@ -32,7 +33,15 @@ class RowShaping {
   bool is_plain() const { return is_plain_; }
   // Returns true when the kernel of shaped rows does what the loss asks for, and that of plain rows
   // does not.
-  bool fits() const { return fits_; }
+  bool fits() const { return fits_ && !is_widened_; }
+  // Returns true when it does so in double alone, where logits are floats.
+  bool fits_widened() const { return fits_ && is_widened_; }
+
+  // Returns the weights of classes over their unit as floats, where labels are targets that are
+  // floats too, and classes have weights; else null.
+  const float* target_weights() const { return NullIfEmpty(target_weights_); }
+  // Returns the power of two that the largest of these weights has, 1 where there are none.
+  Wide target_unit() const { return target_unit_; }
 
   template <typename T>
   kernels::RowShape<T> Of() const {
@@ -62,6 +71,8 @@ class RowShaping {
   }
 
  private:
+  void SetTargetWeights(const Cancellation& cancellation);
+
   template <typename Vector>
   static const typename Vector::value_type* NullIfEmpty(const Vector& values) {
     return values.empty() ? nullptr : values.data();
@@ -71,6 +82,7 @@ class RowShaping {
   const ClassTerms* terms_;
   const LogitTransform* transform_;
   bool is_plain_;
+  bool is_widened_ = false;
   bool fits_ = false;
   bool adds_target_entropy_ = false;
   double class_weight_sum_ = 0;
@@ -78,6 +90,8 @@ class RowShaping {
   std::vector<float> addends_;
   std::vector<float> log_counts_;
   std::vector<float> class_weights_;  // for smoothing
+  std::vector<float> target_weights_;
+  Wide target_unit_ = 1;
 };
 
 }  // namespace lossd::loss

@@ -163,7 +163,8 @@ std::unique_ptr<RowSource<T>> ChooseRowSource(const BatchPlan& plan, const RowWi
   }
   if (!whole.logits.empty() || reader == nullptr) return std::make_unique<InPlaceSource<T>>(plan);
   const BatchPlan& of_logits = plan.inner == nullptr ? plan : plan.inner->log_p();
-  if (ReadsPieces<T>(of_logits) && !ReadsLogitsAgain(whole.outputs) && !reader->pieces().empty()) {
+  if (ReadsPieces<T>(of_logits, whole) && !ReadsLogitsAgain(whole.outputs) &&
+      !reader->pieces().empty()) {
     return std::make_unique<PieceSource<T>>(plan);
   }
   return std::make_unique<CopySource<T>>(plan);

@@ -51,6 +51,9 @@ class ElementLabels {
   // Returns 0, 1 or ignore_index for each element; empty when labels are of another kind.
   absl::Span<const int64_t> binary() const { return binary_; }
 
+  // Returns the targets, row after row, where they are floats, else null.
+  const float* f32_targets() const { return f32_.empty() ? nullptr : f32_.data(); }
+
   // Calls f with the span of targets. The labels must be targets.
   template <typename F>
   auto VisitTargets(F f) const {

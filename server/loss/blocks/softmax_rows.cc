@@ -1,9 +1,14 @@
 #include "server/loss/blocks/softmax_rows.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 
 #include "server/loss/blocks/class_id_row_block.h"
 #include "server/loss/blocks/dense_row_block.h"
+#include "server/loss/blocks/target_row_block.h"
+#include "server/loss/blocks/thread_scratch.h"
+#include "server/loss/blocks/widened_row_block.h"
 
 namespace lossd::loss {
 namespace {
@@ -44,6 +49,92 @@ void ComputeClassIdRows(const BatchPlan& plan, const RowWindow<T>& window, int64
   }
 }
 
+template <typename T>
+void ComputeDenseRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
+                      int64_t end) {
+  DenseRowBlock<T> block(plan, window);
+  for (int64_t row = begin; row < end; ++row) block.Compute(row, plan.kernels.dense_row);
+}
+
+// Returns true when rows with a target per class go by their own kernel.
+template <typename T>
+bool HasTargetKernel(const BatchPlan& plan) {
+  return sizeof(T) == sizeof(float) && TargetRowBlock::FindKernel(plan) != nullptr;
+}
+
+// Returns `window` with nothing but what the kernel of rows with targets does not compute.
+RowWindow<float> WithoutTargetOutputs(const RowWindow<float>& window) {
+  RowWindow<float> rest = window;
+  for (const Output output :
+       {Output::kLosses, Output::kGradient, Output::kProbabilities, Output::kLogSumExp}) {
+    rest.outputs[output] = {};
+  }
+  return rest;
+}
+
+struct LeftRow {};
+
+// Computes a row in double, wherever its logits are.
+class LeftRows {
+ public:
+  LeftRows(const BatchPlan& plan, const RowWindow<float>& window)
+      : plan_(plan), window_(window), own_(window) {}
+
+  void Compute(int64_t row) {
+    const RowWindow<float> cut = CutRows(window_, row, row + 1);
+    own_.first_row = cut.first_row;
+    own_.outputs = cut.outputs;
+    own_.logits = cut.logits;
+    if (window_.logits.empty()) {
+      if (!logits_) logits_.emplace(static_cast<size_t>(window_.classes));
+      plan_.batch.logit_reader->Read(row * window_.classes, logits_->span());
+      own_.logits = logits_->span();
+    }
+    if (!block_) block_.emplace(plan_, own_);
+    block_->Compute(row, plan_.kernels.dense_row);
+  }
+
+ private:
+  const BatchPlan& plan_;
+  const RowWindow<float>& window_;
+  RowWindow<float> own_;  // of the row
+  std::optional<ThreadScratch<float, LeftRow>> logits_;
+  std::optional<DenseRowBlock<float>> block_;
+};
+
+void ComputeTargetRows(const BatchPlan& plan, const RowWindow<float>& window, int64_t begin,
+                       int64_t end) {
+  TargetRowBlock block(plan, window, begin, end);
+  block.Compute(TargetRowBlock::FindKernel(plan));
+  LeftRows left(plan, window);
+  const RowWindow<float> rest = WithoutTargetOutputs(window);
+  std::optional<DenseRowBlock<float>> dense;
+  if (TargetRowBlock::AsksForMore(window)) dense.emplace(plan, rest);
+  for (int64_t row = begin; row < end; ++row) {
+    if (block.IsLeft(row)) {
+      left.Compute(row);
+    } else if (dense) {
+      dense->Compute(row, plan.kernels.dense_row);
+    }
+  }
+}
+
+// Computes rows that have no kernel of one true class in their own type, by the best there is.
+void ComputeOtherRows(const BatchPlan& plan, const RowWindow<float>& window, int64_t begin,
+                      int64_t end) {
+  if (plan.shaping.fits_widened()) {
+    WidenedRowBlock(plan, window).Compute(begin, end);
+  } else if (HasTargetKernel<float>(plan)) {
+    ComputeTargetRows(plan, window, begin, end);
+  } else {
+    ComputeDenseRows(plan, window, begin, end);
+  }
+}
+void ComputeOtherRows(const BatchPlan& plan, const RowWindow<double>& window, int64_t begin,
+                      int64_t end) {
+  ComputeDenseRows(plan, window, begin, end);
+}
+
 }  // namespace
 
 template <typename T>
@@ -56,16 +147,16 @@ bool ReadsStridedRows(const BatchPlan& plan) {
 }
 
 template <typename T>
-bool ReadsPieces(const BatchPlan& plan) {
-  return FindClassIdKernels<T>(plan).any();
+bool ReadsPieces(const BatchPlan& plan, const RowWindow<T>& whole) {
+  if (FindClassIdKernels<T>(plan).any()) return true;
+  return HasTargetKernel<T>(plan) && !TargetRowBlock::AsksForMore(whole);
 }
 
 template <typename T>
 void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
                         int64_t end) {
   if (!FindClassIdKernels<T>(plan).any()) {
-    DenseRowBlock<T> block(plan, window);
-    for (int64_t row = begin; row < end; ++row) block.Compute(row, plan.kernels.dense_row);
+    ComputeOtherRows(plan, window, begin, end);
   } else if (window.layout == MatrixLayout::kRows) {
     ComputeClassIdRows(plan, window, begin, end);
   } else {
@@ -81,8 +172,8 @@ void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64
 
 template bool ReadsStridedRows<float>(const BatchPlan&);
 template bool ReadsStridedRows<double>(const BatchPlan&);
-template bool ReadsPieces<float>(const BatchPlan&);
-template bool ReadsPieces<double>(const BatchPlan&);
+template bool ReadsPieces<float>(const BatchPlan&, const RowWindow<float>&);
+template bool ReadsPieces<double>(const BatchPlan&, const RowWindow<double>&);
 template void ComputeSoftmaxRows(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
 template void ComputeSoftmaxRows(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
 

@@ -18,10 +18,10 @@ void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64
 template <typename T>
 bool ReadsStridedRows(const BatchPlan& plan);
 
-// Returns true when ComputeSoftmaxRows takes windows in MatrixLayout::kRows whose logits are
-// pieces.
+// Returns true when ComputeSoftmaxRows takes windows in MatrixLayout::kRows that have the outputs
+// and records of `whole`, and whose logits are pieces.
 template <typename T>
-bool ReadsPieces(const BatchPlan& plan);
+bool ReadsPieces(const BatchPlan& plan, const RowWindow<T>& whole);
 
 }  // namespace lossd::loss
 

@@ -26,6 +26,12 @@ class AccuracySweepTest : public ::testing::Test {
     ExpectAgreesInBothTypes(problem, &worst_);
   }
 
+  // Checks in float alone.
+  void CheckFloat(const FormChoice& choice, Problem problem) {
+    SetForm(choice, &problem);
+    ExpectAgrees<float>(problem, &worst_);
+  }
+
   void TearDown() override {
     std::cout << "worst, as a fraction of what is allowed: " << worst_.ratio << ", " << worst_.where
               << "\n";
@@ -203,6 +209,68 @@ TEST_F(AccuracySweepTest, OptionsAtEveryScaleOfLogits) {
           if (problem.label_smoothing != 0 && !choice.has_smoothing) continue;
           Check(choice, problem);
         }
+      }
+    }
+  }
+}
+
+// Makes of each row's class id targets that a teacher of that class would have: all but `rest` is
+// its own, and the others have the rest, all alike or by chance.
+void TeachByTargets(double rest, bool alike, Random& random, Problem* problem) {
+  std::uniform_real_distribution<double> share(0, 1);
+  problem->targets = oracle::Matrix::from_shape({problem->rows(), problem->classes()});
+  for (size_t i = 0; i < problem->rows(); ++i) {
+    const auto own = static_cast<size_t>((*problem->class_ids)[i]);
+    const double each = rest / static_cast<double>(problem->classes());
+    for (size_t k = 0; k < problem->classes(); ++k) {
+      const double t = alike ? each : 2 * each * share(random);
+      (*problem->targets)(i, k) = static_cast<float>(k == own ? t + 1 - rest : t);
+    }
+  }
+  problem->class_ids.reset();
+}
+
+TEST_F(AccuracySweepTest, TargetsOfATeacherWithOptions) {
+  constexpr NamedOptions kOfTargets[] = {
+      {"none", [](Random&, Problem&) {}},
+      {"temperature", &SetTemperature},
+      {"z_loss", &SetZLoss},
+      {"smoothing", &SetSmoothing},
+      {"weighted smoothing", &SetWeightedSmoothing},
+  };
+  for (const NamedOptions& options : kOfTargets) {
+    SCOPED_TRACE(options.name);
+    for (const FormChoice& choice : FormChoices()) {
+      if (!choice.has_softmax) continue;
+      for (const size_t classes : std::vector<size_t>{2, 3, 10, 33, 1000, 4099}) {
+        for (const double scale : {1e-2, 1.0, 30.0, 1e4}) {
+          Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds,
+                                 {classes < 1000 ? 2 + 100 / classes : 2, classes}, scale, random_);
+          LabelTheLargest(&problem);
+          for (const double rest : {0.1, 1e-4}) {
+            for (const bool alike : {true, false}) {
+              Problem taught = problem;
+              TeachByTargets(rest, alike, random_, &taught);
+              options.set(random_, taught);
+              if (taught.label_smoothing != 0 && !choice.has_smoothing) continue;
+              CheckFloat(choice, taught);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(AccuracySweepTest, TargetsOfATeacherAtEveryTrueProbability) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (const size_t classes : std::vector<size_t>{2, 10, 100, 3000}) {
+      for (const bool alike : {true, false}) {
+        Problem problem =
+            DrawWithTrueProbabilities(Activation::kSoftmax, kTrueProbabilities, classes, random_);
+        TeachByTargets(1e-3, alike, random_, &problem);
+        Check(choice, problem);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -246,6 +247,33 @@ TEST(LogitReaderTest, ReadsPiecesInPlace) {
     const ComputeOptions options = LookingOnce(OptionsOf(problem));
     ExpectReaderChangesNothing<float>(problem, SpecOf(problem), options, false);
     ExpectReaderChangesNothing<double>(problem, SpecOf(problem), options, false);
+  }
+}
+
+// Rows with a target per class are not copied either, but for one that is not finite.
+TEST(LogitReaderTest, ReadsPiecesOfRowsWithTargetsInPlace) {
+  Random random(10);
+  for (const bool is_finite : {true, false}) {
+    for (const Shape shape : {Shape{9000, 10}, Shape{700, 100}, Shape{100, 3000}}) {
+      Problem problem = Draw(Activation::kSoftmax, LabelKind::kSoftTargets, shape, 3, random);
+      problem.label_smoothing = 0;
+      if (!is_finite) problem.logits(70, 7) = std::numeric_limits<double>::infinity();
+      ProblemBatch<float> arrays(problem);
+      Batch batch = arrays.batch();
+      const PiecesReader<float> pieces(std::get<absl::Span<const float>>(batch.logits));
+      const size_t size = shape.rows * shape.classes;
+      std::vector<float> gradients[2] = {std::vector<float>(size), std::vector<float>(size)};
+      for (std::vector<float>& gradient : gradients) {
+        Outputs outputs;
+        outputs[Output::kGradient] = absl::MakeSpan(gradient);
+        ASSERT_TRUE(Compute(batch, SpecOf(problem), ComputeOptions(), outputs, Executor(2)).ok());
+        batch.logits = absl::Span<const float>();
+        batch.logit_reader = &pieces;
+      }
+      ExpectSame(gradients[0], gradients[1], "gradient");
+      EXPECT_EQ(pieces.copied(), !is_finite);
+      EXPECT_TRUE(pieces.released_all());
+    }
   }
 }
 
