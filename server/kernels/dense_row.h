@@ -13,9 +13,10 @@ namespace lossd::kernels {
 struct DenseRow {
   int64_t class_count = 0;
   const double* logits = nullptr;
-  double* weighted_targets = nullptr;  // a; changed by the kernel and restored
-  const double* targets = nullptr;     // y
-  double whole_weight = 1;             // forms with Weighting::kWhole
+  double* weighted_targets = nullptr;   // a; changed by the kernel and restored
+  const double* targets = nullptr;      // y
+  const double* log_targets = nullptr;  // log y, for those that are too small for y; may be null
+  double whole_weight = 1;              // forms with Weighting::kWhole
   Curvature curvature = Curvature::kExact;
 
   // Outputs. The gradient and the Hessian are with respect to `logits`.

@@ -13,13 +13,14 @@ inline constexpr int kMaxFormParameters = 4;
 // Parameter values in the order of the form's row; entries past its parameter_count are unused.
 using FormParameters = std::array<double, kMaxFormParameters>;
 
-enum class ActivationSet { kSoftmaxAndSigmoid, kSigmoidOnly };
+enum class ActivationSet { kSoftmaxAndSigmoid, kSigmoidOnly, kSoftmaxOnly };
 
 // The rule for label smoothing.
 enum class SmoothingRule { kAllowed, kRefused };
 
-// The rule for the targets of a softmax row, beyond that they are finite and ≥ 0.
-enum class TargetRule { kAny, kSumToOne };
+// The rule for the targets of a softmax row, beyond that they are finite and ≥ 0. kOfEveryClass: a
+// target for each class, and no integer labels.
+enum class TargetRule { kAny, kSumToOne, kOfEveryClass };
 
 // A parameter of a form. `name` is its field's name in the request.
 struct ParameterInfo {
@@ -53,6 +54,11 @@ struct FormInfo {
     row.activations = ActivationSet::kSigmoidOnly;
     return row;
   }
+  constexpr FormInfo SoftmaxOnly() const {
+    FormInfo row = *this;
+    row.activations = ActivationSet::kSoftmaxOnly;
+    return row;
+  }
   constexpr FormInfo WithoutSmoothing() const {
     FormInfo row = *this;
     row.smoothing = SmoothingRule::kRefused;
@@ -61,6 +67,11 @@ struct FormInfo {
   constexpr FormInfo WithTargetsThatSumToOne() const {
     FormInfo row = *this;
     row.targets = TargetRule::kSumToOne;
+    return row;
+  }
+  constexpr FormInfo WithTargetsOfEveryClass() const {
+    FormInfo row = *this;
+    row.targets = TargetRule::kOfEveryClass;
     return row;
   }
   // It is a function of the ratio of two policies, and needs the rollout's advantages and old

@@ -33,7 +33,10 @@ FormKernels MakeLogitKernels() {
       kernels.target_rows_f32 = &RunTargetRows<Form, float, Arch>;
     }
   }
-  kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
+  if constexpr (Form::kInfo.activations != ActivationSet::kSoftmaxOnly) {
+    kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
+    kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
+  }
   kernels.fits_float = &Form::FitsFloat;
   kernels.smooths_hard_labels = Form::kIsCrossEntropy;
   kernels.adds_target_entropy = Form::kAddsTargetEntropy;
@@ -45,7 +48,6 @@ FormKernels MakeLogitKernels() {
     kernels.log_probabilities = &LogProbabilityKernel<Form, Arch>::Run;
   }
   if constexpr (!kOverLogit) kernels.dense_row = &DenseRowKernel<Form, Arch>::Run;
-  kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
   return kernels;
 }
 

@@ -133,7 +133,7 @@ void RegisterSigmoid(ArraysHolder& holder) {
     RegisterCase({Activation::kSigmoid, "focal", labels, shape}, holder);
   }
   for (const FormInfo* form : Catalogue()) {
-    if (form->of_ratio) continue;
+    if (form->of_ratio || form->activations == kernels::ActivationSet::kSoftmaxOnly) continue;
     const std::string name = form->name;
     for (const LabelKind labels :
          {LabelKind::kClassIds, LabelKind::kBinaryLabels, LabelKind::kSoftTargets}) {
@@ -257,7 +257,7 @@ void RegisterBoosting(ArraysHolder& holder) {
 void RegisterCatalogue(ArraysHolder& holder) {
   const Shape shape = Matrix(8192, 1000);
   for (const FormInfo* form : Catalogue()) {
-    if (form->of_ratio) continue;
+    if (form->of_ratio || form->activations == kernels::ActivationSet::kSoftmaxOnly) continue;
     const bool softmax = form->activations == kernels::ActivationSet::kSoftmaxAndSigmoid;
     const std::string name = form->name;
     const bool registered = name == "cross_entropy" || name == "focal";

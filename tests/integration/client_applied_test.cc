@@ -46,6 +46,9 @@ struct Parameters {
   Values operator()(const QualityFocal& form) const { return {form.beta}; }
   Values operator()(const Varifocal& form) const { return {form.alpha, form.gamma}; }
   Values operator()(const FocalStar& form) const { return {form.gamma, form.beta}; }
+  Values operator()(const JensenShannon& form) const { return {form.beta}; }
+  Values operator()(const Hinge& form) const { return {form.margin}; }
+  Values operator()(const SquaredMargin& form) const { return {form.target}; }
   Values operator()(const Ppo& form) const { return {form.epsilon_low, form.epsilon_high}; }
   Values operator()(const Cispo& form) const { return {form.minimum_ratio, form.maximum_ratio}; }
   Values operator()(const Dro& form) const { return {form.beta}; }
@@ -71,7 +74,8 @@ std::vector<double> ListedDefaults(const LossInfo& info) {
 
 // Returns whether the form is one of a ratio, which takes log-probabilities alone here.
 bool IsOfRatio(const LossForm& form) {
-  return form.index() >= LossForm(ImportanceSampling{}).index();
+  return form.index() >= LossForm(ImportanceSampling{}).index() &&
+         form.index() <= LossForm(Dppo{}).index();
 }
 
 TEST_F(ClientAppliedTest, DefaultsOfTheClientAreThoseOfTheServer) {
@@ -80,14 +84,15 @@ TEST_F(ClientAppliedTest, DefaultsOfTheClientAreThoseOfTheServer) {
   const auto forms = FormsOf(std::make_index_sequence<std::variant_size_v<LossForm>>());
   ASSERT_EQ(catalogue->size(), forms.size());
   const xt::xarray<double> logits = {{-2.0, -1.0}, {-0.5, -1.0}};
-  const xt::xarray<double> targets = {{1.0, 0.0}, {0.25, 0.75}};
+  const xt::xarray<double> targets = {{0.875, 0.125}, {0.25, 0.75}};
   for (size_t i = 0; i < forms.size(); ++i) {
     SCOPED_TRACE((*catalogue)[i].name);
     const std::vector<double> listed = ListedDefaults((*catalogue)[i]);
     EXPECT_THAT(std::visit(Parameters(), forms[i]), ElementsAreArray(listed));
 
     ComputeOptions options = WithApplied();
-    LossSpec loss{forms[i], Activation::kSigmoid};
+    const bool softmax = std::holds_alternative<ReverseKlDivergence>(forms[i]);
+    LossSpec loss{forms[i], softmax ? Activation::kSoftmax : Activation::kSigmoid};
     if (IsOfRatio(forms[i])) {
       loss.activation = Activation::kLogProbability;
       options.rollout.advantages = targets;

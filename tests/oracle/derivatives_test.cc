@@ -59,6 +59,7 @@ struct FormCase {
   Form form;
   bool has_softmax;
   std::vector<Parameters> parameters;
+  bool has_sigmoid = true;
 };
 
 Parameters With(void (*set)(Parameters&)) {
@@ -81,7 +82,10 @@ std::vector<FormCase> AllForms() {
       {Form::kPoly1, true, {standard, With([](Parameters& p) { p.epsilon = -1; })}},
       {Form::kGeneralizedCrossEntropy, true, {standard, With([](Parameters& p) { p.q = 1; })}},
       {Form::kSymmetricCrossEntropy, true, {standard}},
-      {Form::kJensenShannon, true, {standard}},
+      {Form::kJensenShannon,
+       true,
+       {standard, With([](Parameters& p) { p.skew = 0.1; }),
+        With([](Parameters& p) { p.skew = 0.9; })}},
       {Form::kFocal, false, {With([](Parameters& p) {
          p.gamma = 1.5;
          p.soft_target_rule = SoftTargetRule::kBlended;
@@ -99,6 +103,10 @@ std::vector<FormCase> AllForms() {
        {With([](Parameters& p) { p.beta = 2; }), With([](Parameters& p) { p.beta = 0; })}},
       {Form::kVarifocal, false, {With([](Parameters& p) { p.alpha = 0.75; })}},
       {Form::kFocalStar, false, {With([](Parameters& p) { p.beta = 0.5; })}},
+      // No logit that is drawn is near a kink.
+      {Form::kHinge, false, {With([](Parameters& p) { p.margin = 2; })}},
+      {Form::kSquaredMargin, false, {With([](Parameters& p) { p.target = -0.75; })}},
+      {Form::kReverseKlDivergence, true, {standard}, false},
   };
 }
 
@@ -142,6 +150,7 @@ TEST(DerivativesTest, DerivativesAreCentralDifferences) {
     for (const Parameters& parameters : form.parameters) {
       for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
         if (activation == Activation::kSoftmax && !form.has_softmax) continue;
+        if (activation == Activation::kSigmoid && !form.has_sigmoid) continue;
         const std::string what = "form " + std::to_string(static_cast<int>(form.form)) +
                                  ", gamma " + std::to_string(parameters.gamma) +
                                  (activation == Activation::kSoftmax ? ", softmax" : ", sigmoid");
@@ -157,6 +166,7 @@ TEST(DerivativesTest, PositiveHessianDropsOnlyNegativeCurvature) {
   for (const FormCase& form : AllForms()) {
     for (const Activation activation : {Activation::kSoftmax, Activation::kSigmoid}) {
       if (activation == Activation::kSoftmax && !form.has_softmax) continue;
+      if (activation == Activation::kSigmoid && !form.has_sigmoid) continue;
       Problem problem = DrawProblem(form, form.parameters.back(), activation, random);
       const Answer exact = Evaluate(problem);
       problem.hessian_mode = HessianMode::kPositive;

@@ -28,6 +28,9 @@ enum class Form {
   kVarifocal,
   kFocalStar,
   kJensenShannon,
+  kHinge,
+  kSquaredMargin,
+  kReverseKlDivergence,
 };
 
 enum class SoftTargetRule { kPerClass, kBlended };
@@ -44,8 +47,10 @@ struct Parameters {
   double log_zero = -4;       // symmetric_cross_entropy
   double gamma_positive = 0;  // asymmetric
   double gamma_negative = 4;
-  double margin = 0.05;
+  double margin = 0.05;  // asymmetric, hinge
   bool detach_focusing = false;
+  double skew = 0.5;  // jensen_shannon, whose name for it is beta
+  double target = 1;  // squared_margin
   SoftTargetRule soft_target_rule = SoftTargetRule::kPerClass;  // focal beside sigmoid
 };
 

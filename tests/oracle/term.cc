@@ -126,6 +126,49 @@ OfProbability JensenShannon(const Probability& p, Real target) {
   return f;
 }
 
+// a log(a/m) - a + m >= 0 of a difference m - a = d.
+Real Bregman(Real a, Real m, Real d) {
+  if (a < kVanished) return m;
+  const Real r = d / a;
+  if (std::abs(r) >= 1e-3L) return a * (r - std::log1p(r));
+  Real sum = 0;
+  for (int n = 10; n >= 2; --n) sum = 1.0L / n - r * sum;
+  return a * r * r * sum;
+}
+
+// f = beta y log(y/m) + (1 - beta) p log(p/m), m = beta y + (1 - beta) p. What each part lacks of
+// its Bregman divergence adds up to 0. df/dp = (1 - beta) log(p/m) and
+// p^2 d2f/dp2 = beta (1 - beta) p y / m.
+OfProbability SkewedJensenShannon(Real beta, const Probability& p, Real target) {
+  const Real rest = 1 - beta;
+  const Real m = beta * target + rest * p.value;
+  if (m == 0) return {};
+  const Real d = Difference(p, target);
+  const Real near = p.value == 0 ? 1 : -beta * d / p.value;
+  const Real other = std::abs(near) < 0.5L ? -std::log1p(near) : p.log - std::log(m);
+  const Real log_p = target == 0 ? -std::log(rest) : other;
+  OfProbability f;
+  f.value = beta * Bregman(target, m, rest * d) + rest * Bregman(p.value, m, -beta * d);
+  f.slope = p.value == 0 ? 0 : rest * log_p;  // met with p = 0 as a factor
+  f.curvature = beta * rest * p.value * target / m;
+  const Real y_part = target == 0 ? 0 : target * std::abs(std::log(target / m));
+  const Real p_part = p.value == 0 ? 0 : p.value * std::abs(log_p);
+  f.value_magnitude = std::max(f.value, beta * y_part + rest * p_part);
+  f.slope_magnitude = std::max(std::abs(f.slope), rest);
+  return f;
+}
+
+// f = p log(p/y); of df/dp = log(p/y) + 1 the 1 is the same for all classes.
+OfProbability ReverseKlDivergence(const Probability& p, Real target) {
+  if (p.value == 0) return {};
+  if (target == 0) return {std::numeric_limits<Real>::infinity(), kNan, kNan, kNan, kNan};
+  const Real near = Difference(p, target) / target;
+  const Real ratio = std::abs(near) < 0.5L ? std::log1p(near) : p.log - std::log(target);
+  // The smoothed target that the ratio is to is rounded.
+  const Real magnitude = std::max(std::abs(ratio), 1e-3L);
+  return {p.value * ratio, ratio, p.value, p.value * magnitude, magnitude};
+}
+
 OfProbability Evaluate(Form form, const Parameters& parameters, const Probability& p, Real target) {
   switch (form) {
     case Form::kSquaredError:
@@ -133,7 +176,10 @@ OfProbability Evaluate(Form form, const Parameters& parameters, const Probabilit
     case Form::kSymmetricCrossEntropy:
       return ReverseCrossEntropy(parameters, p, target);
     case Form::kJensenShannon:
+      if (parameters.skew != 0.5) return SkewedJensenShannon(parameters.skew, p, target);
       return JensenShannon(p, target);
+    case Form::kReverseKlDivergence:
+      return ReverseKlDivergence(p, target);
     default:
       throw std::invalid_argument("not a sum of functions of p and target");
   }
@@ -313,6 +359,14 @@ Element AsymmetricNegative(const Parameters& parameters, const Probability& p,
   return e;
 }
 
+// Sets the positive Hessian of a term of the outcome sign, by phi'(log s) = gradient / (sign (1 -
+// s)) with s = sigma(sign z).
+Element WithPositiveHessian(Element e, Real logit, Real sign) {
+  const Real concave = sign * e.gradient * SigmoidOf(sign * logit).value;  // phi' s (1 - s)
+  e.positive_hessian = std::max(e.hessian + concave, Real{0}) - concave;
+  return e;
+}
+
 // -log sigma(gamma sign z + beta) / gamma
 Element FocalStar(Real gamma, Real beta, Real logit, Real sign) {
   const Probability p = SigmoidOf(gamma * sign * logit + beta);
@@ -323,10 +377,22 @@ Element FocalStar(Real gamma, Real beta, Real logit, Real sign) {
   e.value_magnitude = std::abs(e.value);
   e.gradient_magnitude = std::abs(e.gradient);
   e.hessian_magnitude = e.hessian;
-  // phi'(log s) = gradient / (sign (1 - s)) with s = sigma(sign z); its positive part as above.
-  const Probability s = SigmoidOf(sign * logit);
-  const Real concave = sign * e.gradient * s.value;  // phi' s (1 - s)
-  e.positive_hessian = std::max(e.hessian + concave, Real{0}) - concave;
+  return WithPositiveHessian(e, logit, sign);
+}
+
+// max(0, margin - sign z)
+Element Hinge(Real margin, Real logit, Real sign) {
+  const Real loss = margin - sign * logit;
+  if (loss <= 0) return {};
+  return WithPositiveHessian({loss, -sign, 0, 0, loss, 1, 0}, logit, sign);
+}
+
+// (sign z - target)^2
+Element SquaredMargin(Real target, Real logit, Real sign) {
+  const Real d = sign * logit - target;
+  Element e = {d * d, 2 * sign * d, 2, 0, d * d, 2 * std::abs(d), 2};
+  e = WithPositiveHessian(e, logit, sign);
+  e.hessian_magnitude += std::abs(e.gradient) * SigmoidOf(sign * logit).value;
   return e;
 }
 
@@ -390,6 +456,8 @@ bool IsWeightedPerClass(Form form) {
     case Form::kGeneralizedCrossEntropy:
     case Form::kAsymmetric:
     case Form::kFocalStar:
+    case Form::kHinge:
+    case Form::kSquaredMargin:
       return true;
     default:
       return false;
@@ -504,6 +572,14 @@ Element SigmoidElement(Form form, const Parameters& parameters, Real logit, Real
       return Sum(
           ScaledElement(FocalStar(parameters.gamma, parameters.beta, logit, 1), weights.positive),
           ScaledElement(FocalStar(parameters.gamma, parameters.beta, logit, -1), weights.negative));
+    case Form::kHinge:
+      return Sum(ScaledElement(Hinge(parameters.margin, logit, 1), weights.positive),
+                 ScaledElement(Hinge(parameters.margin, logit, -1), weights.negative));
+    case Form::kSquaredMargin:
+      return Sum(ScaledElement(SquaredMargin(parameters.target, logit, 1), weights.positive),
+                 ScaledElement(SquaredMargin(parameters.target, logit, -1), weights.negative));
+    case Form::kReverseKlDivergence:
+      break;  // of a softmax alone
   }
   throw std::invalid_argument("no such form");
 }

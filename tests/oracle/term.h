@@ -47,7 +47,7 @@ Term WeightedTerm(Form form, const Parameters& parameters, const Probability& p)
 Real KlConstant(Real weight, Real target);
 
 // The other forms that are sums over classes of functions of p_k and the smoothed target y_k:
-// squared_error, symmetric_cross_entropy, jensen_shannon.
+// squared_error, symmetric_cross_entropy, jensen_shannon, reverse_kl_divergence.
 // Their derivatives by u hold only up to a constant times p_k, which no derivative by a logit sees.
 std::vector<Term> TargetTerms(Form form, const Parameters& parameters,
                               const std::vector<Probability>& probabilities,

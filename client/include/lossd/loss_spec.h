@@ -82,12 +82,25 @@ struct FocalStar {  // −Σ a_k ln σ(γ s_k z + β) / γ, s = ±1; sigmoid; Li
   double beta = 0.0;
 };
 
-struct JensenShannon {};  // ½KL(y‖m) + ½KL(p‖m), m = ½(y + p); targets sum to 1
+struct JensenShannon {  // β KL(y‖m) + (1 − β)KL(p‖m), m = βy + (1 − β)p; targets sum to 1
+  double beta = 0.5;    // in (0, 1)
+};
+
+struct Hinge {          // a₁ max(0, margin − z) + a₀ max(0, margin + z); sigmoid
+  double margin = 1.0;  // > 0
+};
+
+struct SquaredMargin {  // a₁(z − target)² + a₀(z + target)²; sigmoid
+  double target = 1.0;
+};
+
+struct ReverseKlDivergence {};  // Σ p_k (ln p_k − ln y_k); softmax with a float target per class
 
 using LossForm =
     std::variant<CrossEntropy, Focal, SquaredError, KlDivergence, Poly1, GeneralizedCrossEntropy,
                  SymmetricCrossEntropy, Asymmetric, QualityFocal, Varifocal, FocalStar,
-                 JensenShannon, ImportanceSampling, Ppo, Cispo, Dro, Sapo, Dppo>;
+                 JensenShannon, ImportanceSampling, Ppo, Cispo, Dro, Sapo, Dppo, Hinge,
+                 SquaredMargin, ReverseKlDivergence>;
 
 // A loss: one form over one activation, and everything that acts around them. The default is
 // softmax cross entropy.

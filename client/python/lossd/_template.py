@@ -9,7 +9,7 @@ from lossd.client import Spec
 
 _LOSS_SPEC = _contract.LossSpec.DESCRIPTOR
 _FLOAT16, _FLOAT32, _FLOAT64 = (_contract.DATA_TYPE[name] for name in ("FLOAT16", "FLOAT32", "FLOAT64"))
-_SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star")
+_SIGMOID_ONLY = ("asymmetric", "quality_focal", "varifocal", "focal_star", "hinge", "squared_margin")
 _OF_A_BATCH = ("labels", "sample_weights", "normalizer")
 
 SPEC_FIELDS = [field.name for field in _LOSS_SPEC.fields

@@ -66,6 +66,10 @@ Asymmetric Decode(const v1::AsymmetricLoss& form) {
   return {form.gamma_positive(), form.gamma_negative(), form.margin(), form.detach_focusing()};
 }
 
+JensenShannon Decode(const v1::JensenShannonLoss& form) {
+  return form.has_beta() ? JensenShannon{form.beta()} : JensenShannon{};
+}
+
 absl::StatusOr<LossForm> DecodeForm(const v1::LossSpec& loss) {
   if (const auto of_ratio = DecodePolicyForm(loss)) return *of_ratio;
   switch (loss.form_case()) {
@@ -92,7 +96,13 @@ absl::StatusOr<LossForm> DecodeForm(const v1::LossSpec& loss) {
     case v1::LossSpec::kFocalStar:
       return FocalStar{loss.focal_star().gamma(), loss.focal_star().beta()};
     case v1::LossSpec::kJensenShannon:
-      return JensenShannon{};
+      return Decode(loss.jensen_shannon());
+    case v1::LossSpec::kHinge:
+      return Hinge{loss.hinge().margin()};
+    case v1::LossSpec::kSquaredMargin:
+      return SquaredMargin{loss.squared_margin().target()};
+    case v1::LossSpec::kReverseKlDivergence:
+      return ReverseKlDivergence{};
     default:  // none, or one of a newer server
       break;
   }

@@ -100,7 +100,16 @@ class FormEncoder {
     loss_.mutable_focal_star()->set_gamma(form.gamma);
     loss_.mutable_focal_star()->set_beta(form.beta);
   }
-  void operator()(const JensenShannon&) const { loss_.mutable_jensen_shannon(); }
+  void operator()(const JensenShannon& form) const {
+    v1::JensenShannonLoss& message = *loss_.mutable_jensen_shannon();
+    // A server of 0.1 has no such field.
+    if (form.beta != JensenShannon{}.beta) message.set_beta(form.beta);
+  }
+  void operator()(const Hinge& form) const { loss_.mutable_hinge()->set_margin(form.margin); }
+  void operator()(const SquaredMargin& form) const {
+    loss_.mutable_squared_margin()->set_target(form.target);
+  }
+  void operator()(const ReverseKlDivergence&) const { loss_.mutable_reverse_kl_divergence(); }
   template <typename FormOfRatio>
   void operator()(const FormOfRatio& form) const {
     EncodeForm(form, loss_);

@@ -8,7 +8,9 @@
 #include "server/kernels/forms/focal_blended-inl.h"
 #include "server/kernels/forms/focal_star-inl.h"
 #include "server/kernels/forms/generalized_cross_entropy-inl.h"
+#include "server/kernels/forms/hinge-inl.h"
 #include "server/kernels/forms/jensen_shannon-inl.h"
+#include "server/kernels/forms/jensen_shannon_skewed-inl.h"
 #include "server/kernels/forms/policy/cispo-inl.h"
 #include "server/kernels/forms/policy/dppo-inl.h"
 #include "server/kernels/forms/policy/dro-inl.h"
@@ -17,7 +19,9 @@
 #include "server/kernels/forms/policy/sapo-inl.h"
 #include "server/kernels/forms/poly1-inl.h"
 #include "server/kernels/forms/quality_focal-inl.h"
+#include "server/kernels/forms/reverse_kl_divergence-inl.h"
 #include "server/kernels/forms/squared_error-inl.h"
+#include "server/kernels/forms/squared_margin-inl.h"
 #include "server/kernels/forms/symmetric_cross_entropy-inl.h"
 #include "server/kernels/forms/varifocal-inl.h"
 
@@ -50,8 +54,12 @@ using AllForms = FormList<
     Dro,
     Sapo,
     Dppo,
+    Hinge,
+    SquaredMargin,
+    ReverseKlDivergence,
     FocalBlended,
     AsymmetricDetached,
+    JensenShannonSkewed,
     DppoByKl>;
 // clang-format on
 

@@ -8,14 +8,17 @@
 
 namespace lossd::kernels {
 
-// ψ(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; dψ/dp = log(p / m) / 2.
+// ψ(u; y) = (y log(y / m) + p log(p / m)) / 2 with m = (y + p) / 2; dψ/dp = log(p / m) / 2. Another
+// beta than 1/2 picks JensenShannonSkewed.
 struct JensenShannon : FormTraits {
   static constexpr FormInfo kInfo =
       FormInfo{"jensen_shannon",
-               "(KL(y || m) + KL(p || m)) / 2, m = (y + p) / 2, in nats; targets sum to 1",
+               "beta KL(y || m) + (1 - beta) KL(p || m), m = beta y + (1 - beta) p, in nats; "
+               "targets sum to 1",
                "Lin 1991, Divergence Measures Based on the Shannon Entropy, "
                "IEEE Trans. Inf. Theory 37(1)"}
-          .WithTargetsThatSumToOne();
+          .WithTargetsThatSumToOne()
+          .With(Parameter("beta", 0.5, Range::Inside(0, 1), "weight of the target's divergence"));
   static constexpr Weighting kWeighting = Weighting::kWhole;
   static constexpr bool kReadsSubnormals = true;
   // All classes with y = 0 have dψ/dp = log(2) / 2. On a row whose truth has hardly any p, only

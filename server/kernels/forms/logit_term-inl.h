@@ -1,9 +1,18 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_INL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_LOGIT_TERM_INL_H_
 
+#include <limits>
+
 #include "server/kernels/forms/point-inl.h"
 
 namespace lossd::kernels {
+
+// Returns true when `number` is a float's.
+inline bool IsFloat(double number) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return number >= -kMost && number <= kMost &&
+         static_cast<double>(static_cast<float>(number)) == number;
+}
 
 // An element as a kLogit form sees it.
 template <typename V>

@@ -20,7 +20,7 @@ struct Point {
   V p;
   V one_minus_p;
   V target;  // y, smoothed; read by forms that compare p with it
-  // log y, in float alone, where the form has kReadsLogTarget.
+  // log y, in float where the form has kReadsLogTarget, and where it has kTakesLogTargets.
   V log_target = V(typename V::value_type(0));
   // A constant of the row, which forms with kShifts take off dψ/dp. Since the p of a row add up to
   // 1, it changes no derivative by the logits; terms that would cancel in them can be taken off
@@ -79,6 +79,9 @@ struct FormTraits {
   static constexpr bool kShifts = false;
   // The form reads Point::log_target.
   static constexpr bool kReadsLogTarget = false;
+  // The form reads Point::log_target of a softmax's targets, of which some are too small for their
+  // type.
+  static constexpr bool kTakesLogTargets = false;
   // The form of a sample whose targets are 0 but for a true class, of target 1: as a function of
   // that class's log p, Σ φ. kTruth forms are that themselves.
   using OneTarget = void;

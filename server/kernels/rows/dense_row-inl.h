@@ -74,6 +74,10 @@ class DenseRowKernel {
     x.p = one_plus_rest.inverse;
     x.one_minus_p = D(held.rest) * one_plus_rest.inverse;
     x.target = D(row.targets[largest.m]);
+    if constexpr (Form::kTakesLogTargets) {
+      x.log_target =
+          row.log_targets == nullptr ? D(xsimd::log(x.target)) : D(row.log_targets[largest.m]);
+    }
     if constexpr (Form::kShifts) x.shift = Form::Shift(x, parameters);
     largest.p = First(x.p);
     largest.one_minus_p = First(x.one_minus_p);
@@ -176,6 +180,10 @@ class DenseRowKernel {
     x.p = D::load_unaligned(row.probabilities + j) * largest.point.p;
     x.one_minus_p = D(1.0) - x.p;
     x.target = D::load_unaligned(row.targets + j);
+    if constexpr (Form::kTakesLogTargets) {
+      x.log_target = row.log_targets == nullptr ? D(xsimd::log(x.target))
+                                                : D::load_unaligned(row.log_targets + j);
+    }
     x.shift = largest.point.shift;
     return x;
   }

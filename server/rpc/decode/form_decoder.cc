@@ -32,10 +32,15 @@ bool BlendsTargets(const v1::LossSpec& spec) {
   return spec.has_focal() && spec.focal().soft_target_rule() == v1::SOFT_TARGET_RULE_BLENDED;
 }
 
+// Tells whether jensen_shannon's weights differ.
+bool IsSkewed(const v1::LossSpec& spec) {
+  return spec.jensen_shannon().has_beta() && spec.jensen_shannon().beta() != 0.5;
+}
+
 // Tells whether an option of the form picks its variant.
 bool PicksVariant(const v1::LossSpec& spec) {
   return BlendsTargets(spec) || spec.asymmetric().detach_focusing() ||
-         spec.dppo().divergence() == v1::DPPO_DIVERGENCE_KL;
+         spec.dppo().divergence() == v1::DPPO_DIVERGENCE_KL || IsSkewed(spec);
 }
 
 // Returns the row that computes the loss: the one named as the form's field, or its variant.
@@ -73,13 +78,18 @@ void CheckBetweenParameters(const v1::LossSpec& spec, const loss::LossSpec& deco
 
 void CheckFormActivation(const v1::LossSpec& spec, const loss::LossSpec& decoded,
                          const Field& form_field) {
+  const loss::ActivationSet activations = decoded.form->activations;
   if (decoded.activation == loss::Activation::kLogProbability &&
-      decoded.form->activations != loss::ActivationSet::kSigmoidOnly) {
+      activations != loss::ActivationSet::kSigmoidOnly) {
     if (loss::TakesLogProbabilities(*decoded.form)) return;
     return form_field.Refuse("depends on the other classes' probabilities",
                              ", but the activation is log_probability");
   }
-  if (decoded.form->activations != loss::ActivationSet::kSigmoidOnly) return;
+  if (activations == loss::ActivationSet::kSoftmaxOnly) {
+    CheckActivation(loss::Activation::kSoftmax, decoded.activation, form_field);
+    return;
+  }
+  if (activations != loss::ActivationSet::kSigmoidOnly) return;
   if (decoded.activation == loss::Activation::kSigmoid) return;
   const std::string text = OtherActivationText(loss::Activation::kSigmoid, decoded.activation);
   if (BlendsTargets(spec)) {

@@ -101,9 +101,16 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
     if (std::abs(sums[row] - 1) <= tolerance || std::isnan(sums[row])) return;
     if (weightless.Row(static_cast<int64_t>(row))) return;
     elements.Add(row, [&] {
-      return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ", form.name);
+      return absl::StrCat("sums to ", NumberText(sums[row]), ", expected 1 for ",
+                          form.variant_of == nullptr ? form.name : form.variant_of);
     });
   });
+}
+
+// Refuses integers where each class needs a target.
+void CheckHasTargets(const loss::FormInfo& form, const Field& labels_field) {
+  if (form.targets != loss::TargetRule::kOfEveryClass) return;
+  labels_field.Refuse("are integers, expected floats for ", form.name, ", a target per class");
 }
 
 }  // namespace
@@ -116,7 +123,10 @@ void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
     CheckPrior(*prior, spec, labels, layout, weightless, labels_field);
   }
   const auto* targets = std::get_if<OwnedTargets>(&labels);
-  if (targets == nullptr) return;
+  if (targets == nullptr) {
+    if (spec.activation == loss::Activation::kSoftmax) CheckHasTargets(*spec.form, labels_field);
+    return;
+  }
   CheckIgnoreIndex(spec, loss_field);
   CheckAdjustmentTakesTargets(spec, loss_field);
   if (spec.activation == loss::Activation::kSoftmax &&

@@ -23,10 +23,12 @@ void EncodeForm(const loss::FormInfo& form, v1::LossInfo& message) {
   message.set_name(form.name);
   message.set_formula(form.formula);
   message.set_reference(form.reference);
-  if (form.activations == loss::ActivationSet::kSoftmaxAndSigmoid) {
+  if (form.activations != loss::ActivationSet::kSigmoidOnly) {
     message.add_activations(v1::ACTIVATION_SOFTMAX);
   }
-  message.add_activations(v1::ACTIVATION_SIGMOID);
+  if (form.activations != loss::ActivationSet::kSoftmaxOnly) {
+    message.add_activations(v1::ACTIVATION_SIGMOID);
+  }
   if (loss::TakesLogProbabilities(form)) message.add_activations(v1::ACTIVATION_LOG_PROBABILITY);
   for (int i = 0; i < form.parameter_count; ++i) {
     EncodeParameter(form.parameters[static_cast<size_t>(i)], *message.add_parameters());

@@ -48,6 +48,8 @@ _SIGMOID_FORMS = (
     "focal_star",
     "jensen_shannon",
     "focal_blended",
+    "hinge",
+    "squared_margin",
 )
 _MOST = {"jensen_shannon": 3}  # times the plain one, where that is not 2.2
 

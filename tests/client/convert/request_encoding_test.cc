@@ -103,6 +103,10 @@ TEST(RequestEncodingTest, SendsEveryForm) {
                          "symmetric_cross_entropy { alpha: 0.1 beta: 1 log_zero: -4 }"));
   EXPECT_THAT(form(JensenShannon{}),
               EqualsText("activation: ACTIVATION_SOFTMAX jensen_shannon {}"));
+  EXPECT_THAT(form(JensenShannon{0.25}),
+              EqualsText("activation: ACTIVATION_SOFTMAX jensen_shannon { beta: 0.25 }"));
+  EXPECT_THAT(form(ReverseKlDivergence{}),
+              EqualsText("activation: ACTIVATION_SOFTMAX reverse_kl_divergence {}"));
 }
 
 TEST(RequestEncodingTest, SendsEverySigmoidForm) {
@@ -122,6 +126,9 @@ TEST(RequestEncodingTest, SendsEverySigmoidForm) {
               EqualsText("activation: ACTIVATION_SIGMOID quality_focal { beta: 2 }"));
   EXPECT_THAT(form(Varifocal{}),
               EqualsText("activation: ACTIVATION_SIGMOID varifocal { alpha: 0.75 gamma: 2 }"));
+  EXPECT_THAT(form(Hinge{}), EqualsText("activation: ACTIVATION_SIGMOID hinge { margin: 1 }"));
+  EXPECT_THAT(form(SquaredMargin{5.0}),
+              EqualsText("activation: ACTIVATION_SIGMOID squared_margin { target: 5 }"));
   EXPECT_THAT(form(FocalStar{}),
               EqualsText("activation: ACTIVATION_SIGMOID focal_star { gamma: 2 beta: 0 }"));
 }

@@ -27,6 +27,10 @@ FORMS = {
     "varifocal": ("sigmoid",),
     "focal_star": ("sigmoid",),
     "jensen_shannon": ("softmax", "sigmoid"),
+    "jensen_shannon skewed": ("softmax", "sigmoid"),
+    "hinge": ("sigmoid",),
+    "squared_margin": ("sigmoid",),
+    "reverse_kl_divergence": ("softmax",),
 }
 BY_ACTIVATION = {
     activation: [form for form, activations in FORMS.items() if activation in activations]
@@ -55,6 +59,9 @@ def draw_parameters(generator, form):
         "quality_focal": lambda: {"beta": pick((0.0, 1.0, 1.5, 2.0, 3.0))},
         "varifocal": lambda: {"alpha": pick((0.25, 0.75)), "gamma": pick((0.5, 1.0, 2.0))},
         "focal_star": lambda: {"gamma": pick((0.5, 2.0)), "beta": pick((0.0, 1.0, -0.5))},
+        "jensen_shannon skewed": lambda: {"beta": pick((0.01, 0.3, 0.9))},
+        "hinge": lambda: {"margin": pick((0.3, 1.0, 4.0))},
+        "squared_margin": lambda: {"target": pick((-0.7, 1.0, 5.0))},
     }.get(form, dict)()
 
 
@@ -172,7 +179,10 @@ def softmax_settings():
     for form in BY_ACTIVATION["softmax"]:
         for labels in ("class ids", "sum 1", "any sum"):
             # The Jensen–Shannon divergence is one of distributions.
-            if form == "jensen_shannon" and labels == "any sum":
+            if form.startswith("jensen_shannon") and labels == "any sum":
+                continue
+            # The reverse divergence takes a target per class.
+            if form == "reverse_kl_divergence" and labels == "class ids":
                 continue
             for around in ("nothing", "weights and smoothing", "temperature and softcap", "z_loss",
                            "prior", "margin", "seesaw", "everything"):
@@ -194,6 +204,8 @@ def run(lossd, activation, form, labels, around, draws):
         case = draw_case(generator, form, activation, around, labels)
         logits = generator.choice((0.5, 2.0, 6.0)) * generator.standard_normal((ROWS, CLASSES))
         targets = draw_targets(generator, activation, labels)
+        if form == "reverse_kl_divergence":
+            targets[targets == 0] = 0.05  # elsewhere it is infinite
         sample_weights = generator.random(ROWS) + 0.1 if around == "everything" else None
         check(lossd, case, activation, logits, targets, sample_weights)
 

@@ -70,6 +70,10 @@ def phi(case, u, positive=True, factor=None):
         logit = u - log(1 - p)
         x = parameter["gamma"] * logit + parameter["beta"]
         return mpmath.log(1 + mpmath.exp(-x)) / parameter["gamma"]
+    if case.form == "hinge":
+        return max(mpf(0), parameter["margin"] - (u - log(1 - p)))
+    if case.form == "squared_margin":
+        return (u - log(1 - p) - parameter["target"]) ** 2
     if case.form == "asymmetric":
         factor = focusing(case, p, positive) if factor is None else factor
         if positive:
@@ -87,7 +91,7 @@ def focusing(case, p, positive):
 
 
 SUMS_OF_PHI = ("cross_entropy", "kl_divergence", "focal", "poly1", "generalized_cross_entropy",
-               "focal_star", "asymmetric")
+               "focal_star", "asymmetric", "hinge", "squared_margin")
 
 
 def is_sum_of_phi(case):
@@ -104,11 +108,14 @@ def whole(case, p, y):
         reverse = -sum(pk * max(log(yk), parameter["log_zero"]) for pk, yk in zip(p, y))
         return parameter["alpha"] * cross + parameter["beta"] * reverse
     if case.form == "jensen_shannon":
+        beta = parameter.get("beta", mpf(1) / 2)
         total = mpf(0)
         for pk, yk in zip(p, y):
-            m = (pk + yk) / 2
-            total += times(yk, log(yk) - log(m)) / 2 + times(pk, log(pk) - log(m)) / 2
+            m = beta * yk + (1 - beta) * pk
+            total += beta * times(yk, log(yk) - log(m)) + (1 - beta) * times(pk, log(pk) - log(m))
         return total
+    if case.form == "reverse_kl_divergence":
+        return sum(times(pk, log(pk) - log(yk)) for pk, yk in zip(p, y))
     raise KeyError(case.form)
 
 

@@ -178,9 +178,10 @@ def check_autograd(checks, client):
                 lambda x: lossd.torch.loss(x, labels, form, reduction=reduction, client=client), (z,))  # noqa: B023
             checks.check(f"gradcheck of {form}, {reduction}", holds, "")
     targets = draw(4, 3).double().sigmoid()
-    for form in ("asymmetric", "quality_focal", "varifocal", "focal_star", "jensen_shannon"):
-        activation = "softmax" if form == "jensen_shannon" else "sigmoid"
-        y = targets.softmax(-1) if form == "jensen_shannon" else targets
+    for form in ("asymmetric", "quality_focal", "varifocal", "focal_star", "squared_margin", "jensen_shannon",
+                 "reverse_kl_divergence"):
+        activation = "softmax" if form in ("jensen_shannon", "reverse_kl_divergence") else "sigmoid"
+        y = targets.softmax(-1) if activation == "softmax" else targets
         holds = torch.autograd.gradcheck(
             lambda x: lossd.torch.loss(x, y, form, activation=activation, client=client), (z,))  # noqa: B023
         checks.check(f"gradcheck of {form}", holds, "")
@@ -192,7 +193,8 @@ FORMS = {
     "SymmetricCrossEntropyLoss": {"alpha": 0.2, "beta": 0.8, "log_zero": -3.0},
     "AsymmetricLoss": {"gamma_positive": 1.0, "gamma_negative": 3.0, "margin": 0.1, "detach_focusing": True},
     "QualityFocalLoss": {"beta": 1.5}, "VarifocalLoss": {"alpha": 0.5, "gamma": 1.5},
-    "FocalStarLoss": {"gamma": 3.0, "beta": 0.5}, "JensenShannonLoss": {},
+    "FocalStarLoss": {"gamma": 3.0, "beta": 0.5}, "JensenShannonLoss": {"beta": 0.25}, "HingeLoss": {"margin": 0.5},
+    "SquaredMarginLoss": {"target": 2.0}, "ReverseKlDivergenceLoss": {},
 }  # fmt: skip
 
 
@@ -212,6 +214,7 @@ def check_forms(checks, client):
             continue
         z, y = draw(6, 4), (draw(6, 4) > 0).float() if "sigmoid" in activations(client, form) else None
         y = torch.arange(6) % 4 if "softmax" in activations(client, form) else y
+        y = draw(6, 4).softmax(-1) if form == "reverse_kl_divergence" else y
         by_spec = lossd.torch.loss(z, y, {form: parameters, "label_smoothing": 0.0}, client=client)
         by_name = getattr(lossd.torch, form)(z, y, client=client, **parameters)
         module = getattr(lossd.torch, name)(client=client, **parameters)

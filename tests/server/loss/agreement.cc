@@ -191,6 +191,7 @@ double Order(const oracle::Problem& problem) {
     case oracle::Form::kQualityFocal:
       return 1 + p.beta;
     case oracle::Form::kSquaredError:
+    case oracle::Form::kSquaredMargin:
       return 2;
     case oracle::Form::kPoly1:
       return p.epsilon == -1 ? 2 : 1;

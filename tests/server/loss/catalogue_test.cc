@@ -53,7 +53,11 @@ const std::vector<Contract>& Contracts() {
        kSigmoid,
        {{"alpha", 0.75, Range::AtLeast(0)}, {"gamma", 2, Range::AtLeast(0)}}},
       {"focal_star", kSigmoid, {{"gamma", 2, Range::Above(0)}, {"beta", 0, Range::Any()}}},
-      {"jensen_shannon", kBoth, {}},
+      {"jensen_shannon", kBoth, {{"beta", 0.5, Range::Inside(0, 1)}}},
+      {"jensen_shannon_skewed", kBoth, {{"beta", 0.5, Range::Inside(0, 1)}}},
+      {"hinge", kSigmoid, {{"margin", 1, Range::Above(0)}}},
+      {"squared_margin", kSigmoid, {{"target", 1, Range::Any()}}},
+      {"reverse_kl_divergence", ActivationSet::kSoftmaxOnly, {}},
       {"importance_sampling", kBoth, {}},
       {"ppo",
        kBoth,
@@ -158,6 +162,7 @@ TEST(CatalogueTest, AVariantIsFoundByTheFormWhoseOptionPicksIt) {
   EXPECT_EQ(FindVariant(focal), FindForm("focal_blended"));
   EXPECT_EQ(FindVariant(*FindForm("asymmetric")), FindForm("asymmetric_detached"));
   EXPECT_EQ(FindVariant(*FindForm("dppo")), FindForm("dppo_by_kl"));
+  EXPECT_EQ(FindVariant(*FindForm("jensen_shannon")), FindForm("jensen_shannon_skewed"));
   EXPECT_EQ(FindVariant(CrossEntropyForm()), nullptr);
   for (const FormInfo* form : Catalogue()) {
     if (form->variant_of == nullptr) continue;
@@ -168,7 +173,10 @@ TEST(CatalogueTest, AVariantIsFoundByTheFormWhoseOptionPicksIt) {
 TEST(CatalogueTest, RowsSayWhichLabelsTheyTake) {
   for (const FormInfo* form : Catalogue()) {
     const std::string name = form->name;
-    EXPECT_EQ(form->targets == TargetRule::kSumToOne, name == "jensen_shannon") << name;
+    EXPECT_EQ(form->targets == TargetRule::kSumToOne,
+              name == "jensen_shannon" || name == "jensen_shannon_skewed")
+        << name;
+    EXPECT_EQ(form->targets == TargetRule::kOfEveryClass, name == "reverse_kl_divergence") << name;
     EXPECT_EQ(form->smoothing == SmoothingRule::kRefused, name == "varifocal" || form->of_ratio)
         << name;
   }

@@ -40,7 +40,10 @@ oracle::Parameters DefaultsOf(const FormInfo& form) {
     if (name == "epsilon") parameters.epsilon = info.default_value;
     if (name == "q") parameters.q = info.default_value;
     if (name == "alpha") parameters.alpha = info.default_value;
-    if (name == "beta") parameters.beta = info.default_value;
+    if (name == "beta" && form.targets != TargetRule::kSumToOne) {
+      parameters.beta = info.default_value;
+    }
+    if (name == "target") parameters.target = info.default_value;
     if (name == "log_zero") parameters.log_zero = info.default_value;
     if (name == "gamma_positive") parameters.gamma_positive = info.default_value;
     if (name == "gamma_negative") parameters.gamma_negative = info.default_value;
@@ -114,12 +117,21 @@ std::vector<FormChoice> FormChoices() {
   std::vector<FormChoice> choices;
   for (const FormInfo* info : Catalogue()) {
     if (info->of_ratio) continue;  // they take a rollout
+    // It takes no integer labels, and is infinite where a target is 0.
+    if (info->targets == TargetRule::kOfEveryClass) continue;
     FormChoice choice;
     choice.form = OracleForm(info->name);
     choice.parameters = DefaultsOf(*info);
-    choice.has_softmax = info->activations == kernels::ActivationSet::kSoftmaxAndSigmoid;
+    choice.has_softmax = info->activations != kernels::ActivationSet::kSigmoidOnly;
     choice.has_smoothing = info->smoothing == kernels::SmoothingRule::kAllowed;
     if (choice.parameters.detach_focusing) choice.parameters.gamma_positive = 1;
+    if (choice.parameters.skew != 0.5) {
+      for (const double skew : {0.01, 0.9}) {
+        choice.parameters.skew = skew;
+        choices.push_back(choice);
+      }
+      continue;
+    }
     if (choice.form != oracle::Form::kFocal) {
       choices.push_back(choice);
       continue;

@@ -38,7 +38,8 @@ struct FormChoice {
   bool has_softmax = true;
   bool has_smoothing = true;
 };
-// Returns each form of the catalogue with its default parameters, and focal with γ 0, 0.5, 1, 2, 5.
+// Returns each form of the catalogue that takes any labels, with its default parameters; focal with
+// γ 0, 0.5, 1, 2, 5, and Jensen-Shannon with two other β too.
 std::vector<FormChoice> FormChoices();
 
 // Returns both activations, or sigmoid alone.

@@ -29,22 +29,29 @@ constexpr NamedForm kForms[] = {
     {oracle::Form::kVarifocal, "varifocal"},
     {oracle::Form::kFocalStar, "focal_star"},
     {oracle::Form::kJensenShannon, "jensen_shannon"},
+    {oracle::Form::kHinge, "hinge"},
+    {oracle::Form::kSquaredMargin, "squared_margin"},
+    {oracle::Form::kReverseKlDivergence, "reverse_kl_divergence"},
 };
 // Forms with an option that picks another row.
 constexpr char kFocalBlended[] = "focal_blended";
 constexpr char kAsymmetricDetached[] = "asymmetric_detached";
+constexpr char kJensenShannonSkewed[] = "jensen_shannon_skewed";
 
-double ParameterNamed(const oracle::Parameters& parameters, absl::string_view name) {
+double ParameterNamed(oracle::Form form, const oracle::Parameters& parameters,
+                      absl::string_view name) {
+  const bool is_skew = form == oracle::Form::kJensenShannon;
   const std::pair<const char*, double> values[] = {
       {"gamma", parameters.gamma},
       {"epsilon", parameters.epsilon},
       {"q", parameters.q},
       {"alpha", parameters.alpha},
-      {"beta", parameters.beta},
+      {"beta", is_skew ? parameters.skew : parameters.beta},
       {"log_zero", parameters.log_zero},
       {"gamma_positive", parameters.gamma_positive},
       {"gamma_negative", parameters.gamma_negative},
       {"margin", parameters.margin},
+      {"target", parameters.target},
   };
   for (const auto& [known, value] : values) {
     if (name == known) return value;
@@ -111,6 +118,7 @@ PerSample PerSampleOf(const std::vector<double>& values, size_t samples) {
 oracle::Form OracleForm(absl::string_view name) {
   if (name == kFocalBlended) return oracle::Form::kFocal;
   if (name == kAsymmetricDetached) return oracle::Form::kAsymmetric;
+  if (name == kJensenShannonSkewed) return oracle::Form::kJensenShannon;
   for (const NamedForm& known : kForms) {
     if (name == known.name) return known.form;
   }
@@ -122,6 +130,7 @@ oracle::Parameters OracleOptions(absl::string_view name) {
   oracle::Parameters parameters;
   if (name == kFocalBlended) parameters.soft_target_rule = oracle::SoftTargetRule::kBlended;
   parameters.detach_focusing = name == kAsymmetricDetached;
+  if (name == kJensenShannonSkewed) parameters.skew = 0.25;
   return parameters;
 }
 
@@ -132,6 +141,9 @@ absl::string_view FormName(const oracle::Problem& problem) {
   }
   if (problem.form == oracle::Form::kAsymmetric && problem.parameters.detach_focusing) {
     return kAsymmetricDetached;
+  }
+  if (problem.form == oracle::Form::kJensenShannon && problem.parameters.skew != 0.5) {
+    return kJensenShannonSkewed;
   }
   for (const NamedForm& known : kForms) {
     if (known.form == problem.form) return known.name;
@@ -150,7 +162,8 @@ LossSpec SpecOf(const oracle::Problem& problem) {
   }
   for (int n = 0; n < spec.form->parameter_count; ++n) {
     const auto index = static_cast<size_t>(n);
-    spec.parameters[index] = ParameterNamed(problem.parameters, spec.form->parameters[index].name);
+    spec.parameters[index] =
+        ParameterNamed(problem.form, problem.parameters, spec.form->parameters[index].name);
   }
   spec.class_weighting.weights = problem.weights;
   if (problem.scheme) {
@@ -275,7 +288,7 @@ std::string Describe(const oracle::Problem& problem) {
   const FormInfo* form = FindForm(text);
   for (int n = 0; form != nullptr && n < form->parameter_count; ++n) {
     const char* name = form->parameters[static_cast<size_t>(n)].name;
-    absl::StrAppend(&text, " ", name, "=", ParameterNamed(problem.parameters, name));
+    absl::StrAppend(&text, " ", name, "=", ParameterNamed(problem.form, problem.parameters, name));
   }
   absl::StrAppend(&text,
                   problem.activation == oracle::Activation::kSoftmax ? ", softmax" : ", sigmoid",

@@ -78,6 +78,12 @@ std::vector<Choice> Choices() {
   add(Pairs(Form::kPoly1, &Parameters::epsilon, {-0.9, 0, 2}, &Parameters::gamma, {2}));
   add(Pairs(Form::kGeneralizedCrossEntropy, &Parameters::q, {0.01, 0.3, 1}, &Parameters::gamma,
             {2}));
+  // Numbers that are floats' and numbers that are not.
+  add(Pairs(Form::kHinge, &Parameters::margin, {1e-3, 0.25, 1.7, 40}, &Parameters::gamma, {2}));
+  add(Pairs(Form::kSquaredMargin, &Parameters::target, {-5, -0.1, 0, 2.5}, &Parameters::gamma,
+            {2}));
+  add(Pairs(Form::kJensenShannon, &Parameters::skew, {1e-6, 0.1, 0.7, 0.999}, &Parameters::gamma,
+            {2}));
   return choices;
 }
 

@@ -146,6 +146,7 @@ TYPED_TEST(SpecialValuesTest, MinusInfinityOnAZeroWeightClassIsExact) {
 
 TYPED_TEST(SpecialValuesTest, InfiniteLogitsOfASigmoidAreExact) {
   for (const FormChoice& choice : FormChoices()) {
+    if (choice.form == Form::kSquaredMargin) continue;  // it grows on both sides
     Problem problem;
     problem.activation = Activation::kSigmoid;
     problem.logits = {{-kInfinity, kInfinity, 1}};

@@ -182,13 +182,53 @@ class FocalStarLoss(Loss):
         super().__init__({"focal_star": {"gamma": gamma, "beta": beta}}, **options)
 
 
-def jensen_shannon(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
-    """½ KL(y ‖ m) + ½ KL(p ‖ m), m = ½ (y + p): symmetric and bounded. Targets sum to 1."""
-    return loss(logits, labels, {"jensen_shannon": {}}, **options)
+def _jensen_shannon(beta: float) -> dict[str, Any]:
+    return {"jensen_shannon": {} if beta == 0.5 else {"beta": beta}}  # a server of 0.1 has no such field
+
+
+def jensen_shannon(logits: Tensor, labels: Tensor, *, beta: float = 0.5, **options: Any) -> Tensor:
+    """β KL(y ‖ m) + (1 − β) KL(p ‖ m), m = β y + (1 − β) p, with β in (0, 1): bounded. Targets sum to 1."""
+    return loss(logits, labels, _jensen_shannon(beta), **options)
 
 
 class JensenShannonLoss(Loss):
     """jensen_shannon() as a module."""
 
+    def __init__(self, *, beta: float = 0.5, **options: Any) -> None:
+        super().__init__(_jensen_shannon(beta), **options)
+
+
+def hinge(logits: Tensor, labels: Tensor, *, margin: float = 1.0, **options: Any) -> Tensor:
+    """max(0, margin − s z), s = ±1; sigmoid. Cortes and Vapnik, Machine Learning 20, 1995."""
+    return loss(logits, labels, {"hinge": {"margin": margin}}, **options)
+
+
+class HingeLoss(Loss):
+    """hinge() as a module."""
+
+    def __init__(self, *, margin: float = 1.0, **options: Any) -> None:
+        super().__init__({"hinge": {"margin": margin}}, **options)
+
+
+def squared_margin(logits: Tensor, labels: Tensor, *, target: float = 1.0, **options: Any) -> Tensor:
+    """(s z − target)², s = ±1; sigmoid: IPO, on the margins of pairs. Azar et al., 2023."""
+    return loss(logits, labels, {"squared_margin": {"target": target}}, **options)
+
+
+class SquaredMarginLoss(Loss):
+    """squared_margin() as a module."""
+
+    def __init__(self, *, target: float = 1.0, **options: Any) -> None:
+        super().__init__({"squared_margin": {"target": target}}, **options)
+
+
+def reverse_kl_divergence(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+    """Σ p_k (ln p_k − ln y_k), for a float target per class; softmax. Gu et al., ICLR 2024."""
+    return loss(logits, labels, {"reverse_kl_divergence": {}}, **options)
+
+
+class ReverseKlDivergenceLoss(Loss):
+    """reverse_kl_divergence() as a module."""
+
     def __init__(self, **options: Any) -> None:
-        super().__init__({"jensen_shannon": {}}, **options)
+        super().__init__({"reverse_kl_divergence": {}}, **options)

@@ -72,6 +72,21 @@ TEST(ComputeRequestDecoder, RefusesLoss) {
       {absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, 0.5, 0, 0.25]"),
                     "loss { jensen_shannon {} }"),
        "labels[1] sums to 0.75, expected 1 for jensen_shannon"},
+      {absl::StrCat(WithLabels("shape: [2, 3] float_values: [1, 0, 0, 0.5, 0, 0.25]"),
+                    "loss { jensen_shannon { beta: 0.25 } }"),
+       "labels[1] sums to 0.75, expected 1 for jensen_shannon"},
+      {SoftmaxLoss("jensen_shannon { beta: 0 }"), "loss.jensen_shannon.beta = 0 is not in (0, 1)"},
+      {SoftmaxLoss("jensen_shannon { beta: 1 }"), "loss.jensen_shannon.beta = 1 is not in (0, 1)"},
+      {SigmoidLoss("hinge { margin: 0 }"), "loss.hinge.margin = 0, expected a finite number > 0"},
+      {SoftmaxLoss("hinge {}"), "loss.hinge acts with sigmoid only, but the activation is softmax"},
+      {SigmoidLoss("squared_margin { target: inf }"),
+       "loss.squared_margin.target = inf, expected a finite number"},
+      {SoftmaxLoss("squared_margin {}"),
+       "loss.squared_margin acts with sigmoid only, but the activation is softmax"},
+      {SoftmaxLoss("reverse_kl_divergence {}"),
+       "labels are integers, expected floats for reverse_kl_divergence, a target per class"},
+      {SigmoidLoss("reverse_kl_divergence {}"),
+       "loss.reverse_kl_divergence acts with softmax only, but the activation is sigmoid"},
   });
 }
 

@@ -1,5 +1,7 @@
 #include "server/rpc/encode/applied_loss_encoder.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/loss/catalogue.h"
@@ -16,13 +18,17 @@ TEST(AppliedLossEncoder, NamesEveryRowOfTheCatalogue) {
   for (const loss::FormInfo* form : loss::Catalogue()) {
     SCOPED_TRACE(form->name);
     ComputeCall call;
-    call.spec.activation =
-        form->of_ratio ? loss::Activation::kLogProbability : loss::Activation::kSigmoid;
+    const bool softmax = form->activations == loss::ActivationSet::kSoftmaxOnly;
+    call.spec.activation = form->of_ratio ? loss::Activation::kLogProbability
+                           : softmax      ? loss::Activation::kSoftmax
+                                          : loss::Activation::kSigmoid;
     call.spec.form = form;
     for (int i = 0; i < form->parameter_count; ++i) {
       const auto index = static_cast<size_t>(i);
       // Another value than the default, and in the ranges of all.
       call.spec.parameters[index] = form->parameters[index].default_value * 0.75;
+      // Another beta of this row is its variant's.
+      if (form->name == std::string("jensen_shannon")) call.spec.parameters[index] = 0.5;
       if (!form->parameters[index].range.Contains(call.spec.parameters[index])) {
         call.spec.parameters[index] = form->parameters[index].default_value;
       }

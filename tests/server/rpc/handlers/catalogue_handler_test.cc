@@ -74,6 +74,18 @@ TEST(CatalogueHandler, KnowsFocal) {
   EXPECT_FALSE(gamma.has_maximum());
 }
 
+TEST(CatalogueHandler, KnowsWhichActivationsAFormTakes) {
+  const v1::ListLossesResponse response = ListLosses();
+  for (const v1::LossInfo& loss : response.losses()) {
+    if (loss.name() == "hinge" || loss.name() == "squared_margin") {
+      EXPECT_THAT(loss.activations(), ElementsAre(v1::ACTIVATION_SIGMOID)) << loss.name();
+    }
+    if (loss.name() == "reverse_kl_divergence") {
+      EXPECT_THAT(loss.activations(), ElementsAre(v1::ACTIVATION_SOFTMAX));
+    }
+  }
+}
+
 TEST(CatalogueHandler, DescribesTheServer) {
   const auto info = CallHandlers(12345)->GetServerInfo({}, {});
   ASSERT_TRUE(info.ok());

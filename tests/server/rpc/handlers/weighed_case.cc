@@ -35,7 +35,7 @@ void AddForm(const oracle::Problem& problem, v1::LossSpec& loss) {
   if (!is_variant) return;
   if (loss.has_focal()) {
     loss.mutable_focal()->set_soft_target_rule(v1::SOFT_TARGET_RULE_BLENDED);
-  } else {
+  } else if (loss.has_asymmetric()) {
     loss.mutable_asymmetric()->set_detach_focusing(true);
   }
 }
