@@ -94,6 +94,8 @@ const LargestKernels& CurrentLargest() { return Current().table.largest; }
 const RowOutcomeKernels& CurrentOutcomes() { return Current().table.outcomes; }
 const TokenKernels& CurrentTokens() { return Current().table.tokens; }
 
+void ComputeSoftmaxRow(const SoftmaxRow& row) { Current().table.softmax_row(row); }
+
 template <>
 const SignKernels<float>& CurrentSigns() {
   return Current().table.signs_f32;

@@ -7,6 +7,7 @@
 #include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
 #include "server/kernels/signs.h"
+#include "server/kernels/softmax_row.h"
 #include "server/kernels/sums.h"
 
 // Chooses kernels for the best instruction set that this CPU has, or for the one named by the
@@ -24,6 +25,9 @@ const SumKernels& CurrentSums();
 const LargestKernels& CurrentLargest();
 const RowOutcomeKernels& CurrentOutcomes();
 const TokenKernels& CurrentTokens();
+
+// Writes a row's probabilities and their logarithms.
+void ComputeSoftmaxRow(const SoftmaxRow& row);
 
 template <typename T>
 const SignKernels<T>& CurrentSigns();

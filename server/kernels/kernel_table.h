@@ -10,6 +10,7 @@
 #include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
 #include "server/kernels/signs.h"
+#include "server/kernels/softmax_row.h"
 #include "server/kernels/sums.h"
 
 namespace lossd::kernels {
@@ -23,6 +24,7 @@ struct KernelTable {
   SignKernels<float> signs_f32;
   SignKernels<double> signs_f64;
   TokenKernels tokens;
+  void (*softmax_row)(const SoftmaxRow&);
 };
 
 // Each is defined in a file of its own, compiled with that set's flags. A caller calls none that

@@ -10,6 +10,7 @@
 #include "server/kernels/rows/dense_row-inl.h"
 #include "server/kernels/rows/row_outcomes-inl.h"
 #include "server/kernels/rows/shaped_rows-inl.h"
+#include "server/kernels/rows/softmax_row-inl.h"
 #include "server/kernels/rows/target_rows-inl.h"
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
@@ -82,7 +83,8 @@ KernelTable MakeTable(FormList<Forms...>) {
       {&TokenKernel<Arch>::Scales, &TokenKernel<Arch>::Load,
        &TokenKernel<Arch>::template Write<float>, &TokenKernel<Arch>::template Write<double>,
        &TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
-       &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics}};
+       &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics},
+      &SoftmaxRowKernel<Arch>::Run};
 }
 
 }  // namespace lossd::kernels

@@ -27,9 +27,15 @@ struct BinaryLabels {
   absl::Span<const int64_t> values;
 };
 
+// What Targets are made of. kTeacherLogits, softmax only: the targets are the softmax of a
+// teacher's logits, which are below +∞ and not all −∞ in a row.
+enum class TargetKind { kGiven, kTeacherLogits };
+
 // A target per class, shape [rows, classes]. Softmax: finite and ≥ 0. Sigmoid: in [0, 1].
 struct Targets {
   FloatView values;
+  TargetKind kind = TargetKind::kGiven;
+  double temperature = 1;  // of a teacher, > 0; Compute sets it to the loss's
 };
 
 using Labels = std::variant<ClassIds, BinaryLabels, Targets>;

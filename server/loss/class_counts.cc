@@ -1,7 +1,10 @@
 #include "server/loss/class_counts.h"
 
+#include <variant>
+
 #include "server/loss/blocks/ignored_samples.h"
 #include "server/loss/blocks/sample_labels.h"
+#include "server/loss/blocks/teacher_row.h"
 
 namespace lossd::loss {
 namespace {
@@ -11,6 +14,17 @@ template <typename F>
 void ForEachRow(const Batch& batch, int64_t numbers, const Cancellation& cancellation, F f) {
   ForEachBlock(batch.rows, numbers, cancellation, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) f(row);
+  });
+}
+
+// Adds the targets that a teacher gives, in the order of the rows.
+void AddTeacher(const Batch& batch, const ElementLabels& labels, const Cancellation& cancellation,
+                std::vector<double>& counts) {
+  TeacherRow teacher(std::get<Targets>(batch.labels), batch.classes);
+  ForEachRow(batch, batch.classes, cancellation, [&](int64_t row) {
+    if (labels.ignored(row, 0)) return;
+    teacher.Load(row);
+    for (size_t k = 0; k < counts.size(); ++k) counts[k] += teacher.targets()[k];
   });
 }
 
@@ -68,6 +82,10 @@ std::vector<double> CountClasses(const Batch& batch, Activation activation,
   }
   if (labels.has_class_ids()) return CountIds(batch, labels, activation, cancellation);
   std::vector<double> counts(static_cast<size_t>(batch.classes), 0.0);
+  if (labels.has_teacher()) {
+    AddTeacher(batch, labels, cancellation, counts);
+    return counts;
+  }
   AddColumns(batch, cancellation, counts, [&](int64_t row, int64_t k) {
     return labels.ignored(row, softmax ? 0 : k) ? 0 : labels.target(row, k);
   });

@@ -287,8 +287,16 @@ bool ReadsRollout(const Batch& batch, const LossSpec& spec) {
 absl::StatusOr<Result> Compute(const Batch& batch, const LossSpec& spec,
                                const ComputeOptions& options, const Outputs& outputs,
                                const Executor& executor) {
+  std::optional<Batch> taught;
+  const auto* const targets = std::get_if<Targets>(&batch.labels);
+  if (targets != nullptr && targets->kind == TargetKind::kTeacherLogits) {
+    taught = batch;
+    std::get<Targets>(taught->labels).temperature =
+        spec.teacher.temperature.value_or(spec.temperature);
+  }
+  const Batch& of = taught ? *taught : batch;
   return std::visit(
-      [&](auto logits) { return ComputeTyped(batch, spec, options, outputs, executor, logits); },
+      [&](auto logits) { return ComputeTyped(of, spec, options, outputs, executor, logits); },
       batch.logits);
 }
 

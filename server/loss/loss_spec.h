@@ -10,6 +10,7 @@
 #include "server/loss/logit_adjustment.h"
 #include "server/loss/mining.h"
 #include "server/loss/policy_options.h"
+#include "server/loss/wide.h"
 
 namespace lossd::loss {
 
@@ -29,6 +30,14 @@ struct ClassWeighting {
   bool empty() const { return weights.empty() && !scheme && !alpha && positive_weights.empty(); }
 };
 
+// How targets of a teacher are read.
+struct TeacherOptions {
+  std::optional<double> temperature;  // > 0; unset: the spec's own
+  bool scales_by_squared_temperature = false;
+
+  bool empty() const { return !temperature && !scales_by_squared_temperature; }
+};
+
 // One activation, one form, and the options around them. Logits go through softcap, temperature,
 // logit adjustment and form, in this order; derivatives are with respect to the batch's logits.
 struct LossSpec {
@@ -44,6 +53,12 @@ struct LossSpec {
   LogitAdjustment logit_adjustment;
   Mining mining;
   PolicyOptions policy;
+  TeacherOptions teacher;
+
+  // Returns what multiplies the loss, but for z_loss.
+  Wide target_scale() const {
+    return teacher.scales_by_squared_temperature ? Wide{temperature} * temperature : 1;
+  }
 };
 
 // Returns true when the loss is computed by way of u = ln p_t, sample by sample, and what the

@@ -15,12 +15,13 @@ namespace lossd::loss {
 namespace {
 
 // Nanoseconds for a number of its kind, on the slow side.
-constexpr double kFastLogit = 2;     // a kernel in the logits' own type
-constexpr double kDenseLogit = 20;   // a dense kernel, in double
-constexpr double kReadLogit = 1;     // compared, or copied
-constexpr double kWideLogit = 10;    // weighed and added up in Wide
-constexpr double kToken = 10;        // a log-probability of its own
-constexpr double kPolicyToken = 20;  // beside a rollout
+constexpr double kFastLogit = 2;      // a kernel in the logits' own type
+constexpr double kDenseLogit = 20;    // a dense kernel, in double
+constexpr double kTeacherLogit = 10;  // beside it, for its target
+constexpr double kReadLogit = 1;      // compared, or copied
+constexpr double kWideLogit = 10;     // weighed and added up in Wide
+constexpr double kToken = 10;         // a log-probability of its own
+constexpr double kPolicyToken = 20;   // beside a rollout
 constexpr double kSampleOutcome = 30;
 constexpr double kMinedSample = 60;
 constexpr double kClassWeight = 60;
@@ -42,6 +43,7 @@ constexpr double kBytesOfPresented = 7 * sizeof(double) + 4;
 constexpr double kBytesOfColumns = 10 * sizeof(double);
 // A block of dense rows: one row each of so many arrays.
 constexpr double kDenseArrays = 12;
+constexpr double kTeacherArrays = 3;
 
 // The shape of what is computed.
 struct Shape {
@@ -67,6 +69,11 @@ bool HasRecords(const ComputeOptions& options) {
 }
 
 bool IsMined(const LossSpec& spec) { return !std::holds_alternative<std::monostate>(spec.mining); }
+
+bool HasTeacher(const Batch& batch) {
+  const auto* targets = std::get_if<Targets>(&batch.labels);
+  return targets != nullptr && targets->kind == TargetKind::kTeacherLogits;
+}
 
 // Returns true when nothing lies around the form.
 bool IsPlain(const Batch& batch, const LossSpec& spec) {
@@ -119,7 +126,8 @@ double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& sha
   double of_one = shape.element *
                   static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
   if (spec.activation == Activation::kSoftmax && !IsPlain(batch, spec)) {
-    of_one = std::max(of_one, kDenseArrays * kBytesOfNumber * shape.classes);
+    const double arrays = kDenseArrays + (HasTeacher(batch) ? kTeacherArrays : 0);
+    of_one = std::max(of_one, arrays * kBytesOfNumber * shape.classes);
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.
   if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);
@@ -141,6 +149,7 @@ Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& 
   Work work;
   const bool fast = IsFast(batch, spec) || IsInFloat(shape, spec);
   double of_logit = fast ? kFastLogit : kDenseLogit;
+  if (HasTeacher(batch)) of_logit += kTeacherLogit;
   if (spec.activation == Activation::kLogProbability) of_logit = kToken;
   if (ReadsRollout(batch, spec)) {
     work.operations += kPolicyToken * shape.samples;

@@ -60,6 +60,43 @@ TEST_F(ClientPolicyTest, GivesThePackagesNumbers) {
   EXPECT_EQ(gspo->sequence_count, 3);
 }
 
+// Distillation: chunks have the bits of one call.
+TEST_F(ClientPolicyTest, TakesATeachersLogitsInPlaceOfLabels) {
+  const xt::xarray<double> student = {{2, 0.5, -1}, {0, 1, 0.5}};
+  const xt::xarray<double> teacher = {{1, 1, 0}, {2, -1, 0}};
+  ComputeOptions options;
+  options.teacher_logits = teacher;
+  options.outputs.gradient = true;
+  options.outputs.applied = true;
+  options.reduction = Reduction::kMean;
+  LossSpec loss{JensenShannon{0.1}};
+  const auto whole = client_->Compute(student, kNoLabels, loss, options);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_NEAR(whole->loss, 0.120693798095 / 2, kDigits);
+  EXPECT_EQ(whole->applied.value().loss.teacher.temperature, 1.0);
+  ChunkOptions chunks;
+  chunks.chunk_bytes = 1;
+  const auto parts = client_->ComputeChunked(student, kNoLabels, loss, options, chunks);
+  ASSERT_TRUE(parts.ok()) << parts.status();
+  EXPECT_EQ(*parts->gradient, *whole->gradient);
+  EXPECT_NEAR(parts->loss, whole->loss, 1e-16);
+
+  loss.temperature = 2.0;
+  CompareOptions comparison;
+  comparison.teacher_logits = teacher;
+  const auto compared = client_->Compare(
+      student, kNoLabels, {LossSpec{JensenShannon{}}, LossSpec{KlDivergence{}}}, comparison);
+  ASSERT_TRUE(compared.ok()) << compared.status();
+  EXPECT_NEAR(compared->comparisons[0].loss, 0.325066473735, kDigits);
+  EXPECT_NEAR(compared->comparisons[1].loss, 1.380414885058, kDigits);
+
+  const xt::xarray<double> nothing = {{1, 1, 0}, {-INFINITY, -INFINITY, -INFINITY}};
+  options.teacher_logits = nothing;
+  const auto refused = client_->ComputeChunked(student, kNoLabels, loss, options, chunks);
+  EXPECT_THAT(std::string(refused.status().message()),
+              ::testing::HasSubstr("teacher_logits[1] is -inf for every class"));
+}
+
 TEST_F(ClientPolicyTest, ComparesLosses) {
   const Batch batch;
   const std::vector<LossSpec> losses = {LossSpec{Ppo{}, Activation::kLogProbability},

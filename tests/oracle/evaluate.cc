@@ -111,7 +111,8 @@ class Evaluation {
     if (!truth_.is_valid(i, 0)) return;
 
     const std::vector<Real> logits = RowOf(problem_.logits, i);
-    const std::vector<Real> targets = RowOf(truth_.targets, i);
+    const std::vector<Real> targets =
+        problem_.teacher_logits ? TeacherTargets(problem_, i) : RowOf(truth_.targets, i);
     const TransformedLogits transformed =
         TransformLogits(problem_, logits, IndexOfLargest(targets));
     const Softmax softmax = SoftmaxOf(transformed.values);
@@ -121,7 +122,7 @@ class Evaluation {
     }
     answer_.log_sum_exp.back() = static_cast<double>(softmax.log_sum_exp);
     answer_.margin.back() = MarginOf(logits, IndexOfLargest(targets));
-    RowLoss row = LossOfRow(problem_, softmax, targets, weights_);
+    RowLoss row = ScaledLoss(LossOfRow(problem_, softmax, targets, weights_));
     GoBack(problem_, softmax, transformed, row);
     const Real s = PerSample(problem_.sample_weights, i, problem_.rows());
 
@@ -149,7 +150,7 @@ class Evaluation {
 
     CountTopK(logits, sample.owner);
     if (sample.probability >= 0.01L) return;
-    RowLoss unweighted = LossOfRow(problem_, softmax, targets, {});
+    RowLoss unweighted = ScaledLoss(LossOfRow(problem_, softmax, targets, {}));
     GoBack(problem_, softmax, transformed, unweighted);
     CountVanishing(sample.probability, unweighted.gradient[sample.owner]);
   }
@@ -199,6 +200,19 @@ class Evaluation {
     Collect(sample, index, s, e.value, e.value_magnitude);
     weight_sum_ += s;
     CountVanishing(sample.probability, element(false).gradient);
+  }
+
+  // Returns the loss times the square of the temperature, where that is asked for.
+  RowLoss ScaledLoss(RowLoss row) const {
+    if (!problem_.scale_by_squared_temperature) return row;
+    const Real scale = Real{problem_.temperature} * problem_.temperature;
+    row.value *= scale;
+    row.value_magnitude *= scale;
+    for (auto* column : {&row.gradient, &row.gradient_magnitude, &row.hessian,
+                         &row.positive_hessian, &row.hessian_magnitude}) {
+      for (Real& value : *column) value *= scale;
+    }
+    return row;
   }
 
   static Real TrueProbability(const Softmax& softmax, const std::vector<Real>& targets) {

@@ -72,9 +72,9 @@ struct Seesaw {  // j != t: z_j + p min(0, ln n_j / n_t) + q max(0, ln sigma_j /
   std::vector<double> counts;
 };
 
-// Everything that one answer depends on. Exactly one of class_ids, binary_labels and targets is
-// set. The values are taken as they stand: for a float32 computation they must be float32 values.
-// The special members are the default ones, compiled once instead of in every test.
+// Everything that one answer depends on. Exactly one of class_ids, binary_labels, targets and
+// teacher_logits is set. The values are taken as they stand: for a float32 computation they must be
+// float32 values. The special members are the default ones, compiled once instead of in every test.
 struct Problem {
   Problem();
   Problem(const Problem& other);
@@ -91,6 +91,7 @@ struct Problem {
   std::optional<std::vector<int64_t>> class_ids;         // [rows]
   std::optional<xt::xtensor<int64_t, 2>> binary_labels;  // [rows, classes], sigmoid
   std::optional<Matrix> targets;                         // [rows, classes]
+  std::optional<Matrix> teacher_logits;                  // [rows, classes], softmax
 
   std::vector<double> weights;  // [classes]; {negative, positive} for one-logit rows
   std::optional<Scheme> scheme;
@@ -100,6 +101,9 @@ struct Problem {
   double label_smoothing = 0;
   // Softmax alone. The logits z of the request become x = adjusted(cap(z) / temperature).
   double temperature = 1;
+  std::optional<double> teacher_temperature;  // of teacher_logits; none: `temperature`
+  bool scale_by_squared_temperature =
+      false;           // the loss without z_loss, beside targets or a teacher
   double softcap = 0;  // 0: none; else softcap tanh(z / softcap)
   std::optional<Prior> prior;
   std::optional<LabelMargin> label_margin;

@@ -1,6 +1,9 @@
 #include "tests/oracle/truth.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "xtensor/xbuilder.hpp"
 
@@ -21,6 +24,22 @@ double PerSample(const std::vector<double>& values, size_t sample, size_t sample
   return values[sample / (samples / values.size())];
 }
 
+std::vector<Real> TeacherTargets(const Problem& problem, size_t row) {
+  const Real temperature = problem.teacher_temperature.value_or(problem.temperature);
+  Real largest = (*problem.teacher_logits)(row, 0);
+  for (size_t k = 1; k < problem.classes(); ++k) {
+    largest = std::max(largest, Real{(*problem.teacher_logits)(row, k)});
+  }
+  std::vector<Real> targets;
+  Real sum = 0;
+  for (size_t k = 0; k < problem.classes(); ++k) {
+    targets.push_back(std::exp(((*problem.teacher_logits)(row, k) - largest) / temperature));
+    sum += targets.back();
+  }
+  for (Real& target : targets) target /= sum;
+  return targets;
+}
+
 Truth ReadLabels(const Problem& problem) {
   const size_t rows = problem.rows();
   const size_t classes = problem.classes();
@@ -28,9 +47,15 @@ Truth ReadLabels(const Problem& problem) {
   truth.targets = xt::zeros<double>({rows, classes});
   truth.is_valid = xt::ones<bool>({rows, classes});
   for (size_t i = 0; i < rows; ++i) {
+    std::vector<Real> taught;
+    if (problem.teacher_logits) taught = TeacherTargets(problem, i);
     for (size_t k = 0; k < classes; ++k) {
       truth.is_valid(i, k) = Weighs(problem, i, k);
       if (!truth.is_valid(i, k)) continue;
+      if (problem.teacher_logits) {
+        truth.targets(i, k) = static_cast<double>(taught[k]);
+        continue;
+      }
       if (problem.targets) {
         truth.targets(i, k) = (*problem.targets)(i, k);
         continue;

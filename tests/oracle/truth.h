@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/oracle/problem.h"
+#include "tests/oracle/term.h"
 
 namespace lossd::oracle {
 
@@ -16,6 +17,9 @@ struct Truth {
 };
 
 Truth ReadLabels(const Problem& problem);
+
+// Returns the softmax of a row of the teacher's logits, which there are, at its temperature.
+std::vector<Real> TeacherTargets(const Problem& problem, size_t row);
 
 // Returns the value of a sample, of values for each sample or each row; 1 of none.
 double PerSample(const std::vector<double>& values, size_t sample, size_t samples);

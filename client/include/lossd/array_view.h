@@ -62,7 +62,7 @@ class ArrayView {
 //   finite target ≥ 0 per class, of the logits' shape.
 //   Sigmoid: 0 or 1, or targets in [0, 1], of the logits' shape; or integers [N] beside logits
 //   [N, C], C ≥ 2, read as one-hot, where C means that every class is negative.
-//   Log-probabilities: kNoLabels.
+//   Log-probabilities, and beside a teacher's logits: kNoLabels.
 using Labels =
     std::variant<ArrayView<int64_t>, ArrayView<float>, ArrayView<double>, std::monostate>;
 

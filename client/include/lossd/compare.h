@@ -17,6 +17,9 @@ namespace lossd {
 struct CompareOptions {
   Reduction reduction = Reduction::kNone;
 
+  // As in ComputeOptions; each loss takes its own temperature of them.
+  OptionalReals teacher_logits = {};
+
   // Finite, ≥ 0, one for each sample.
   OptionalReals sample_weights = {};
 

@@ -102,6 +102,16 @@ using LossForm =
                  JensenShannon, ImportanceSampling, Ppo, Cispo, Dro, Sapo, Dppo, Hinge,
                  SquaredMargin, ReverseKlDivergence>;
 
+// How targets of a teacher are read, for distillation; softmax.
+struct TeacherOptions {
+  // > 0: what the teacher's logits are divided by. Unset: LossSpec's temperature.
+  std::optional<double> temperature = std::nullopt;
+
+  // Multiplies ℓ, but for the z-loss, by the square of LossSpec's temperature: Hinton's factor.
+  // Beside a teacher's logits, or float targets.
+  bool scale_by_squared_temperature = false;
+};
+
 // A loss: one form over one activation, and everything that acts around them. The default is
 // softmax cross entropy.
 //
@@ -138,6 +148,8 @@ struct LossSpec {
 
   std::optional<KlPenalty> kl_penalty = std::nullopt;
   std::optional<ImportanceWeighting> importance_weighting = std::nullopt;
+
+  TeacherOptions teacher = {};
 };
 
 }  // namespace lossd

@@ -79,7 +79,7 @@ def make_batch(fields: Mapping[str, Any]) -> Batch:
     if "logits" not in arrays:
         raise _fields.refuse("logits", "are required")
     name_request(message)
-    for name in ("logits", "sample_weights", "upstream_gradient"):
+    for name in ("logits", "teacher_logits", "sample_weights", "upstream_gradient"):
         if name in arrays and not arrays[name].is_float:
             arrays[name] = _request.as_float64(arrays[name])
     return Batch(message, arrays)

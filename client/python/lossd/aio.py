@@ -60,6 +60,7 @@ class AsyncClient:
         *,
         loss: Spec = None,
         reduction: Optional[str] = None,
+        teacher_logits: Optional[Array] = None,
         sample_weights: Optional[Array] = None,
         upstream_gradient: Optional[Array] = None,
         outputs: Optional[Mapping[str, Any]] = None,
@@ -79,11 +80,11 @@ class AsyncClient:
     ) -> Result:
         """Computes the losses of one batch, as Client.compute."""
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
-                 "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, "rollout": rollout,
-                 "sequence_lengths": sequence_lengths, "run": run, "sample_ids": sample_ids,
-                 "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
-                 **fields}  # fmt: skip
+                 "teacher_logits": teacher_logits, "sample_weights": sample_weights,
+                 "upstream_gradient": upstream_gradient, "outputs": outputs, "class_axis": class_axis,
+                 "normalizer": normalizer, "rollout": rollout, "sequence_lengths": sequence_lengths, "run": run,
+                 "sample_ids": sample_ids, "request_id": request_id, "step": step, "epoch": epoch,
+                 "learning_rate": learning_rate, **fields}  # fmt: skip
         batch = _compute.make_batch(given)
         result: Result = await self._run(_steps.compute(batch, out or {}, self._limit), deadline)
         return result
@@ -95,6 +96,7 @@ class AsyncClient:
         losses: Sequence[Spec],
         *,
         reduction: Optional[str] = None,
+        teacher_logits: Optional[Array] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
         rollout: Optional[Mapping[str, Array]] = None,
@@ -105,7 +107,8 @@ class AsyncClient:
         """Computes several losses on one batch, as Client.compare."""
         payload = _calls.compare_request({
             "logits": logits, "labels": labels, "losses": losses, "reduction": reduction,
-            "sample_weights": sample_weights, "class_axis": class_axis, "rollout": rollout,
+            "teacher_logits": teacher_logits, "sample_weights": sample_weights, "class_axis": class_axis,
+            "rollout": rollout,
             "sequence_lengths": sequence_lengths, **fields})  # fmt: skip
         return _calls.read_comparisons(await self._call("Compare", payload, deadline))
 

@@ -94,6 +94,7 @@ class Client:
         *,
         loss: Spec = None,
         reduction: Optional[str] = None,
+        teacher_logits: Optional[Array] = None,
         sample_weights: Optional[Array] = None,
         upstream_gradient: Optional[Array] = None,
         outputs: Optional[Mapping[str, Any]] = None,
@@ -118,6 +119,8 @@ class Client:
         "log_probability" ln p of the truth itself, of any shape, and no labels.
         labels: integers of the losses' shape, or floats of the logits' shape, a target for each class.
         loss: a name, or LossSpec's fields as a dict; None is softmax cross entropy. {"activation": "sigmoid"}.
+        teacher_logits: in place of labels, floats of the logits' shape: the targets are their softmax at
+        loss["teacher"]["temperature"], or the loss's. −inf is a probability of 0.
         reduction: "none", the default, "sum", "mean" (by weight, as PyTorch's), "mean_valid" or "sequence_mean".
         sample_weights: ≥ 0, the losses' shape or [N]. A sample of weight 0 is ignored, whatever it holds.
         upstream_gradient: ∂final/∂loss, the losses' shape or [N], with reduction "none".
@@ -142,11 +145,11 @@ class Client:
         Sequences that are read stay whole. What needs the whole batch, as mining does, is then refused by name.
         """
         given = {"logits": logits, "labels": labels, "loss": loss, "reduction": reduction,
-                 "sample_weights": sample_weights, "upstream_gradient": upstream_gradient, "outputs": outputs,
-                 "class_axis": class_axis, "normalizer": normalizer, "rollout": rollout,
-                 "sequence_lengths": sequence_lengths, "run": run, "sample_ids": sample_ids,
-                 "request_id": request_id, "step": step, "epoch": epoch, "learning_rate": learning_rate,
-                 **fields}  # fmt: skip
+                 "teacher_logits": teacher_logits, "sample_weights": sample_weights,
+                 "upstream_gradient": upstream_gradient, "outputs": outputs, "class_axis": class_axis,
+                 "normalizer": normalizer, "rollout": rollout, "sequence_lengths": sequence_lengths, "run": run,
+                 "sample_ids": sample_ids, "request_id": request_id, "step": step, "epoch": epoch,
+                 "learning_rate": learning_rate, **fields}  # fmt: skip
         return self._compute_batch(_compute.make_batch(given), out or {}, deadline)
 
     def _compute_batch(self, batch: _compute.Batch, out: Mapping[str, Any], deadline: Any = UNSET) -> Result:
@@ -161,6 +164,7 @@ class Client:
         losses: Sequence[Spec],
         *,
         reduction: Optional[str] = None,
+        teacher_logits: Optional[Array] = None,
         sample_weights: Optional[Array] = None,
         class_axis: Optional[int] = None,
         rollout: Optional[Mapping[str, Array]] = None,
@@ -170,12 +174,13 @@ class Client:
     ) -> List[Comparison]:
         """Computes up to 32 losses on one batch, side by side, in the order of `losses`.
 
-        The arguments are compute()'s, labels None for log-probabilities; fields: CompareRequest's others, as
-        omit_difficulty=True. The batch must fit a message.
+        The arguments are compute()'s, labels None for log-probabilities and beside teacher_logits; fields:
+        CompareRequest's others, as omit_difficulty=True. The batch must fit a message.
         """
         payload = _calls.compare_request({
             "logits": logits, "labels": labels, "losses": losses, "reduction": reduction,
-            "sample_weights": sample_weights, "class_axis": class_axis, "rollout": rollout,
+            "teacher_logits": teacher_logits, "sample_weights": sample_weights, "class_axis": class_axis,
+            "rollout": rollout,
             "sequence_lengths": sequence_lengths, **fields})  # fmt: skip
         return _calls.read_comparisons(self._call("Compare", payload, deadline))
 

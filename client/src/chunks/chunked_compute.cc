@@ -176,6 +176,7 @@ class ChunkedCall {
   absl::Status SendChunk(const Chunk& chunk) {
     const RowRange& rows = chunk.rows;
     ComputeOptions options = batch_.options;
+    options.teacher_logits = rows.Of(options.teacher_logits);
     options.sample_weights = rows.Of(options.sample_weights);
     options.upstream_gradient = rows.Of(options.upstream_gradient);
     options.memory = RowsOf(rows, to_);

@@ -21,6 +21,7 @@ struct Array {
 };
 
 constexpr Array kArrays[] = {{"labels[", &ChunkStart::row},
+                             {"teacher_logits[", &ChunkStart::row},
                              {"sample_weights[", &ChunkStart::row},
                              {"upstream_gradient[", &ChunkStart::row},
                              {"sample_ids[", &ChunkStart::row},

@@ -184,6 +184,7 @@ absl::Status CheckSplittable(const Shape& logits, const Labels& labels, const Lo
   absl::Status status = CheckLoss(labels, loss);
   status.Update(CheckStatistics(options));
   status.Update(CheckRows("labels", ShapeOf(labels), logits.front()));
+  status.Update(CheckRows("teacher_logits", ShapeOf(options.teacher_logits), logits.front()));
   status.Update(CheckRows("sample_weights", ShapeOf(options.sample_weights), logits.front()));
   status.Update(CheckRows("upstream_gradient", ShapeOf(options.upstream_gradient), logits.front()));
   const Shape* ids = options.recording ? &options.recording->sample_ids.shape() : nullptr;

@@ -191,6 +191,10 @@ absl::Status DecodeLossSpec(const v1::LossSpec& message, LossSpec& loss) {
   loss.softcap = message.softcap();
   loss.z_loss = message.z_loss();
   DecodePolicyOptions(message, loss);
+  if (message.teacher().has_temperature()) {
+    loss.teacher.temperature = message.teacher().temperature();
+  }
+  loss.teacher.scale_by_squared_temperature = message.teacher().scale_by_squared_temperature();
   absl::Status status = DecodeClassWeighting(message.class_weighting(), loss.class_weighting);
   if (message.has_logit_adjustment()) {
     status.Update(DecodeAdjustment(message.logit_adjustment(), loss.logit_adjustment));

@@ -185,6 +185,13 @@ void EncodeClassWeighting(const ClassWeighting& weighting, v1::LossSpec& loss) {
   }
 }
 
+void EncodeTeacher(const TeacherOptions& teacher, v1::LossSpec& loss) {
+  if (teacher.temperature) loss.mutable_teacher()->set_temperature(*teacher.temperature);
+  if (teacher.scale_by_squared_temperature) {
+    loss.mutable_teacher()->set_scale_by_squared_temperature(true);
+  }
+}
+
 }  // namespace
 
 v1::SchemeWeights EncodeSchemeWeights(const SchemeWeights& weights) {
@@ -209,6 +216,7 @@ v1::LossSpec EncodeLossSpec(const LossSpec& loss) {
   std::visit(AdjustmentEncoder(message), loss.logit_adjustment);
   std::visit(MiningEncoder(message), loss.mining);
   EncodePolicyOptions(loss, message);
+  EncodeTeacher(loss.teacher, message);
   return message;
 }
 

@@ -170,6 +170,8 @@ absl::StatusOr<MessagePieces> EncodeCompute(const ArrayView<T>& logits, const La
   return IfOk(
       {AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
        AppendLabels(Request::kLabelsFieldNumber, labels, request),
+       AppendReals("teacher_logits", Request::kTeacherLogitsFieldNumber, options.teacher_logits,
+                   request),
        AppendReals("sample_weights", Request::kSampleWeightsFieldNumber, options.sample_weights,
                    request),
        AppendReals("upstream_gradient", Request::kUpstreamGradientFieldNumber,
@@ -198,6 +200,8 @@ absl::StatusOr<MessagePieces> EncodeCompare(const ArrayView<T>& logits, const La
   return IfOk(
       {AppendArray("logits", Request::kLogitsFieldNumber, logits, request),
        AppendLabels(Request::kLabelsFieldNumber, labels, request),
+       AppendReals("teacher_logits", Request::kTeacherLogitsFieldNumber, options.teacher_logits,
+                   request),
        AppendReals("sample_weights", Request::kSampleWeightsFieldNumber, options.sample_weights,
                    request),
        AppendRollout(Request::kRolloutFieldNumber, options.rollout, request),

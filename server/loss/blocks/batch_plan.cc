@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/kernels/dispatch.h"
+#include "server/loss/blocks/teacher_row.h"
 
 namespace lossd::loss {
 namespace {
@@ -75,8 +76,20 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   return totals;
 }
 
+// Calls f(k, t) for the target of each class of a softmax row.
+template <typename F>
+void ForEachTarget(const Batch& batch, const ElementLabels& labels, int64_t row, F f) {
+  if (!labels.has_teacher()) {
+    for (int64_t k = 0; k < batch.classes; ++k) f(k, Wide{labels.target(row, k)});
+    return;
+  }
+  TeacherRow teacher(std::get<Targets>(batch.labels), batch.classes);
+  teacher.Load(row);
+  for (int64_t k = 0; k < batch.classes; ++k) f(k, Wide{teacher.targets()[k]});
+}
+
 // Returns the most that a softmax row's terms are multiplied by, beside its sample weight:
-// (1 - ε) Σ v t + (ε / C) Σ t Σ v + λ.
+// ((1 - ε) Σ v t + (ε / C) Σ t Σ v) τ² + λ, where τ² is the spec's target_scale().
 Wide RowFactor(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
                const ElementLabels& labels, Wide class_weight_sum, int64_t row) {
   const double smoothing = KernelsOf(*spec.form).weighs_whole ? 0 : spec.label_smoothing;
@@ -86,21 +99,22 @@ Wide RowFactor(const Batch& batch, const LossSpec& spec, const ClassTerms& terms
     weighted = terms.weight(labels.class_id(row));
     targets = 1;
   } else {
-    for (int64_t k = 0; k < batch.classes; ++k) {
-      const Wide t = labels.target(row, k);
+    ForEachTarget(batch, labels, row, [&](int64_t k, Wide t) {
       weighted += terms.weight(k) * t;
       targets += t;
-    }
+    });
   }
   const Wide spread = smoothing / static_cast<Wide>(batch.classes);
-  return (1 - smoothing) * weighted + spread * targets * class_weight_sum + spec.z_loss;
+  const Wide of_targets = (1 - smoothing) * weighted + spread * targets * class_weight_sum;
+  return of_targets * spec.target_scale() + spec.z_loss;
 }
 
-// Returns the same of an element: (1 - ε) v̄ + ε max(a₁, a₀).
+// Returns the same of an element: ((1 - ε) v̄ + ε max(a₁, a₀)) τ².
 Wide ElementFactor(const LossSpec& spec, const ClassTerms& terms, int64_t k, double target) {
   const double smoothing = KernelsOf(*spec.form).weighs_whole ? 0 : spec.label_smoothing;
   const Wide other = std::max(terms.positive(k), terms.negative(k));
-  return (1 - smoothing) * Wide{terms.whole(k, target)} + smoothing * other;
+  const Wide of_target = (1 - smoothing) * Wide{terms.whole(k, target)} + smoothing * other;
+  return of_target * spec.target_scale();
 }
 
 struct WideSums {
@@ -214,9 +228,11 @@ bool AreIn(const OrdinaryRange& range, const PerSample& upstream, const ElementL
 }
 
 // Returns true when no product of two of the factors that all samples share leaves double's range.
-bool HasOrdinaryFactors(const ComputeOptions& options, const ClassTerms& terms,
-                        const LogitTransform& transform, const OrdinaryRange& range) {
+bool HasOrdinaryFactors(const LossSpec& spec, const ComputeOptions& options,
+                        const ClassTerms& terms, const LogitTransform& transform,
+                        const OrdinaryRange& range) {
   return range.HasOrZero(options.normalizer.value_or(1)) &&
+         range.Has(static_cast<double>(spec.target_scale())) &&
          range.HasOrZero(options.gradient_scale) && transform.exponent() == 0 && terms.AreIn(range);
 }
 
@@ -265,7 +281,7 @@ BatchPlan PlanBatch(const Batch& batch, const LossSpec& spec, const ComputeOptio
   SampleTotals totals = CountSamples(batch, spec, terms, labels, cancellation);
   const OrdinaryRange range = OrdinaryRangeOf(element_size);
   const bool shared =
-      HasOrdinaryFactors(options, terms, transform, range) &&
+      HasOrdinaryFactors(spec, options, terms, transform, range) &&
       AreIn(range, batch.upstream_gradient, labels, batch.rows, samples_per_row, cancellation);
   bool wide = !shared || (totals.valid_count > 0 && !range.Has(totals.weight_sum));
   if (wide && !AddWideSums({batch, spec, terms, labels}, options.cancelled, executor, totals)) {

@@ -24,7 +24,7 @@ class DenseElementBlock {
   using Kernel = void (*)(const kernels::DenseElements&, const FormParameters&);
 
   DenseElementBlock(const BatchPlan& plan, const RowWindow<T>& window)
-      : plan_(plan), window_(window) {
+      : plan_(plan), window_(window), target_scale_(plan.spec.target_scale()) {
     elements_.logits = columns_.logits;
     elements_.positive_weight = columns_.positive_weight;
     elements_.negative_weight = columns_.negative_weight;
@@ -81,14 +81,16 @@ class DenseElementBlock {
     elements_.count = size;
     LoadColumns(begin, size);
     if (!plan_.scales.alike()) LoadScales(begin, size);
-    if (plan_.terms.empty() && plan_.labels.ignores_none()) {
+    const bool weighs_by_class =
+        !plan_.terms.empty() || (plan_.scales.wide() && target_scale_ != 1);
+    if (!weighs_by_class && plan_.labels.ignores_none()) {
       WeighEqually(size);
     } else {
       plan_.labels.CopyUsed(begin, size, columns_.used);
-      if (plan_.terms.empty()) {
-        WeighUsed(size);
-      } else {
+      if (weighs_by_class) {
         WeighByClass(begin, size);
+      } else {
+        WeighUsed(size);
       }
     }
     Evaluate(size, kernel);
@@ -138,12 +140,13 @@ class DenseElementBlock {
   // Returns the exponent of the power of two that is taken out of the weights of element i, of
   // column k, where scales are wide: that of the largest of them.
   int WeightExponent(int64_t k, int64_t i) const {
-    if (plan_.terms.empty()) return 0;
+    if (plan_.terms.empty() && target_scale_ == 1) return 0;
     const double y = columns_.targets[i];
-    const Wide largest = plan_.kernels.weighs_whole
-                             ? Wide{plan_.terms.whole(k, columns_.true_targets[i])}
-                             : std::max(WideProduct({plan_.terms.positive(k), y}),
-                                        WideProduct({plan_.terms.negative(k), 1 - y}));
+    const Wide largest =
+        plan_.kernels.weighs_whole
+            ? plan_.terms.whole(k, columns_.true_targets[i]) * target_scale_
+            : std::max(WideProduct({plan_.terms.positive(k), y, target_scale_}),
+                       WideProduct({plan_.terms.negative(k), 1 - y, target_scale_}));
     return largest == 0 ? 0 : std::ilogb(largest);
   }
 
@@ -176,6 +179,7 @@ class DenseElementBlock {
       columns_.negative_weight[i] = used * plan_.terms.negative(k) * (1 - y);
       columns_.whole_weight[i] = used * plan_.terms.whole(k, columns_.true_targets[i]);
     });
+    ScaleWeights(size);
   }
 
   void WeighByScaledClass(int64_t begin, int64_t size) {
@@ -185,9 +189,12 @@ class DenseElementBlock {
       const auto scaled = [&, exponent = WeightExponent(k, i)](Wide weight) {
         return used * Scaled(weight, -exponent);
       };
-      columns_.positive_weight[i] = scaled(WideProduct({plan_.terms.positive(k), y}));
-      columns_.negative_weight[i] = scaled(WideProduct({plan_.terms.negative(k), 1 - y}));
-      columns_.whole_weight[i] = scaled(plan_.terms.whole(k, columns_.true_targets[i]));
+      columns_.positive_weight[i] =
+          scaled(WideProduct({plan_.terms.positive(k), y, target_scale_}));
+      columns_.negative_weight[i] =
+          scaled(WideProduct({plan_.terms.negative(k), 1 - y, target_scale_}));
+      columns_.whole_weight[i] =
+          scaled(plan_.terms.whole(k, columns_.true_targets[i]) * target_scale_);
     });
   }
 
@@ -197,6 +204,7 @@ class DenseElementBlock {
       columns_.negative_weight[i] = columns_.used[i] * (1 - columns_.targets[i]);
       columns_.whole_weight[i] = columns_.used[i];
     }
+    ScaleWeights(size);
   }
 
   void WeighEqually(int64_t size) {
@@ -204,6 +212,16 @@ class DenseElementBlock {
       columns_.positive_weight[i] = columns_.targets[i];
       columns_.negative_weight[i] = 1 - columns_.targets[i];
       columns_.whole_weight[i] = 1;
+    }
+    ScaleWeights(size);
+  }
+
+  void ScaleWeights(int64_t size) {
+    if (target_scale_ == 1) return;
+    const auto scale = static_cast<double>(target_scale_);
+    for (double* const column :
+         {columns_.positive_weight, columns_.negative_weight, columns_.whole_weight}) {
+      for (int64_t i = 0; i < size; ++i) column[i] *= scale;
     }
   }
 
@@ -269,6 +287,7 @@ class DenseElementBlock {
 
   const BatchPlan& plan_;
   const RowWindow<T>& window_;
+  const Wide target_scale_;
   Columns columns_;
   kernels::DenseElements elements_;
 };

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <variant>
 
 #include "server/kernels/dense_row.h"
 #include "server/kernels/hessian.h"
@@ -14,6 +16,7 @@
 #include "server/loss/blocks/cut_memory.h"
 #include "server/loss/blocks/row_targets.h"
 #include "server/loss/blocks/row_window.h"
+#include "server/loss/blocks/teacher_row.h"
 #include "server/loss/wide.h"
 
 namespace lossd::loss {
@@ -28,7 +31,11 @@ class DenseRowBlock {
       : plan_(plan),
         window_(window),
         classes_(plan.batch.classes),
-        arrays_(kernels::PaddedSize(classes_)) {
+        arrays_(kernels::PaddedSize(classes_)),
+        target_scale_(plan.spec.target_scale()) {
+    if (plan.labels.has_teacher()) {
+      teacher_.emplace(std::get<Targets>(plan.batch.labels), classes_);
+    }
     row_.class_count = classes_;
     row_.logits = arrays_.logits;
     row_.weighted_targets = arrays_.weighted_targets;
@@ -111,19 +118,26 @@ class DenseRowBlock {
   void LoadTargets(int64_t index) {
     double* const t = arrays_.true_targets;
     double* const y = arrays_.targets;
-    plan_.labels.CopyRow(index, t);
-    targets_.Find(plan_.labels, index);
     const double smoothing = plan_.spec.label_smoothing;
+    if (teacher_) {
+      teacher_->Load(index);
+      std::copy(teacher_->targets(), teacher_->targets() + classes_, t);
+      row_.log_targets = smoothing == 0 ? teacher_->log_targets() : nullptr;
+    } else {
+      plan_.labels.CopyRow(index, t);
+    }
+    targets_.Find(plan_.labels, index);
     const double spread = targets_.Spread(smoothing / static_cast<double>(classes_));
     for (int64_t k = 0; k < classes_; ++k) y[k] = (1 - smoothing) * t[k] + spread;
   }
 
   void WeighByClass() {
-    if (plan_.terms.weights().empty()) {
+    const bool wide = plan_.scales.wide();
+    if (plan_.terms.weights().empty() && (!wide || target_scale_ == 1)) {
       WeighEqually();
       return;
     }
-    if (plan_.scales.wide()) return WeighByScaledClass();
+    if (wide) return WeighByScaledClass();
     const auto weight = [&](int64_t k) { return plan_.terms.weight(k); };
     double weighted_sum = 0;
     for (int64_t k = 0; k < classes_; ++k) {
@@ -132,21 +146,23 @@ class DenseRowBlock {
       weighted_sum += v * arrays_.true_targets[k];
     }
     row_.whole_weight = targets_.Mean(weighted_sum, weight);
+    ScaleWeights();
   }
 
   // Takes the size of the largest of the row's weights out of them, a power of two.
   void WeighByScaledClass() {
     const auto weight = [&](int64_t k) { return plan_.terms.weight(k); };
-    const Wide mean = targets_.ExactMean(weight);
+    const Wide mean = targets_.ExactMean(weight) * target_scale_;
     const bool whole = plan_.kernels.weighs_whole;
     Wide largest = std::max(whole ? mean : 0, Wide{plan_.spec.z_loss});
     for (int64_t k = 0; !whole && k < classes_; ++k) {
-      largest = std::max(largest, WideProduct({weight(k), arrays_.targets[k]}));
+      largest = std::max(largest, WideProduct({weight(k), arrays_.targets[k], target_scale_}));
     }
     const int exponent = largest == 0 ? 0 : std::ilogb(largest);
     weight_unit_ = std::scalbn(Wide{1}, exponent);
     for (int64_t k = 0; k < classes_; ++k) {
-      arrays_.weighted_targets[k] = Scaled(WideProduct({weight(k), arrays_.targets[k]}), -exponent);
+      arrays_.weighted_targets[k] =
+          Scaled(WideProduct({weight(k), arrays_.targets[k], target_scale_}), -exponent);
     }
     row_.whole_weight = Scaled(mean, -exponent);
   }
@@ -155,6 +171,14 @@ class DenseRowBlock {
     weight_unit_ = 1;
     std::copy(arrays_.targets, arrays_.targets + classes_, arrays_.weighted_targets);
     row_.whole_weight = targets_.sum() == 0 ? 0 : 1;
+    ScaleWeights();
+  }
+
+  void ScaleWeights() {
+    if (target_scale_ == 1) return;
+    const auto scale = static_cast<double>(target_scale_);
+    for (int64_t k = 0; k < classes_; ++k) arrays_.weighted_targets[k] *= scale;
+    row_.whole_weight *= scale;
   }
 
   void Evaluate(Kernel kernel) {
@@ -269,6 +293,8 @@ class DenseRowBlock {
   Arrays arrays_;
   RowTargets targets_{arrays_.true_targets, classes_};
   kernels::DenseRow row_;
+  std::optional<TeacherRow> teacher_;
+  const Wide target_scale_;
   Wide weight_unit_ = 1;  // weights are this many times what they are in the row
   double offset_ = 0;     // the logits' own are so much larger
 };

@@ -39,14 +39,18 @@ class ElementLabels {
         samples_per_row_(samples_per_row) {
     if (const auto* ids = std::get_if<ClassIds>(&batch.labels)) ids_ = ids->values;
     if (const auto* binary = std::get_if<BinaryLabels>(&batch.labels)) binary_ = binary->values;
-    if (const auto* targets = std::get_if<Targets>(&batch.labels)) {
+    const auto* const targets = std::get_if<Targets>(&batch.labels);
+    if (targets == nullptr) return;
+    if (targets->kind == TargetKind::kTeacherLogits) {
+      teacher_ = targets;
+    } else {
       if (const auto* f32 = std::get_if<absl::Span<const float>>(&targets->values)) f32_ = *f32;
       if (const auto* f64 = std::get_if<absl::Span<const double>>(&targets->values)) f64_ = *f64;
     }
   }
 
   // Returns true when labels are integers, so that every target is 0 or 1.
-  bool hard() const { return f32_.empty() && f64_.empty(); }
+  bool hard() const { return f32_.empty() && f64_.empty() && !has_teacher(); }
 
   // Returns 0, 1 or ignore_index for each element; empty when labels are of another kind.
   absl::Span<const int64_t> binary() const { return binary_; }
@@ -54,7 +58,7 @@ class ElementLabels {
   // Returns the targets, row after row, where they are floats, else null.
   const float* f32_targets() const { return f32_.empty() ? nullptr : f32_.data(); }
 
-  // Calls f with the span of targets. The labels must be targets.
+  // Calls f with the span of targets. The labels must be targets that are given.
   template <typename F>
   auto VisitTargets(F f) const {
     return f32_.empty() ? f(f64_) : f(f32_);
@@ -127,6 +131,16 @@ class ElementLabels {
     });
   }
 
+  // Returns true when targets are a teacher's, which TeacherRow has.
+  bool has_teacher() const { return teacher_ != nullptr; }
+
+  // Returns the teacher's logit, which is larger where the target is.
+  double teacher_logit(int64_t row, int64_t k) const {
+    return std::visit([&](auto logits) { return static_cast<double>(logits[Index(row, k)]); },
+                      teacher_->values);
+  }
+
+  // There must be no teacher.
   double target(int64_t row, int64_t k) const {
     if (!ids_.empty()) return ids_[static_cast<size_t>(row)] == k ? 1 : 0;
     if (!binary_.empty()) return static_cast<double>(binary_[Index(row, k)]);
@@ -162,7 +176,7 @@ class ElementLabels {
     ClearUnused(begin, size, targets);
   }
 
-  // Writes the targets of `row`, [classes].
+  // Writes the targets of `row`, [classes]. There must be no teacher.
   void CopyRow(int64_t row, double* targets) const {
     if (!ids_.empty()) {
       std::fill(targets, targets + classes_, 0.0);
@@ -191,6 +205,7 @@ class ElementLabels {
   absl::Span<const int64_t> binary_;
   absl::Span<const float> f32_;
   absl::Span<const double> f64_;
+  const Targets* teacher_ = nullptr;
 };
 
 }  // namespace lossd::loss

@@ -16,11 +16,17 @@ namespace lossd::loss {
 // Returns the class of a softmax sample: its label, or its largest target, the first on ties.
 inline int64_t FindTrueClass(const BatchPlan& plan, int64_t row) {
   if (plan.labels.has_class_ids()) return plan.labels.class_id(row);
-  int64_t largest = 0;
-  for (int64_t k = 1; k < plan.batch.classes; ++k) {
-    if (plan.labels.target(row, k) > plan.labels.target(row, largest)) largest = k;
+  const auto find_largest = [&](auto value) {
+    int64_t largest = 0;
+    for (int64_t k = 1; k < plan.batch.classes; ++k) {
+      if (value(k) > value(largest)) largest = k;
+    }
+    return largest;
+  };
+  if (!plan.labels.has_teacher()) {
+    return find_largest([&](int64_t k) { return plan.labels.target(row, k); });
   }
-  return largest;
+  return find_largest([&](int64_t k) { return plan.labels.teacher_logit(row, k); });
 }
 
 template <typename T>

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/rpc/decode/teacher_decoder.h"
 #include "server/rpc/tensor/tensor_values.h"
 
 namespace lossd::rpc {
@@ -43,6 +44,9 @@ BatchFields CommonFields(const Request& request, const wire::TensorPayloads& pay
   }
   if (request.has_labels()) {
     fields.labels = fields_of(request.labels(), Request::kLabelsFieldNumber);
+  }
+  if (request.has_teacher_logits()) {
+    fields.teacher_logits = fields_of(request.teacher_logits(), Request::kTeacherLogitsFieldNumber);
   }
   if (request.has_sample_weights()) {
     fields.sample_weights = fields_of(request.sample_weights(), Request::kSampleWeightsFieldNumber);
@@ -173,7 +177,9 @@ std::optional<DecodedSamples> DecodeSamples(const BatchFields& fields, const Log
                                       ", expected [N, C] or more axes for softmax");
     return std::nullopt;
   }
-  auto labels = DecodeLabels(fields.labels, layout, activation, pool, request["labels"]);
+  auto labels = fields.teacher_logits
+                    ? DecodeTeacherLogits(fields, layout, activation, pool, request)
+                    : DecodeLabels(fields.labels, layout, activation, pool, request["labels"]);
   OwnedPerSample sample_weights;
   if (fields.sample_weights) {
     sample_weights = DecodePerSample(*fields.sample_weights, layout, activation,
@@ -232,6 +238,7 @@ void CheckSampleTensors(const BatchFields& fields, const Field& request) {
     if (tensor) CheckTensor(*tensor, v1::DATA_TYPE_UNSPECIFIED, request[name]);
   };
   check(fields.labels, "labels");
+  check(fields.teacher_logits, "teacher_logits");
   check(fields.sample_weights, "sample_weights");
   check(fields.upstream_gradient, "upstream_gradient");
   check(fields.sequence_lengths, "sequence_lengths");

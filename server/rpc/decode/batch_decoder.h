@@ -48,6 +48,7 @@ void ForEachTensor(const RolloutFields& fields, F f) {
 struct BatchFields {
   std::optional<TensorFields> logits;
   std::optional<TensorFields> labels;
+  std::optional<TensorFields> teacher_logits;
   std::optional<TensorFields> sample_weights;
   std::optional<TensorFields> upstream_gradient;
   std::optional<TensorFields> sample_ids;

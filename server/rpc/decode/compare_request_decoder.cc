@@ -13,6 +13,7 @@
 #include "server/rpc/decode/policy/rollout_decoder.h"
 #include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/reduction_decoder.h"
+#include "server/rpc/decode/teacher_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
 #include "server/rpc/tensor/response_size.h"
 
@@ -94,18 +95,22 @@ void CheckLabelsOfSpecs(const LogitsLayout& layout, const CompareCall& call, con
     const auto ignore_index = integers ? spec.ignore_index : std::nullopt;
     if (!checked.emplace(spec.activation, ignore_index).second) continue;
     CheckRolloutValues(samples->second, layout, spec.activation, ignore_index, request["rollout"]);
-    CheckLabelRange(labels, layout, spec.activation, ignore_index, weightless, request["labels"]);
+    CheckLabelRange(labels, layout, spec.activation, ignore_index, weightless,
+                    request[NameOf(labels)]);
   }
 }
 
-// Checks what each loss needs of the rollout, and that each part of it is read.
+// Checks what each loss needs of the rollout and of a teacher, and that each part of the rollout is
+// read.
 void CheckRollout(const BatchFields& fields, const CompareCall& call, const Field& request) {
+  const Field losses = request["losses"];
   for (size_t i = 0; i < call.specs.size(); ++i) {
     const loss::LossSpec& spec = call.specs[i];
     const auto samples = call.samples.find(spec.activation);
-    CheckRolloutNeeds(spec, fields.rollout,
-                      samples == call.samples.end() ? nullptr : &samples->second.labels,
-                      request["losses"][static_cast<int64_t>(i)], request);
+    const OwnedLabels* labels = samples == call.samples.end() ? nullptr : &samples->second.labels;
+    const Field loss_field = losses[static_cast<int64_t>(i)];
+    CheckRolloutNeeds(spec, fields.rollout, labels, loss_field, request);
+    CheckTeacherActs(spec, fields, labels, loss_field);
   }
   CheckRolloutIsRead(call.specs, fields.rollout, StatisticsReader::kAnswer, request["rollout"]);
 }

@@ -12,6 +12,7 @@
 #include "server/rpc/decode/policy/sequence_decoder.h"
 #include "server/rpc/decode/range_check.h"
 #include "server/rpc/decode/reduction_decoder.h"
+#include "server/rpc/decode/teacher_decoder.h"
 #include "server/rpc/decode/unbuilt_options.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/response_size.h"
@@ -71,6 +72,7 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
       field["rollout"]);
   if (layout == nullptr) {
     CheckRolloutNeeds(call.spec, fields.rollout, nullptr, field["loss"], field);
+    if (!call.spec.teacher.empty()) CheckTeacherActs(call.spec, fields, nullptr, field["loss"]);
     return CheckSampleTensors(fields, field);
   }
 
@@ -79,6 +81,9 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
       DecodeRun(request, fields, *layout, activation, samples ? &samples->labels : nullptr, field);
   CheckRolloutNeeds(call.spec, fields.rollout, samples ? &samples->labels : nullptr, field["loss"],
                     field);
+  if (!call.spec.teacher.empty()) {
+    CheckTeacherActs(call.spec, fields, samples ? &samples->labels : nullptr, field["loss"]);
+  }
   if (!samples) return;
   samples->sequences = DecodeSequences(
       fields.sequence_lengths, *layout, activation,
@@ -88,7 +93,8 @@ void DecodeLoss(const v1::ComputeRequest& request, const BatchFields& fields,
   const std::optional<int64_t> ignore_index = call.spec.ignore_index;
   CheckUpstreamGradient(*samples, *layout, activation, ignore_index, field["upstream_gradient"]);
   CheckRolloutValues(*samples, *layout, activation, ignore_index, field["rollout"]);
-  CheckLabelRange(samples->labels, *layout, activation, ignore_index, weightless, field["labels"]);
+  CheckLabelRange(samples->labels, *layout, activation, ignore_index, weightless,
+                  field[NameOf(samples->labels)]);
   CheckLabelRules(call.spec, samples->labels, *layout, weightless, field, field["loss"]);
   call.samples = *std::move(samples);
 }

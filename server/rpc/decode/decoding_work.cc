@@ -47,6 +47,7 @@ loss::Work WorkOf(const v1::Tensor& tensor) {
 loss::Work WorkOfSamples(const BatchFields& fields) {
   const Moves moves = fields.class_axis.value_or(-1) == -1 ? Moves::kNo : Moves::kMayBe;
   loss::Work work = WorkOf(fields.labels, kBytesOfNumber, moves);
+  work += WorkOf(fields.teacher_logits, kBytesOfNumber, moves);
   work += WorkOf(fields.sample_weights, kBytesOfNumber, moves);
   work += WorkOf(fields.upstream_gradient, kBytesOfNumber, moves);
   work += WorkOf(fields.sample_ids, kBytesOfNumber, moves);

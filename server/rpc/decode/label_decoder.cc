@@ -5,6 +5,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "server/rpc/decode/teacher_decoder.h"
 #include "server/rpc/tensor/element_violations.h"
 #include "server/rpc/tensor/tensor_values.h"
 
@@ -28,7 +29,8 @@ std::optional<OwnedLabels> DecodeTargets(const TensorView& tensor, const LogitsL
   if (!targets) return std::nullopt;
   return std::visit(
       [&](auto array) -> OwnedLabels {
-        return OwnedTargets{MoveClassesLast(layout, std::move(array)), tensor.type};
+        return OwnedTargets{MoveClassesLast(layout, std::move(array)), tensor.type,
+                            loss::TargetKind::kGiven};
       },
       *std::move(targets));
 }
@@ -139,7 +141,18 @@ loss::Labels ViewOf(const OwnedLabels& labels) {
   if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {
     return loss::BinaryLabels{binary->values};
   }
-  return loss::Targets{ViewOf(std::get<OwnedTargets>(labels).values)};
+  const auto& targets = std::get<OwnedTargets>(labels);
+  return loss::Targets{ViewOf(targets.values), targets.kind};
+}
+
+const OwnedTargets* FindTeacher(const OwnedLabels& labels) {
+  const auto* targets = std::get_if<OwnedTargets>(&labels);
+  return targets != nullptr && targets->kind == loss::TargetKind::kTeacherLogits ? targets
+                                                                                 : nullptr;
+}
+
+absl::string_view NameOf(const OwnedLabels& labels) {
+  return FindTeacher(labels) == nullptr ? "labels" : "teacher_logits";
 }
 
 std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& fields,
@@ -164,6 +177,9 @@ void CheckLabelRange(const OwnedLabels& labels, const LogitsLayout& layout,
                      const Weightless& weightless, const Field& field) {
   if (const auto* ids = std::get_if<OwnedClassIds>(&labels)) {
     return CheckClassIds(*ids, layout, activation, ignore_index, weightless, field);
+  }
+  if (const OwnedTargets* teacher = FindTeacher(labels)) {
+    return CheckTeacherLogits(*teacher, layout, weightless, field);
   }
   CheckElements(layout, activation, weightless, [&](const ReadValues& read) {
     if (const auto* binary = std::get_if<OwnedBinaryLabels>(&labels)) {

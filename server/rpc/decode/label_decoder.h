@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "server/loss/batch.h"
 #include "server/loss/loss_spec.h"
 #include "server/rpc/decode/weightless.h"
@@ -26,10 +27,17 @@ struct OwnedBinaryLabels {
 struct OwnedTargets {
   FloatArray values;
   v1::DataType type = v1::DATA_TYPE_UNSPECIFIED;  // as sent
+  loss::TargetKind kind = loss::TargetKind::kGiven;
 };
 using OwnedLabels = std::variant<OwnedClassIds, OwnedBinaryLabels, OwnedTargets>;
 
 loss::Labels ViewOf(const OwnedLabels& labels);
+
+// Returns the targets if they are a teacher's, null for other labels.
+const OwnedTargets* FindTeacher(const OwnedLabels& labels);
+
+// Returns the request's field that the labels come from.
+absl::string_view NameOf(const OwnedLabels& labels);
 
 // Returns a batch's labels for one activation, none for log-probabilities, or nullopt after adding
 // a violation. `fields` are those of the tensor at `field`, nullopt when it is not set. Values are

@@ -23,20 +23,27 @@ double SumTolerance(v1::DataType type, int64_t classes) {
   return kOfDigits + static_cast<double>(classes) * SmallestPositive(type) / 2;
 }
 
-void CheckIgnoreIndex(const loss::LossSpec& spec, const Field& loss_field) {
+// Returns what targets are called in an error.
+absl::string_view KindOf(const OwnedTargets& targets) {
+  return targets.kind == loss::TargetKind::kGiven ? "float labels" : "teacher_logits";
+}
+
+void CheckIgnoreIndex(const loss::LossSpec& spec, const OwnedTargets& targets,
+                      const Field& loss_field) {
   if (!spec.ignore_index) return;
-  loss_field["ignore_index"].Refuse("= ", *spec.ignore_index,
-                                    " beside float labels, expected integer labels; "
+  loss_field["ignore_index"].Refuse("= ", *spec.ignore_index, " beside ", KindOf(targets),
+                                    ", expected integer labels; "
                                     "sample_weights of the losses' shape ignore where they are 0");
 }
 
-void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, const Field& loss_field) {
+void CheckAdjustmentTakesTargets(const loss::LossSpec& spec, const OwnedTargets& targets,
+                                 const Field& loss_field) {
   absl::string_view name;
   if (std::holds_alternative<loss::MarginAdjustment>(spec.logit_adjustment)) name = "margin";
   if (std::holds_alternative<loss::SeesawAdjustment>(spec.logit_adjustment)) name = "seesaw";
   if (name.empty()) return;
-  loss_field["logit_adjustment"][name].Refuse(
-      "is set beside float labels, expected integer labels");
+  loss_field["logit_adjustment"][name].Refuse("is set beside ", KindOf(targets),
+                                              ", expected integer labels");
 }
 
 // Calls check(row, k, target) for every target, as long as the request is not cancelled.
@@ -78,8 +85,10 @@ void CheckPrior(const loss::PriorAdjustment& prior, const loss::LossSpec& spec,
       elements.Add(row, [k] { return EmptyClassText(k); });
     });
   } else if (const auto* targets = std::get_if<OwnedTargets>(&labels)) {
+    const double none =
+        targets->kind == loss::TargetKind::kGiven ? 0 : -std::numeric_limits<double>::infinity();
     ForEachTarget(*targets, layout, labels_field, [&](int64_t row, int64_t k, double target) {
-      if (!(target > 0) || prior.counts[static_cast<size_t>(k)] > 0) return;
+      if (!(target > none) || prior.counts[static_cast<size_t>(k)] > 0) return;
       if (weightless.Row(row)) return;
       elements.Add(static_cast<size_t>(row), [k] { return EmptyClassText(k); });
     });
@@ -110,7 +119,8 @@ void CheckSumsToOne(const OwnedTargets& targets, const loss::FormInfo& form,
 // Refuses integers where each class needs a target.
 void CheckHasTargets(const loss::FormInfo& form, const Field& labels_field) {
   if (form.targets != loss::TargetRule::kOfEveryClass) return;
-  labels_field.Refuse("are integers, expected floats for ", form.name, ", a target per class");
+  labels_field.Refuse("are integers, expected floats for ", form.name,
+                      ", a target per class, or teacher_logits");
 }
 
 }  // namespace
@@ -118,7 +128,7 @@ void CheckHasTargets(const loss::FormInfo& form, const Field& labels_field) {
 void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
                      const LogitsLayout& layout, const Weightless& weightless, const Field& request,
                      const Field& loss_field) {
-  const Field labels_field = request["labels"];
+  const Field labels_field = request[NameOf(labels)];
   if (const auto* prior = std::get_if<loss::PriorAdjustment>(&spec.logit_adjustment)) {
     CheckPrior(*prior, spec, labels, layout, weightless, labels_field);
   }
@@ -127,9 +137,9 @@ void CheckLabelRules(const loss::LossSpec& spec, const OwnedLabels& labels,
     if (spec.activation == loss::Activation::kSoftmax) CheckHasTargets(*spec.form, labels_field);
     return;
   }
-  CheckIgnoreIndex(spec, loss_field);
-  CheckAdjustmentTakesTargets(spec, loss_field);
-  if (spec.activation == loss::Activation::kSoftmax &&
+  CheckIgnoreIndex(spec, *targets, loss_field);
+  CheckAdjustmentTakesTargets(spec, *targets, loss_field);
+  if (spec.activation == loss::Activation::kSoftmax && targets->kind == loss::TargetKind::kGiven &&
       spec.form->targets == loss::TargetRule::kSumToOne) {
     CheckSumsToOne(*targets, *spec.form, layout, weightless, labels_field);
   }

@@ -11,6 +11,7 @@
 #include "server/rpc/decode/mining_decoder.h"
 #include "server/rpc/decode/policy/policy_options_decoder.h"
 #include "server/rpc/decode/range_check.h"
+#include "server/rpc/decode/teacher_decoder.h"
 #include "server/rpc/errors/number_text.h"
 
 namespace lossd::rpc {
@@ -63,6 +64,7 @@ void RefuseLogitOptions(const v1::LossSpec& spec, const Field& field) {
       {"softcap", spec.softcap() != 0},
       {"z_loss", spec.z_loss() != 0},
       {"logit_adjustment", spec.has_logit_adjustment()},
+      {"teacher", spec.has_teacher()},
   };
   for (const auto& [name, is_set] : options) {
     if (is_set) field[name].Refuse(kNoLogitsText);
@@ -80,6 +82,7 @@ void DecodeLogitOptions(const v1::LossSpec& spec, const LogitsLayout* layout, co
   DecodeSmoothing(spec, field["label_smoothing"], decoded);
   DecodeLogitScaling(spec, field, decoded);
   DecodeZLoss(spec, field["z_loss"], decoded);
+  if (spec.has_teacher()) decoded.teacher = DecodeTeacherOptions(spec.teacher(), field["teacher"]);
   if (spec.has_ignore_index()) decoded.ignore_index = spec.ignore_index();
   if (!spec.has_logit_adjustment()) return;
   decoded.logit_adjustment =

@@ -61,7 +61,7 @@ void CheckRequired(const v1::ComputeRequest& request, const BatchFields& fields,
   }
   const bool has_targets = labels != nullptr && std::holds_alternative<OwnedTargets>(*labels);
   if (has_targets && activation == loss::Activation::kSoftmax) {
-    field["labels"].Refuse(
+    field[NameOf(*labels)].Refuse(
         "are targets, expected integers: a run of softmax has a class for each "
         "sample");
   }

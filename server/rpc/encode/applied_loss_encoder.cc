@@ -183,6 +183,17 @@ void EncodePolicyOptions(const loss::LossSpec& spec, const v1::LossSpec& request
   }
 }
 
+// Writes the temperature where it can be sent again: beside a teacher's logits.
+void EncodeTeacher(const ComputeCall& call, const v1::LossSpec& request, v1::LossSpec& message) {
+  const loss::TeacherOptions& teacher = call.spec.teacher;
+  const bool is_taught = FindTeacher(call.samples.labels) != nullptr;
+  if (!is_taught && !request.has_teacher()) return;
+  message.mutable_teacher()->set_scale_by_squared_temperature(
+      teacher.scales_by_squared_temperature);
+  if (!is_taught) return;
+  message.mutable_teacher()->set_temperature(teacher.temperature.value_or(call.spec.temperature));
+}
+
 v1::Activation EncodeActivation(loss::Activation activation) {
   switch (activation) {
     case loss::Activation::kSoftmax:
@@ -220,6 +231,7 @@ void EncodeLossSpec(const loss::LossSpec& spec, const v1::LossSpec& request,
 v1::AppliedLoss EncodeAppliedLoss(const ComputeCall& call, const v1::LossSpec& request) {
   v1::AppliedLoss applied;
   EncodeLossSpec(call.spec, request, *applied.mutable_loss());
+  EncodeTeacher(call, request, *applied.mutable_loss());
   applied.set_reduction(EncodeReduction(call.options.reduction));
   return applied;
 }

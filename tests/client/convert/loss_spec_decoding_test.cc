@@ -108,6 +108,14 @@ TEST(LossSpecDecodingTest, ReadsWhatActsAroundARatio) {
   }
 }
 
+TEST(LossSpecDecodingTest, ReadsWhatIsOfATeacher) {
+  LossSpec loss{JensenShannon{0.25}};
+  loss.teacher.temperature = 2.0;
+  ExpectReadBack(loss);
+  loss.teacher.scale_by_squared_temperature = true;
+  ExpectReadBack(loss);
+}
+
 TEST(LossSpecDecodingTest, ReadsEveryScheme) {
   for (const WeightScheme scheme :
        {WeightScheme::kBalanced, WeightScheme::kInverseFrequency, WeightScheme::kInverseSquareRoot,

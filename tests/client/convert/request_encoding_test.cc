@@ -244,6 +244,28 @@ TEST(RequestEncodingTest, SendsALargeRolloutToTheLastElement) {
   EXPECT_EQ(request.rollout().reference_log_probs().data(), request.logits().data());
 }
 
+TEST(RequestEncodingTest, SendsATeachersLogitsInPlaceOfLabels) {
+  const xt::xarray<float> logits = {{0.0f, 1.0f}};
+  const xt::xarray<double> teacher = {{2.0, -1.0}};
+  ComputeOptions options;
+  options.teacher_logits = teacher;
+  LossSpec loss{ReverseKlDivergence{}};
+  loss.teacher = {3.0, true};
+  const auto request =
+      Sent<v1::ComputeRequest>(EncodeCompute<float>(logits, kNoLabels, loss, options));
+  EXPECT_FALSE(request.has_labels());
+  EXPECT_EQ(request.teacher_logits().data_type(), v1::DATA_TYPE_FLOAT64);
+  EXPECT_EQ(request.teacher_logits().data().size(), 16U);
+  EXPECT_EQ(request.loss().teacher().temperature(), 3);
+  EXPECT_TRUE(request.loss().teacher().scale_by_squared_temperature());
+
+  CompareOptions comparison;
+  comparison.teacher_logits = teacher;
+  const auto compared =
+      Sent<v1::CompareRequest>(EncodeCompare<float>(logits, kNoLabels, {loss}, comparison));
+  EXPECT_EQ(compared.teacher_logits().data(), request.teacher_logits().data());
+}
+
 TEST(RequestEncodingTest, SendsWhatActsAroundTheForm) {
   LossSpec loss;
   loss.label_smoothing = 0.125;

@@ -14,10 +14,12 @@ import page
 PAGE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "..", "proto", "POLICY_LOSSES.md"))
 FOLDER = os.path.join(lines.VECTORS, "policy")
 PREFERENCE = "preference"
+DISTILLATION = "distillation"
+OF_ALL = (PREFERENCE, DISTILLATION)  # files that are of no one package
 
 # Log-probabilities of three sequences of four tokens under the policy in training, the old one, the reference and the
 # sampler; weights of the tokens, and those of the same batch without its second sequence; advantages of sequences, of
-# tokens, and none.
+# tokens, and none; and logits of two tokens by a student and by its teacher.
 INPUTS = {
     "u": [[-0.5, -1.5, -2, -0.1], [-3, -0.7, -0.2, -1.5], [-0.3, -2.6, -1, -4]],
     "o": [[-0.7, -1, -2.5, -0.1], [-1.5, -2, -0.4, -1.6], [-0.4, -2.4, -2.5, -3]],
@@ -28,6 +30,8 @@ INPUTS = {
     "A": [1, -0.5, 2],
     "A*": [[1, 2, 0.5, 0.25], [-0.5, -1, -0.25, 0], [2, 1, 0, 0]],
     "0": [0, 0, 0],
+    "z": [[2, 0.5, -1], [0, 1, 0.5]],
+    "z′": [[1, 1, 0], [2, -1, 0]],
 }
 ROLLOUT = ("advantages", "old_log_probs", "reference_log_probs", "sampler_log_probs")
 
@@ -39,6 +43,7 @@ PAIRS = {
 }
 
 HEAD = ["| theirs | LossSpec | reduction, rollout | gives | |", "|---|---|---|---|---|"]
+DISTILLATION_HEAD = ["| theirs | LossSpec | gives | |", "|---|---|---|---|"]
 PREFERENCE_HEAD = ["| theirs | logits | LossSpec | labels | gives | |", "|---|---|---|---|---|---|"]
 
 
@@ -101,13 +106,15 @@ def table(name):
     rows = []
     for vector in read(name)["vectors"]:
         request = vector["request"]
-        cells = [page.code(vector["call"]), _spec(request["loss"]), _around(vector) if name != PREFERENCE else "",
+        cells = [page.code(vector["call"]), _spec(request["loss"]), _around(vector) if name not in OF_ALL else "",
                  _gives(vector), page.remark(vector)]
+        if name == DISTILLATION:
+            cells = [*cells[:2], *cells[3:]]
         if name == PREFERENCE:
             labels = _pair_labels(request) + (", `normalizer` pairs" if "normalizer" in vector else "")
             cells = [vector["call"], vector["of"], cells[1], labels, *cells[3:]]
         rows.append("| " + " | ".join(cells) + " |")
-    return (PREFERENCE_HEAD if name == PREFERENCE else HEAD) + rows
+    return {PREFERENCE: PREFERENCE_HEAD, DISTILLATION: DISTILLATION_HEAD}.get(name, HEAD) + rows
 
 
 def main():

@@ -124,7 +124,7 @@ class VectorsTest(unittest.TestCase):
                 count += 1
                 with self.subTest(package=name, setting=vector["call"]):
                     self.check(vector)
-        self.assertGreaterEqual(count, 100)
+        self.assertGreaterEqual(count, 108)
 
     def test_what_differs_has_its_reason(self):
         for name in policy.names():
@@ -140,6 +140,53 @@ class VectorsTest(unittest.TestCase):
                     self.assertEqual(said is None, "normalizer" not in vector)
                     if said is not None:
                         self.assertEqual(said, policy.normalizer(vector["normalizer"]))
+
+
+class EdgesTest(unittest.TestCase):
+    """Numbers of the packages for what the page's batch has not."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.stop)
+
+    def compute(self, **request):
+        request["outputs"] = {"gradient": True}
+        return self.server.compute(json_format.ParseDict(request, compute_pb2.ComputeRequest()))
+
+    def test_k3_is_not_cut(self):
+        """slime's "k3" in float32; its "low_var_kl", and verl, give 10 and a gradient of 0 for both."""
+        response = self.compute(
+            logits={"float_values": [-30, -30]},
+            rollout={"advantages": {"float_values": [0, 0]}, "reference_log_probs": {"float_values": [-19, -1]}},
+            loss={"activation": "ACTIVATION_LOG_PROBABILITY", "kl_penalty": {"coefficient": 1}})
+        for found, expected in ((response.losses, (59862.14, 3.931334e12)), (response.gradient, (-59873.14, -3.931334e12))):
+            for each, number in zip(found.float_values, expected):
+                self.assertLess(abs(each - number), 1e-6 * abs(number))
+
+    def test_truncated_weights_are_verls(self):
+        """compute_rollout_correction_weights of verl 0.9.1, by token, at most 2; its weight of a sequence is the
+        product of its tokens', 2.34 for the first, and lossd's their geometric mean."""
+        def tensor(name):
+            return {"shape": [3, 4], "float_values": lines.flat(policy.INPUTS[name])}
+
+        def losses(weighting):
+            response = self.compute(
+                logits=tensor("o"), sample_weights=tensor("s"),
+                rollout={"advantages": {"shape": [3], "float_values": [-1, -1, -1]}, "old_log_probs": tensor("o"),
+                         "sampler_log_probs": tensor("q")},
+                loss={"activation": "ACTIVATION_LOG_PROBABILITY", "importance_sampling": {},
+                      "importance_weighting": weighting})
+            return list(response.losses.float_values)
+
+        expected = [1.051271096376, 0.904837418036, 2, 1, 0.980198673307, 1.030454533954, 2, 0, 1.010050167084,
+                    0.990049833749, 0, 0]
+        for found, number in zip(losses({}), expected):
+            self.assertLess(abs(found - number), 1e-9)
+        for first, product in ((0, 2.339646851926), (4, 2.247907986676)):
+            tokens = 4 if first == 0 else 3
+            found = losses({"level": "RATIO_LEVEL_SEQUENCE", "maximum": 5})[first]
+            self.assertLess(abs(found**tokens - product), 1e-9)
 
 
 class PageTest(unittest.TestCase):
@@ -158,7 +205,7 @@ class PageTest(unittest.TestCase):
         headings = [line for line in pages.read_lines(PAGE) if line.startswith("## ")]
         for name in policy.names():
             file = policy.read(name)
-            version = "" if name == policy.PREFERENCE else f" {file['version']}"
+            version = "" if name in policy.OF_ALL else f" {file['version']}"
             self.assertIn(f"## {file['library']}{version}", headings)
 
     def test_the_inputs_are_those_that_the_page_shows(self):

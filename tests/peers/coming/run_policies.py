@@ -103,6 +103,36 @@ def check_setting(vector, setting, server, tolerance):
     return faults
 
 
+def taught(setting, student, teacher):
+    """Returns a distillation setting's numbers."""
+    student = student.requires_grad_()
+    loss = setting(student, teacher)
+    (gradient,) = torch.autograd.grad(loss, student)
+    return {"loss": loss.item(), "gradient": gradient.flatten().tolist()}
+
+
+def check_distillation(vector, setting, server, tolerance):
+    """Returns what is wrong with a setting of logits, on the page's and on random ones."""
+    def values(field):
+        return torch.tensor(field["float_values"], dtype=torch.float64).reshape(field["shape"])
+
+    request = vector["request"]
+    on_page = taught(setting, values(request["logits"]), values(request["teacher_logits"]))
+    faults = [f"on the page's logits another {name}" for name in differs(on_page, vector["expected"], tolerance)]
+    generator = torch.Generator().manual_seed(7)
+    for number in range(BATCHES):
+        shape = [int(torch.randint(1, 9, (), generator=generator)), 3 + 9 * number]
+        student, teacher = (3 * torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
+        tensors = {name: {"shape": shape, "float_values": z.flatten().tolist()}
+                   for name, z in (("logits", student), ("teacher_logits", teacher))}
+        response = server.compute(json_format.ParseDict({**request, **tensors}, compute_pb2.ComputeRequest()))
+        ours = {"loss": response.loss, "gradient": list(response.gradient.float_values)}
+        theirs = taught(setting, student, teacher)
+        faults += [f"random batch {number}: {name} {theirs[name]}, lossd {ours[name]}"
+                   for name in differs(ours, theirs, tolerance)]
+    return faults
+
+
 def main(names):
     failed = False
     server = Server()
@@ -113,8 +143,9 @@ def main(names):
             tolerance = getattr(package, "TOLERANCE", 1e-7)
             vectors = {vector["call"]: vector for vector in file["vectors"]}
             found += [f"{call}: is no setting of the page" for call in package.SETTINGS.keys() - vectors.keys()]
+            check = check_distillation if name == policy.DISTILLATION else check_setting
             for call in vectors.keys() & package.SETTINGS.keys():
-                found += [f"{call}: {fault}" for fault in check_setting(vectors[call], package.SETTINGS[call], server, tolerance)]
+                found += [f"{call}: {fault}" for fault in check(vectors[call], package.SETTINGS[call], server, tolerance)]
             print(f"{file['library']} {file['version']}: {len(package.SETTINGS)} of {len(vectors)} settings run, "
                   f"{len(found)} differ", *found, sep="\n  ", flush=True)
             failed |= bool(found)

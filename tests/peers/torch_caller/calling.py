@@ -185,6 +185,11 @@ def check_autograd(checks, client):
         holds = torch.autograd.gradcheck(
             lambda x: lossd.torch.loss(x, y, form, activation=activation, client=client), (z,))  # noqa: B023
         checks.check(f"gradcheck of {form}", holds, "")
+    teacher, options = draw(4, 3).double(), {"temperature": 2.0, "teacher": {"scale_by_squared_temperature": True}}
+    for form in ("kl_divergence", "jensen_shannon", "reverse_kl_divergence"):
+        holds = torch.autograd.gradcheck(
+            lambda x: lossd.torch.loss(x, None, form, teacher_logits=teacher, client=client, **options), (z,))  # noqa: B023
+        checks.check(f"gradcheck of {form} beside a teacher", holds, "")
 
 
 FORMS = {

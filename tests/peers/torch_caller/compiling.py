@@ -52,6 +52,7 @@ def check_compiling(checks, client):
         "losses": lambda z: lossd.torch.loss(2 * z, Y, "poly1", reduction="none", client=client),
         "weights and normalizer": lambda z: module(2 * z, Y, sample_weights=Y != 0, normalizer=(Y != 0).sum()),
         "targets": lambda z: lossd.torch.asymmetric(2 * z, (z > 0).double().detach(), client=client),
+        "a teacher's logits": lambda z: lossd.torch.kl_divergence(2 * z, teacher_logits=-z.detach(), client=client),
         "a transposed layout": lambda z: module((2 * z).t().contiguous().t(), Y),
     }
     for name, function in cases.items():

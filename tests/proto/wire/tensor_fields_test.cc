@@ -40,10 +40,10 @@ TEST(TensorFieldsTest, ListsEveryTensorOfAMessage) {
               ElementsAre(Request::kLogitsFieldNumber, Request::kLabelsFieldNumber,
                           Request::kSampleWeightsFieldNumber, Request::kUpstreamGradientFieldNumber,
                           Request::kSampleIdsFieldNumber, Request::kSequenceLengthsFieldNumber,
-                          Request::kRolloutFieldNumber));
+                          Request::kTeacherLogitsFieldNumber, Request::kRolloutFieldNumber));
   EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::ComputeResponse>()),
               ElementsAreArray(NumbersOfTensors(*v1::ComputeResponse::descriptor())));
-  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4, 12, 11));
+  EXPECT_THAT(NumbersIn(TensorFieldsOf<v1::CompareRequest>()), ElementsAre(1, 2, 4, 12, 13, 11));
 }
 
 TEST(TensorFieldsTest, LeadsToTheDataOfEachTensor) {
@@ -68,7 +68,7 @@ TEST(TensorFieldsTest, LeadsIntoMessagesOfTensors) {
 TEST(TensorFieldsTest, LooksOneLevelDeeperIntoAStreamsMessage) {
   const auto requests = TensorFieldsOf<v1::ComputeStreamRequest>();
   ASSERT_THAT(NumbersIn(requests), ElementsAre(v1::ComputeStreamRequest::kRequestFieldNumber));
-  EXPECT_THAT(requests[0].inside, SizeIs(7));
+  EXPECT_THAT(requests[0].inside, SizeIs(8));
   EXPECT_THAT(requests[0].rivals, IsEmpty());
 
   const auto responses = TensorFieldsOf<v1::ComputeStreamResponse>();

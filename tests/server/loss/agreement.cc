@@ -82,7 +82,8 @@ bool IsCancellationFree(const oracle::Problem& problem) {
   if (problem.form == oracle::Form::kAsymmetric && problem.parameters.margin != 0) return false;
   // Capped logits are nearly equal where they are large, and p_j − Σ p² is a small difference then.
   if (problem.form == oracle::Form::kSquaredError && problem.softcap != 0) return false;
-  return !problem.targets && problem.label_smoothing == 0 && problem.z_loss == 0;
+  return !problem.targets && !problem.teacher_logits && problem.label_smoothing == 0 &&
+         problem.z_loss == 0;
 }
 
 double RowMaximum(const oracle::Matrix& matrix, size_t row) {
@@ -246,7 +247,8 @@ void ExpectAgreesInBothTypes(const oracle::Problem& problem, Worst* worst) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });
   };
-  if (is_float(problem.logits) && (!problem.targets || is_float(*problem.targets))) {
+  if (is_float(problem.logits) && (!problem.targets || is_float(*problem.targets)) &&
+      (!problem.teacher_logits || is_float(*problem.teacher_logits))) {
     ExpectAgrees<float>(problem, expected, ComputeProblem<float>(problem), worst);
   }
 }
@@ -301,8 +303,10 @@ void ExpectStatisticsAgree(const oracle::Problem& problem) {
 
 void RoundToFloat(oracle::Problem* problem) {
   for (double& z : problem->logits) z = static_cast<float>(z);
-  if (!problem->targets) return;
-  for (double& t : *problem->targets) t = static_cast<float>(t);
+  for (auto* targets : {&problem->targets, &problem->teacher_logits}) {
+    if (!*targets) continue;
+    for (double& t : **targets) t = static_cast<float>(t);
+  }
 }
 
 template void ExpectAgrees<float>(const oracle::Problem&, const oracle::Answer&,

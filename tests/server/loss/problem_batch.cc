@@ -179,6 +179,7 @@ LossSpec SpecOf(const oracle::Problem& problem) {
   spec.label_smoothing = problem.label_smoothing;
   spec.ignore_index = problem.ignore_index;
   spec.temperature = problem.temperature;
+  spec.teacher = {problem.teacher_temperature, problem.scale_by_squared_temperature};
   spec.softcap = problem.softcap;
   spec.z_loss = problem.z_loss;
   if (problem.prior) {
@@ -226,8 +227,10 @@ ProblemBatch<T>::ProblemBatch(const oracle::Problem& problem)
     labels_.assign(problem.binary_labels->begin(), problem.binary_labels->end());
     batch_.labels = BinaryLabels{labels_};
   } else {
-    targets_.assign(problem.targets->begin(), problem.targets->end());
-    batch_.labels = Targets{absl::Span<const T>(targets_)};
+    const oracle::Matrix& targets = problem.targets ? *problem.targets : *problem.teacher_logits;
+    targets_.assign(targets.begin(), targets.end());
+    batch_.labels = Targets{absl::Span<const T>(targets_),
+                            problem.targets ? TargetKind::kGiven : TargetKind::kTeacherLogits};
   }
   batch_.sample_weights = PerSampleOf(sample_weights_, problem.samples());
   batch_.upstream_gradient = PerSampleOf(upstream_, problem.samples());
@@ -295,7 +298,9 @@ std::string Describe(const oracle::Problem& problem) {
                   " [", problem.rows(), ", ", problem.classes(), "], ",
                   problem.class_ids       ? "class ids"
                   : problem.binary_labels ? "binary labels"
-                                          : "targets");
+                  : problem.targets       ? "targets"
+                                          : "a teacher");
+  if (problem.scale_by_squared_temperature) absl::StrAppend(&text, ", scaled");
   if (problem.label_smoothing != 0) {
     absl::StrAppend(&text, ", smoothing ", problem.label_smoothing);
   }

@@ -150,7 +150,8 @@ def _compute_in_parts(batch: Batch, out: Mapping[str, Any], limit: Limit) -> Ste
     return merger.result()
 
 
-_ROW = re.compile(r"\b(labels|sample_weights|upstream_gradient|sample_ids|rollout\.\w+|sequence_lengths)\[(\d+)")
+_ROW = re.compile(
+    r"\b(labels|teacher_logits|sample_weights|upstream_gradient|sample_ids|rollout\.\w+|sequence_lengths)\[(\d+)")
 
 
 def shift_rows(error: LossdError, first_row: int, is_flat: bool, firsts: Mapping[str, int]) -> LossdError:

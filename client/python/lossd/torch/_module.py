@@ -13,7 +13,7 @@ from lossd.client import Client, Spec
 from lossd.torch import _op
 from lossd.torch._loss import NOWHERE, Number, OnResult, Prepared, Recorded
 
-_OF_A_BATCH = ("labels", "sample_weights", "normalizer", *Recorded._fields)
+_OF_A_BATCH = ("labels", "teacher_logits", "sample_weights", "normalizer", *Recorded._fields)
 _OPTIONS = ("reduction", "class_axis", "outputs", "on_result", "client", "deadline")
 
 
@@ -38,6 +38,7 @@ def loss(
     labels: Optional[Tensor] = None,
     spec: Spec = None,
     *,
+    teacher_logits: Optional[Tensor] = None,
     sample_weights: Optional[Tensor] = None,
     normalizer: Union[float, Tensor, None] = None,
     run: Optional[str] = None,
@@ -61,6 +62,8 @@ def loss(
     that of float16 travels as float32, so that a GradScaler's scale reaches it before it is rounded.
     labels: integers of the losses' shape, or floats of the logits' shape, a target for each class.
     spec: a form's name, "focal", or LossSpec's fields as a dict; None is cross entropy.
+    teacher_logits: in place of labels, floats of the logits' shape: the targets are their softmax, at the loss's
+    temperature or at teacher={"temperature": T}. detach() them, or compute them under no_grad.
     sample_weights: ≥ 0, the losses' shape or [N]; a mask of bools or integers, too. A sample of weight 0 is ignored.
     normalizer: a number ≥ 0 in place of a mean's divisor, so that the gradients of micro-batches and ranks add up.
 
@@ -70,7 +73,7 @@ def loss(
     as tensors, and no request_id: what is constant is compiled in.
 
     options: any field of LossSpec: activation="sigmoid", class_weighting={"weights": tensor}, label_smoothing,
-    ignore_index, temperature, softcap, z_loss, logit_adjustment, mining; and
+    ignore_index, temperature, softcap, z_loss, logit_adjustment, mining, teacher; and
     reduction: "mean" (by weight, as torch's), "sum", "mean_valid", or "none" for the losses.
     class_axis: 1, or -1, the last.
     outputs: OutputOptions' fields as a dict, {"class_statistics": True}, of what on_result wants to see.
@@ -84,8 +87,13 @@ def loss(
     recorded = _recorded(run, sample_ids, request_id, step, epoch, learning_rate)
     if _op.is_compiling():
         fields, others = split_options(options, _OPTIONS, _OF_A_BATCH)
-        return _op.loss(logits, labels, sample_weights, normalizer, recorded, _op.template_of(spec, fields, **others))
-    return _prepared(spec, options)(logits, labels, sample_weights, normalizer, recorded)
+        template = _op.template_of(spec, fields, **others)
+        return _op.loss(logits, labels, sample_weights, normalizer, recorded, template, teacher_logits)
+    return _prepared(spec, options)(logits, labels, sample_weights, normalizer, recorded, _taught(teacher_logits))
+
+
+def _taught(teacher_logits: Optional[Tensor]) -> Mapping[str, Optional[Tensor]]:
+    return {} if teacher_logits is None else {"teacher_logits": teacher_logits}
 
 
 def _recorded(run: Optional[str], *others: Any) -> Recorded:
@@ -133,6 +141,7 @@ class Loss(torch.nn.Module):
         logits: Tensor,
         labels: Optional[Tensor] = None,
         *,
+        teacher_logits: Optional[Tensor] = None,
         sample_weights: Optional[Tensor] = None,
         normalizer: Union[float, Tensor, None] = None,
         run: Optional[str] = None,
@@ -145,8 +154,9 @@ class Loss(torch.nn.Module):
         """Returns the loss, as loss() does."""
         recorded = _recorded(run, sample_ids, request_id, step, epoch, learning_rate)
         if _op.is_compiling():
-            return _op.loss(logits, labels, sample_weights, normalizer, recorded, self._prepared.key)
-        return self._prepared(logits, labels, sample_weights, normalizer, recorded)
+            key = self._prepared.key
+            return _op.loss(logits, labels, sample_weights, normalizer, recorded, key, teacher_logits)
+        return self._prepared(logits, labels, sample_weights, normalizer, recorded, _taught(teacher_logits))
 
     def extra_repr(self) -> str:
         return self._prepared.text

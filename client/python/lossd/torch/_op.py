@@ -44,15 +44,17 @@ def template_of(spec: Any, fields: Mapping[str, Any], client: Optional[Client] =
 
 
 def loss(logits: Tensor, labels: Optional[Tensor], sample_weights: Optional[Tensor],
-         normalizer: Union[float, Tensor, None], recorded: Recorded, key: int) -> Tensor:  # fmt: skip
+         normalizer: Union[float, Tensor, None], recorded: Recorded, key: int,
+         teacher_logits: Optional[Tensor] = None) -> Tensor:  # fmt: skip
     """Returns the loss by the operator."""
-    _loss.check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer})
+    _loss.check_tensors({"labels": labels, "sample_weights": sample_weights, "normalizer": normalizer,
+                         "teacher_logits": teacher_logits})  # fmt: skip
     wanted = logits.requires_grad and torch.is_grad_enabled()
     operator = torch.ops.lossd.loss  # type: ignore[attr-defined,unused-ignore]
     run, sample_ids, request_id, step, epoch, learning_rate = recorded
     found: Tensor = operator(
         logits, labels, sample_weights, _as_tensor(normalizer), key, wanted, run, sample_ids, request_id,
-        _as_tensor(step), _as_tensor(epoch), _as_tensor(learning_rate))[0]  # fmt: skip
+        _as_tensor(step), _as_tensor(epoch), _as_tensor(learning_rate), teacher_logits)[0]  # fmt: skip
     return found
 
 
@@ -69,10 +71,18 @@ def _compute(
     normalizer: Optional[Tensor],
     key: int,
     wanted: bool,
-    *recorded: Any,
+    run: Optional[str] = None,
+    sample_ids: Optional[Tensor] = None,
+    request_id: Optional[str] = None,
+    step: Optional[Tensor] = None,
+    epoch: Optional[Tensor] = None,
+    learning_rate: Optional[Tensor] = None,
+    teacher_logits: Optional[Tensor] = None,
 ) -> Tuple[Tensor, Tensor]:
+    recorded = (run, sample_ids, request_id, step, epoch, learning_rate)
     prepared, told = by_key[key], NOWHERE if all(value is None for value in recorded) else Recorded(*recorded)
-    loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, told, wanted)
+    loss, gradient = prepared.loss_and_gradient(logits, labels, sample_weights, normalizer, told, wanted,
+                                                {"teacher_logits": teacher_logits})  # fmt: skip
     return loss, logits.new_empty(0) if gradient is None else gradient
 
 
@@ -98,7 +108,7 @@ def _keep(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _backward(ctx: Any, upstream: Tensor, _: Any) -> Any:
     (gradient,) = ctx.saved_tensors
-    return _loss.scaled(gradient, upstream, ctx.class_axis, ctx.dtype), *[None] * 11
+    return _loss.scaled(gradient, upstream, ctx.class_axis, ctx.dtype), *[None] * 12
 
 
 def _register() -> None:
@@ -106,7 +116,7 @@ def _register() -> None:
         "lossd::loss", _compute, mutates_args=(),
         schema="(Tensor logits, Tensor? labels, Tensor? sample_weights, Tensor? normalizer, int key, bool wanted, "
         "str? run=None, Tensor? sample_ids=None, str? request_id=None, Tensor? step=None, Tensor? epoch=None, "
-        "Tensor? learning_rate=None)"
+        "Tensor? learning_rate=None, Tensor? teacher_logits=None)"
         " -> (Tensor, Tensor)")  # fmt: skip
     op.register_fake(_compute_fake)
     op.register_autograd(_backward, setup_context=_keep)

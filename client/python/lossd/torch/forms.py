@@ -1,6 +1,7 @@
 """Each form of the catalogue: a function and a module. LossSpec in loss_spec.proto has the whole formulas and ranges.
 
-All take the arguments of lossd.torch.loss, the modules those that do not belong to a batch.
+All take the arguments of lossd.torch.loss, the modules those that do not belong to a batch. Those of softmax take
+teacher_logits=… in place of labels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor
 from lossd.torch._module import Loss, loss
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Optional[Tensor] = None, **options: Any) -> Tensor:
     """−Σ a_k ln p_k. Softmax, or with activation="sigmoid" each logit by itself."""
     return loss(logits, labels, {"cross_entropy": {}}, **options)
 
@@ -26,7 +27,7 @@ class CrossEntropyLoss(Loss):
 
 def focal(
     logits: Tensor,
-    labels: Tensor,
+    labels: Optional[Tensor] = None,
     *,
     gamma: float = 2.0,
     soft_target_rule: Optional[str] = None,
@@ -43,7 +44,7 @@ class FocalLoss(Loss):
         super().__init__({"focal": {"gamma": gamma, "soft_target_rule": soft_target_rule}}, **options)
 
 
-def squared_error(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+def squared_error(logits: Tensor, labels: Optional[Tensor] = None, **options: Any) -> Tensor:
     """v̄ Σ (p_k − y_k)², the Brier score."""
     return loss(logits, labels, {"squared_error": {}}, **options)
 
@@ -55,7 +56,7 @@ class SquaredErrorLoss(Loss):
         super().__init__({"squared_error": {}}, **options)
 
 
-def kl_divergence(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+def kl_divergence(logits: Tensor, labels: Optional[Tensor] = None, **options: Any) -> Tensor:
     """Σ a_k (ln y_k − ln p_k): cross entropy less the target's entropy."""
     return loss(logits, labels, {"kl_divergence": {}}, **options)
 
@@ -67,7 +68,7 @@ class KlDivergenceLoss(Loss):
         super().__init__({"kl_divergence": {}}, **options)
 
 
-def poly1(logits: Tensor, labels: Tensor, *, epsilon: float = 1.0, **options: Any) -> Tensor:
+def poly1(logits: Tensor, labels: Optional[Tensor] = None, *, epsilon: float = 1.0, **options: Any) -> Tensor:
     """Σ a_k (−ln p_k + ε (1 − p_k)). Leng et al., ICLR 2022."""
     return loss(logits, labels, {"poly1": {"epsilon": epsilon}}, **options)
 
@@ -79,7 +80,13 @@ class Poly1Loss(Loss):
         super().__init__({"poly1": {"epsilon": epsilon}}, **options)
 
 
-def generalized_cross_entropy(logits: Tensor, labels: Tensor, *, q: float = 0.7, **options: Any) -> Tensor:
+def generalized_cross_entropy(
+    logits: Tensor,
+    labels: Optional[Tensor] = None,
+    *,
+    q: float = 0.7,
+    **options: Any,
+) -> Tensor:
     """Σ a_k (1 − p_k^q) / q: robust to label noise. Zhang and Sabuncu, NeurIPS 2018."""
     return loss(logits, labels, {"generalized_cross_entropy": {"q": q}}, **options)
 
@@ -93,7 +100,7 @@ class GeneralizedCrossEntropyLoss(Loss):
 
 def symmetric_cross_entropy(
     logits: Tensor,
-    labels: Tensor,
+    labels: Optional[Tensor] = None,
     *,
     alpha: float = 0.1,
     beta: float = 1.0,
@@ -186,7 +193,7 @@ def _jensen_shannon(beta: float) -> dict[str, Any]:
     return {"jensen_shannon": {} if beta == 0.5 else {"beta": beta}}  # a server of 0.1 has no such field
 
 
-def jensen_shannon(logits: Tensor, labels: Tensor, *, beta: float = 0.5, **options: Any) -> Tensor:
+def jensen_shannon(logits: Tensor, labels: Optional[Tensor] = None, *, beta: float = 0.5, **options: Any) -> Tensor:
     """β KL(y ‖ m) + (1 − β) KL(p ‖ m), m = β y + (1 − β) p, with β in (0, 1): bounded. Targets sum to 1."""
     return loss(logits, labels, _jensen_shannon(beta), **options)
 
@@ -222,7 +229,7 @@ class SquaredMarginLoss(Loss):
         super().__init__({"squared_margin": {"target": target}}, **options)
 
 
-def reverse_kl_divergence(logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+def reverse_kl_divergence(logits: Tensor, labels: Optional[Tensor] = None, **options: Any) -> Tensor:
     """Σ p_k (ln p_k − ln y_k), for a float target per class; softmax. Gu et al., ICLR 2024."""
     return loss(logits, labels, {"reverse_kl_divergence": {}}, **options)
 

@@ -84,7 +84,8 @@ TEST(ComputeRequestDecoder, RefusesLoss) {
       {SoftmaxLoss("squared_margin {}"),
        "loss.squared_margin acts with sigmoid only, but the activation is softmax"},
       {SoftmaxLoss("reverse_kl_divergence {}"),
-       "labels are integers, expected floats for reverse_kl_divergence, a target per class"},
+       "labels are integers, expected floats for reverse_kl_divergence, a target per class, or "
+       "teacher_logits"},
       {SigmoidLoss("reverse_kl_divergence {}"),
        "loss.reverse_kl_divergence acts with softmax only, but the activation is sigmoid"},
   });

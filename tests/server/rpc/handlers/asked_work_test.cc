@@ -38,6 +38,19 @@ TEST_F(AskedWorkTest, ComputeAsksForItsOutputs) {
   }
 }
 
+TEST_F(AskedWorkTest, ComputeAsksForATeachersLogits) {
+  for (const bool has_long_rows : {false, true}) {
+    const int64_t rows = has_long_rows ? 2 : kRows;
+    const int64_t classes = static_cast<int64_t>(kLogits) / rows;
+    auto request = FromText<v1::ComputeRequest>(
+        "loss { reverse_kl_divergence {} } outputs { gradient: true }");
+    SetData(v1::DATA_TYPE_FLOAT32, {rows, classes}, 4 * kLogits, 0, *request.mutable_logits());
+    SetData(v1::DATA_TYPE_BFLOAT16, {rows, classes}, 2 * kLogits, 1,
+            *request.mutable_teacher_logits());
+    ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+  }
+}
+
 TEST_F(AskedWorkTest, ComputeAsksForWhatItKeepsOfSamples) {
   constexpr int64_t kSamples = 200'000;
   const Case cases[] = {
