@@ -131,7 +131,8 @@ int64_t SendUntilKilled(const std::string& store, int64_t next, absl::Duration t
 int Kills() {
   const char* const asked = std::getenv("LOSSD_TEST_KILLS");
   int kills = 5;
-  if (asked != nullptr) EXPECT_TRUE(absl::SimpleAtoi(asked, &kills));
+  const bool is_number = asked == nullptr || absl::SimpleAtoi(asked, &kills);
+  EXPECT_TRUE(is_number);
   return kills;
 }
 

@@ -79,8 +79,8 @@ TEST(LineQueueTest, TheJobsOfALineRunOneAtATimeInTheirOrder) {
 }
 
 TEST(LineQueueTest, JobsThatHangHoldUpNoOtherLineAndNoOtherOwner) {
+  Notes notes;  // outlives the jobs
   LineQueue queue(kThreads);
-  Notes notes;
   // More of one owner's than there are threads, in lines of their own, in one line, and in none.
   for (int i = 0; i < 3 * kThreads; ++i) {
     const std::vector<std::string> lines = {absl::StrCat(i), "one", ""};
@@ -99,8 +99,8 @@ TEST(LineQueueTest, JobsThatHangHoldUpNoOtherLineAndNoOtherOwner) {
 
 // Without tokens all clients are one group, and their connections are told apart.
 TEST(LineQueueTest, AConnectionsJobsThatHangHoldUpNoOtherConnection) {
+  Notes notes;  // outlives the jobs
   LineQueue queue(kThreads);
-  Notes notes;
   for (int i = 0; i < 3 * kThreads; ++i) {
     queue.Schedule({{0, 1}, "", [&] { notes.AddAndWait(0); }});
   }
@@ -111,9 +111,9 @@ TEST(LineQueueTest, AConnectionsJobsThatHangHoldUpNoOtherConnection) {
 }
 
 TEST(LineQueueTest, LinesTakeTurns) {
-  LineQueue queue(2);
   Notes hangs;
   Notes notes;
+  LineQueue queue(2);
   // One thread is left, and it is busy while the others come.
   queue.Schedule({{1, 0}, "hangs", [&] { hangs.AddAndWait(0); }});
   queue.Schedule({{2, 0}, "first", [&] { notes.AddAndWait(0); }});
@@ -128,8 +128,8 @@ TEST(LineQueueTest, LinesTakeTurns) {
 }
 
 TEST(LineQueueTest, WhoWaitsForRunningJobsDoesNotWaitForThoseThatFollow) {
+  Notes notes;  // outlives the jobs
   LineQueue queue(kThreads);
-  Notes notes;
   queue.Schedule({{1, 0}, "line", [&] { notes.Add(0); }});
   ASSERT_THAT(notes.WaitFor(1), ElementsAre(0));
   queue.WaitForRunning();
