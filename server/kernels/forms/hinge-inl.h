@@ -1,6 +1,8 @@
 #ifndef LOSSD_SERVER_KERNELS_FORMS_HINGE_INL_H_
 #define LOSSD_SERVER_KERNELS_FORMS_HINGE_INL_H_
 
+#include <limits>
+
 #include "server/kernels/forms/logit_term-inl.h"
 
 namespace lossd::kernels {
@@ -24,7 +26,8 @@ struct Hinge : FormTraits {
     const V zero(T(0));
     const V loss = V(static_cast<T>(parameters[0])) - x.logit;
     const auto is_over = loss <= zero;  // not for NaN
-    const V slope = xsimd::select(loss == loss, V(T(-1)), loss);
+    const V infinity(std::numeric_limits<T>::infinity());
+    const V slope = xsimd::select(loss <= infinity, V(T(-1)), loss);  // NaN for NaN
     return {xsimd::select(is_over, zero, loss), xsimd::select(is_over, zero, slope), zero};
   }
   template <typename V>

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -57,7 +58,7 @@ TYPED_TEST(MarginFormsTest, HingeKeepsTheDigitsOfTheMargin) {
   const auto computed = ComputeProblem<TypeParam>(problem);
   EXPECT_EQ(computed.losses[0], 0);  // the float 0.1 is above 0.1
   EXPECT_EQ(computed.gradient[0], 0);
-  const double z = static_cast<double>(static_cast<TypeParam>(0.0999999940395355));
+  const auto z = static_cast<double>(static_cast<TypeParam>(0.0999999940395355));
   EXPECT_EQ(computed.losses[1], static_cast<TypeParam>(0.1 - z));
   EXPECT_EQ(computed.gradient[1], -1);
 }
