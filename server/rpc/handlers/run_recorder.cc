@@ -123,6 +123,8 @@ absl::Status RunRecorder::Record(const ComputeCall& call, const loss::PresentedS
   if (recorded.ok()) return recorded;
   if (absl::IsFailedPrecondition(recorded)) return WithErrorInfo(recorded, "RUN_MISMATCH");
   if (absl::IsPermissionDenied(recorded)) return WithErrorInfo(recorded, "RUN_OF_ANOTHER");
+  // Nobody is answered.
+  if (absl::IsCancelled(recorded)) return recorded;
   if (on_failure_ == OnRunFailure::kRefuse) return ToAnswer(recorded);
   ++unrecorded_;
   return absl::OkStatus();

@@ -119,8 +119,9 @@ absl::Status JournaledStore::AwaitFolding(absl::string_view run) {
   while (HasTooManyWaiting(run)) {
     // Here: the thread that folds may be at other runs.
     const absl::Status folded = Fold(std::string(run));
+    if (Patience::IsOver()) return absl::CancelledError("nobody waits for it");
     const bool is_hopeless = !folded.ok() && !absl::IsAborted(folded);
-    if (is_hopeless || absl::Now() >= end || Patience::IsOver()) {
+    if (is_hopeless || absl::Now() >= end) {
       return absl::UnavailableError(
           absl::StrCat("run '", run, "' has too many batches that are not folded yet",
                        is_hopeless ? ": " : "", is_hopeless ? folded.message() : ""));

@@ -47,6 +47,9 @@ absl::Status RunView::CatchUpOnce(const JournaledRun& run) {
 
 absl::Status RunView::Load(const JournaledRun& run) {
   image_ = nullptr;
+  // To its end, also for a call that does not wait for it: one that begins anew each time gets no
+  // further than the last.
+  const Patience keeps_on(nullptr);
   auto image = std::make_unique<RunImage>(run.kind, run.trimmed);
   absl::Status read =
       journal_.ReadChunks(run, [&](const RecordChunk& chunk) { return image->ReadChunk(chunk); });

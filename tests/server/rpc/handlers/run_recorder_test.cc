@@ -278,6 +278,23 @@ TEST(RunFailureTest, IsRefusedOrAnsweredAndCounted) {
   EXPECT_EQ(refusing.unrecorded(), 0);
 }
 
+class ImpatientStore final : public BrokenStore {
+ public:
+  absl::Status Record(const runs::RunBatch&) override {
+    return absl::CancelledError("nobody waits");
+  }
+};
+
+TEST(RunFailureTest, ACancelledBatchIsNeitherAnsweredNorCounted) {
+  std::mt19937_64 random(1);
+  const v1::ComputeRequest request = RandomRequest(random, v1::ACTIVATION_SOFTMAX, 0);
+  for (const OnRunFailure on_failure : {OnRunFailure::kRefuse, OnRunFailure::kAnswer}) {
+    const RecordedRun run(on_failure, std::make_shared<ImpatientStore>());
+    EXPECT_EQ(run.Compute(request).status().code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(run.unrecorded(), 0);
+  }
+}
+
 // Needs a megabyte for each sample while it records.
 class HungryStore final : public BrokenStore {
  public:

@@ -10,6 +10,8 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/runs/journal/run_view.h"
+#include "server/runs/patience.h"
 #include "server/threads/mutex.h"
 #include "tests/server/runs/same_runs.h"
 
@@ -64,7 +66,7 @@ class FullJournal final : public RunJournal {
   }
   absl::Status ReadChunks(const JournaledRun& /*run*/,
                           absl::FunctionRef<absl::Status(const RecordChunk&)> /*show*/) override {
-    return absl::OkStatus();
+    return Patience::IsOver() ? absl::CancelledError("nobody waits") : absl::OkStatus();
   }
   absl::Status Write(const JournaledRun& /*run*/, const SnapshotPart& /*part*/) override {
     return absl::UnavailableError("the test says so");
@@ -104,6 +106,26 @@ TEST_F(JournaledStoreTest, ABatchWaitsForAShortTimeWhileARunIsNotFolded) {
   EXPECT_LT(absl::Now() - begin, absl::Seconds(8));
   journal_->Trim();
   EXPECT_TRUE(RecordTo(store_, NewSamples("run", 3, 3)).ok());
+}
+
+TEST_F(JournaledStoreTest, ABatchThatNobodyWaitsForIsCancelled) {
+  ASSERT_TRUE(RecordTo(store_, NewSamples("run", 0, 3)).ok());
+  const Patience patience([] { return true; });
+  const absl::Status ended = RecordTo(store_, NewSamples("run", 3, 3));
+  EXPECT_TRUE(absl::IsCancelled(ended)) << ended;
+}
+
+// Else a run whose snapshot takes longer than its callers wait would never be read.
+TEST(RunViewTest, ASnapshotIsReadToItsEndThoughNobodyWaits) {
+  FullJournal journal;
+  RunView view(journal, 1);
+  JournaledRun run;
+  run.id = 1;
+  run.kind.class_count = 2;
+  const Patience patience([] { return true; });
+  const absl::Status read = view.CatchUp(run);
+  EXPECT_TRUE(read.ok()) << read;
+  EXPECT_TRUE(view.Totals().ok());
 }
 
 TEST_F(JournaledStoreTest, NothingWaitsForBatchesOfADeletedRun) {
