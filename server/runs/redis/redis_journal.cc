@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/runs/byte_reader.h"
 #include "server/runs/byte_writer.h"
+#include "server/runs/patience.h"
 #include "server/runs/redis/redis_functions.h"
 
 namespace lossd::runs {
@@ -119,6 +120,7 @@ absl::StatusOr<int64_t> RedisJournal::Append(const NewBatch& batch) {
   if (done[0].number() == kNewRun) {
     // Another process may have deleted it, and its name, since that was added.
     ForgetName(batch.run);
+    const Patience to_the_end(nullptr);
     named = AddName(batch.run);
     if (!named.ok()) return named;
   }
@@ -179,6 +181,8 @@ absl::StatusOr<std::vector<JournaledRun>> RedisJournal::List(absl::string_view a
 }
 
 absl::Status RedisJournal::Delete(const JournaledRun& run) {
+  // Between the two commands the run is in no list.
+  const Patience to_the_end(nullptr);
   ForgetName(run.name);
   // First: afterwards it might be the name of a new run, of another process.
   const auto removed = nodes_.Call(kNames, {"ZREM", kNames, run.name});

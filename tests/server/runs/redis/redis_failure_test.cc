@@ -76,6 +76,24 @@ TEST(RedisFailureTest, AWaitEndsSoonOnceNobodyWantsItsAnswer) {
   EXPECT_LT(took, absl::Milliseconds(1500));
 }
 
+TEST(RedisFailureTest, ARunIsDeletedAsAWholeThoughNobodyWaits) {
+  std::atomic<bool> is_over = false;
+  std::atomic<bool> is_deleted = false;
+  ScriptedRedis redis([&](int, const Command& command) -> std::string {
+    if (command.front() == "ZREM") is_over = true;
+    if (command.front() != "FCALL") return ":1\r\n";
+    is_deleted = true;
+    return ":2\r\n";
+  });
+  const auto journal = OpenJournal(redis);
+  JournaledRun run;
+  run.name = "run";
+  const Patience patience([&] { return is_over.load(); });
+  const absl::Status deleted = journal->Delete(run);
+  EXPECT_TRUE(deleted.ok()) << deleted;
+  EXPECT_TRUE(is_deleted);
+}
+
 TEST(RedisFailureTest, ThatNobodyWaitedSaysNothingOfRedis) {
   std::atomic<bool> answers = false;
   ScriptedRedis redis([&](int, const Command& command) { return answers ? Accept(command) : ""; });
