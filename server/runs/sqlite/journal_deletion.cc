@@ -23,10 +23,12 @@ absl::Status JournalWriter::DeleteRun(uint64_t run) {
 absl::StatusOr<JournalWriter::SomeBatches> JournalWriter::LastOfSome(uint64_t run, int64_t after,
                                                                      int64_t end,
                                                                      int64_t most_bytes) {
+  // Of the smallest ones not too many either.
+  constexpr int kMostRows = 1000;
   SomeBatches some = {RowKey(run, after), 0};
   Statement::Use sizes((*this)[kReadBatchSizes]);
   sizes.Bind(some.key).Bind(end);
-  while (some.bytes < most_bytes) {
+  for (int rows = 0; rows < kMostRows && some.bytes < most_bytes; ++rows) {
     const auto has_row = sizes.Step();
     if (!has_row.ok()) return has_row.status();
     if (!*has_row) break;

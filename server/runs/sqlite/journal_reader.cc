@@ -50,13 +50,12 @@ absl::StatusOr<std::vector<JournaledBatch>> JournalReader::ReadBatches(uint64_t 
 
 absl::StatusOr<std::string> JournalReader::ReadState(uint64_t run, int64_t most_bytes) {
   const MutexLock lock(&mutex_);
-  {
-    Statement::Use use(state_);
-    use.Bind(static_cast<int64_t>(run));
-    const auto has_row = use.Step();
-    if (!has_row.ok()) return has_row.status();
-    if (!*has_row) return std::string();
-  }
+  // Until the end: as long as it is at its row, no other connection takes that away.
+  Statement::Use use(state_);
+  use.Bind(static_cast<int64_t>(run));
+  const auto has_row = use.Step();
+  if (!has_row.ok()) return has_row.status();
+  if (!*has_row) return std::string();
   // A statement would read all of it.
   sqlite3_blob* opened = nullptr;
   int code = sqlite3_blob_open(database_.handle(), "main", "states", "state",

@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -150,6 +153,61 @@ TEST(SqliteFileTest, LargeBatchesOfADeletedRunGoAFewAtATime) {
     left.push_back(*(*writer)->database().ReadNumber("SELECT count(*) FROM batches"));
   }
   EXPECT_THAT(left, testing::ElementsAre(3, 1, 0));
+}
+
+TEST(SqliteFileTest, SmallBatchesOfADeletedRunGoAThousandAtATime) {
+  const SqliteFile file;
+  { JournaledStore store(OpenJournal(file.path(), 1000), {}); }
+  auto database = Database::Open(file.path());
+  ASSERT_TRUE(database.ok()) << database.status();
+  auto writer = JournalWriter::Open(*std::move(database), 1000);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  NewBatch batch;
+  batch.run = "run";
+  batch.bytes = "x";
+  const auto run = (*writer)->InsertRun(batch);
+  ASSERT_TRUE(run.ok()) << run.status();
+  ASSERT_TRUE((*writer)->database().Run("BEGIN").ok());
+  for (int64_t number = 2; number <= 2500; ++number) {
+    ASSERT_TRUE((*writer)->InsertBatch(*run, number, batch).ok());
+  }
+  ASSERT_TRUE((*writer)->database().Run("COMMIT").ok());
+  ASSERT_TRUE((*writer)->DeleteRun(*run).ok());
+  for (const int64_t left : {1500, 500, 0}) {
+    const auto more = (*writer)->DeleteLeftRows(*run);
+    ASSERT_TRUE(more.ok()) << more.status();
+    EXPECT_EQ(*(*writer)->database().ReadNumber("SELECT count(*) FROM batches"), left);
+  }
+}
+
+TEST(SqliteFileTest, AStateIsReadOrIsEmptyWhileItsRunIsDeleted) {
+  const SqliteFile file;
+  const auto journal = OpenJournal(file.path(), 1000);
+  std::atomic<uint64_t> id = 0;
+  std::atomic<bool> ends = false;
+  std::thread reading([&] {
+    JournaledRun run;
+    while (!ends) {
+      run.id = id;
+      const auto state = journal->ReadState(run, 1 << 20);
+      EXPECT_TRUE(state.ok()) << state.status();
+      EXPECT_TRUE(!state.ok() || state->empty() || *state == "state");
+    }
+  });
+  NewBatch batch;
+  batch.run = "run";
+  batch.bytes = "x";
+  SnapshotPart part;
+  part.state = "state";
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_TRUE(journal->Append(batch).ok());
+    const auto run = journal->Find("run");
+    EXPECT_TRUE(run.ok() && journal->Write(*run, part).ok());
+    id = run.ok() ? run->id : 0;
+    EXPECT_TRUE(run.ok() && journal->Delete(*run).ok());
+  }
+  ends = true;
+  reading.join();
 }
 
 TEST(SqliteFileTest, AFileOfANewerVersionIsRefusedAndStaysWhatItIs) {
