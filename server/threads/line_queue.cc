@@ -1,6 +1,5 @@
 #include "server/threads/line_queue.h"
 
-#include <algorithm>
 #include <system_error>
 
 namespace lossd {
@@ -40,10 +39,11 @@ void LineQueue::Schedule(Job job) {
     const Owner owner = OwnerOf(job);
     job.line = '\0' + std::to_string(owner.first) + ':' + std::to_string(owner.second);
   }
-  Line& line = lines_[job.line];
-  line.is_ordered = is_ordered;
-  line.jobs.push_back(std::move(job));
+  const auto line = lines_.try_emplace(job.line).first;
+  line->second.is_ordered = is_ordered;
+  line->second.jobs.push_back(std::move(job));
   ++waiting_;
+  GiveTurn(line);
   if (waiting_ <= idle_ || threads_.size() >= most_threads_ || ending_) return;
   try {
     StartThread();
@@ -51,55 +51,67 @@ void LineQueue::Schedule(Job job) {
   }
 }
 
-bool LineQueue::MayRun(const Line& line) const {
-  if (line.jobs.empty() || (line.is_ordered && line.running > 0)) return false;
-  const auto running = running_of_.find(OwnerOf(line.jobs.front()));
-  return running == running_of_.end() || running->second < most_threads_ / 2;
+template <typename F>
+void LineQueue::Change(const Owner& owner, F f) {
+  Share& share = shares_[owner];
+  const auto may_run = [&] { return !share.turns.empty() && share.running < most_threads_ / 2; };
+  if (may_run()) next_.erase(share.turns.begin()->first);
+  f(share);
+  if (may_run()) next_.emplace(share.turns.begin()->first, owner);
+  if (share.turns.empty() && share.running == 0) shares_.erase(owner);
 }
 
-LineQueue::Lines::iterator LineQueue::NextLine() {
-  const auto may = [this](const auto& line)
-                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return MayRun(line.second); };
-  const auto turn = lines_.upper_bound(last_line_);
-  const auto next = std::find_if(turn, lines_.end(), may);
-  if (next != lines_.end()) return next;
-  const auto again = std::find_if(lines_.begin(), turn, may);
-  return again == turn ? lines_.end() : again;
+void LineQueue::GiveTurn(Lines::iterator line) {
+  Line& of = line->second;
+  if (of.has_turn || of.jobs.empty() || (of.is_ordered && of.running > 0)) return;
+  of.has_turn = true;
+  const uint64_t turn = ++last_turn_;
+  Change(OwnerOf(of.jobs.front()), [&](Share& share) { share.turns.emplace(turn, line); });
+}
+
+LineQueue::Job LineQueue::TakeNext() {
+  Lines::iterator line;
+  const Owner owner = next_.begin()->second;
+  Change(owner, [&](Share& share) {
+    line = share.turns.begin()->second;
+    share.turns.erase(share.turns.begin());
+    ++share.running;
+  });
+  Job job = std::move(line->second.jobs.front());
+  line->second.jobs.pop_front();
+  line->second.has_turn = false;
+  ++line->second.running;
+  --waiting_;
+  GiveTurn(line);
+  return job;
 }
 
 void LineQueue::NoteEnd(const std::string& line, const Owner& owner) {
+  Change(owner, [](Share& share) { --share.running; });
   const auto place = lines_.find(line);
-  if (--place->second.running == 0 && place->second.jobs.empty()) lines_.erase(place);
-  const auto running = running_of_.find(owner);
-  if (--running->second == 0) running_of_.erase(running);
+  if (--place->second.running == 0 && place->second.jobs.empty()) {
+    lines_.erase(place);
+  } else {
+    GiveTurn(place);
+  }
 }
 
 void LineQueue::Run(size_t thread) {
-  const auto has_news = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return (ending_ && waiting_ == 0) || NextLine() != lines_.end();
-  };
   Job job;
-  Owner owner;
   while (true) {
     {
       const MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(&has_news));
+      // One condition for all threads, of a few instructions: others unlock, too.
+      mutex_.Await(absl::Condition(this, &LineQueue::HasNews));
       --idle_;
-      const auto next = NextLine();
-      if (next == lines_.end()) return;
-      job = std::move(next->second.jobs.front());
-      next->second.jobs.pop_front();
-      last_line_ = next->first;
-      owner = OwnerOf(job);
-      ++next->second.running;
-      ++running_of_[owner];
-      --waiting_;
+      if (next_.empty()) return;
+      job = TakeNext();
       tickets_[thread] = ++last_ticket_;
     }
     job.run();
     job.run = nullptr;  // What it holds is let go without the lock.
     const MutexLock lock(&mutex_);
-    NoteEnd(job.line, owner);
+    NoteEnd(job.line, OwnerOf(job));
     tickets_[thread] = 0;
     ++idle_;
   }

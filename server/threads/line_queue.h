@@ -47,23 +47,38 @@ class LineQueue {
   struct Line {
     std::deque<Job> jobs;
     bool is_ordered = true;
+    bool has_turn = false;
     int running = 0;
   };
   using Lines = std::map<std::string, Line>;
+  struct Share {
+    size_t running = 0;
+    // Of the lines whose next job is the owner's and may run, but for what it has running.
+    std::map<uint64_t, Lines::iterator> turns;
+  };
 
   static Owner OwnerOf(const Job& job);
   void StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run(size_t thread) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool MayRun(const Line& line) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns the line whose turn it is; the end where no job may run now.
-  Lines::iterator NextLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !next_.empty() || (ending_ && waiting_ == 0);
+  }
+  // Gives a line the last turn, if its next job may run and it has none.
+  void GiveTurn(Lines::iterator line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Changes an owner's share by f(share), and keeps next_ true.
+  template <typename F>
+  void Change(const Owner& owner, F f) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the job whose turn it is; next_ must have one.
+  Job TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteEnd(const std::string& line, const Owner& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t most_threads_;
   Mutex mutex_;
-  Lines lines_ ABSL_GUARDED_BY(mutex_);  // with jobs that wait or run
-  std::string last_line_ ABSL_GUARDED_BY(mutex_);
-  std::map<Owner, size_t> running_of_ ABSL_GUARDED_BY(mutex_);
+  Lines lines_ ABSL_GUARDED_BY(mutex_);                    // with jobs that wait or run
+  std::map<Owner, Share> shares_ ABSL_GUARDED_BY(mutex_);  // of owners with jobs
+  // The first turn of each owner that has one and may have more running.
+  std::map<uint64_t, Owner> next_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_turn_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs
   size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;     // threads
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;

@@ -21,7 +21,7 @@ using ::testing::SizeIs;
 
 constexpr int kThreads = 8;
 
-// What jobs have noted, in that order, and what they wait for.
+// What jobs have noted, in that order, and what they wait for. Must outlive their queue.
 class Notes {
  public:
   void Add(int number) {
@@ -108,6 +108,18 @@ TEST(LineQueueTest, AConnectionsJobsThatHangHoldUpNoOtherConnection) {
   queue.Schedule({{0, 2}, "", [&] { notes.Add(1); }});
   EXPECT_THAT(notes.WaitFor(kThreads / 2 + 1), testing::Contains(1));
   notes.Open();
+}
+
+TEST(LineQueueTest, WhatWaitedForItsOwnersOthersRunsAfterThem) {
+  Notes notes;
+  LineQueue queue(kThreads);
+  constexpr int kLines = 3 * kThreads;
+  for (int i = 0; i < kLines; ++i) {
+    queue.Schedule({{7, 0}, absl::StrCat(i), [&] { notes.AddAndWait(0); }});
+  }
+  EXPECT_THAT(notes.WaitFor(kThreads / 2), SizeIs(kThreads / 2));
+  notes.Open();
+  EXPECT_THAT(notes.WaitFor(kLines), SizeIs(kLines));
 }
 
 TEST(LineQueueTest, LinesTakeTurns) {
