@@ -44,7 +44,8 @@ def loss(
 
     logits: [N, C], [N, d1, …, C], or [N] for a sigmoid loss; with class_axis=1 [N, C, d1, …]; float16, bfloat16,
     float32, or float64 where JAX has it. Their gradient has their type.
-    labels: integers of the losses' shape, or floats of the logits' shape, a target for each class.
+    labels: integers of the losses' shape, or floats of the logits' shape, a target for each class. A teacher's logits
+    are no argument here: give their softmax as labels.
     spec: a form's name, "focal", or LossSpec's fields as a dict; None is cross entropy.
     sample_weights: ≥ 0, the losses' shape or [N]. A sample of weight 0 is ignored.
     normalizer: a number ≥ 0 in place of a mean's divisor.
@@ -57,6 +58,8 @@ def loss(
     rather give the whole batch. Raises lossd.InvalidArgument for names, and for labels or weights that need a gradient;
     what the server refuses is raised by JAX, with the server's words.
     """
+    if "teacher_logits" in options:
+        raise _fields.refuse("teacher_logits", "is no argument of lossd.jax.loss: give their softmax as labels")
     fields, others = split_options(options, _OPTIONS)
     call = _Call(spec, fields, **others)
     logits = jax.numpy.asarray(logits)

@@ -72,6 +72,8 @@ def test_jax_asks_for_no_gradient_that_it_does_not_need(monkeypatch):
 def test_jax_is_told_what_is_wrong():
     with pytest.raises(ValueError, match="labels requires a gradient"):
         jax.grad(lambda t: package.jax.loss(Z, t))(jnp.ones((6, 4)))
+    with pytest.raises(ValueError, match="teacher_logits is no argument"):
+        package.jax.loss(Z, None, "kl_divergence", teacher_logits=Z)
     with pytest.raises(ValueError, match="did you mean label_smoothing"):
         package.jax.loss(Z, Y, lable_smoothing=0.1)
     with pytest.raises(Exception, match=r"labels\[0\] = 4 is not in \[0, 4\)"):
