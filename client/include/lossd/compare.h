@@ -17,9 +17,6 @@ namespace lossd {
 struct CompareOptions {
   Reduction reduction = Reduction::kNone;
 
-  // As in ComputeOptions; each loss takes its own temperature of them.
-  OptionalReals teacher_logits = {};
-
   // Finite, ≥ 0, one for each sample.
   OptionalReals sample_weights = {};
 
@@ -38,6 +35,9 @@ struct CompareOptions {
 
   // Limits class statistics to the classes that occur, named by `class_ids`.
   bool present_classes_only = false;
+
+  // As in ComputeOptions; each loss takes its own temperature of them.
+  OptionalReals teacher_logits = {};
 };
 
 // The result of one loss for the batch.

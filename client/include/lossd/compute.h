@@ -67,10 +67,6 @@ struct ComputeOptions {
   Reduction reduction = Reduction::kNone;
   OutputOptions outputs = {};
 
-  // A teacher's logits, in place of labels (kNoLabels): of the logits' shape, below +inf and not
-  // all −inf for any sample that has weight. The targets are their softmax; see LossSpec::teacher.
-  OptionalReals teacher_logits = {};
-
   // s: finite, ≥ 0, of the losses' shape, or [N], one for each row. A sample of weight 0 is
   // ignored: nothing of it is read, its outputs are 0, and it counts nowhere.
   OptionalReals sample_weights = {};
@@ -94,6 +90,10 @@ struct ComputeOptions {
 
   // Memory for arrays of the answer. Arrays without memory come in the Result.
   ResultMemory memory = {};
+
+  // A teacher's logits, in place of labels (kNoLabels): of the logits' shape, below +inf and not
+  // all −inf for any sample that has weight. The targets are their softmax; see LossSpec::teacher.
+  OptionalReals teacher_logits = {};
 };
 
 // The loss and the reduction that a batch was computed with, as the server understood them: each
