@@ -163,7 +163,9 @@ std::optional<OwnedLabels> DecodeLabels(const std::optional<TensorFields>& field
     return OwnedClassIds();
   }
   if (!fields) {
-    field.Refuse("is not set, expected a tensor of classes or targets");
+    const bool is_softmax = activation == loss::Activation::kSoftmax;
+    field.Refuse("is not set, expected a tensor of classes or targets",
+                 is_softmax ? ", or teacher_logits" : "");
     return std::nullopt;
   }
   const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, field);

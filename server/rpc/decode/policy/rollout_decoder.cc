@@ -120,7 +120,9 @@ void CheckOneLogP(const loss::LossSpec& spec, const OwnedLabels* labels, const F
                                       "rollout needs");
   }
   if (labels != nullptr && std::holds_alternative<OwnedTargets>(*labels)) {
-    request[NameOf(*labels)].Refuse("has float targets, expected integer labels beside a rollout");
+    const bool is_teacher = FindTeacher(*labels) != nullptr;
+    request[NameOf(*labels)].Refuse(is_teacher ? "is set" : "has float targets",
+                                    ", expected integer labels beside a rollout");
   }
   if (spec.label_smoothing != 0 && !spec.form->of_ratio) {
     loss_field["label_smoothing"].Refuse("= ", NumberText(spec.label_smoothing),

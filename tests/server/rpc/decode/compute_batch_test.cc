@@ -50,7 +50,7 @@ TEST(ComputeRequestDecoder, RefusesLogits) {
 
 TEST(ComputeRequestDecoder, RefusesSoftmaxLabels) {
   ExpectComputeRefusals({
-      {kLogits, "labels is not set, expected a tensor of classes or targets"},
+      {kLogits, "labels is not set, expected a tensor of classes or targets, or teacher_logits"},
       {WithLabels("int_values: [0, 3]"), "labels[1] = 3 is not in [0, 3)"},
       {WithLabels("int_values: [-1, 0]"), "labels[0] = -1 is not in [0, 3)"},
       {absl::StrCat(WithLabels("int_values: [-100, 7]"), "loss { ignore_index: -100 }"),

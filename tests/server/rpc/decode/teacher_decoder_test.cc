@@ -94,15 +94,14 @@ TEST(TeacherDecoder, TellsEverythingAtOnce) {
       Taught("shape: [2, 3] float_values: [nan, 0, 0, -inf, -inf, -inf]",
              "loss { ignore_index: 1 temperature: -1 teacher { temperature: -2 } } "
              "rollout { advantages { float_values: [1, 1] } }")));
-  EXPECT_THAT(
-      Violations(status),
-      ElementsAre("loss.temperature = -1, expected a finite number >= 0",
-                  "loss.teacher.temperature = -2, expected a finite number > 0",
-                  "teacher_logits has float targets, expected integer labels beside a rollout",
-                  "teacher_logits[0, 0] = nan, expected a finite number or -inf",
-                  "teacher_logits[1] is -inf for every class, expected a logit above",
-                  "loss.ignore_index = 1 beside teacher_logits, expected integer labels; "
-                  "sample_weights of the losses' shape ignore where they are 0"));
+  EXPECT_THAT(Violations(status),
+              ElementsAre("loss.temperature = -1, expected a finite number >= 0",
+                          "loss.teacher.temperature = -2, expected a finite number > 0",
+                          "teacher_logits is set, expected integer labels beside a rollout",
+                          "teacher_logits[0, 0] = nan, expected a finite number or -inf",
+                          "teacher_logits[1] is -inf for every class, expected a logit above",
+                          "loss.ignore_index = 1 beside teacher_logits, expected integer labels; "
+                          "sample_weights of the losses' shape ignore where they are 0"));
 }
 
 TEST(TeacherDecoder, ReadsNothingOfRowsThatWeighNothing) {
