@@ -68,11 +68,12 @@ RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerm
 }
 
 void RowShaping::SetTargetWeights(const Cancellation& cancellation) {
+  target_unit_ = spec_->target_scale();
   const std::vector<double>& weights = terms_->weights();
   if (weights.empty()) return;
   const double largest = *std::max_element(weights.begin(), weights.end());
   const int exponent = largest == 0 ? 0 : std::ilogb(largest);
-  target_unit_ = std::scalbn(Wide{1}, exponent);
+  target_unit_ = std::scalbn(target_unit_, exponent);
   std::vector<double> units;
   units.reserve(weights.size());
   for (const double weight : weights) units.push_back(std::scalbn(weight, -exponent));

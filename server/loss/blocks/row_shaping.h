@@ -40,7 +40,8 @@ class RowShaping {
   // Returns the weights of classes over their unit as floats, where labels are targets that are
   // floats too, and classes have weights; else null.
   const float* target_weights() const { return NullIfEmpty(target_weights_); }
-  // Returns the power of two that the largest of these weights has, 1 where there are none.
+  // Returns the power of two that the largest of these weights has, 1 where there are none, times
+  // the spec's target_scale().
   Wide target_unit() const { return target_unit_; }
 
   template <typename T>

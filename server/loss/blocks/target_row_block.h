@@ -89,12 +89,12 @@ class TargetRowBlock {
                        [&](double parameter) { return range.HasOrZero(parameter); });
   }
 
-  // Returns the weight of z_loss in units of the weights of classes.
+  // Returns the weight of z_loss in units of what the targets' terms are multiplied by.
   static double ZLoss(const BatchPlan& plan) {
     return static_cast<double>(plan.spec.z_loss / plan.shaping.target_unit());
   }
 
-  // Returns the factors of a row, the unit of its classes' weights among them.
+  // Returns the factors of a row, that unit among them.
   SampleScale ScaleOf(int64_t row) const {
     const Wide unit = plan_.shaping.target_unit();
     if (plan_.scales.wide()) return plan_.scales.WithClass(row, unit);
