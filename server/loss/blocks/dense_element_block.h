@@ -273,7 +273,7 @@ class DenseElementBlock {
       window_.records.gradient_l1[sample] = s == 0 ? 0 : s * std::abs(columns_.gradient[i]);
     }
     if (!plan_.options.vanishing) return;
-    if (!plan_.terms.empty()) {
+    if (!plan_.terms.empty() || (plan_.scales.wide() && target_scale_ != 1)) {
       WeighEqually(size);
       Evaluate(size, kernel);
     }

@@ -279,7 +279,7 @@ class DenseRowBlock {
     window_.records.gradient_l1[row] = scale.loss == 0 || l1 == 0 ? 0 : scale.loss * l1;
     window_.records.vanishing[row] = 0;
     if (!plan_.options.vanishing || !(p < kConfidentlyWrong)) return;
-    if (!plan_.terms.empty()) {
+    if (!plan_.terms.empty() || (plan_.scales.wide() && target_scale_ != 1)) {
       WeighEqually();
       Evaluate(kernel);
     }

@@ -74,6 +74,27 @@ TEST(CompareTest, VanishingIsCountedWithoutWeightsAndReduction) {
   }
 }
 
+// Nor does the square of the temperature depend on how large the sample weights are.
+TEST(CompareTest, VanishingIsCountedAlikeForAnySampleWeights) {
+  Problem problem;
+  problem.logits = {{-20000, 0}, {0, -20000}};
+  problem.targets = oracle::Matrix{{1, 0}, {1, 0}};
+  problem.temperature = 1024;
+  problem.scale_by_squared_temperature = true;
+  for (const auto activation : {oracle::Activation::kSoftmax, oracle::Activation::kSigmoid}) {
+    problem.activation = activation;
+    const LossSpec spec = SpecOf(problem);
+    for (const double weight : {1.0, 1e200}) {
+      problem.sample_weights = {weight, weight};
+      const ProblemBatch<double> batch(problem);
+      const auto comparisons =
+          Compare(batch.batch(), PointersTo({spec}), OptionsOf(problem), Executor(1));
+      ASSERT_TRUE(comparisons.ok()) << comparisons.status();
+      EXPECT_EQ((*comparisons)[0].result.vanishing_count, 0) << weight;
+    }
+  }
+}
+
 TEST(CompareTest, EachLossIsComputedAsItIsAlone) {
   Random random(41);
   Problem problem = Draw(oracle::Activation::kSoftmax, LabelKind::kClassIds, {50, 6}, 3, random);
