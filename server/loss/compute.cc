@@ -173,12 +173,22 @@ struct RolloutTerms {
   std::optional<TokenTerms> tokens;
 };
 
+// Returns whether rows of a loss that reads a rollout may be computed in double, for these outputs.
+template <typename T>
+InnerPlans::InDouble ComputesInDouble(const TypedOutputs<T>& outputs) {
+  const bool wants_derivatives = !outputs[Output::kGradient].empty() ||
+                                 outputs.gradient_parts != nullptr ||
+                                 !outputs[Output::kHessianDiagonal].empty();
+  return sizeof(T) == sizeof(float) && wants_derivatives ? InnerPlans::InDouble::kMaybe
+                                                         : InnerPlans::InDouble::kNever;
+}
+
 // Makes the terms of a loss that reads a rollout, and points `decided` at them.
 template <typename T>
 absl::Status MakeRolloutTerms(const Resolved& resolved, const ComputeOptions& options,
-                              absl::Span<const T> logits, const Executor& executor,
-                              const Cancellation& cancellation, MiningDecision& decided,
-                              RolloutTerms& terms) {
+                              InnerPlans::InDouble in_double, absl::Span<const T> logits,
+                              const Executor& executor, const Cancellation& cancellation,
+                              MiningDecision& decided, RolloutTerms& terms) {
   const auto& [batch, spec, classes, transform] = resolved;
   decided.inner = nullptr;
   decided.token_terms = nullptr;
@@ -186,8 +196,8 @@ absl::Status MakeRolloutTerms(const Resolved& resolved, const ComputeOptions& op
   absl::Span<const T> log_p = logits;
   std::vector<T> computed;
   if (spec.activation != Activation::kLogProbability) {
-    decided.inner = &terms.inner.emplace(batch, spec, options, transform, sizeof(T), decided,
-                                         executor, cancellation);
+    decided.inner = &terms.inner.emplace(batch, spec, options, transform, sizeof(T), in_double,
+                                         decided, executor, cancellation);
     if (spec.policy.ratio.level == RatioLevel::kSequence) {
       const BatchPlan& plan = decided.inner->log_p();
       computed.resize(static_cast<size_t>(plan.sample_count()));
@@ -218,8 +228,8 @@ absl::StatusOr<Result> ComputeDecided(const Resolved& resolved, const ComputeOpt
     decided.sequence_mean = &*mean;
   }
   RolloutTerms terms;
-  absl::Status made =
-      MakeRolloutTerms(resolved, options, logits, executor, cancellation, decided, terms);
+  absl::Status made = MakeRolloutTerms(resolved, options, ComputesInDouble(outputs), logits,
+                                       executor, cancellation, decided, terms);
   if (!made.ok()) return made;
   const BatchPlan plan = PlanBatch(batch, spec, options, resolved.terms, resolved.transform,
                                    sizeof(T), executor, cancellation, decided);
@@ -241,8 +251,8 @@ absl::StatusOr<MiningDecision> DecideByMining(const Resolved& resolved,
   ComputeOptions losses_alone;
   losses_alone.cancelled = options.cancelled;
   RolloutTerms terms;
-  absl::Status made =
-      MakeRolloutTerms(resolved, losses_alone, logits, executor, cancellation, decided, terms);
+  absl::Status made = MakeRolloutTerms(resolved, losses_alone, InnerPlans::InDouble::kNever, logits,
+                                       executor, cancellation, decided, terms);
   if (!made.ok()) return made;
   const auto make_plan = [&](int exponent) {
     return PlanBatch(resolved.batch, resolved.spec, losses_alone, resolved.terms,

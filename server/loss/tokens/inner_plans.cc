@@ -46,7 +46,7 @@ int64_t SampleCount(const Batch& batch, const LossSpec& spec) {
 }  // namespace
 
 InnerPlans::InnerPlans(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-                       const LogitTransform& transform, size_t element_size,
+                       const LogitTransform& transform, size_t element_size, InDouble in_double,
                        const MiningDecision& decided, const Executor& executor,
                        const Cancellation& cancellation)
     : batch_(WithoutWeights(batch)),
@@ -58,9 +58,11 @@ InnerPlans::InnerPlans(const Batch& batch, const LossSpec& spec, const ComputeOp
       batch_with_upstream_(WithUpstream(batch_, upstream_)),
       log_p_(PlanBatch(batch_, spec_, options_, terms_, transform, element_size, executor,
                        cancellation, decided_)),
-      log_p_in_double_(PlanBatch(batch_, spec_, options_, terms_, transform, sizeof(double),
-                                 executor, cancellation, decided_)),
       derivative_(PlanBatch(batch_with_upstream_, spec_, options_, terms_, transform, element_size,
-                            executor, cancellation, decided_)) {}
+                            executor, cancellation, decided_)) {
+  if (in_double == InDouble::kNever) return;
+  log_p_in_double_.emplace(PlanBatch(batch_, spec_, options_, terms_, transform, sizeof(double),
+                                     executor, cancellation, decided_));
+}
 
 }  // namespace lossd::loss

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "server/loss/blocks/batch_plan.h"
@@ -20,17 +21,21 @@ namespace lossd::loss {
 //   ∂φ/∂z_j = φ′ ∂u/∂z_j,  ∂²φ/∂z_j² = φ″ (∂u/∂z_j)² + φ′ ∂²u/∂z_j²
 class InnerPlans {
  public:
+  // Whether rows of unusual slopes may have to be computed in double.
+  enum class InDouble { kNever, kMaybe };
+
   // All arguments outlive this.
   InnerPlans(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,
-             const LogitTransform& transform, size_t element_size, const MiningDecision& decided,
-             const Executor& executor, const Cancellation& cancellation);
+             const LogitTransform& transform, size_t element_size, InDouble in_double,
+             const MiningDecision& decided, const Executor& executor,
+             const Cancellation& cancellation);
   InnerPlans(const InnerPlans&) = delete;
   InnerPlans& operator=(const InnerPlans&) = delete;
 
   // Returns the plan of the cross entropy itself, without any weight.
   const BatchPlan& log_p() const { return log_p_; }
-  // Returns the same for logits that are computed in double.
-  const BatchPlan& log_p_in_double() const { return log_p_in_double_; }
+  // Returns the same for logits that are computed in double. Unless kNever.
+  const BatchPlan& log_p_in_double() const { return *log_p_in_double_; }
   // Returns the first with −slope(i) as the upstream gradients.
   const BatchPlan& derivative() const { return derivative_; }
 
@@ -50,7 +55,7 @@ class InnerPlans {
   mutable std::vector<double> upstream_;
   Batch batch_with_upstream_;
   BatchPlan log_p_;
-  BatchPlan log_p_in_double_;
+  std::optional<BatchPlan> log_p_in_double_;
   BatchPlan derivative_;
 };
 
