@@ -44,6 +44,10 @@ constexpr double kBytesOfColumns = 10 * sizeof(double);
 // A block of dense rows: one row each of so many arrays.
 constexpr double kDenseArrays = 12;
 constexpr double kTeacherArrays = 3;
+// A few rows of floats that are computed in double: so many logits, or one row.
+constexpr double kWidenedLogits = 8192;
+// The outputs of a row of floats with a rollout that is computed in double, and its logits.
+constexpr double kPolicyArrays = 7;
 
 // The shape of what is computed.
 struct Shape {
@@ -69,6 +73,11 @@ bool HasRecords(const ComputeOptions& options) {
 }
 
 bool IsMined(const LossSpec& spec) { return !std::holds_alternative<std::monostate>(spec.mining); }
+
+// Returns true when float does not do for rows of softmax that are floats.
+bool Widens(const LossSpec& spec, const Shape& shape) {
+  return shape.element == sizeof(float) && NeedsDouble(spec);
+}
 
 bool HasTeacher(const Batch& batch) {
   const auto* targets = std::get_if<Targets>(&batch.labels);
@@ -103,7 +112,7 @@ Work WorkOfClasses(const Batch& batch, const LossSpec& spec, const Shape& shape)
     work += WorkOfClassWeights(shape.entries);
     if (weighting.scheme->counts.empty()) {
       vectors += 1;
-      work.operations += kReadLogit * shape.logits();
+      work.operations += (HasTeacher(batch) ? kTeacherLogit : kReadLogit) * shape.logits();
     }
   }
   if (spec.activation == Activation::kSigmoid && !weighting.empty()) vectors += 4;
@@ -118,21 +127,52 @@ Work WorkOfClasses(const Batch& batch, const LossSpec& spec, const Shape& shape)
   return work;
 }
 
+// Returns the bytes of the doubles that a few rows of floats, and what is wanted of them, are
+// copied to.
+double BytesOfWidened(const Batch& batch, const LossSpec& spec, const Shape& shape,
+                      const PerOutput<bool>& wanted) {
+  double matrices = 1;
+  for (const OutputRow& row : kOutputTable) {
+    const bool is_matrix = row.extent == OutputExtent::kLogits;
+    if (wanted[row.output] && is_matrix && row.source == OutputSource::kKernels) matrices += 1;
+  }
+  const auto workspace =
+      static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
+  return kBytesOfNumber * (workspace + matrices * std::max(shape.classes, kWidenedLogits));
+}
+
+// Returns what a thread works in for rows of softmax that are not plain.
+double BytesOfOtherRows(const Batch& batch, const LossSpec& spec, const Shape& shape,
+                        const PerOutput<bool>& wanted) {
+  const double arrays = kDenseArrays + (HasTeacher(batch) ? kTeacherArrays : 0);
+  const double dense = arrays * kBytesOfNumber * shape.classes;
+  if (!std::holds_alternative<Targets>(batch.labels)) {
+    if (!Widens(spec, shape)) return dense;
+    return std::max(dense, BytesOfWidened(batch, spec, shape, wanted));
+  }
+  if (shape.element != sizeof(float) || HasTeacher(batch)) return dense;
+  // The kernel's, and a row of logits that is left to the dense one.
+  return dense + shape.element * (shape.classes +
+                                  static_cast<double>(kernels::TargetWorkspaceSize(batch.classes)));
+}
+
 // Returns what each thread works in, for as many as there are.
 double BytesOfScratch(const Batch& batch, const LossSpec& spec, const Shape& shape,
-                      int thread_count) {
+                      const PerOutput<bool>& wanted, int thread_count) {
   if (batch.rows == 0) return 0;
   const double threads = std::min<double>(thread_count, shape.rows);
   double of_one = shape.element *
                   static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
-  if (spec.activation == Activation::kSoftmax && !IsPlain(batch, spec)) {
-    const double arrays = kDenseArrays + (HasTeacher(batch) ? kTeacherArrays : 0);
-    of_one = std::max(of_one, arrays * kBytesOfNumber * shape.classes);
+  if (spec.activation == Activation::kSoftmax && (!IsPlain(batch, spec) || Widens(spec, shape))) {
+    of_one = std::max(of_one, BytesOfOtherRows(batch, spec, shape, wanted));
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.
   if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);
-  // The gradient of its inner loss, beside the Hessian.
-  if (ReadsRollout(batch, spec)) of_one += shape.element * std::max(4 * shape.classes, 262144.0);
+  if (ReadsRollout(batch, spec)) {
+    // The gradient of its inner loss, beside the Hessian.
+    of_one += shape.element * std::max(4 * shape.classes, 262144.0);
+    if (shape.element == sizeof(float)) of_one += kPolicyArrays * shape.element * shape.classes;
+  }
   return threads * of_one;
 }
 
@@ -251,7 +291,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   for (const OutputRow& row : kOutputTable) {
     if (wanted[row.output]) work.operations += kReadLogit * shape.logits();
   }
-  work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
+  work.bytes += BytesOfScratch(batch, spec, shape, wanted, thread_count);
   if (!batch.sample_weights.empty()) work.bytes += kBytesOfWeightless * shape.samples;
   const bool looks_again = (HasRecords(options) && spec.activation == Activation::kSigmoid) ||
                            IsMined(spec) || spec.policy.ratio.level == RatioLevel::kSequence;
@@ -274,9 +314,10 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
 Work WorkOfAddingUp(const Batch& batch, const LossSpec& spec, const ComputeOptions& options) {
   const Shape shape(batch, spec);
   Work work = WorkOfRows(batch, spec, options, shape);
-  work.operations += 2 * kWideLogit *
-                     (std::holds_alternative<Targets>(batch.labels) ? shape.logits()
-                                                                    : shape.samples);  // both plans
+  const double of_logit = kWideLogit + (HasTeacher(batch) ? kTeacherLogit : 0);
+  const bool has_targets = std::holds_alternative<Targets>(batch.labels);
+  // Of both plans.
+  work.operations += 2 * (has_targets ? of_logit * shape.logits() : kWideLogit * shape.samples);
   return work;
 }
 

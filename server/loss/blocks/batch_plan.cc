@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -76,22 +77,31 @@ SampleTotals CountSamples(const Batch& batch, const LossSpec& spec, const ClassT
   return totals;
 }
 
-// Calls f(k, t) for the target of each class of a softmax row.
+// What the sums that are taken in Wide are of.
+struct Weighed {
+  const Batch& batch;
+  const LossSpec& spec;
+  const ClassTerms& terms;
+  const ElementLabels& labels;
+};
+
+// Calls f(k, t) for the target of each class of a softmax row. `teacher` is null where there is
+// none.
 template <typename F>
-void ForEachTarget(const Batch& batch, const ElementLabels& labels, int64_t row, F f) {
-  if (!labels.has_teacher()) {
-    for (int64_t k = 0; k < batch.classes; ++k) f(k, Wide{labels.target(row, k)});
+void ForEachTarget(const Weighed& weighed, TeacherRow* teacher, int64_t row, F f) {
+  const int64_t classes = weighed.batch.classes;
+  if (teacher == nullptr) {
+    for (int64_t k = 0; k < classes; ++k) f(k, Wide{weighed.labels.target(row, k)});
     return;
   }
-  TeacherRow teacher(std::get<Targets>(batch.labels), batch.classes);
-  teacher.Load(row);
-  for (int64_t k = 0; k < batch.classes; ++k) f(k, Wide{teacher.targets()[k]});
+  teacher->Load(row);
+  for (int64_t k = 0; k < classes; ++k) f(k, Wide{teacher->targets()[k]});
 }
 
 // Returns the most that a softmax row's terms are multiplied by, beside its sample weight:
 // ((1 - ε) Σ v t + (ε / C) Σ t Σ v) τ² + λ, where τ² is the spec's target_scale().
-Wide RowFactor(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
-               const ElementLabels& labels, Wide class_weight_sum, int64_t row) {
+Wide RowFactor(const Weighed& weighed, TeacherRow* teacher, Wide class_weight_sum, int64_t row) {
+  const auto& [batch, spec, terms, labels] = weighed;
   const double smoothing = KernelsOf(*spec.form).weighs_whole ? 0 : spec.label_smoothing;
   Wide weighted = 0;
   Wide targets = 0;
@@ -99,8 +109,8 @@ Wide RowFactor(const Batch& batch, const LossSpec& spec, const ClassTerms& terms
     weighted = terms.weight(labels.class_id(row));
     targets = 1;
   } else {
-    ForEachTarget(batch, labels, row, [&](int64_t k, Wide t) {
-      weighted += terms.weight(k) * t;
+    ForEachTarget(weighed, teacher, row, [&](int64_t k, Wide t) {
+      weighted += weighed.terms.weight(k) * t;
       targets += t;
     });
   }
@@ -131,20 +141,14 @@ struct WideSums {
   }
 };
 
-// What the sums that are taken in Wide are of.
-struct Weighed {
-  const Batch& batch;
-  const LossSpec& spec;
-  const ClassTerms& terms;
-  const ElementLabels& labels;
-};
-
 WideSums SumRows(const Weighed& weighed, Wide class_weight_sum, int64_t begin, int64_t end) {
   const auto& [batch, spec, terms, labels] = weighed;
   const bool softmax = spec.activation == Activation::kSoftmax;
   const int64_t per_row = softmax ? 1 : batch.classes;
   const bool by_class = softmax && labels.has_class_ids();
   const bool has_classes = spec.activation != Activation::kLogProbability;
+  std::optional<TeacherRow> teacher;
+  if (labels.has_teacher()) teacher.emplace(std::get<Targets>(batch.labels), batch.classes);
   WideSums sums;
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t k = 0; k < per_row; ++k) {
@@ -155,7 +159,8 @@ WideSums SumRows(const Weighed& weighed, Wide class_weight_sum, int64_t begin, i
         sums.AddFactor(s);
         continue;
       }
-      sums.AddFactor(s * (softmax ? RowFactor(batch, spec, terms, labels, class_weight_sum, row)
+      TeacherRow* const taught = teacher ? &*teacher : nullptr;
+      sums.AddFactor(s * (softmax ? RowFactor(weighed, taught, class_weight_sum, row)
                                   : ElementFactor(spec, terms, k, labels.target(row, k))));
     }
   }

@@ -42,8 +42,10 @@ class WidenedRowBlock {
   void ComputeAtOnce(int64_t begin, int64_t end) {
     const auto rows = static_cast<size_t>(end - begin);
     const size_t size = rows * static_cast<size_t>(plan_.batch.classes);
-    const ThreadScratch<double, Doubles> memory((1 + kMatrices.size()) * size +
-                                                kColumns.size() * rows);
+    const auto is_wanted = [&](Output output) { return !window_.outputs[output].empty(); };
+    const auto matrices =
+        static_cast<size_t>(std::count_if(kMatrices.begin(), kMatrices.end(), is_wanted));
+    const ThreadScratch<double, Doubles> memory((1 + matrices) * size + kColumns.size() * rows);
     absl::Span<double> unused = memory.span();
     const auto take = [&unused](size_t count) {
       const absl::Span<double> taken = unused.subspan(0, count);
@@ -57,10 +59,10 @@ class WidenedRowBlock {
     wide.first_row = begin;
     wide.first_sample = begin;
     for (const Output output : kMatrices) {
-      if (!window_.outputs[output].empty()) wide.outputs[output] = take(size);
+      if (is_wanted(output)) wide.outputs[output] = take(size);
     }
     for (const Output output : kColumns) {
-      if (!window_.outputs[output].empty()) wide.outputs[output] = take(rows);
+      if (is_wanted(output)) wide.outputs[output] = take(rows);
     }
     ClassIdRowBlock<double>(plan_, wide, begin, end).ComputeShaped(plan_.kernels.shaped_rows_f64);
     for (const Output output : kMatrices) {

@@ -51,6 +51,27 @@ TEST_F(AskedWorkTest, ComputeAsksForATeachersLogits) {
   }
 }
 
+TEST_F(AskedWorkTest, ComputeAsksForWhatLongRowsAreComputedIn) {
+  constexpr int64_t kLong = kLogits / 2;
+  const Case cases[] = {
+      {"targets", "loss { focal {} }"},
+      {"targets and gradient", "loss { focal {} } outputs { gradient: true }"},
+      {"in double", "loss { squared_error {} } labels { int_values: [3, 7] }"},
+      {"in double, all",
+       "loss { squared_error {} } labels { int_values: [3, 7] } outputs { gradient: true "
+       "hessian_diagonal: true probabilities: true }"},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    auto request = FromText<v1::ComputeRequest>(one.text);
+    SetData(v1::DATA_TYPE_FLOAT32, {2, kLong}, 4 * kLogits, 0, *request.mutable_logits());
+    if (!request.has_labels()) {
+      SetData(v1::DATA_TYPE_FLOAT32, {2, kLong}, 4 * kLogits, 0x3c, *request.mutable_labels());
+    }
+    ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
+  }
+}
+
 TEST_F(AskedWorkTest, ComputeAsksForWhatItKeepsOfSamples) {
   constexpr int64_t kSamples = 200'000;
   const Case cases[] = {
