@@ -127,7 +127,7 @@ inline constexpr float kFloatLeast = 0x1p-40F;
 inline constexpr float kFloatMost = 0x1p40F;
 
 // Tokens of a policy loss in float, in one pass. All arrays are [count], a multiple of kLanes;
-// those of scales are aligned to 64 bytes.
+// those of scales, and `left`, are aligned to 64 bytes.
 struct FloatTokens {
   int64_t count = 0;
   const float* log_p = nullptr;

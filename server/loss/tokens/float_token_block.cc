@@ -160,7 +160,7 @@ bool FloatTokenBlock::RunLast(const FloatTokens& tokens, int64_t whole, int64_t 
   const LastColumn gradient_scale = column(tokens.gradient_scale);
   float* const written[] = {tokens.losses, tokens.gradient, tokens.slope, tokens.curvature,
                             tokens.left};
-  std::array<std::array<float, kLanes>, std::size(written)> to = {};
+  alignas(64) std::array<std::array<float, kLanes>, std::size(written)> to = {};
   FloatTokens last = tokens;
   last.count = kLanes;
   last.log_p = u.values.data();
