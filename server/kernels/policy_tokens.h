@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "server/kernels/policy_sums.h"
+#include "server/kernels/simd/inlining.h"
 
 // Columns of the samples of a policy loss, tokens, in double. All arrays are [padded_count] and
 // aligned to 64 bytes; what is ignored, and what is past the count, holds 0, and `used` is 1 for
@@ -149,7 +150,7 @@ struct FloatTokens {
 };
 
 // Returns the scale in float, which is 0 for 0 alone.
-inline float NarrowScale(double scale) {
+LOSSD_ALWAYS_INLINE inline float NarrowScale(double scale) {
   constexpr double kLeast = 1e-37;
   const bool is_tiny = std::abs(scale) < kLeast && scale != 0;
   return static_cast<float>(is_tiny ? kLeast : scale);

@@ -21,6 +21,12 @@
 
 namespace lossd::kernels {
 
+// The form's FitsFloat, compiled for each set: the form's own function is the same for all.
+template <typename Arch, typename Form>
+bool FitsFloatOf(const FormParameters& parameters) {
+  return Form::FitsFloat(parameters);
+}
+
 template <typename Arch, typename Form>
 FormKernels MakeLogitKernels() {
   FormKernels kernels;
@@ -38,7 +44,7 @@ FormKernels MakeLogitKernels() {
     kernels.elements_f32 = &ElementKernel<Form, float, Arch>::Run;
     kernels.dense_elements = &DenseElementsKernel<Form, Arch>::Run;
   }
-  kernels.fits_float = &Form::FitsFloat;
+  kernels.fits_float = &FitsFloatOf<Arch, Form>;
   kernels.smooths_hard_labels = Form::kIsCrossEntropy;
   kernels.adds_target_entropy = Form::kAddsTargetEntropy;
   if constexpr (kHasHardLabels<Form> && !kOverLogit) {

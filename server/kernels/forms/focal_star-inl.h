@@ -21,7 +21,7 @@ struct FocalStar : FormTraits {
   static constexpr bool kMovesLogit = true;
 
   // In float γ z and β keep the digits of small losses.
-  static bool FitsFloat(const FormParameters& parameters) {
+  LOSSD_ALWAYS_INLINE static bool FitsFloat(const FormParameters& parameters) {
     constexpr double kMost = 64;
     return parameters[0] >= 1 / kMost && parameters[0] <= kMost && std::abs(parameters[1]) <= kMost;
   }

@@ -18,7 +18,9 @@ struct Hinge : FormTraits {
   static constexpr bool kTellsOutcomes = true;
 
   // Else z near the margin would lose the digits of the difference.
-  static bool FitsFloat(const FormParameters& parameters) { return IsFloat(parameters[0]); }
+  LOSSD_ALWAYS_INLINE static bool FitsFloat(const FormParameters& parameters) {
+    return IsFloat(parameters[0]);
+  }
 
   template <typename V>
   static LogitTerm<V> Yes(const LogitPoint<V>& x, const FormParameters& parameters) {

@@ -21,7 +21,7 @@ struct JensenShannonSkewed : FormTraits {
   // All classes with y = 0 have dψ/dp = −γ log γ.
   static constexpr bool kShifts = true;
 
-  static bool FitsFloat(const FormParameters&) { return false; }
+  LOSSD_ALWAYS_INLINE static bool FitsFloat(const FormParameters&) { return false; }
 
  private:
   template <typename V>

@@ -8,7 +8,7 @@
 namespace lossd::kernels {
 
 // Returns true when `number` is a float's.
-inline bool IsFloat(double number) {
+LOSSD_ALWAYS_INLINE inline bool IsFloat(double number) {
   constexpr double kMost = std::numeric_limits<float>::max();
   return number >= -kMost && number <= kMost &&
          static_cast<double>(static_cast<float>(number)) == number;

@@ -97,7 +97,7 @@ struct FormTraits {
   // Outcome makes the term.
   static constexpr bool kMovesLogit = false;
   // Returns true when float does for these parameters, which are no numbers of unusual size.
-  static bool FitsFloat(const FormParameters&) { return true; }
+  LOSSD_ALWAYS_INLINE static bool FitsFloat(const FormParameters&) { return true; }
   // The form has a function InFloat, whose FormValues share their logarithms and exponentials.
   static constexpr bool kHasFloatValues = false;
   // In float, the form does for softmax rows with any targets.
