@@ -12,6 +12,7 @@
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/logarithm-inl.h"
 #include "server/kernels/simd/select-inl.h"
+#include "server/kernels/simd/sum-inl.h"
 #include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
@@ -121,7 +122,8 @@ class TargetPasses {
       chunk.largest = RowPasses<T, Arch>::FirstEqual(z, count, chunk.max);
       chunk.largest_target = static_cast<double>(targets[chunk.largest]);
     } else if (any) {
-      chunk.other_targets += SumWhereEqual(z, targets, count, chunk.max);
+      // None is held out of the sum. Logits of which x is 0 may differ themselves.
+      chunk.other_targets = SumInLanes<Arch>(targets, count);
     }
   }
 
@@ -268,15 +270,6 @@ class TargetPasses {
     }
     std::copy(e, e + left, exps + whole);
     if (xs != nullptr) std::copy(x, x + left, xs + whole);
-  }
-
-  LOSSD_NOINLINE static double SumWhereEqual(const T* z, const T* targets, int64_t count, T max) {
-    LaneSum<T, Arch> sum;
-    ForEachRegister(count, [&](int64_t j, int64_t k, int64_t left) LOSSD_ALWAYS_INLINE {
-      const auto differs = LoadFirst(z + j, left) != V(max);
-      sum.Add(k, ZeroWhere(differs, LoadFirst(targets + j, left)));
-    });
-    return sum.Total();
   }
 
   LOSSD_ALWAYS_INLINE static V MadeAt(const T* targets, const TargetMaking<T>& making, int64_t j,

@@ -410,5 +410,25 @@ TYPED_TEST(SpecialValuesTest, SquaredErrorVanishesWhereCrossEntropyDoesNot) {
   EXPECT_EQ(squared_error.result.vanishing_count, 1);
 }
 
+// A logit so close to the largest that the difference vanishes where it is scaled.
+TYPED_TEST(SpecialValuesTest, TargetsOfLogitsThatScaleToTheLargestCount) {
+  for (const size_t classes : std::vector<size_t>{5, 40, 3000}) {
+    for (const Form form : {Form::kCrossEntropy, Form::kPoly1}) {
+      Problem problem;
+      problem.form = form;
+      problem.logits = Matrix::from_shape({1, classes});
+      problem.logits.fill(-3);
+      problem.logits(0, 1) = 0;
+      problem.logits(0, 3) = -0x1p-149;
+      problem.targets = Matrix::from_shape({1, classes});
+      problem.targets->fill(0);
+      (*problem.targets)(0, 1) = 0.25;
+      (*problem.targets)(0, 3) = 0.75;
+      problem.temperature = 2.5;
+      ExpectAgrees<TypeParam>(problem);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lossd::loss
