@@ -19,6 +19,11 @@ struct Focal : FormTraits {
           .With(Parameter("gamma", 2, Range::AtLeast(0),
                           "focusing: how strongly easy samples are damped; 0 is cross entropy"));
 
+  // A power has γ times the rounding of 1 − p.
+  LOSSD_ALWAYS_INLINE static bool FitsFloat(const FormParameters& parameters) {
+    return parameters[0] <= 16;
+  }
+
   template <typename F>
   static void WithUsualParameters(const FormParameters& parameters, F f) {
     if (parameters[0] == 2) {

@@ -140,14 +140,17 @@ class TargetGroup {
     }
   }
 
-  // Returns true when T's range has what a row's classes are made of. NaN never is.
+  // Returns true when T's range has what a row's classes are made of, and its digits do for a loss
+  // from which most of the targets' entropy is gone. NaN never is.
   bool IsOrdinary(int64_t i, double loss) const {
+    constexpr double kLeastOfEntropy = 0x1p-10;
     constexpr double kMost = sizeof(T) == sizeof(float) ? 0x1p60 : 0x1p500;
     const double targets = largest_target[i] + other_targets[i];
     const double size = std::abs(scale[i]);
     return targets >= 1 / kMost && targets <= kMost && size <= kMost &&
            (size >= 1 / kMost || size == 0) && std::abs(factor[i]) <= kMost * kMost &&
-           std::isfinite(loss) && std::isfinite(rest[i]);
+           std::isfinite(loss) && std::isfinite(rest[i]) &&
+           std::abs(loss) >= kLeastOfEntropy * std::abs(entropy[i]);
   }
 
   static void FillPast(int64_t size, double* column) {

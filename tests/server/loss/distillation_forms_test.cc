@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <random>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -65,6 +66,38 @@ TEST(DistillationFormsTest, JensenShannonIsTheGeneralizedOneOfDistillation) {
                              -0.116814237676, 0.095313139127,  0.021501098548};
   const auto half = ComputeProblem<double>(TeacherAndStudent(Form::kJensenShannon));
   for (size_t i = 0; i < 6; ++i) EXPECT_NEAR(half.gradient[i], gradient[i], 1e-9) << i;
+}
+
+// Of a student that is close to its teacher, the cross entropy and the entropy have nearly all
+// digits in common.
+TEST(DistillationFormsTest, ADivergenceFromACloseTeacherHasItsDigitsInFloat) {
+  Random random(51);
+  std::normal_distribution<double> normal(0, 1);
+  for (const size_t classes : std::vector<size_t>{5, 100, 3000}) {
+    for (const double noise : {0.0, 1e-3, 1e-2, 0.1}) {
+      Problem problem;
+      problem.form = Form::kKlDivergence;
+      problem.logits = Matrix::from_shape({4, classes});
+      problem.targets = Matrix::from_shape({4, classes});
+      for (size_t i = 0; i < 4; ++i) {
+        double sum = 0;
+        for (size_t k = 0; k < classes; ++k)
+          sum += (*problem.targets)(i, k) = std::exp(normal(random));
+        for (size_t k = 0; k < classes; ++k) {
+          double& y = (*problem.targets)(i, k);
+          y /= sum;
+          problem.logits(i, k) = std::log(y) + noise * normal(random);
+        }
+      }
+      RoundToFloat(&problem);
+      const auto in_float = ComputeProblem<float>(problem);
+      const auto in_double = ComputeProblem<double>(problem);
+      for (size_t i = 0; i < 4; ++i) {
+        EXPECT_NEAR(in_float.losses[i] / in_double.losses[i], 1, 1e-3)
+            << classes << " classes, noise " << noise;
+      }
+    }
+  }
 }
 
 // trl gives the two divergences for a β of 0 and 1.
