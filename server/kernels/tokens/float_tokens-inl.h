@@ -133,8 +133,9 @@ class FloatTokenKernel {
     Bool usual = (xsimd::abs(x.rounded) <= most_) & (xsimd::abs(u) <= V(kFloatMost)) & IsUsual(a) &
                  IsUsual(gradient_scale) & (loss_scale <= V(kFloatMost)) &
                  (loss_scale >= V(kFloatLeast));
-    PolicyTerm<V> term =
-        Form::At(PolicyPoint<V>{u, zero, x.rounded, ratio.exp, V(1.0F), a}, parameters_);
+    const PolicyPoint<V> point = {u, zero, x.rounded, ratio.exp, V(1.0F), a};
+    if constexpr (Form::kHasBounds) usual = usual & Form::IsClearOfBounds(point, parameters_);
+    PolicyTerm<V> term = Form::At(point, parameters_);
     Difference<V> t = {zero, zero};
     ExpParts<V> reference = {zero, zero, zero};
     if (tokens_.reference_log_p != nullptr) {

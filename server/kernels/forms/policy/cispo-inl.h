@@ -18,6 +18,13 @@ struct Cispo : PolicyTraits {
                           "the largest weight of a token; above minimum_ratio"));
 
   static constexpr bool kHasFloatTokens = true;
+  static constexpr bool kHasBounds = true;
+
+  template <typename V>
+  static auto IsClearOfBounds(const PolicyPoint<V>& x, const FormParameters& parameters) {
+    return IsClearOf(ParameterOf<V>(parameters, 0), x.ratio) &
+           IsClearOf(ParameterOf<V>(parameters, 1), x.ratio);
+  }
 
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters& parameters) {

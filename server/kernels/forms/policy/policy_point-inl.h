@@ -33,8 +33,17 @@ struct PolicyTraits : FormTraits {
   static constexpr Domain kDomain = Domain::kRatio;
   // At does in float too, where the ratio and the advantage are no numbers of unusual size.
   static constexpr bool kHasFloatTokens = false;
+  // The form has a function IsClearOfBounds, false where float's ratio may lie on another side of
+  // a bound than the ratio does.
+  static constexpr bool kHasBounds = false;
 
  protected:
+  // Returns where the ratio is further from `bound` than both are rounded in float.
+  template <typename V>
+  LOSSD_ALWAYS_INLINE static auto IsClearOf(const V& bound, const V& ratio) {
+    using T = typename V::value_type;
+    return xsimd::abs(V(ratio - bound)) > V(T(0x1p-21)) * ratio;
+  }
   template <typename V>
   static V ParameterOf(const FormParameters& parameters, size_t index) {
     return V(static_cast<typename V::value_type>(parameters[index]));

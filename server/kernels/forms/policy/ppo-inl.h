@@ -26,14 +26,20 @@ struct Ppo : PolicyTraits {
                                   "above 1 + epsilon_high; unset: none"));
 
   static constexpr bool kHasFloatTokens = true;
+  static constexpr bool kHasBounds = true;
+
+  template <typename V>
+  static auto IsClearOfBounds(const PolicyPoint<V>& x, const FormParameters& parameters) {
+    return IsClearOf(LowOf<V>(parameters), x.ratio) & IsClearOf(HighOf<V>(parameters), x.ratio) &
+           IsClearOf(ParameterOf<V>(parameters, 2), x.ratio);
+  }
 
   template <typename V>
   static PolicyTerm<V> At(const PolicyPoint<V>& x, const FormParameters& parameters) {
     using T = typename V::value_type;
     const V zero(T(0));
-    const V one(T(1));
-    const V low = one - ParameterOf<V>(parameters, 0);
-    const V high = one + ParameterOf<V>(parameters, 1);
+    const V low = LowOf<V>(parameters);
+    const V high = HighOf<V>(parameters);
     const V most = ParameterOf<V>(parameters, 2);
     const auto is_low = (x.advantage < zero) & (x.ratio < low);
     const auto is_high = (x.advantage > zero) & (x.ratio > high);
@@ -43,6 +49,16 @@ struct Ppo : PolicyTraits {
     const V value = MultiplyZeroWins(V(-x.advantage), clipped);
     const V slope = ZeroWhere(is_low | is_high | is_dual, MultiplyZeroWins(x.moves, value));
     return {value, slope, slope, OneWhere(is_high), OneWhere(is_low), OneWhere(is_dual)};
+  }
+
+ private:
+  template <typename V>
+  static V LowOf(const FormParameters& parameters) {
+    return V(static_cast<typename V::value_type>(1 - parameters[0]));
+  }
+  template <typename V>
+  static V HighOf(const FormParameters& parameters) {
+    return V(static_cast<typename V::value_type>(1 + parameters[1]));
   }
 };
 

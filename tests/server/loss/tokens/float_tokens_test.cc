@@ -148,6 +148,36 @@ TEST(FloatTokens, OfUnusualNumbersAreComputedInDouble) {
   }
 }
 
+// float rounds a ratio near a bound to its other side.
+TEST(FloatTokens, NearABoundAreClippedAsInDouble) {
+  LossSpec ppo = SpecOf("ppo");
+  LossSpec tight = ppo;
+  tight.parameters[0] = tight.parameters[1] = 0;
+  LossSpec dual = ppo;
+  dual.parameters[2] = 3;
+  const LossSpec cispo = SpecOf("cispo");
+  for (const LossSpec& spec : {ppo, tight, dual, cispo}) {
+    for (const double bound : {0.8, 1.0, 1.2, 3.0, 4.0}) {
+      Columns columns;
+      const float old = -7.5F;
+      float u = old + static_cast<float>(std::log(bound));
+      for (int i = 0; i < 8; ++i) u = std::nextafter(u, -kInf);
+      for (int i = 0; i < 16; ++i) {
+        columns.Add(u, old, -1, 1);
+        columns.Add(u, old, -1, -1);
+        u = std::nextafter(u, 0.0F);
+      }
+      const float close = -0.1F;
+      columns.Add(std::nextafter(close, 0.0F), close, -1, 1);
+      columns.Add(std::nextafter(close, -1.0F), close, -1, -1);
+      const Computed actual = ComputeAs<float>(columns, spec);
+      const Computed expected = ComputeAs<double>(columns, spec);
+      ExpectNear(actual.gradient, expected.gradient, columns, expected.result.weight_sum);
+      ExpectStatisticsNear(*actual.result.policy_statistics, *expected.result.policy_statistics);
+    }
+  }
+}
+
 TEST(FloatTokens, OfACappedRatioAreThoseOfDouble) {
   Columns columns;
   for (const float x : {1.9F, 2.0F, 2.1F, -1.9F, -2.0F, -2.1F}) columns.Add(x - 4, -4, -4, 1);
