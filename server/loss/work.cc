@@ -148,7 +148,8 @@ double BytesOfOtherRows(const Batch& batch, const LossSpec& spec, const Shape& s
   const double dense = arrays * kBytesOfNumber * shape.classes;
   if (!std::holds_alternative<Targets>(batch.labels)) {
     if (!Widens(spec, shape)) return dense;
-    return std::max(dense, BytesOfWidened(batch, spec, shape, wanted));
+    const double widened = BytesOfWidened(batch, spec, shape, wanted);
+    return IsPlain(batch, spec) ? widened : std::max(dense, widened);
   }
   if (shape.element != sizeof(float) || HasTeacher(batch)) return dense;
   // The kernel's, and a row of logits that is left to the dense one.

@@ -86,8 +86,8 @@ class JournalWriter {
     int64_t key;
     int64_t bytes;
   };
-  // Returns those behind `after` until they have `most_bytes` or are a thousand, none beyond the key
-  // `end`.
+  // Returns those behind `after` until they have `most_bytes` or are a thousand, none beyond the
+  // key `end`.
   absl::StatusOr<SomeBatches> LastOfSome(uint64_t run, int64_t after, int64_t end,
                                          int64_t most_bytes);
   // Returns an id that no run has, and none whose rows are still deleted. All others are given

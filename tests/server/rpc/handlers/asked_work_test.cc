@@ -56,7 +56,8 @@ TEST_F(AskedWorkTest, ComputeAsksForWhatLongRowsAreComputedIn) {
   const Case cases[] = {
       {"targets", "loss { focal {} }"},
       {"targets and gradient", "loss { focal {} } outputs { gradient: true }"},
-      {"in double", "loss { squared_error {} } labels { int_values: [3, 7] }"},
+      {"in double",
+       "loss { squared_error {} } labels { int_values: [3, 7] } outputs { gradient: true }"},
       {"in double, all",
        "loss { squared_error {} } labels { int_values: [3, 7] } outputs { gradient: true "
        "hessian_diagonal: true probabilities: true }"},
@@ -66,6 +67,8 @@ TEST_F(AskedWorkTest, ComputeAsksForWhatLongRowsAreComputedIn) {
     auto request = FromText<v1::ComputeRequest>(one.text);
     SetData(v1::DATA_TYPE_FLOAT32, {2, kLong}, 4 * kLogits, 0, *request.mutable_logits());
     if (!request.has_labels()) {
+      // NaN, whose rows the kernel of targets leaves.
+      SetData(v1::DATA_TYPE_FLOAT32, {2, kLong}, 4 * kLogits, -1, *request.mutable_logits());
       SetData(v1::DATA_TYPE_FLOAT32, {2, kLong}, 4 * kLogits, 0x3c, *request.mutable_labels());
     }
     ExpectAskedForWhatItTakes("Compute", request.SerializeAsString());
