@@ -29,6 +29,17 @@ CallNotes NotesOf(const ComputeCall& call) {
           layout.rows};
 }
 
+// Has the batch recorded before its answer is sent: by whoever waits for stores, or else here.
+absl::Status Record(const RunRecorder& recorder, ComputeCall&& call,
+                    loss::PresentedSamples&& presented, const CallContext& context,
+                    ComputeAnswer& answer) {
+  answer.line = RunRecorder::LineOf(call, context.caller);
+  answer.before_sending = recorder.Recording(std::move(call), std::move(presented), context);
+  if (context.rest != nullptr) return absl::OkStatus();
+  const auto record = std::exchange(answer.before_sending, nullptr);
+  return record();
+}
+
 }  // namespace
 
 absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& request,
@@ -73,12 +84,9 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
     *answer.message.mutable_applied() = EncodeAppliedLoss(*call, request.loss());
   }
   if (!call->run) return answer;
-  answer.line = recorder_.LineOf(*call, context.caller);
-  answer.before_sending = recorder_.Recording(*std::move(call), std::move(presented), context);
-  if (context.rest != nullptr) return answer;
-  absl::Status recorded = answer.before_sending();
+  absl::Status recorded =
+      Record(recorder_, *std::move(call), std::move(presented), context, answer);
   if (!recorded.ok()) return recorded;
-  answer.before_sending = nullptr;
   return answer;
 }
 

@@ -164,8 +164,8 @@ absl::string_view TextOf(Bound bound) {
   return "";
 }
 
-// Returns true when a value does not hold. The flags are as wide as the values, so that the compiler
-// compares as many of them at once as a register has.
+// Returns true when a value does not hold. The flags are as wide as the values, so that the
+// compiler compares as many of them at once as a register has.
 template <typename T, typename Holds>
 bool AnyFails(absl::Span<const T> values, Holds holds) {
   using Flags = std::conditional_t<sizeof(T) == sizeof(int32_t), int32_t, int64_t>;
