@@ -116,7 +116,7 @@ absl::Status RunRecorder::Record(const ComputeCall& call, const loss::PresentedS
     samples.Read(begin, out);
   };
   const RunFields& run = *call.run;
-  const absl::Status recorded = store_->Record(
+  absl::Status recorded = store_->Record(
       {run.run, OwnerOf(caller), run.request_id, call.logits.layout.class_vector_length(),
        call.options.hard_threshold, run.step, run.epoch, run.learning_rate,
        static_cast<int64_t>(run.sample_ids.size()), read});
