@@ -179,7 +179,7 @@ bool AnyBroken(absl::Span<const T> values, Bound bound) {
   constexpr T kMost = std::numeric_limits<T>::max();
   switch (bound) {
     case Bound::kFinite:
-      return AnyFails(values, [](T v) { return v - v == 0; });  // else NaN
+      return AnyFails(values, [](T v) { return (v >= -kMost) & (v <= kMost); });
     case Bound::kFiniteAndNotNegative:
       return AnyFails(values, [](T v) { return (v >= 0) & (v <= kMost); });
     case Bound::kUnitInterval:
