@@ -10,6 +10,8 @@ from sixty_digits import Case, positive_hessian, sigmoid_derivatives, softmax_de
 
 # Relative to the largest entry of the row: entries of a row are differences of the same terms.
 TOLERANCE = 1e-12
+# What second differences of 120 digits leave where the derivative is 0.
+NOISE = 1e-50
 ROWS, CLASSES = 3, 4
 
 FORMS = {
@@ -119,7 +121,7 @@ def assert_agrees(actual, expected, what):
         scale = max(abs(e) for e in expected[row])
         for a, e in zip(actual[row], expected[row]):
             assert np.isfinite(a), f"{what} {row}: {a}, expected {float(e)!r}"
-            assert abs(float(a) - e) <= TOLERANCE * scale, (
+            assert abs(float(a) - e) <= TOLERANCE * scale + NOISE, (
                 f"{what} {row}: {a!r}, expected {float(e)!r} in a row of {float(scale):.3g}; "
                 f"off by {float(abs(float(a) - e) / scale):.2e} of it")
 
@@ -175,14 +177,24 @@ def draw_case(generator, form, activation, around, labels):
     return case
 
 
+def takes_class_ids(form):
+    return form != "reverse_kl_divergence"  # it takes a target per class
+
+
+def draw_targets_for(form, generator, activation, labels):
+    targets = draw_targets(generator, activation, labels)
+    if form == "reverse_kl_divergence":
+        targets[targets == 0] = 0.05  # elsewhere it is infinite
+    return targets
+
+
 def softmax_settings():
     for form in BY_ACTIVATION["softmax"]:
         for labels in ("class ids", "sum 1", "any sum"):
             # The Jensen–Shannon divergence is one of distributions.
             if form.startswith("jensen_shannon") and labels == "any sum":
                 continue
-            # The reverse divergence takes a target per class.
-            if form == "reverse_kl_divergence" and labels == "class ids":
+            if labels == "class ids" and not takes_class_ids(form):
                 continue
             for around in ("nothing", "weights and smoothing", "temperature and softcap", "z_loss",
                            "prior", "margin", "seesaw", "everything"):
@@ -203,9 +215,7 @@ def run(lossd, activation, form, labels, around, draws):
     for _ in range(draws):
         case = draw_case(generator, form, activation, around, labels)
         logits = generator.choice((0.5, 2.0, 6.0)) * generator.standard_normal((ROWS, CLASSES))
-        targets = draw_targets(generator, activation, labels)
-        if form == "reverse_kl_divergence":
-            targets[targets == 0] = 0.05  # elsewhere it is infinite
+        targets = draw_targets_for(form, generator, activation, labels)
         sample_weights = generator.random(ROWS) + 0.1 if around == "everything" else None
         check(lossd, case, activation, logits, targets, sample_weights)
 
@@ -232,18 +242,18 @@ def test_focal_of_the_confident(lossd, z, activation, gamma):
         check(lossd, case, activation, np.array([[z]]), np.array([[1.0]]))
 
 
-@pytest.mark.parametrize("form", BY_ACTIVATION["softmax"])
+@pytest.mark.parametrize("form", filter(takes_class_ids, BY_ACTIVATION["softmax"]))
 def test_a_softmax_prior_with_an_empty_class(lossd, form):
     """π = 0: the class's logit is −inf, and it is as if it was not there."""
     generator = np.random.default_rng(5)
-    case = Case(form, draw_parameters(generator, form), adjustment="prior",
+    case = Case(form.split()[0], draw_parameters(generator, form), adjustment="prior",
                 adjustment_parameters={"tau": 1.0}, counts=[10, 0, 5, 1])
     check(lossd, case, "softmax", generator.standard_normal((3, 4)), np.array([0, 2, 3]))
 
 
 @pytest.mark.parametrize("activation, form, labels", (
     [("softmax", form, labels) for form in BY_ACTIVATION["softmax"]
-     for labels in ("class ids", "sum 1")]
+     for labels in ("class ids", "sum 1") if labels != "class ids" or takes_class_ids(form)]
     + [("sigmoid", form, labels) for form in BY_ACTIVATION["sigmoid"]
        for labels in ("hard", "soft")]))
 def test_the_positive_hessian(lossd, activation, form, labels):
@@ -252,7 +262,7 @@ def test_the_positive_hessian(lossd, activation, form, labels):
         around = "weights and smoothing" if draw % 2 else "nothing"
         case = draw_case(generator, form, activation, around, labels)
         logits = 3 * generator.standard_normal((ROWS, CLASSES))
-        targets = draw_targets(generator, activation, labels)
+        targets = draw_targets_for(form, generator, activation, labels)
         answer = lossd.compute(logits, targets, loss_spec(case, activation), hessian_diagonal=True,
                                hessian_mode="HESSIAN_MODE_POSITIVE")
         expected = [positive_hessian(case, activation, z, target)
