@@ -99,7 +99,7 @@ bool MemoryStore::LetOldestGo(const MemoryRun& kept) {
     runs_.erase(oldest);
     ++dropped_runs_;
   }
-  LetGo(std::move(gone));
+  LetGo(*gone);
   return true;
 }
 
@@ -119,10 +119,10 @@ void MemoryStore::LetOldGo(absl::Time now) {
       run = next;
     }
   }
-  for (RunPtr& run : gone) LetGo(std::move(run));
+  for (const RunPtr& run : gone) LetGo(*run);
 }
 
-void MemoryStore::LetGo(RunPtr run) { bytes_ -= run->LetGo(); }
+void MemoryStore::LetGo(MemoryRun& run) { bytes_ -= run.LetGo(); }
 
 void MemoryStore::RemoveIfNew(MemoryRun& run) {
   if (!run.LetGoIfNew()) return;
@@ -171,7 +171,7 @@ absl::Status MemoryStore::Delete(absl::string_view name, const RunViewer& viewer
     gone = std::move(run->second);
     runs_.erase(run);
   }
-  LetGo(std::move(gone));
+  LetGo(*gone);
   return absl::OkStatus();
 }
 

@@ -65,7 +65,7 @@ class MemoryStore final : public RunStore {
   void LetOldGo(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets a run go that was taken out of the others: its batches, and then its memory, hold up
   // nobody else.
-  void LetGo(RunPtr run) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LetGo(MemoryRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Removes a run in which nothing was recorded.
   void RemoveIfNew(MemoryRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
 

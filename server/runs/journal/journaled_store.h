@@ -111,7 +111,7 @@ class JournaledStore final : public RunStore {
   bool NoteBatch(absl::string_view run, absl::Time now, int64_t waiting, int64_t bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Brings the run's image up to date, if it is to be.
-  void SeeNewest(const std::string& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SeeNewest(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   // Folds the run, or waits for who does, while it has too many batches that are not folded.
   // UNAVAILABLE where it has them still.
   absl::Status AwaitFolding(absl::string_view run) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -181,7 +181,7 @@ absl::StatusOr<uint64_t> JournalWriter::InsertRun(const NewBatch& first) {
   auto transaction = Transaction::Begin(database_);
   if (!transaction.ok()) return transaction.status();
   const int64_t time = absl::ToUnixNanos(first.time);
-  const auto free = FreeId();
+  auto free = FreeId();
   if (!free.ok()) return free;
   const uint64_t run = *free;
   {
