@@ -48,7 +48,7 @@ TEST(UnbuiltOptions, NameEveryFormOutsideTheCatalogue) {
   ASSERT_EQ(forms->field_count(), 21);
   for (int i = 0; i < forms->field_count(); ++i) {
     const google::protobuf::FieldDescriptor* field = forms->field(i);
-    v1::ComputeRequest request = FromText<v1::ComputeRequest>(
+    auto request = FromText<v1::ComputeRequest>(
         "logits { shape: [1, 2] float_values: [1, 2] } labels { int_values: 0 }");
     if (const loss::FormInfo* info = loss::FindForm(field->name()); info && info->of_ratio) {
       request = FromText<v1::ComputeRequest>(
