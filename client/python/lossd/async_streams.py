@@ -13,6 +13,11 @@ from lossd._call.route import Route, left_until
 from lossd._call.window import Outcome
 from lossd.results import Result
 
+# What grpc.aio says in place of the server's words when the server ends a stream while a message is on its way to it.
+_STATUS_LOST = "Internal error from Core"
+
+_REOPENINGS = 8
+
 
 class AsyncResultStream(StreamState, AsyncIterator[Result]):
     """The results of a stream, in the order of its batches; AsyncClient.compute_stream makes it.
@@ -75,7 +80,7 @@ class AsyncResultStream(StreamState, AsyncIterator[Result]):
         self._call = self._method(_taken(self._requests), metadata=self._route.metadata())
 
     async def _receive(self) -> bytes:
-        end = self._end()
+        end, reopened = self._end(), 0
         while True:
             if self._call is None:
                 self._open()
@@ -84,7 +89,14 @@ class AsyncResultStream(StreamState, AsyncIterator[Result]):
             except asyncio.TimeoutError:
                 raise self._late() from None
             except grpc.RpcError as failed:
-                error = self._route.error(failed)
+                if _lost_its_status(failed):
+                    reopened += 1
+                    if reopened <= _REOPENINGS:  # a new stream tells why the last one ended; this is no retry
+                        self._hang_up()
+                        continue
+                    error = self._route.lost(errors.Unavailable, ENDED)
+                else:
+                    error = self._route.error(failed)
             else:
                 if isinstance(found, bytes):
                     self._tries = 0
@@ -100,6 +112,10 @@ class AsyncResultStream(StreamState, AsyncIterator[Result]):
             except (asyncio.TimeoutError, grpc.RpcError):
                 pass
             self._hang_up()
+
+
+def _lost_its_status(failed: Any) -> bool:
+    return failed.code() is grpc.StatusCode.INTERNAL and failed.details() == _STATUS_LOST
 
 
 async def _awaited(batches: Iterable[Any]) -> AsyncIterator[Any]:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import unittest
 
+import grpc
 import numpy as np
 
 import lossd
@@ -162,6 +163,19 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
         with FakeServer(ComputeStream=answers) as fake:
             async with lossd.AsyncClient(fake.address) as client:
                 self.assertEqual([r.loss async for r in client.compute_stream(batches(3), ahead=2)], [1, 2, 3])
+
+    async def test_a_status_that_grpc_lost_is_asked_for_again(self):
+        # grpcio 1.85.3 says this, and forgets the server's status, where a stream ends while a message is being sent.
+        lost = (grpc.StatusCode.INTERNAL, "Internal error from Core", [])
+        refused = (grpc.StatusCode.UNAUTHENTICATED, "no", [])
+        for script, kind in (([lost, lost, refused], lossd.Unauthenticated), ([lost], lossd.Unavailable)):
+            with FakeServer(ComputeStream=script) as fake:
+                async with lossd.AsyncClient(fake.address, retries=0) as client:
+                    with self.assertRaises(kind):
+                        await client.compute_stream(batches(1)).__anext__()
+        with FakeServer(ComputeStream=[lost, loss(1.0), lost, loss(2.0)]) as fake:
+            async with lossd.AsyncClient(fake.address, retries=0) as client:
+                self.assertEqual([r.loss async for r in client.compute_stream(batches(2), ahead=1)], [1, 2])
 
     async def check_target_is_named(self, target, kind, words):
         words = f"({words}).*; the target is dns:///{target}"
