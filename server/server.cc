@@ -7,7 +7,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +17,7 @@
 #include "server/auth/token_filter.h"
 #include "server/auth/token_watch.h"
 #include "server/auth/tokens.h"
+#include "server/known_values.h"
 #include "server/loss/catalogue.h"
 #include "server/memory/buffer_pool.h"
 #include "server/memory/freed_memory.h"
@@ -33,7 +33,6 @@
 #include "server/rpc/handlers/handlers.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/method_table.h"
-#include "server/rpc/tensor/data_type.h"
 #include "server/runs/run_store.h"
 #include "server/threads/cpu_count.h"
 #include "server/threads/executor.h"
@@ -57,16 +56,6 @@ constexpr int64_t kPartKept = 4;
 std::shared_ptr<BufferPool> MakePool(const rpc::Limits& limits) {
   return BufferPool::Create(static_cast<size_t>(
       std::min(kMessagesKept * limits.max_message_bytes, limits.max_in_flight_bytes / kPartKept)));
-}
-
-observe::KnownValues KnownValuesOf(const std::vector<rpc::MethodRow>& methods) {
-  observe::KnownValues known;
-  for (const rpc::MethodRow& row : methods) {
-    known.methods.push_back({row.name, !std::holds_alternative<rpc::UnaryMethod>(row.method)});
-  }
-  for (const loss::FormInfo* form : loss::Catalogue()) known.losses.emplace_back(form->name);
-  known.data_types = rpc::TypeNames(rpc::TypeFamily::kFloat);
-  return known;
 }
 
 }  // namespace

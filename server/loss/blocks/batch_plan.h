@@ -13,6 +13,7 @@
 #include "server/loss/blocks/row_shaping.h"
 #include "server/loss/blocks/sample_labels.h"
 #include "server/loss/blocks/sample_scales.h"
+#include "server/loss/blocks/sample_totals.h"
 #include "server/loss/loss_spec.h"
 #include "server/loss/mining.h"
 #include "server/loss/options.h"
@@ -32,17 +33,6 @@
 namespace lossd::loss {
 
 using kernels::kHessianFloor;
-
-// Counts of the valid samples of a batch.
-struct SampleTotals {
-  double weight_sum = 0;  // kMean's divisor
-  int64_t valid_count = 0;
-  // The same, and the sum and the least of what the samples' losses are multiplied by: class
-  // weights too, those of smoothed labels, and z_loss. Only where doubles may not do.
-  Wide wide_weight_sum = 0;
-  Wide factor_sum = 0;
-  Wide least_factor = 0;  // of those above 0
-};
 
 // Everything that is resolved once for a batch, and that the computation of any of its rows reads.
 // It refers to what PlanBatch was given.

@@ -13,7 +13,7 @@
 #include "server/kernels/hessian.h"
 #include "server/kernels/workspace.h"
 #include "server/loss/blocks/batch_plan.h"
-#include "server/loss/blocks/cut_memory.h"
+#include "server/loss/blocks/dense_row_arrays.h"
 #include "server/loss/blocks/row_targets.h"
 #include "server/loss/blocks/row_window.h"
 #include "server/loss/blocks/teacher_row.h"
@@ -66,26 +66,6 @@ class DenseRowBlock {
   }
 
  private:
-  // Each has `size` elements, the padded number of classes, but for `workspace`.
-  struct Arrays {
-    explicit Arrays(int64_t padded) : size(padded), memory(12 * padded) {}
-
-    int64_t size;
-    CutMemory<double> memory;
-    double* const logits = memory.Cut(size);  // the form's
-    double* const weighted_targets = memory.Cut(size);
-    double* const targets = memory.Cut(size);  // smoothed
-    double* const probabilities = memory.Cut(size);
-    double* const one_minus_probabilities = memory.Cut(size);
-    double* const gradient = memory.Cut(size);
-    double* const hessian = memory.Cut(size);
-    double* const workspace = memory.Cut(2 * size);  // the kernel's
-    double* const true_targets = memory.Cut(size);   // before smoothing
-    // Derivatives of the form's logits with respect to the request's.
-    double* const first_derivatives = memory.Cut(size);
-    double* const second_derivatives = memory.Cut(size);
-  };
-
   void LoadLogits(int64_t index) {
     offset_ = 0;
     const T* const in = window_.RowAt(window_.logits, index);
@@ -290,7 +270,7 @@ class DenseRowBlock {
   const BatchPlan& plan_;
   const RowWindow<T>& window_;
   int64_t classes_;
-  Arrays arrays_;
+  DenseRowArrays arrays_;
   RowTargets targets_{arrays_.true_targets, classes_};
   kernels::DenseRow row_;
   std::optional<TeacherRow> teacher_;

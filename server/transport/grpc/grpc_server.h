@@ -32,6 +32,10 @@ class LingeringSockets;
 struct CallEnvironment;
 struct ServedMethod;
 
+// The method by which tools ask what there is, as calls of it are named to filters.
+inline constexpr char kReflectionMethod[] =
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
 struct GrpcServerOptions {
   // Addresses as --listen has them.
   std::vector<std::string> listen;

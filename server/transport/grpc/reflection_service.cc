@@ -11,6 +11,7 @@
 #include "server/transport/grpc/byte_buffer.h"
 #include "server/transport/grpc/call_metadata.h"
 #include "server/transport/grpc/completion_tag.h"
+#include "server/transport/grpc/grpc_server.h"
 #include "server/transport/grpc/grpc_status.h"
 #include "server/transport/grpc/reflection_answers.h"
 
@@ -36,9 +37,7 @@ class ReflectionService::Call final : private rpc::CallInfo {
   }
   ~Call() = default;
 
-  absl::string_view method() const override {
-    return "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-  }
+  absl::string_view method() const override { return kReflectionMethod; }
   std::string Peer() const override { return context_.peer(); }
   std::optional<absl::string_view> Metadata(absl::string_view key) const override {
     return FindMetadata(context_, key);

@@ -165,7 +165,7 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
                 self.assertEqual([r.loss async for r in client.compute_stream(batches(3), ahead=2)], [1, 2, 3])
 
     async def test_a_status_that_grpc_lost_is_asked_for_again(self):
-        # grpcio 1.85.3 says this, and forgets the server's status, where a stream ends while a message is being sent.
+        # grpcio 1.85.3 says so where a stream ends while a message is sent, and forgets what the server said.
         lost = (grpc.StatusCode.INTERNAL, "Internal error from Core", [])
         refused = (grpc.StatusCode.UNAUTHENTICATED, "no", [])
         for script, kind in (([lost, lost, refused], lossd.Unauthenticated), ([lost], lossd.Unavailable)):

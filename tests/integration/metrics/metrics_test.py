@@ -203,6 +203,15 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(value(ended, "grpc_server_call_duration_seconds_count",
                                grpc_method=method, grpc_status="OK"), 1)
 
+    def test_reflection_is_counted_by_its_name(self):
+        lossd = self.start()
+        method = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+        list_services = bytes([7 << 3 | 2, 0])
+        self.assertEqual(len(list(lossd.channel.stream_stream("/" + method)(iter([list_services])))), 1)
+        samples = lossd.samples_after(1)
+        for name, count in ((method, 1), ("other", 0)):
+            self.assertEqual(value(samples, "grpc_server_call_started_total", grpc_method=name), count)
+
     def test_refusals_are_counted_by_reason(self):
         lossd = self.start("--max-message-bytes", "1KiB")
         with self.assertRaises(grpc.RpcError):
