@@ -22,12 +22,8 @@ float* Aligned(float* memory) {
   return memory + (kLine - address % kLine) % kLine / sizeof(float);
 }
 
-bool IsOfFloats(const FloatView& view) {
-  return std::holds_alternative<absl::Span<const float>>(view);
-}
-
-const float* FloatsOf(const FloatView& view, int64_t begin) {
-  return std::get<absl::Span<const float>>(view).data() + begin;
+bool IsOfFloats(const Column& column) {
+  return !std::holds_alternative<absl::Span<const double>>(column);
 }
 
 // Returns true when float has the number and its products.
@@ -65,7 +61,9 @@ FloatTokenBlock::FloatTokenBlock(const BatchPlan& plan, kernels::PolicySums* sum
       sums_(sums),
       loss_scale_(Aligned(memory_.span().data())),
       gradient_scale_(loss_scale_ + kMostSamples),
-      advantage_(gradient_scale_ + kMostSamples),
+      old_log_p_(gradient_scale_ + kMostSamples),
+      reference_(old_log_p_ + kMostSamples),
+      advantage_(reference_ + kMostSamples),
       left_(advantage_ + kMostSamples),
       slope_(left_ + kMostSamples),
       curvature_(slope_ + kMostSamples) {
@@ -94,11 +92,19 @@ void FloatTokenBlock::LoadScales(int64_t begin, int64_t size) {
   }
 }
 
+const float* FloatTokenBlock::Floats(const Column& column, int64_t begin, int64_t size,
+                                     float* room) {
+  const auto* reader = std::get_if<const ColumnReader*>(&column);
+  if (reader == nullptr) return std::get<absl::Span<const float>>(column).data() + begin;
+  (*reader)->Read(begin, absl::MakeSpan(room, static_cast<size_t>(size)));
+  return room;
+}
+
 const float* FloatTokenBlock::Advantages(int64_t begin, int64_t size) {
   if (rollout_.advantage_extent == AdvantageExtent::kSamples) {
-    return FloatsOf(rollout_.advantages, begin);
+    return Floats(rollout_.advantages, begin, size, advantage_);
   }
-  const float* const of_sequences = FloatsOf(rollout_.advantages, 0);
+  const float* const of_sequences = Floats(rollout_.advantages, 0, 0, nullptr);
   plan_.batch.sequences.ForEachPart(
       begin, begin + size, [&](int64_t sequence, int64_t first, int64_t last) {
         std::fill(advantage_ + (first - begin), advantage_ + (last - begin),
@@ -113,9 +119,9 @@ void FloatTokenBlock::Evaluate(int64_t begin, int64_t size, const float* u,
   FloatTokens tokens;
   tokens.count = size / kLanes * kLanes;
   tokens.log_p = u;
-  tokens.old_log_p = FloatsOf(rollout_.old_log_probs, begin);
+  tokens.old_log_p = Floats(rollout_.old_log_probs, begin, size, old_log_p_);
   if (rollout_.has_reference()) {
-    tokens.reference_log_p = FloatsOf(rollout_.reference_log_probs, begin);
+    tokens.reference_log_p = Floats(rollout_.reference_log_probs, begin, size, reference_);
   }
   tokens.advantage = Advantages(begin, size);
   tokens.loss_scale = loss_scale_;

@@ -9,7 +9,7 @@
 #include "server/kernels/policy_tokens.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/thread_scratch.h"
-#include "server/loss/float_view.h"
+#include "server/loss/rollout.h"
 #include "server/loss/tokens/token_block.h"
 
 namespace lossd::loss {
@@ -42,6 +42,8 @@ class FloatTokenBlock {
   struct FloatColumns {};
 
   void LoadScales(int64_t begin, int64_t size);
+  // Returns the numbers of samples [begin, begin + size): where they are, or in `room` for as many.
+  static const float* Floats(const Column& column, int64_t begin, int64_t size, float* room);
   const float* Advantages(int64_t begin, int64_t size);
   bool Run(kernels::FloatTokens tokens);
   bool RunLast(const kernels::FloatTokens& tokens, int64_t whole, int64_t size);
@@ -50,9 +52,11 @@ class FloatTokenBlock {
   const BatchPlan& plan_;
   const Rollout& rollout_;
   kernels::PolicySums* const sums_;
-  ThreadScratch<float, FloatColumns> memory_{7 * kMostSamples};
+  ThreadScratch<float, FloatColumns> memory_{9 * kMostSamples};
   float* const loss_scale_;
   float* const gradient_scale_;
+  float* const old_log_p_;
+  float* const reference_;
   float* const advantage_;
   float* const left_;
   float* const slope_;

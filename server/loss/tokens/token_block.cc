@@ -1,6 +1,7 @@
 #include "server/loss/tokens/token_block.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -118,8 +119,13 @@ void TokenBlock::LoadColumn(const T* from, double* to) {
   kernels::CurrentTokens().load(column);
 }
 
-void TokenBlock::Load(const FloatView& from, double* to) {
-  std::visit([&](auto values) { LoadColumn(values.data() + begin_, to); }, from);
+void TokenBlock::Load(const Column& from, double* to) {
+  if (const auto* reader = std::get_if<const ColumnReader*>(&from)) {
+    std::array<float, kMostSamples> read;
+    (*reader)->Read(begin_, absl::MakeSpan(read.data(), static_cast<size_t>(size_)));
+    return LoadColumn(read.data(), to);
+  }
+  VisitWhole(from, [&](auto values) { LoadColumn(values.data() + begin_, to); });
 }
 
 void TokenBlock::LoadAdvantages() {
@@ -131,15 +137,13 @@ void TokenBlock::LoadAdvantages() {
     return Load(rollout_.advantages, columns_.advantage);
   }
   double* const to = columns_.advantage;
-  std::visit(
-      [&](auto values) {
-        plan_.batch.sequences.ForEachPart(
-            begin_, begin_ + size_, [&](int64_t sequence, int64_t first, int64_t last) {
-              std::fill(to + (first - begin_), to + (last - begin_),
-                        static_cast<double>(values[static_cast<size_t>(sequence)]));
-            });
-      },
-      rollout_.advantages);
+  VisitWhole(rollout_.advantages, [&](auto values) {
+    plan_.batch.sequences.ForEachPart(
+        begin_, begin_ + size_, [&](int64_t sequence, int64_t first, int64_t last) {
+          std::fill(to + (first - begin_), to + (last - begin_),
+                    static_cast<double>(values[static_cast<size_t>(sequence)]));
+        });
+  });
   std::fill(to + size_, to + kernels::PaddedSize(size_), 0.0);
   ClearUnused(to);
 }

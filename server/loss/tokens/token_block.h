@@ -6,7 +6,7 @@
 #include "server/kernels/policy_sums.h"
 #include "server/loss/blocks/batch_plan.h"
 #include "server/loss/blocks/thread_scratch.h"
-#include "server/loss/float_view.h"
+#include "server/loss/rollout.h"
 
 namespace lossd::loss {
 
@@ -61,7 +61,7 @@ class TokenBlock {
 
   template <typename T>
   void LoadColumn(const T* from, double* to);
-  void Load(const FloatView& from, double* to);
+  void Load(const Column& from, double* to);
   void LoadAdvantages();
   void LoadRatios();
   // Writes from[i] − subtracted[i], or where `of_sequences` has them those.

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <variant>
 
 #include "server/loss/blocks/sample_labels.h"
 #include "server/loss/tokens/sequence_sums.h"
@@ -42,13 +41,15 @@ TokenTerms::TokenTerms(const Batch& batch, const LossSpec& spec, const MiningDec
     });
   };
   if (spec.policy.ratio.level == RatioLevel::kSequence) {
-    log_ratios_ = std::visit([&](auto old) { return means_of_differences(log_p, old); },
-                             rollout.old_log_probs);
+    log_ratios_ = VisitWhole(rollout.old_log_probs,
+                             [&](auto old) { return means_of_differences(log_p, old); });
   }
   const auto& weighting = spec.policy.importance_weighting;
   if (weighting && weighting->level == RatioLevel::kSequence) {
-    log_weights_ =
-        std::visit(means_of_differences, rollout.old_log_probs, rollout.sampler_log_probs);
+    log_weights_ = VisitWhole(rollout.old_log_probs, [&](auto old) {
+      return VisitWhole(rollout.sampler_log_probs,
+                        [&](auto sampler) { return means_of_differences(old, sampler); });
+    });
   }
 }
 

@@ -121,6 +121,11 @@ DecodedLogits KeepInRequest(const TensorView& tensor, LogitsLayout layout, Buffe
           MakeReader(tensor)};
 }
 
+loss::Column ViewOf(const OwnedColumn& column) {
+  if (column.in_request != nullptr) return column.in_request.get();
+  return std::visit([](const auto& a) -> loss::Column { return a.span(); }, column.values);
+}
+
 loss::PerSample ViewOf(const OwnedPerSample& per_sample) {
   return {per_sample.values, per_sample.repeat};
 }

@@ -15,6 +15,7 @@
 #include "server/rpc/errors/field.h"
 #include "server/rpc/tensor/aligned_array.h"
 #include "server/rpc/tensor/logits_layout.h"
+#include "server/rpc/tensor/request_column.h"
 #include "server/rpc/tensor/tensor_view.h"
 
 namespace lossd::rpc {
@@ -22,8 +23,13 @@ namespace lossd::rpc {
 // What the axes of a batch's logits are.
 enum class LogitAxes { kSamplesAndClasses, kSamples };
 
+// Where the columns of a rollout are kept. kInRequest is for large ones: their values are looked at
+// when they are computed with.
+enum class RolloutStorage { kCopied, kInRequest };
+
 // The tensors of a rollout.
 struct RolloutFields {
+  RolloutStorage storage = RolloutStorage::kCopied;
   std::optional<TensorFields> advantages;
   std::optional<TensorFields> old_log_probs;
   std::optional<TensorFields> reference_log_probs;
@@ -88,13 +94,33 @@ struct OwnedSequences {
   std::vector<int64_t> ends;
 };
 
+// The memory behind a loss::Column: an array, or what reads the request.
+struct OwnedColumn {
+  FloatArray values;
+  std::unique_ptr<RequestColumn> in_request;  // may be null
+};
+
 // The memory behind a loss::Rollout.
 struct OwnedRollout {
-  FloatArray advantages;
+  OwnedColumn advantages;
   loss::AdvantageExtent advantage_extent = loss::AdvantageExtent::kSamples;
-  FloatArray old_log_probs;
-  FloatArray reference_log_probs;
-  FloatArray sampler_log_probs;
+  OwnedColumn old_log_probs;
+  OwnedColumn reference_log_probs;
+  OwnedColumn sampler_log_probs;
+
+  bool any_in_request() const {
+    return advantages.in_request || old_log_probs.in_request || reference_log_probs.in_request ||
+           sampler_log_probs.in_request;
+  }
+
+  // Returns true when what was read so far of the columns in the request is finite.
+  bool all_finite() const {
+    const auto is_finite = [](const OwnedColumn& column) {
+      return column.in_request == nullptr || column.in_request->all_finite();
+    };
+    return is_finite(advantages) && is_finite(old_log_probs) && is_finite(reference_log_probs) &&
+           is_finite(sampler_log_probs);
+  }
 };
 
 // The tensors of a batch but for its logits, in the core's order, for one activation.

@@ -111,7 +111,15 @@ double OwnDivisor(const loss::ComputeOptions& options, const loss::Result& resul
   }
 }
 
-}  // namespace
+absl::Status CheckRolloutRead(const ComputeCall& call, const Cancellation& cancellation) {
+  if (call.samples.rollout.all_finite()) return absl::OkStatus();
+  FieldViolations violations;
+  const Field field(violations, cancellation);
+  CheckRolloutValues(call.samples, call.logits.layout, call.spec.activation, call.spec.ignore_index,
+                     field["rollout"]);
+  if (cancellation.seen()) return loss::CancelledCall();
+  return violations.ToStatus();
+}
 
 absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Result& result) {
   if (options.normalizer != 0 || OwnDivisor(options, result) == 0) return absl::OkStatus();
@@ -122,17 +130,16 @@ absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Re
   return violations.ToStatus();
 }
 
-namespace {
-
 // Writes what `request` asks for to `call`, which is incomplete after an error.
 absl::Status Decode(const v1::ComputeRequest& request, const wire::TensorPayloads& payloads,
-                    BufferPool& pool, int64_t max_message_bytes, const Cancellation& cancellation,
-                    ComputeCall& call) {
+                    RolloutStorage storage, BufferPool& pool, int64_t max_message_bytes,
+                    const Cancellation& cancellation, ComputeCall& call) {
   if (absl::Status built = CheckBuilt(request); !built.ok()) return built;
 
   FieldViolations violations;
   const Field field(violations, cancellation);
   BatchFields fields = FieldsOf(request, payloads);
+  fields.rollout.storage = storage;
   if (TakesLogProbabilities(request.loss())) fields.axes = LogitAxes::kSamples;
   auto logits = DecodeLogits(fields, LogitStorage::kInRequest, pool, field);
   if (logits) {
@@ -168,9 +175,23 @@ absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& reque
                                                  const Cancellation& cancellation) {
   // Made where it is returned: a call has many members to move.
   absl::StatusOr<ComputeCall> call(absl::in_place);
-  absl::Status status = Decode(request, payloads, pool, max_message_bytes, cancellation, *call);
+  const auto decode = [&](RolloutStorage storage) {
+    return Decode(request, payloads, storage, pool, max_message_bytes, cancellation, *call);
+  };
+  absl::Status status = decode(RolloutStorage::kInRequest);
+  if (absl::IsInvalidArgument(status) && call->samples.rollout.any_in_request()) {
+    // All faults are told at once, those among the values of the columns too.
+    call.emplace();
+    status = decode(RolloutStorage::kCopied);
+  }
   if (!status.ok()) call = std::move(status);
   return call;
+}
+
+absl::Status CheckComputed(const ComputeCall& call, const loss::Result& result,
+                           const Cancellation& cancellation) {
+  absl::Status checked = CheckRolloutRead(call, cancellation);
+  return checked.ok() ? CheckNormalizer(call.options, result) : checked;
 }
 
 }  // namespace lossd::rpc

@@ -27,19 +27,22 @@ struct ComputeCall {
   std::optional<RunFields> run;  // that the batch is recorded in
 };
 
-// Checks a request and copies its tensors, large ones into memory of `pool`. Logits are read where
-// they are when they need no rearranging: the result then points into `request` and `payloads`,
-// which were taken out of the request when it was received. `max_message_bytes` bounds the classes
-// of a batch without samples, whose shape no elements confirm. Errors: UNIMPLEMENTED;
-// INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED; CANCELLED.
+// Checks a request and copies its tensors, large ones into memory of `pool`. Logits, and large
+// columns of a rollout, are read where they are when they need no rearranging: the result then
+// points into `request` and `payloads`, which were taken out of the request when it was received.
+// `max_message_bytes` bounds the classes of a batch without samples, whose shape no elements
+// confirm. Errors: UNIMPLEMENTED; INVALID_ARGUMENT with every violation found; RESOURCE_EXHAUSTED;
+// CANCELLED.
 absl::StatusOr<ComputeCall> DecodeComputeRequest(const v1::ComputeRequest& request,
                                                  const wire::TensorPayloads& payloads,
                                                  BufferPool& pool, int64_t max_message_bytes,
                                                  const Cancellation& cancellation = {});
 
-// Checks what is known only when the batch is computed: that a normalizer of 0 replaces a divisor
-// of 0. Errors: INVALID_ARGUMENT.
-absl::Status CheckNormalizer(const loss::ComputeOptions& options, const loss::Result& result);
+// Checks what is known only when the batch is computed: that the columns of its rollout that were
+// read where they are, are finite, and that a normalizer of 0 replaces a divisor of 0. Errors:
+// INVALID_ARGUMENT; CANCELLED.
+absl::Status CheckComputed(const ComputeCall& call, const loss::Result& result,
+                           const Cancellation& cancellation);
 
 }  // namespace lossd::rpc
 

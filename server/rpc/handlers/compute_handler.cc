@@ -75,8 +75,8 @@ absl::StatusOr<ComputeAnswer> Handlers::Compute(const v1::ComputeRequest& reques
       loss::Compute(batch, call->spec, call->options, ViewOf(arrays), options_.executor);
   if (!result.ok()) return result.status();
   if (context.notes != nullptr) context.notes->non_finite_losses = result->non_finite_count;
-  absl::Status divided = CheckNormalizer(call->options, *result);
-  if (!divided.ok()) return divided;
+  absl::Status checked = CheckComputed(*call, *result, cancellation);
+  if (!checked.ok()) return checked;
   ComputeAnswer answer =
       EncodeComputeResponse(*call, std::move(arrays), *result, pool, cancellation);
   if (cancellation.seen()) return loss::CancelledCall();

@@ -41,39 +41,68 @@ int64_t SequenceCount(const OwnedSequences& sequences) {
                                 : static_cast<int64_t>(sequences.ends.size());
 }
 
-// Returns the floats of a tensor, in the core's order if they have the losses' shape; none after
-// adding a violation.
-FloatArray ReadSamples(const TensorView& tensor, const LogitsLayout& layout,
-                       loss::Activation activation, BufferPool& pool, const Field& field) {
-  auto floats = ReadFloats(tensor, field, pool);
-  if (!floats) return {};
-  if (activation != loss::Activation::kSigmoid) return *std::move(floats);
-  return std::visit(
-      [&](auto array) -> FloatArray { return MoveClassesLast(layout, std::move(array)); },
-      *std::move(floats));
-}
+// Reads tensors of a rollout into the core's order.
+class ColumnDecoder {
+ public:
+  ColumnDecoder(const LogitsLayout& layout, loss::Activation activation, RolloutStorage storage,
+                BufferPool& pool)
+      : shape_(layout.SampleShape(activation)),
+        layout_(layout),
+        activation_(activation),
+        storage_(storage),
+        pool_(pool) {}
 
-FloatArray DecodeLogProbs(const std::optional<TensorFields>& fields, const LogitsLayout& layout,
-                          loss::Activation activation, BufferPool& pool, const Field& field) {
+  // Returns the losses' shape.
+  const Shape& shape() const { return shape_; }
+
+  // Returns the floats of a tensor of the losses' shape; none after adding a violation.
+  OwnedColumn ReadSamples(const TensorView& tensor, const Field& field) const {
+    const bool moves = activation_ == loss::Activation::kSigmoid;
+    if (storage_ == RolloutStorage::kInRequest && !moves && RequestColumn::Reads(tensor)) {
+      return {{}, std::make_unique<RequestColumn>(tensor)};
+    }
+    OwnedColumn column = ReadSequences(tensor, field);
+    if (!moves) return column;
+    column.values = std::visit(
+        [&](auto array) -> FloatArray { return MoveClassesLast(layout_, std::move(array)); },
+        std::move(column.values));
+    return column;
+  }
+
+  // Returns the floats of a tensor as they are; none after adding a violation.
+  OwnedColumn ReadSequences(const TensorView& tensor, const Field& field) const {
+    auto floats = ReadFloats(tensor, field, pool_);
+    if (!floats) return {};
+    return {*std::move(floats), nullptr};
+  }
+
+ private:
+  const Shape shape_;
+  const LogitsLayout& layout_;
+  const loss::Activation activation_;
+  const RolloutStorage storage_;
+  BufferPool& pool_;
+};
+
+OwnedColumn DecodeLogProbs(const std::optional<TensorFields>& fields, const ColumnDecoder& decoder,
+                           const Field& field) {
   if (!fields) return {};
   const auto tensor = CheckTensor(*fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return {};
-  const Shape shape = layout.SampleShape(activation);
-  if (tensor->shape == shape) return ReadSamples(*tensor, layout, activation, pool, field);
+  if (tensor->shape == decoder.shape()) return decoder.ReadSamples(*tensor, field);
   field["shape"].Refuse("= ", ShapeText(tensor->shape), ", expected the losses' shape ",
-                        ShapeText(shape));
+                        ShapeText(decoder.shape()));
   return {};
 }
 
-void DecodeAdvantages(const TensorFields& fields, const LogitsLayout& layout,
-                      loss::Activation activation, BufferPool& pool, const Field& field,
+void DecodeAdvantages(const TensorFields& fields, const ColumnDecoder& decoder, const Field& field,
                       DecodedSamples& samples) {
   const auto tensor = CheckTensor(fields, v1::DATA_TYPE_UNSPECIFIED, field);
   if (!tensor) return;
-  const Shape shape = layout.SampleShape(activation);
+  const Shape& shape = decoder.shape();
   OwnedRollout& rollout = samples.rollout;
   if (tensor->shape == shape) {
-    rollout.advantages = ReadSamples(*tensor, layout, activation, pool, field);
+    rollout.advantages = decoder.ReadSamples(*tensor, field);
     return;
   }
   if (IsOfSequences(tensor->shape, shape)) {
@@ -81,8 +110,7 @@ void DecodeAdvantages(const TensorFields& fields, const LogitsLayout& layout,
     const int64_t count = SequenceCount(samples.sequences);
     if (shape.size() == 1 && count == 0) return;
     if (shape.size() > 1 || tensor->shape[0] == count) {
-      auto floats = ReadFloats(*tensor, field, pool);
-      if (floats) rollout.advantages = *std::move(floats);
+      rollout.advantages = decoder.ReadSequences(*tensor, field);
       rollout.advantage_extent = loss::AdvantageExtent::kSequences;
       return;
     }
@@ -152,11 +180,13 @@ std::string FindSequenceReader(const BatchFields& fields, const LogitsLayout& la
 void DecodeRollout(const RolloutFields& fields, const LogitsLayout& layout,
                    loss::Activation activation, BufferPool& pool, const Field& field,
                    DecodedSamples& samples) {
+  if (!fields.any()) return;
+  const ColumnDecoder decoder(layout, activation, fields.storage, pool);
   if (fields.advantages) {
-    DecodeAdvantages(*fields.advantages, layout, activation, pool, field["advantages"], samples);
+    DecodeAdvantages(*fields.advantages, decoder, field["advantages"], samples);
   }
   const auto decode = [&](const std::optional<TensorFields>& tensor, absl::string_view name) {
-    return DecodeLogProbs(tensor, layout, activation, pool, field[name]);
+    return DecodeLogProbs(tensor, decoder, field[name]);
   };
   OwnedRollout& rollout = samples.rollout;
   rollout.old_log_probs = decode(fields.old_log_probs, "old_log_probs");
@@ -172,8 +202,12 @@ void CheckRolloutValues(const DecodedSamples& samples, const LogitsLayout& layou
   const bool per_logit = activation == loss::Activation::kSigmoid;
   const auto place = [&](int64_t i) { return per_logit ? layout.CoreElement(i) : i; };
   const Shape shape = layout.SampleShape(activation);
-  const auto check = [&](const FloatArray& array, absl::string_view name) {
+  const auto check_array = [&](const FloatArray& array, absl::string_view name) {
     CheckBound(ViewOf(array), {place, is_read}, shape, Bound::kFinite, field[name]);
+  };
+  const auto check = [&](const OwnedColumn& column, absl::string_view name) {
+    if (column.in_request == nullptr) return check_array(column.values, name);
+    if (!column.in_request->all_finite()) check_array(column.in_request->Copy(), name);
   };
   const OwnedRollout& rollout = samples.rollout;
   check(rollout.old_log_probs, "old_log_probs");
@@ -188,7 +222,7 @@ void CheckRolloutValues(const DecodedSamples& samples, const LogitsLayout& layou
   const auto same = [](int64_t i) { return i; };
   const Shape of_sequences =
       shape.size() > 1 ? SequenceShape(shape) : Shape{SequenceCount(samples.sequences)};
-  CheckBound(ViewOf(rollout.advantages), {same, any_is_read}, of_sequences, Bound::kFinite,
+  CheckBound(ViewOf(rollout.advantages.values), {same, any_is_read}, of_sequences, Bound::kFinite,
              field["advantages"]);
 }
 

@@ -27,7 +27,8 @@ void DecodeRollout(const RolloutFields& fields, const LogitsLayout& layout,
                    loss::Activation activation, BufferPool& pool, const Field& field,
                    DecodedSamples& samples);
 
-// Adds to the violations the places of what is not finite of samples that are not ignored.
+// Adds to the violations the places of what is not finite of samples that are not ignored; of
+// columns in the request, if it has been read by then.
 void CheckRolloutValues(const DecodedSamples& samples, const LogitsLayout& layout,
                         loss::Activation activation, std::optional<int64_t> ignore_index,
                         const Field& field);
