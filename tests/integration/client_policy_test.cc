@@ -210,7 +210,9 @@ void ExpectChunksAddUp(const Client& client, const ArrayView<T>& u, const Labels
   EXPECT_EQ(chunked->sequence_count, whole->sequence_count);
   EXPECT_EQ(chunked->valid_count, whole->valid_count);
   ExpectNear(chunked->loss, whole->loss);
-  ExpectNear(chunked->loss_sum, whole->loss_sum);
+  double size = 0;
+  for (const T value : *whole->losses) size += std::abs(static_cast<double>(value));
+  EXPECT_NEAR(chunked->loss_sum, whole->loss_sum, 1e-14 * size);
   ExpectSameStatistics(chunked->policy_statistics.value(), whole->policy_statistics.value());
 }
 
@@ -257,6 +259,29 @@ TEST_F(ClientPolicyTest, ChunksOfLogitsAddUp) {
   xt::xarray<int64_t> labels = xt::xarray<int64_t>::from_shape({100, 9});
   for (int64_t& label : labels) label = static_cast<int64_t>(random() % 5);
   ExpectEveryReductionAddsUp<double>(*client_, logits, labels, rolled, std::nullopt);
+}
+
+// Each of the small losses is less than half of what the large one rounds to.
+TEST_F(ClientPolicyTest, ManyChunksAddUpToTheSumOfTheBatch) {
+  constexpr double kSmall = 5e-14;
+  std::vector<double> u(401, -kSmall);
+  u[0] = -512;
+  const ArrayView<double> view(u, {401});
+  const LossSpec loss{CrossEntropy{}, Activation::kLogProbability};
+  ChunkOptions chunks;
+  chunks.chunk_bytes = 1;
+  const double sum = 512 + 400 * kSmall;
+  for (const Reduction reduction : {Reduction::kSum, Reduction::kMean}) {
+    ComputeOptions options;
+    options.reduction = reduction;
+    const auto whole = client_->Compute(view, kNoLabels, loss, options);
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    const auto chunked = client_->ComputeChunked(view, kNoLabels, loss, options, chunks);
+    ASSERT_TRUE(chunked.ok()) << chunked.status();
+    EXPECT_NEAR(chunked->loss_sum, sum, 1e-14 * sum);
+    EXPECT_NEAR(chunked->loss_sum, whole->loss_sum, 1e-14 * sum);
+    EXPECT_NEAR(chunked->loss, whole->loss, 1e-14 * whole->loss);
+  }
 }
 
 TEST_F(ClientPolicyTest, AnErrorOfAChunkIsThatOfTheBatch) {

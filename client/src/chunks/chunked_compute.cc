@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/src/call/stream_session.h"
+#include "client/src/chunks/compensated_sum.h"
 #include "client/src/chunks/policy_merging.h"
 #include "client/src/chunks/row_range.h"
 #include "client/src/chunks/row_shift.h"
@@ -63,8 +64,8 @@ class ScalarMerger {
   explicit ScalarMerger(const ComputeOptions& options) : options_(options) {}
 
   absl::Status Add(const Result<T>& chunk, double gradient_l1) {
-    sum_.loss += chunk.loss;
-    sum_.loss_sum += chunk.loss_sum;
+    loss_.Add(chunk.loss);
+    loss_sum_.Add(chunk.loss_sum);
     sum_.weight_sum += chunk.weight_sum;
     sum_.valid_count += chunk.valid_count;
     sum_.non_finite_count += chunk.non_finite_count;
@@ -89,7 +90,7 @@ class ScalarMerger {
 
   // Returns `result`, which has the arrays, with everything else.
   Result<T> Merge(Result<T> result) const {
-    result.loss_sum = sum_.loss_sum;
+    result.loss_sum = loss_sum_.Total();
     result.loss = ReducedLoss();
     result.weight_sum = sum_.weight_sum;
     result.valid_count = sum_.valid_count;
@@ -115,16 +116,18 @@ class ScalarMerger {
       case Reduction::kMeanValid:
         // There is no normalizer when the divisor of the whole batch is 0, or it is 0.
         return options_.normalizer.value_or(0.0) == 0.0 ? 0.0
-                                                        : sum_.loss_sum / *options_.normalizer;
+                                                        : loss_sum_.Total() / *options_.normalizer;
       case Reduction::kSequenceMean:
-        return sum_.loss;  // each chunk was told the divisor of the whole
+        return loss_.Total();  // each chunk was told the divisor of the whole
       default:
-        return sum_.loss_sum;
+        return loss_sum_.Total();
     }
   }
 
   const ComputeOptions& options_;
   Result<T> sum_;
+  CompensatedSum loss_;
+  CompensatedSum loss_sum_;
   ClassStatisticsMerger classes_;
   DifficultyMerger difficulty_;
   PolicyStatisticsMerger policy_;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,36 @@ TEST_F(ChunksTest, PutsTheArraysTogether) {
   EXPECT_NEAR(result->loss_sum, whole->loss_sum, 1e-14);
   EXPECT_EQ(result->loss, result->loss_sum);
   EXPECT_FALSE(result->probabilities);
+}
+
+// Each of the small losses is less than half of what the large one rounds to: added to it one by
+// one they would be lost.
+TEST_F(ChunksTest, AddsUpManyChunksAsOne) {
+  constexpr size_t kSmall = 400;
+  xt::xarray<double> logits = xt::zeros<double>({kSmall + 1, size_t{2}});
+  xt::xarray<int64_t> labels = xt::zeros<int64_t>({kSmall + 1});
+  logits(0, 1) = 512;
+  for (size_t i = 1; i <= kSmall; ++i) logits(i, 1) = -30.6;
+  chunks_.chunk_bytes = 1;
+  const double small = std::log1p(std::exp(-30.6));
+  ASSERT_EQ(512 + small, 512.0);
+  const double sum = 512 + kSmall * small;
+
+  const auto result = MakeClient().ComputeChunked(logits, labels, {}, {}, chunks_);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_NEAR(result->loss_sum, sum, 1e-14 * sum);
+  EXPECT_EQ(result->loss, result->loss_sum);
+}
+
+TEST_F(ChunksTest, SaysThatASumIsNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const xt::xarray<double> logits = {{0, 1}, {0, infinity}, {0, 1}, {0, 1}};
+  const xt::xarray<int64_t> labels = {0, 0, 0, 0};
+  chunks_.chunk_bytes = 1;
+  const auto result = MakeClient().ComputeChunked(logits, labels, {}, {}, chunks_);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->loss_sum, infinity);
 }
 
 TEST_F(ChunksTest, WritesToTheCallersMemory) {
