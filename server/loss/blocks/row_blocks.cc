@@ -99,7 +99,7 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
   const std::unique_ptr<RowSource<T>> source = ChooseRowSource(plan, whole);
   const int64_t block = CountRowsPerBlock(plan);
   int64_t at_once = std::min(block, source->most_rows());
-  if (whole.records.outcomes_wanted()) {
+  if (whole.records.outcomes_wanted() || !whole.outputs[Output::kMargin].empty()) {
     at_once = std::min(at_once, CountRowsBeforeOutcomes(plan.batch));
   }
   if (whole.outputs.gradient_parts != nullptr) {

@@ -28,8 +28,7 @@ constexpr int64_t kAnyRows = std::numeric_limits<int64_t>::max();
 struct CopiedRows {};
 struct GatheredRows {};
 
-// Returns true when an output of OutputSource::kLogits is wanted: the logits have to be in an
-// array.
+// Returns true when an output of OutputSource::kLogits is wanted.
 template <typename T>
 bool ReadsLogitsAgain(const TypedOutputs<T>& outputs) {
   return std::any_of(std::begin(kOutputTable), std::end(kOutputTable), [&](const OutputRow& row) {
@@ -53,7 +52,6 @@ void ComputeWindow(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
   ClearIgnored(plan, window, begin, end);
   if (window.records.outcomes_wanted()) JudgeRows(plan, window, begin, end);
   if (!window.outputs[Output::kMargin].empty()) ComputeMargins(plan, window, begin, end);
-  if (!window.records.correct.empty()) JudgeMargins(plan, window, begin, end);
 }
 
 // Logits that lie in an array, in a layout that the kernels read.
@@ -163,8 +161,9 @@ std::unique_ptr<RowSource<T>> ChooseRowSource(const BatchPlan& plan, const RowWi
   }
   if (!whole.logits.empty() || reader == nullptr) return std::make_unique<InPlaceSource<T>>(plan);
   const BatchPlan& of_logits = plan.inner == nullptr ? plan : plan.inner->log_p();
-  if (ReadsPieces<T>(of_logits, whole) && !ReadsLogitsAgain(whole.outputs) &&
-      !reader->pieces().empty()) {
+  // Margins of a softmax are computed from pieces, too.
+  const bool wants_array = ReadsLogitsAgain(whole.outputs) && !plan.is_softmax();
+  if (ReadsPieces<T>(of_logits, whole) && !wants_array && !reader->pieces().empty()) {
     return std::make_unique<PieceSource<T>>(plan);
   }
   return std::make_unique<CopySource<T>>(plan);
