@@ -1,7 +1,6 @@
 #include "server/runs/batch_tally.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace lossd::runs {
@@ -41,29 +40,6 @@ TurnTally TurnTally::Read(ByteReader& reader) {
 
 BatchTally::BatchTally(int64_t class_count) : classes_(class_count) {
   if (class_count <= kMostInArray) array_.resize(static_cast<size_t>(class_count));
-}
-
-void BatchTally::Add(const Presentation& presentation, const Turn& turn, double hard_threshold,
-                     int64_t epoch) {
-  const bool is_hard = presentation.true_probability < hard_threshold;
-  ++turns_.presentations;
-  const double part = 1 / static_cast<double>(turns_.presentations);
-  turns_.mean_loss += presentation.loss * part - turns_.mean_loss * part;
-  turns_.hard_count += is_hard ? 1 : 0;
-  turns_.turned_easy += turn.easy ? 1 : 0;
-  turns_.turned_hard += turn.hard ? 1 : 0;
-  turns_.forgotten += turn.forgotten ? 1 : 0;
-  turns_.epoch = std::max(turns_.epoch, epoch);
-
-  const double gradient = std::isfinite(presentation.gradient_l1) ? presentation.gradient_l1 : 0;
-  const ClassTally tally = {presentation.loss, gradient, is_hard ? 1 : 0};
-  if (array_.empty()) {
-    classes_.Add(presentation.class_id, tally);
-    return;
-  }
-  ArrayEntry& entry = array_[static_cast<size_t>(presentation.class_id)];
-  entry.tally += tally;
-  entry.present = true;
 }
 
 ClassTallies BatchTally::TakeClasses() {

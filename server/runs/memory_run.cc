@@ -11,29 +11,29 @@
 namespace lossd::runs {
 namespace {
 
-// Calls f with all presentations of a batch that are not ignored, a block at a time.
-template <typename F>
-void ForEachBlockOf(const RunBatch& batch, F f) {
-  std::array<Presentation, SampleTable::kBlock> read;
-  constexpr auto kBlock = static_cast<int64_t>(SampleTable::kBlock);
-  for (int64_t begin = 0; begin < batch.sample_count; begin += kBlock) {
-    const auto size = static_cast<size_t>(std::min(kBlock, batch.sample_count - begin));
-    batch.read(begin, absl::MakeSpan(read.data(), size));
-    const auto end = std::remove_if(read.begin(), read.begin() + size,
-                                    [](const Presentation& one) { return one.ignored; });
-    f(absl::MakeConstSpan(read.data(), static_cast<size_t>(end - read.begin())));
-  }
-}
+constexpr auto kBlock = static_cast<int64_t>(SampleTable::kBlock);
 
-using Ids = std::array<int64_t, SampleTable::kBlock>;
+int64_t CountBlocks(const RunBatch& batch) { return (batch.sample_count + kBlock - 1) / kBlock; }
 
-// Writes the ids of those that are finite to `ids`, and returns them.
-absl::Span<const int64_t> FiniteIds(absl::Span<const Presentation> block, Ids& ids) {
-  size_t count = 0;
-  for (const Presentation& one : block) {
-    if (one.finite()) ids[count++] = one.id;
+// Reads a block of a batch, and returns what is finite of it and not ignored. Adds what is not
+// finite to `non_finite`.
+absl::Span<const Presentation> ReadFinite(const RunBatch& batch, int64_t block,
+                                          absl::Span<Presentation> memory, int64_t& non_finite) {
+  const int64_t begin = block * kBlock;
+  const absl::Span<Presentation> read =
+      memory.first(static_cast<size_t>(std::min(kBlock, batch.sample_count - begin)));
+  batch.read(begin, read);
+  size_t kept = 0;
+  for (size_t i = 0; i < read.size(); ++i) {
+    if (read[i].ignored) continue;
+    if (!read[i].finite()) {
+      ++non_finite;
+      continue;
+    }
+    if (kept != i) read[kept] = read[i];
+    ++kept;
   }
-  return absl::MakeConstSpan(ids.data(), count);
+  return read.first(kept);
 }
 
 // How many samples are looked at before others have the run.
@@ -78,10 +78,11 @@ int64_t MemoryRun::BytesWith(int64_t more_samples) const {
 
 int64_t MemoryRun::CountMissing(const RunBatch& batch) const {
   int64_t missing = 0;
-  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
-    Ids ids;
-    missing += samples_.CountMissing(FiniteIds(block, ids));
-  });
+  int64_t non_finite = 0;
+  std::array<Presentation, SampleTable::kBlock> memory;
+  for (int64_t i = 0; i < CountBlocks(batch); ++i) {
+    missing += samples_.CountMissing(ReadFinite(batch, i, absl::MakeSpan(memory), non_finite));
+  }
   return missing;
 }
 
@@ -113,21 +114,19 @@ absl::Status MemoryRun::Reserve(const RunBatch& batch, int64_t step, int64_t mos
 void MemoryRun::Add(const RunBatch& batch, int64_t step) {
   BatchTally tally(kind_.class_count);
   int64_t non_finite = 0;
-  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
-    Ids ids;
-    SampleTable::Found found;
-    samples_.FindOrAdd(FiniteIds(block, ids), found);
-    size_t next = 0;
-    for (const Presentation& one : block) {
-      if (!one.finite()) {
-        ++non_finite;
-        continue;
-      }
-      SampleRecord& record = *found.records[next++];
-      const Turn turn = totals_.Present(one, step, record);
-      tally.Add(one, turn, kind_.hard_threshold, batch.epoch.value_or(record.presentations()));
-    }
-  });
+  samples_.FindOrAddBlocks(
+      CountBlocks(batch),
+      [&](int64_t i, absl::Span<Presentation> memory) {
+        return ReadFinite(batch, i, memory, non_finite);
+      },
+      [&](absl::Span<const Presentation> block, const SampleTable::Found& found) {
+        for (size_t i = 0; i < block.size(); ++i) {
+          SampleRecord& record = *found.records[i];
+          const Turn turn = totals_.Present(block[i], step, record);
+          tally.Add(block[i], turn, kind_.hard_threshold,
+                    batch.epoch.value_or(record.presentations()));
+        }
+      });
   totals_.AddBatch(step, batch.learning_rate, non_finite, tally);
 }
 

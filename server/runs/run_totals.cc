@@ -1,32 +1,11 @@
 #include "server/runs/run_totals.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <tuple>
 
 namespace lossd::runs {
 
 RunTotals::RunTotals(int64_t class_count, double hard_threshold)
     : class_count_(class_count), hard_threshold_(hard_threshold), curve_(class_count) {}
-
-void RunTotals::Count(const SampleRecord& record, int64_t change) {
-  map_[static_cast<size_t>(record.cell())] += change;
-  if (!record.learned()) return;
-  learned_count_ += change;
-  constexpr int64_t kLast = std::tuple_size_v<ForgettingHistogram> - 1;
-  forgetting_[static_cast<size_t>(std::min(record.forgetting_events(), kLast))] += change;
-}
-
-Turn RunTotals::Present(const Presentation& presentation, int64_t step, SampleRecord& record) {
-  if (record.presentations() > 0) {
-    Count(record, -1);
-  } else {
-    ++sample_count_;
-  }
-  const Turn turn = record.Add(presentation, step, hard_threshold_);
-  Count(record, 1);
-  return turn;
-}
 
 void RunTotals::AddBatch(int64_t step, std::optional<double> learning_rate, int64_t non_finite,
                          BatchTally& tally) {
@@ -45,20 +24,21 @@ Run RunTotals::Summary() const {
   run.sample_count = sample_count_;
   run.presentation_count = presentation_count_;
   run.non_finite_count = non_finite_count_;
-  run.never_learned_count = sample_count_ - learned_count_;
+  run.never_learned_count = never_learned_count();
   run.hard_threshold = hard_threshold_;
   run.map = map_;
-  run.forgetting = forgetting_;
+  std::copy_n(forgetting_.begin(), kLearnedPlaces, run.forgetting.begin());
   return run;
 }
 
 void RunTotals::AppendTo(ByteWriter& writer) const {
-  for (const int64_t number : {batch_count_, first_step_, last_step_, sample_count_,
-                               presentation_count_, non_finite_count_, learned_count_}) {
+  for (const int64_t number :
+       {batch_count_, first_step_, last_step_, sample_count_, presentation_count_,
+        non_finite_count_, sample_count_ - never_learned_count()}) {
     writer.Add(number);
   }
   for (const int64_t count : map_) writer.Add(count);
-  for (const int64_t count : forgetting_) writer.Add(count);
+  for (size_t i = 0; i < kLearnedPlaces; ++i) writer.Add(forgetting_[i]);
   curve_.AppendTo(writer);
 }
 
@@ -67,12 +47,14 @@ bool RunTotals::ReadFrom(ByteReader& reader) {
 }
 
 bool RunTotals::ReadSummaryFrom(ByteReader& reader) {
+  int64_t learned_count = 0;
   for (int64_t* number : {&batch_count_, &first_step_, &last_step_, &sample_count_,
-                          &presentation_count_, &non_finite_count_, &learned_count_}) {
+                          &presentation_count_, &non_finite_count_, &learned_count}) {
     *number = reader.Read<int64_t>();
   }
   for (int64_t& count : map_) count = reader.Read<int64_t>();
-  for (int64_t& count : forgetting_) count = reader.Read<int64_t>();
+  for (size_t i = 0; i < kLearnedPlaces; ++i) forgetting_[i] = reader.Read<int64_t>();
+  forgetting_[kLearnedPlaces] = sample_count_ - learned_count;
   return reader.ok();
 }
 

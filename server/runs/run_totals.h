@@ -1,9 +1,12 @@
 #ifndef LOSSD_SERVER_RUNS_RUN_TOTALS_H_
 #define LOSSD_SERVER_RUNS_RUN_TOTALS_H_
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "server/runs/batch_tally.h"
@@ -25,7 +28,14 @@ class RunTotals {
   void Reserve(int64_t step) { curve_.Reserve(step); }
 
   // Adds a presentation to its sample's record, and counts the sample anew where it is counted.
-  Turn Present(const Presentation& presentation, int64_t step, SampleRecord& record);
+  Turn Present(const Presentation& presentation, int64_t step, SampleRecord& record) {
+    const int64_t before = record.presentations() > 0 ? 1 : 0;
+    sample_count_ += 1 - before;
+    Count(record, -before);
+    const Turn turn = record.Add(presentation, step, hard_threshold_);
+    Count(record, 1);
+    return turn;
+  }
 
   // Adds a batch, when its presentations were added. Memory must have been reserved for it.
   void AddBatch(int64_t step, std::optional<double> learning_rate, int64_t non_finite,
@@ -54,7 +64,17 @@ class RunTotals {
   int64_t BytesOfBatch() const { return curve_.BytesOfBin(); }
 
  private:
-  void Count(const SampleRecord& record, int64_t change);
+  // Samples are counted by their forgetting events, and behind those that were learned the others.
+  // No CPU foresees which they are: they are counted without branches.
+  static constexpr size_t kLearnedPlaces = std::tuple_size_v<ForgettingHistogram>;
+
+  void Count(const SampleRecord& record, int64_t change) {
+    map_[static_cast<size_t>(record.cell())] += change;
+    const auto events = static_cast<size_t>(record.forgetting_events());
+    const size_t place = std::min(events, kLearnedPlaces - 1);
+    forgetting_[record.learned() ? place : kLearnedPlaces] += change;
+  }
+  int64_t never_learned_count() const { return forgetting_[kLearnedPlaces]; }
 
   int64_t class_count_;
   double hard_threshold_;
@@ -65,9 +85,8 @@ class RunTotals {
   int64_t sample_count_ = 0;
   int64_t presentation_count_ = 0;
   int64_t non_finite_count_ = 0;
-  int64_t learned_count_ = 0;
   CartographyMap map_ = {};
-  ForgettingHistogram forgetting_ = {};
+  std::array<int64_t, kLearnedPlaces + 1> forgetting_ = {};
 };
 
 }  // namespace lossd::runs

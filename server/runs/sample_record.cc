@@ -1,61 +1,10 @@
 #include "server/runs/sample_record.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <type_traits>
 
 namespace lossd::runs {
-namespace {
-
-constexpr uint8_t kLabelIsClass = 2;
-
-// Returns which of kMapSide equal parts of [0, `end`] has `value`.
-int PartOf(double value, double end) {
-  const int part = static_cast<int>(value * (kMapSide / end));
-  return std::clamp(part, 0, kMapSide - 1);
-}
-
-}  // namespace
-
-Turn SampleRecord::Add(const Presentation& presentation, int64_t step, double hard_threshold) {
-  Turn turn;
-  if (presentations_ == kMostPresentations) return turn;
-  const double p = presentation.true_probability;
-  const bool is_hard = p < hard_threshold;
-  if (presentations_ > 0) {
-    const bool was_hard = last_true_probability_ < hard_threshold;
-    turn = {was_hard && !is_hard, !was_hard && is_hard, was_correct_ && !presentation.correct};
-  }
-  ++presentations_;
-  const double part = 1.0 / presentations_;
-  const double distance = p - mean_true_probability_;
-  mean_true_probability_ += distance * part;
-  squared_distances_ += distance * (p - mean_true_probability_);
-  // Two products: the difference of two huge numbers may be none.
-  mean_loss_ += presentation.loss * part - mean_loss_ * part;
-  mean_margin_ += presentation.margin * part - mean_margin_ * part;
-  last_true_probability_ = p;
-  last_step_ = step;
-  turned_easy_ += turn.easy ? 1 : 0;
-  turned_hard_ += turn.hard ? 1 : 0;
-  forgetting_events_ += turn.forgotten ? 1 : 0;
-  correct_ += presentation.correct ? 1 : 0;
-  if (presentation.correct && learned_at_ == 0) learned_at_ = presentations_;
-  was_correct_ = presentation.correct;
-  class_id_ = static_cast<int32_t>(presentation.class_id);
-  label_ = presentation.label == presentation.class_id ? kLabelIsClass
-                                                       : static_cast<uint8_t>(presentation.label);
-  cell_ = static_cast<uint16_t>(PartOf(mean_true_probability_, 1) * kMapSide +
-                                PartOf(true_probability_deviation(), 0.5));
-  return turn;
-}
-
-double SampleRecord::true_probability_deviation() const {
-  // Rounding may leave a sum of squares a little below 0.
-  return std::sqrt(std::max(squared_distances_, 0.0) / std::max(presentations_, 1U));
-}
-
 void SampleRecord::CopyTo(char* bytes) const {
   static_assert(std::is_trivially_copyable_v<SampleRecord>);
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);

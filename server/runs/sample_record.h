@@ -1,6 +1,8 @@
 #ifndef LOSSD_SERVER_RUNS_SAMPLE_RECORD_H_
 #define LOSSD_SERVER_RUNS_SAMPLE_RECORD_H_
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +47,14 @@ class SampleRecord {
   static constexpr int64_t kMostPresentations = UINT32_MAX;
 
  private:
+  static constexpr uint8_t kLabelIsClass = 2;
+
+  // Returns which of kMapSide equal parts of [0, `end`] has `value`.
+  static int PartOf(double value, double end) {
+    const int part = static_cast<int>(value * (kMapSide / end));
+    return std::clamp(part, 0, kMapSide - 1);
+  }
+
   int64_t id_ = 0;
   // Means, and the sum of squared distances from the mean, by Welford's update (1962), which loses
   // no digits where p_t hardly varies.
@@ -68,6 +78,51 @@ class SampleRecord {
 };
 
 static_assert(sizeof(SampleRecord) == SampleRecord::kBytes);
+
+inline Turn SampleRecord::Add(const Presentation& presentation, int64_t step,
+                              double hard_threshold) {
+  Turn turn;
+  if (presentations_ == kMostPresentations) return turn;
+  // No CPU foresees whether a sample turns, or is correct: that is counted without branches.
+  const double p = presentation.true_probability;
+  const uint32_t again = presentations_ > 0 ? 1 : 0;
+  const uint32_t is_hard = p < hard_threshold ? 1 : 0;
+  const uint32_t was_hard = last_true_probability_ < hard_threshold ? 1 : 0;
+  const uint32_t is_correct = presentation.correct ? 1 : 0;
+  const uint32_t was_correct = was_correct_ ? 1 : 0;
+  const uint32_t easy = again & was_hard & ~is_hard;
+  const uint32_t hard = again & ~was_hard & is_hard;
+  const uint32_t forgotten = again & was_correct & ~is_correct;
+  turn = {easy != 0, hard != 0, forgotten != 0};
+  ++presentations_;
+  const double part = 1.0 / presentations_;
+  const double distance = p - mean_true_probability_;
+  mean_true_probability_ += distance * part;
+  squared_distances_ += distance * (p - mean_true_probability_);
+  // Two products: the difference of two huge numbers may be none.
+  mean_loss_ += presentation.loss * part - mean_loss_ * part;
+  mean_margin_ += presentation.margin * part - mean_margin_ * part;
+  last_true_probability_ = p;
+  last_step_ = step;
+  turned_easy_ += easy;
+  turned_hard_ += hard;
+  forgetting_events_ += forgotten;
+  correct_ += is_correct;
+  const uint32_t is_first_correct = is_correct & (learned_at_ == 0 ? 1U : 0U);
+  learned_at_ += is_first_correct * presentations_;
+  was_correct_ = presentation.correct;
+  class_id_ = static_cast<int32_t>(presentation.class_id);
+  label_ = presentation.label == presentation.class_id ? kLabelIsClass
+                                                       : static_cast<uint8_t>(presentation.label);
+  cell_ = static_cast<uint16_t>(PartOf(mean_true_probability_, 1) * kMapSide +
+                                PartOf(true_probability_deviation(), 0.5));
+  return turn;
+}
+
+inline double SampleRecord::true_probability_deviation() const {
+  // Rounding may leave a sum of squares a little below 0.
+  return std::sqrt(std::max(squared_distances_, 0.0) / std::max(presentations_, 1U));
+}
 
 }  // namespace lossd::runs
 

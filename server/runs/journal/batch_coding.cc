@@ -111,12 +111,32 @@ void AddColumn(const std::vector<int64_t>& column, ByteWriter& writer) {
   }
 }
 
-// Reads a column whose numbers are of type Narrow, and writes them to a member of each.
+// A column of coded bytes.
+struct CodedColumn {
+  size_t width = 0;  // of a number
+  absl::string_view bytes;
+};
+
+CodedColumn ReadColumn(ByteReader& reader, size_t count) {
+  CodedColumn column;
+  column.width = reader.Read<uint8_t>();
+  column.bytes = reader.ReadBytes(count * column.width);
+  return column;
+}
+
+bool HasDoubles(const CodedColumn& column) {
+  return column.width == sizeof(float) || column.width == sizeof(double);
+}
+
+bool HasIntegers(const CodedColumn& column) {
+  return HasDoubles(column) || column.width == sizeof(int8_t) || column.width == sizeof(int16_t);
+}
+
+// Writes numbers of type Narrow, from the `begin`th on, to a member of each.
 template <typename Narrow, typename T>
-void ReadAs(ByteReader& reader, T Presentation::*member, std::vector<Presentation>& out) {
-  const absl::string_view bytes = reader.ReadBytes(out.size() * sizeof(Narrow));
-  if (!reader.ok()) return;
-  const char* in = bytes.data();
+void DecodeAs(const CodedColumn& column, size_t begin, T Presentation::*member,
+              absl::Span<Presentation> out) {
+  const char* in = column.bytes.data() + begin * sizeof(Narrow);
   for (Presentation& one : out) {
     Narrow narrow = 0;
     std::memcpy(&narrow, in, sizeof(Narrow));
@@ -126,48 +146,65 @@ void ReadAs(ByteReader& reader, T Presentation::*member, std::vector<Presentatio
   }
 }
 
-bool ReadColumn(ByteReader& reader, double Presentation::*member, std::vector<Presentation>& out) {
-  const auto width = reader.Read<uint8_t>();
-  if (width == sizeof(float)) {
-    ReadAs<float>(reader, member, out);
-  } else if (width == sizeof(double)) {
-    ReadAs<double>(reader, member, out);
+void Decode(const CodedColumn& column, size_t begin, double Presentation::*member,
+            absl::Span<Presentation> out) {
+  if (column.width == sizeof(float)) {
+    DecodeAs<float>(column, begin, member, out);
   } else {
-    return false;
+    DecodeAs<double>(column, begin, member, out);
   }
-  return reader.ok();
 }
 
-bool ReadColumn(ByteReader& reader, int64_t Presentation::*member, std::vector<Presentation>& out) {
-  switch (reader.Read<uint8_t>()) {
+void Decode(const CodedColumn& column, size_t begin, int64_t Presentation::*member,
+            absl::Span<Presentation> out) {
+  switch (column.width) {
     case sizeof(int8_t):
-      ReadAs<int8_t>(reader, member, out);
+      DecodeAs<int8_t>(column, begin, member, out);
       break;
     case sizeof(int16_t):
-      ReadAs<int16_t>(reader, member, out);
+      DecodeAs<int16_t>(column, begin, member, out);
       break;
     case sizeof(int32_t):
-      ReadAs<int32_t>(reader, member, out);
-      break;
-    case sizeof(int64_t):
-      ReadAs<int64_t>(reader, member, out);
+      DecodeAs<int32_t>(column, begin, member, out);
       break;
     default:
-      return false;
+      DecodeAs<int64_t>(column, begin, member, out);
   }
-  return reader.ok();
 }
 
-// Reads what is true or false of the presentations, whose classes are read.
-bool ReadBits(ByteReader& reader, std::vector<Presentation>& out) {
-  const absl::string_view bytes = reader.ReadBytes(out.size());
-  if (!reader.ok()) return false;
+// Writes what is true or false of presentations whose classes are decoded.
+void DecodeBits(absl::string_view bytes, absl::Span<Presentation> out) {
   for (size_t i = 0; i < out.size(); ++i) {
     const auto bits = static_cast<uint8_t>(bytes[i]);
     Presentation& one = out[i];
     one.correct = (bits & kCorrect) != 0;
     one.label = (bits & kLabelIsOne) != 0 ? 1 : 0;
     if ((bits & kLabelIsClass) != 0) one.label = one.class_id;
+  }
+}
+
+// Reads all columns, which end with the bytes. Returns false where they do not.
+bool ReadPresentations(ByteReader& reader, size_t count, std::vector<Presentation>& out) {
+  const CodedColumn ids = ReadColumn(reader, count);
+  const CodedColumn classes = ReadColumn(reader, count);
+  std::array<CodedColumn, 4> doubles;
+  for (CodedColumn& column : doubles) column = ReadColumn(reader, count);
+  const absl::string_view bits = reader.ReadBytes(count);
+  const bool fit = HasIntegers(ids) && HasIntegers(classes) &&
+                   std::all_of(doubles.begin(), doubles.end(), HasDoubles);
+  if (!fit || !reader.ok() || !reader.AtEnd()) return false;
+  out.resize(count);
+  // A block at a time, which stays in a cache from column to column.
+  constexpr size_t kBlock = 256;
+  for (size_t begin = 0; begin < count; begin += kBlock) {
+    const absl::Span<Presentation> block = absl::MakeSpan(out).subspan(begin, kBlock);
+    Decode(ids, begin, &Presentation::id, block);
+    Decode(classes, begin, &Presentation::class_id, block);
+    Decode(doubles[0], begin, &Presentation::true_probability, block);
+    Decode(doubles[1], begin, &Presentation::loss, block);
+    Decode(doubles[2], begin, &Presentation::margin, block);
+    Decode(doubles[3], begin, &Presentation::gradient_l1, block);
+    DecodeBits(bits.substr(begin, kBlock), block);
   }
   return true;
 }
@@ -244,15 +281,7 @@ absl::StatusOr<CodedBatch> DecodeBatch(absl::string_view bytes) {
   batch.non_finite = reader.Read<int64_t>();
   const auto count = reader.Read<uint64_t>();
   if (!reader.ok() || count > bytes.size() || step < 0) return damaged;
-  batch.presentations.resize(static_cast<size_t>(count));
-  std::vector<Presentation>& out = batch.presentations;
-  const bool read = ReadColumn(reader, &Presentation::id, out) &&
-                    ReadColumn(reader, &Presentation::class_id, out) &&
-                    ReadColumn(reader, &Presentation::true_probability, out) &&
-                    ReadColumn(reader, &Presentation::loss, out) &&
-                    ReadColumn(reader, &Presentation::margin, out) &&
-                    ReadColumn(reader, &Presentation::gradient_l1, out) && ReadBits(reader, out);
-  if (!read || !reader.AtEnd()) return damaged;
+  if (!ReadPresentations(reader, static_cast<size_t>(count), batch.presentations)) return damaged;
   return batch;
 }
 

@@ -1,7 +1,6 @@
 #include "server/runs/journal/run_image.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -22,24 +21,15 @@ constexpr int64_t kStateBytes = 16 << 10;
 // Memory for so many samples is taken before it is known that they are new.
 constexpr int64_t kMostSpare = int64_t{1} << 16;
 
-using Ids = std::array<int64_t, SampleTable::kBlock>;
-
-absl::Span<const int64_t> IdsOf(absl::Span<const Presentation> block, Ids& ids) {
-  std::transform(block.begin(), block.end(), ids.begin(),
-                 [](const Presentation& one) { return one.id; });
-  return absl::MakeConstSpan(ids.data(), block.size());
+int64_t CountBlocks(const CodedBatch& batch) {
+  constexpr size_t kBlock = SampleTable::kBlock;
+  return static_cast<int64_t>((batch.presentations.size() + kBlock - 1) / kBlock);
 }
 
-// Calls f with the presentations, a block at a time.
-template <typename F>
-void ForEachBlockOf(const CodedBatch& batch, F f) {
-  absl::Span<const Presentation> rest = batch.presentations;
-  while (!rest.empty()) {
-    const absl::Span<const Presentation> block =
-        rest.first(std::min(rest.size(), SampleTable::kBlock));
-    f(block);
-    rest.remove_prefix(block.size());
-  }
+absl::Span<const Presentation> BlockOf(const CodedBatch& batch, int64_t block) {
+  constexpr size_t kBlock = SampleTable::kBlock;
+  return absl::MakeConstSpan(batch.presentations)
+      .subspan(static_cast<size_t>(block) * kBlock, kBlock);
 }
 
 absl::Status Damaged(absl::string_view what) {
@@ -82,26 +72,21 @@ absl::Status RunImage::ReadChunk(const RecordChunk& chunk) {
       count > SampleTable::kChunk || chunk.records.size() % SampleRecord::kBytes != 0) {
     return Damaged(absl::StrCat("chunk ", chunk.index));
   }
-  std::array<SampleRecord, SampleTable::kChunk> records;
-  for (size_t i = 0; i < count; ++i) {
-    const absl::string_view bytes =
-        absl::string_view(chunk.records).substr(i * SampleRecord::kBytes, SampleRecord::kBytes);
-    if (!records[i].ReadFrom(bytes)) return Damaged(absl::StrCat("chunk ", chunk.index));
+  absl::string_view rest = chunk.records;
+  for (SampleRecord& record : samples_.Put(chunk.index, static_cast<int64_t>(count))) {
+    if (!record.ReadFrom(rest.substr(0, SampleRecord::kBytes))) {
+      return Damaged(absl::StrCat("chunk ", chunk.index));
+    }
+    rest.remove_prefix(SampleRecord::kBytes);
   }
-  samples_.Reserve(2 * SampleTable::kChunk);
-  samples_.Put(chunk.index, absl::MakeConstSpan(records.data(), count));
   chunk_numbers_.push_back(chunk.number);
   changed_.push_back(false);
   return absl::OkStatus();
 }
 
-int64_t RunImage::CountMissing(const CodedBatch& batch) const {
-  int64_t missing = 0;
-  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
-    Ids ids;
-    missing += samples_.CountMissing(IdsOf(block, ids));
-  });
-  return missing;
+int64_t RunImage::CountMissing(const CodedBatch& batch) {
+  samples_.Reserve(0);
+  return samples_.CountMissing(batch.presentations);
 }
 
 void RunImage::Reserve(const CodedBatch& batch) {
@@ -135,13 +120,17 @@ absl::Status RunImage::Add(const JournaledBatch& batch) {
   return absl::OkStatus();
 }
 
+template <typename F>
+void RunImage::ForEachBlockOf(const CodedBatch& batch, F f) {
+  samples_.FindOrAddBlocks(
+      CountBlocks(batch),
+      [&](int64_t i, absl::Span<Presentation> /*memory*/) { return BlockOf(batch, i); }, f);
+}
+
 void RunImage::Add(const CodedBatch& batch, int64_t step) {
   BatchTally tally(kind_.class_count);
   totals_.Reserve(step);
-  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
-    Ids ids;
-    SampleTable::Found found;
-    samples_.FindOrAdd(IdsOf(block, ids), found);
+  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block, const SampleTable::Found& found) {
     for (size_t i = 0; i < block.size(); ++i) {
       SampleRecord& record = *found.records[i];
       changed_[SampleTable::ChunkOf(found.positions[i])] = true;
@@ -153,10 +142,7 @@ void RunImage::Add(const CodedBatch& batch, int64_t step) {
 }
 
 void RunImage::AddToOldChunks(const CodedBatch& batch, int64_t step) {
-  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block) {
-    Ids ids;
-    SampleTable::Found found;
-    samples_.FindOrAdd(IdsOf(block, ids), found);
+  ForEachBlockOf(batch, [&](absl::Span<const Presentation> block, const SampleTable::Found& found) {
     for (size_t i = 0; i < block.size(); ++i) {
       const size_t chunk = SampleTable::ChunkOf(found.positions[i]);
       if (chunk < chunk_numbers_.size() && chunk_numbers_[chunk] > number_) continue;

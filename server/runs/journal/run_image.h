@@ -52,12 +52,15 @@ class RunImage {
 
   int64_t bytes() const { return samples_.bytes() + totals_.bytes(); }
   // Returns how many of the samples are not there.
-  int64_t CountMissing(const CodedBatch& batch) const;
+  int64_t CountMissing(const CodedBatch& batch);
   // Returns what a snapshot takes of a run that has so many samples.
   static int64_t BytesOfSamples(int64_t count);
 
  private:
   int64_t ChunkCount() const;
+  // Calls f with the presentations and their records, a block at a time.
+  template <typename F>
+  void ForEachBlockOf(const CodedBatch& batch, F f);
   void Add(const CodedBatch& batch, int64_t step);
   // Adds to those chunks that do not have the batch what the state has already.
   void AddToOldChunks(const CodedBatch& batch, int64_t step);

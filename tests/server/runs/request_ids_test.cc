@@ -75,5 +75,21 @@ TEST(PositionIndexTest, FindsWhatAMapFinds) {
   }
 }
 
+TEST(PositionIndexTest, ComparesHardlyAnythingInVain) {
+  std::mt19937_64 random(5);
+  std::vector<size_t> hashes(200'000);
+  for (size_t& hash : hashes) hash = random();
+  const auto hash_at = [&](uint32_t position) { return hashes[position]; };
+  PositionIndex index;
+  index.Reserve(hashes.size(), hash_at);
+  for (uint32_t i = 0; i < hashes.size(); ++i) index.Insert(hashes[i], i);
+  size_t compared = 0;
+  for (uint32_t i = 0; i < hashes.size(); ++i) {
+    const auto is_it = [&](uint32_t candidate) { return ++compared, candidate == i; };
+    ASSERT_EQ(index.Find(hashes[i], is_it), i);
+  }
+  EXPECT_LT(compared, hashes.size() + hashes.size() / 100);
+}
+
 }  // namespace
 }  // namespace lossd::runs
