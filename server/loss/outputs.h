@@ -39,7 +39,7 @@ enum class OutputActivation { kAny, kLogits, kSoftmaxOnly };
 // What computes an output.
 enum class OutputSource {
   kKernels,  // the loss's kernel, which reads each logit once, wherever it is
-  kLogits,   // the logits alone, which are read again after the kernel, from an array
+  kLogits,   // the logits alone, which are read again after the kernel
 };
 
 struct OutputRow {
