@@ -29,9 +29,7 @@ class ClassIdLanes {
     LogitSource<T, Arch> source(rows);
     int64_t begin = 0;
     if (rows.class_stride != 0) {
-      const bool on_lines = OnLine(rows.gradient) &&
-                            static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
-      const bool streams = rows.stores == Stores::kStreaming && on_lines;
+      const bool streams = Matrix::StreamsStrided(rows, rows.gradient);
       begin = streams ? RunWholeTiles<Stores::kStreaming>(rows, source, parameters)
                       : RunWholeTiles<Stores::kCached>(rows, source, parameters);
     }
@@ -188,11 +186,9 @@ class ClassIdLanes {
   }
 
   LOSSD_NOINLINE static void WriteHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
-                                           const T* columns, const Group& group) {
-    TileHessian<T, Arch, kTile> hessian(rows.curvature, size);
-    for (int64_t i = 0; i < size; ++i) {
-      hessian.SetRow(i, group.HessianOf(rows, begin + i, i), rows.class_ids[begin + i]);
-    }
+                                           const T* columns, Group& group) {
+    TileHessian<T, Arch, kTile> hessian(rows.curvature, rows.class_ids + begin, size);
+    group.FindHessians(rows, begin, size, hessian.Columns());
     alignas(64) T out[static_cast<size_t>(kMaxTile)];
     for (int64_t k = 0; k < size; k += kWidth) {
       const auto part = hessian.RowsAt(k);

@@ -8,6 +8,7 @@
 #include "server/kernels/rows/class_id_lanes-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/row_group-inl.h"
+#include "server/kernels/rows/row_lines-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
 #include "server/kernels/rows/row_writer-inl.h"
 #include "server/kernels/simd/inlining.h"
@@ -208,15 +209,16 @@ class ClassIdKernel {
       std::fill(out, out + classes_, h.unweighted);
       return;
     }
+    const int64_t arg_max = ArgMax(i);
     ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
       const V factor(static_cast<T>(group.p_max[i] * ratio));
-      Passes::Map(ExpsOf(i) + begin, count, out + begin, [&](const V& e) {
-        return RowHessian<T, Arch>::ForOthers(e, factor, V(h.pole), V(h.slope), V(h.scale),
-                                              V(h.floor));
-      });
+      RowLines<T, Arch>::Map(ExpsOf(i) + begin, count, {arg_max - begin, h.largest},
+                             {ClassIdOf(i) - begin, h.truth}, rows_.stores, out + begin,
+                             [&](const V& e) {
+                               return RowHessian<T, Arch>::ForOthers(
+                                   e, factor, V(h.pole), V(h.slope), V(h.scale), V(h.floor));
+                             });
     });
-    out[ArgMax(i)] = h.largest;
-    out[ClassIdOf(i)] = h.truth;
   }
 
   const ClassIdRows<T>& rows_;

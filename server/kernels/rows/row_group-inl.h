@@ -12,6 +12,7 @@
 #include "server/kernels/simd/exponential-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/simd/select-inl.h"
 
 namespace lossd::kernels {
 
@@ -65,6 +66,18 @@ struct RowHessian {
   T truth;       // the true class
 };
 
+// The numbers of some rows' RowHessian, in columns. All are aligned to 64 bytes and hold whole
+// registers.
+template <typename T>
+struct HessianColumns {
+  T* factor;
+  T* pole;
+  T* slope;
+  T* scale;
+  T* largest;
+  T* truth;
+};
+
 // The few numbers that a row with one true class has beside those of its classes, for up to kRows
 // rows. They are computed in double, a register of rows at a time.
 template <typename Form, typename T, typename Arch, size_t kRows>
@@ -112,6 +125,46 @@ class RowGroup {
   RowHessian<T, Arch> HessianOf(const ClassIdRows<T>& rows, int64_t row, int64_t i) const {
     return RowHessian<T, Arch>(rows.curvature, HessianScale(rows, row), slope[i], curvature[i],
                                one_minus_p[i], p[i], rest[i], p_max[i]);
+  }
+
+  // Writes the numbers of the Hessians of `size` rows, which are those of `rows` from `begin` on,
+  // and 0 for the rows that fill up their registers. They are the bits of HessianOf, but for
+  // `unweighted`, and of rows that weigh nothing.
+  void FindHessians(const ClassIdRows<T>& rows, int64_t begin, int64_t size,
+                    const HessianColumns<T>& to) {
+    alignas(64) double weight[kRows];
+    for (int64_t i = 0; i < size; ++i) weight[i] = HessianScale(rows, begin + i);
+    FillPast(size, weight);
+    alignas(64) double poles[kRows];
+    alignas(64) double largest[kRows];
+    alignas(64) double truths[kRows];
+    const D zero(0.0);
+    const D most(RowHessian<T, Arch>::kLargest);
+    for (int64_t i = 0; i < size; i += kWidth) {
+      D curved = D::load_aligned(curvature + i);
+      if (rows.curvature == Curvature::kPositive) curved = ZeroWhere(curved < zero, curved);
+      const D c = D::load_aligned(one_minus_p + i);
+      const D by = D::load_aligned(slope + i);
+      const D pm = D::load_aligned(p_max + i);
+      const D w = D::load_aligned(weight + i);
+      const D pole = ZeroWhere(c == zero, D(curved / c));
+      const D above = xsimd::select(pole < -most, -most, pole);
+      xsimd::select(most < above, most, above).store_aligned(poles + i);
+      const D of_largest = pole * pm * pm - by * pm * (D::load_aligned(rest + i) * pm);
+      const D of_truth = curved * c - by * D::load_aligned(p + i) * c;
+      (w * of_largest).store_aligned(largest + i);
+      (w * of_truth).store_aligned(truths + i);
+    }
+    const T floor = RowHessian<T, Arch>::FloorOf(rows.curvature);
+    for (int64_t i = 0; i < static_cast<int64_t>(kRows); ++i) {
+      const bool is_row = i < size;
+      to.factor[i] = is_row ? static_cast<T>(p_max[i]) : T(0);
+      to.pole[i] = is_row ? static_cast<T>(poles[i]) : T(0);
+      to.slope[i] = is_row ? static_cast<T>(slope[i]) : T(0);
+      to.scale[i] = is_row ? static_cast<T>(weight[i]) : T(0);
+      to.largest[i] = is_row ? std::max(static_cast<T>(largest[i]), floor) : T(0);
+      to.truth[i] = is_row ? std::max(static_cast<T>(truths[i]), floor) : T(0);
+    }
   }
 
  private:

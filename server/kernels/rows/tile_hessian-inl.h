@@ -20,24 +20,15 @@ class TileHessian {
   using V = Lanes<T, Arch>;
   using OfRow = RowHessian<T, Arch>;
 
-  // Takes the tile's first `size` rows; the caller sets each of them.
-  TileHessian(Curvature mode, int64_t size) : floor_(OfRow::FloorOf(mode)) {
+  // Takes the tile's first `size` rows, whose classes are `ids`. The caller fills Columns().
+  TileHessian(Curvature mode, const int64_t* ids, int64_t size)
+      : floor_(OfRow::FloorOf(mode)), unweighted_(std::max(T(0), floor_)) {
+    std::copy(ids, ids + size, id_);
     // Whole registers are read, which reach past the last row.
-    for (T* const column : {factor_, pole_, slope_, scale_, unweighted_, largest_, truth_, id_}) {
-      std::fill(column + size, column + kRows, T(0));
-    }
+    std::fill(id_ + size, id_ + kRows, T(0));
   }
 
-  LOSSD_ALWAYS_INLINE void SetRow(int64_t i, const OfRow& row, int64_t class_id) {
-    factor_[i] = row.factor;
-    pole_[i] = row.pole;
-    slope_[i] = row.slope;
-    scale_[i] = row.scale;
-    unweighted_[i] = row.unweighted;
-    largest_[i] = row.largest;
-    truth_[i] = row.truth;
-    id_[i] = static_cast<T>(class_id);
-  }
+  HessianColumns<T> Columns() { return {factor_, pole_, slope_, scale_, largest_, truth_}; }
 
   // A register of rows.
   struct Rows {
@@ -67,7 +58,7 @@ class TileHessian {
             V::load_aligned(slope_ + k),
             V::load_aligned(scale_ + k),
             V(floor_),
-            V::load_aligned(unweighted_ + k),
+            V(unweighted_),
             V::load_aligned(largest_ + k),
             V::load_aligned(truth_ + k),
             V::load_aligned(id_ + k)};
@@ -77,11 +68,11 @@ class TileHessian {
   using Column = T[static_cast<size_t>(kRows)];
 
   T floor_;
+  T unweighted_;
   alignas(64) Column factor_;
   alignas(64) Column pole_;
   alignas(64) Column slope_;
   alignas(64) Column scale_;
-  alignas(64) Column unweighted_;
   alignas(64) Column largest_;
   alignas(64) Column truth_;
   alignas(64) Column id_;

@@ -63,10 +63,7 @@ class TileMatrix {
     const int64_t classes = rows.class_count;
     out += Offset(rows, begin, 0);
     if (rows.class_stride != 0) {
-      for (int64_t j = 0; j < classes; ++j) {
-        const T* const column = columns + j * kTile;
-        std::copy(column, column + size, out + j * rows.class_stride);
-      }
+      StoreStrided(rows, size, columns, out);
       return;
     }
     const bool whole = size == kTile;
@@ -85,6 +82,12 @@ class TileMatrix {
     for (int64_t i = 0; i < kTile * classes; i += kWidth) {
       StoreStreaming(V::load_aligned(padded + i), out + i);
     }
+  }
+
+  // Returns true when each class's part of a whole tile of rows next to each other is whole lines.
+  static bool StreamsStrided(const ClassIdRows<T>& rows, const T* out) {
+    return rows.stores == Stores::kStreaming && OnLine(out) &&
+           static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
   }
 
   // Finds the largest logit of each row of a whole tile, whose classes are `stride` apart in
@@ -107,6 +110,21 @@ class TileMatrix {
 
  private:
   using Transposed = TileTranspose<T, Arch, kTile>;
+
+  static void StoreStrided(const ClassIdRows<T>& rows, int64_t size, const T* columns, T* out) {
+    const bool streams = size == kTile && StreamsStrided(rows, out);
+    for (int64_t j = 0; j < rows.class_count; ++j) {
+      const T* const column = columns + j * kTile;
+      T* const to = out + j * rows.class_stride;
+      if (!streams) {
+        std::copy(column, column + size, to);
+        continue;
+      }
+      for (int64_t i = 0; i < kTile; i += kWidth) {
+        StoreStreaming(V::load_aligned(column + i), to + i);
+      }
+    }
+  }
 
   // Returns where entry (row, class) of a matrix is.
   static int64_t Offset(const ClassIdRows<T>& rows, int64_t row, int64_t j) {
