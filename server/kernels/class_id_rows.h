@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "server/kernels/float_format.h"
 #include "server/kernels/hessian.h"
 #include "server/kernels/piece.h"
 #include "server/kernels/stores.h"
@@ -28,6 +29,7 @@ struct ClassIdRows {
   const Piece* pieces = nullptr;
   int64_t piece_count = 0;
   int64_t piece_offset = 0;
+  FloatFormat format = FloatFormat::kComputed;  // of the numbers in pieces
   int64_t row_count = 0;
   int64_t class_count = 0;
   int64_t class_stride = 0;  // 0: none; else class_count ≤ kMaxStridedClasses
@@ -49,6 +51,7 @@ struct ClassIdRows {
   // Outputs; each may be null.
   T* losses = nullptr;                 // [row_count]
   T* gradient = nullptr;               // a matrix
+  HalfMatrix half_gradient;            // the same, in its place; of floats without class_stride
   T* hessian = nullptr;                // a matrix
   T* probabilities = nullptr;          // a matrix
   T* log_sum_exp = nullptr;            // [row_count]

@@ -92,6 +92,7 @@ void FinishStreaming(Stores stores) {
 const SumKernels& CurrentSums() { return Current().table.sums; }
 const LargestKernels& CurrentLargest() { return Current().table.largest; }
 const RowOutcomeKernels& CurrentOutcomes() { return Current().table.outcomes; }
+const HalfFloatKernels& CurrentHalfFloats() { return Current().table.half_floats; }
 const TokenKernels& CurrentTokens() { return Current().table.tokens; }
 
 void ComputeSoftmaxRow(const SoftmaxRow& row) { Current().table.softmax_row(row); }

@@ -3,6 +3,7 @@
 
 #include "server/kernels/form_info.h"
 #include "server/kernels/form_kernels.h"
+#include "server/kernels/half_floats.h"
 #include "server/kernels/largest.h"
 #include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
@@ -24,6 +25,7 @@ const FormKernels& KernelsAt(int index);
 const SumKernels& CurrentSums();
 const LargestKernels& CurrentLargest();
 const RowOutcomeKernels& CurrentOutcomes();
+const HalfFloatKernels& CurrentHalfFloats();
 const TokenKernels& CurrentTokens();
 
 // Writes a row's probabilities and their logarithms.

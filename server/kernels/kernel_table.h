@@ -6,6 +6,7 @@
 
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/forms/all.h"
+#include "server/kernels/half_floats.h"
 #include "server/kernels/largest.h"
 #include "server/kernels/policy_tokens.h"
 #include "server/kernels/row_outcomes.h"
@@ -21,6 +22,7 @@ struct KernelTable {
   SumKernels sums;
   LargestKernels largest;
   RowOutcomeKernels outcomes;
+  HalfFloatKernels half_floats;
   SignKernels<float> signs_f32;
   SignKernels<double> signs_f64;
   TokenKernels tokens;

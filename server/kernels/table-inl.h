@@ -12,6 +12,7 @@
 #include "server/kernels/rows/shaped_rows-inl.h"
 #include "server/kernels/rows/softmax_row-inl.h"
 #include "server/kernels/rows/target_rows-inl.h"
+#include "server/kernels/simd/half_line-inl.h"
 #include "server/kernels/simd/largest-inl.h"
 #include "server/kernels/simd/sign-inl.h"
 #include "server/kernels/simd/sum-inl.h"
@@ -79,18 +80,18 @@ SignKernels<T> MakeSigns() {
 
 template <typename Arch, typename... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
-  return {
-      {MakeKernels<Arch, Forms>()...},
-      {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>, &SumWeights<Arch>, &MarkZeros<Arch>},
-      {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
-      {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
-      MakeSigns<Arch, float>(),
-      MakeSigns<Arch, double>(),
-      {&TokenKernel<Arch>::Scales, &TokenKernel<Arch>::Load,
-       &TokenKernel<Arch>::template Write<float>, &TokenKernel<Arch>::template Write<double>,
-       &TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
-       &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics},
-      &SoftmaxRowKernel<Arch>::Run};
+  return {{MakeKernels<Arch, Forms>()...},
+          {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>, &SumWeights<Arch>, &MarkZeros<Arch>},
+          {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
+          {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
+          {&HalfFloatKernel<Arch>::Widen, &HalfFloatKernel<Arch>::Narrow},
+          MakeSigns<Arch, float>(),
+          MakeSigns<Arch, double>(),
+          {&TokenKernel<Arch>::Scales, &TokenKernel<Arch>::Load,
+           &TokenKernel<Arch>::template Write<float>, &TokenKernel<Arch>::template Write<double>,
+           &TokenKernel<Arch>::Ratios, &TokenKernel<Arch>::Multiply, &TokenKernel<Arch>::Weigh,
+           &TokenKernel<Arch>::AddKl, &TokenKernel<Arch>::AddStatistics},
+          &SoftmaxRowKernel<Arch>::Run};
 }
 
 }  // namespace lossd::kernels

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "server/kernels/float_format.h"
 #include "server/kernels/piece.h"
 #include "server/kernels/stores.h"
 
@@ -18,6 +19,7 @@ struct TargetRows {
   const Piece* pieces = nullptr;
   int64_t piece_count = 0;
   int64_t piece_offset = 0;
+  FloatFormat format = FloatFormat::kComputed;
   int64_t row_count = 0;
   int64_t class_count = 0;
 

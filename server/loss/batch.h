@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/types/span.h"
+#include "server/kernels/float_format.h"
 #include "server/kernels/piece.h"
 #include "server/loss/float_view.h"
 #include "server/loss/rollout.h"
@@ -13,6 +14,7 @@
 
 namespace lossd::loss {
 
+using kernels::FloatFormat;
 using kernels::Piece;
 
 // The class of each row, shape [rows]: in [0, classes), or ignore_index. A sigmoid reads it as
@@ -67,6 +69,9 @@ class LogitReader {
   // Returns the pieces of an array's bytes, or none when elements have to be converted. The list is
   // valid as long as the reader, a piece until all of its elements are released.
   virtual absl::Span<const Piece> pieces() const { return {}; }
+
+  // Returns how numbers lie in the pieces.
+  virtual FloatFormat format() const { return FloatFormat::kComputed; }
 
   // Tells that the elements [begin, end) were read for the last time: their memory may be used for
   // other things. An element is released once, and not read after that.

@@ -95,9 +95,9 @@ struct RolloutTerms {
 // Returns whether rows of a loss that reads a rollout may be computed in double, for these outputs.
 template <typename T>
 InnerPlans::InDouble ComputesInDouble(const TypedOutputs<T>& outputs) {
-  const bool wants_derivatives = !outputs[Output::kGradient].empty() ||
-                                 outputs.gradient_parts != nullptr ||
-                                 !outputs[Output::kHessianDiagonal].empty();
+  const bool wants_derivatives =
+      !outputs[Output::kGradient].empty() || outputs.gradient_parts != nullptr ||
+      outputs.half_gradient.numbers != nullptr || !outputs[Output::kHessianDiagonal].empty();
   return sizeof(T) == sizeof(float) && wants_derivatives ? InnerPlans::InDouble::kMaybe
                                                          : InnerPlans::InDouble::kNever;
 }

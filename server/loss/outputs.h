@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/kernels/float_format.h"
 #include "server/loss/float_view.h"
 
 namespace lossd::loss {
@@ -98,9 +99,11 @@ class MatrixParts {
 // The memory that the results are written to: arrays of the computed type, each empty where it is
 // not wanted.
 struct Outputs : PerOutput<MutableFloatView> {
-  // Replaces the array of kGradient, where Batch::inner is 1: parts are made when they are
-  // computed, so that they can take the memory of logits that were released before.
+  // Each replaces the array of kGradient, where Batch::inner is 1. Parts are made when they are
+  // computed, so that they can take the memory of logits that were released before; numbers of 16
+  // bits are rounded from floats.
   MatrixParts* gradient_parts = nullptr;
+  kernels::HalfMatrix half_gradient;
 };
 
 }  // namespace lossd::loss

@@ -146,7 +146,8 @@ void RegisterSigmoid(ArraysHolder& holder) {
   weights.weights = Setting::Weights::kOnes;
   Setting zeros = {"weights_of_0"};
   zeros.weights = Setting::Weights::kOneInFour;
-  for (const Setting& setting : {weights, zeros}) {
+  const Setting half = InFormat("bfloat16", FloatFormat::kBfloat16);
+  for (const Setting& setting : {weights, zeros, half}) {
     RegisterOnThreads(
         {Activation::kSigmoid, "cross_entropy", LabelKind::kBinaryLabels, shape, setting}, 1,
         holder);
@@ -254,6 +255,22 @@ void RegisterBoosting(ArraysHolder& holder) {
   }
 }
 
+// Registers shapes and logits at the ends of what a request may have.
+void RegisterEdges(ArraysHolder& holder) {
+  const Setting equal = WithLogits("equal_logits", Setting::Logits::kEqual);
+  const Setting subnormal = WithLogits("subnormal_logits", Setting::Logits::kSubnormal);
+  for (const Shape& shape : {Matrix(1000000, 2), Matrix(1, 100000000)}) {
+    RegisterMemcpy(shape, holder);
+    RegisterOnThreads({Activation::kSoftmax, "cross_entropy", LabelKind::kClassIds, shape}, 1,
+                      holder);
+  }
+  for (const Setting& setting : {equal, subnormal}) {
+    RegisterOnThreads({Activation::kSigmoid, "cross_entropy", LabelKind::kBinaryLabels,
+                       Matrix(65536, 80), setting},
+                      1, holder);
+  }
+}
+
 void RegisterCatalogue(ArraysHolder& holder) {
   const Shape shape = Matrix(8192, 1000);
   for (const FormInfo* form : Catalogue()) {
@@ -280,6 +297,7 @@ int main(int argc, char** argv) {
   lossd::loss::RegisterStrided(holder);
   lossd::loss::RegisterSigmoid(holder);
   lossd::loss::RegisterBoosting(holder);
+  lossd::loss::RegisterEdges(holder);
   lossd::loss::RegisterCatalogue(holder);
   lossd::loss::RegisterPolicy();
   benchmark::RunSpecifiedBenchmarks();

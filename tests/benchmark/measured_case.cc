@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/kernels/dispatch.h"
 #include "server/loss/catalogue.h"
 
 namespace lossd::loss {
@@ -97,6 +98,29 @@ Labels LabelsOf(const Case& measured, Arrays& arrays) {
   return ClassIds{arrays.ids};
 }
 
+// Reads numbers of 16 bits, as a request's that came in one piece.
+class HalfReader final : public LogitReader {
+ public:
+  HalfReader(const std::vector<uint16_t>& numbers, FloatFormat format)
+      : numbers_(numbers),
+        format_(format),
+        piece_({reinterpret_cast<const char*>(numbers.data()), 0,
+                static_cast<int64_t>(numbers.size() * sizeof(uint16_t))}) {}
+
+  void Read(int64_t begin, absl::Span<float> out) const override {
+    kernels::CurrentHalfFloats().widen(format_, numbers_.data() + begin,
+                                       static_cast<int64_t>(out.size()), out.data());
+  }
+  void Read(int64_t /*begin*/, absl::Span<double> /*out*/) const override {}
+  absl::Span<const Piece> pieces() const override { return {&piece_, 1}; }
+  FloatFormat format() const override { return format_; }
+
+ private:
+  const std::vector<uint16_t>& numbers_;
+  FloatFormat format_;
+  Piece piece_;
+};
+
 LossSpec SpecOf(const Case& measured) {
   LossSpec spec;
   spec.activation = measured.activation;
@@ -111,6 +135,18 @@ LossSpec SpecOf(const Case& measured) {
 
 Shape Matrix(int64_t rows, int64_t classes) {
   return {rows, classes, 1, absl::StrCat(rows, "x", classes)};
+}
+
+Setting InFormat(const char* name, FloatFormat format) {
+  Setting setting = {name};
+  setting.format = format;
+  return setting;
+}
+
+Setting WithLogits(const char* name, Setting::Logits logits) {
+  Setting setting = {name};
+  setting.logits = logits;
+  return setting;
 }
 
 std::string NameOf(const Case& measured) {
@@ -132,7 +168,11 @@ std::vector<Setting> SoftmaxSettings() {
           {"seesaw", SetSeesaw},
           {"statistics", SetStatistics},
           {"hardest_mining", SetHardest},
-          {"hessian", nullptr, false, true}};
+          {"hessian", nullptr, false, true},
+          InFormat("bfloat16", FloatFormat::kBfloat16),
+          InFormat("float16", FloatFormat::kFloat16),
+          WithLogits("equal_logits", Setting::Logits::kEqual),
+          WithLogits("subnormal_logits", Setting::Logits::kSubnormal)};
 }
 
 Arrays::Arrays(Shape of)
@@ -189,6 +229,27 @@ Floats& Arrays::Hessian() {
   return hessian_;
 }
 
+absl::Span<const float> Arrays::Logits(Setting::Logits kind) {
+  if (kind == Setting::Logits::kNoise) return logits;
+  const float scale = kind == Setting::Logits::kEqual ? 0 : 0x1p-130F;
+  other_logits_.resize(logits.size());
+  std::transform(logits.begin(), logits.end(), other_logits_.begin(),
+                 [scale](float z) { return scale == 0 ? 1.5F : scale * z; });
+  return other_logits_;
+}
+
+const std::vector<uint16_t>& Arrays::HalfLogits(FloatFormat format) {
+  half_logits_.resize(logits.size());
+  kernels::CurrentHalfFloats().narrow(format, logits.data(), static_cast<int64_t>(logits.size()),
+                                      kernels::Stores::kCached, half_logits_.data());
+  return half_logits_;
+}
+
+std::vector<uint16_t>& Arrays::HalfGradient() {
+  half_gradient_.resize(logits.size(), 1);
+  return half_gradient_;
+}
+
 Arrays& ArraysHolder::Of(const Shape& shape) {
   if (arrays_ == nullptr || arrays_->shape.name != shape.name) {
     arrays_.reset();
@@ -201,7 +262,7 @@ PreparedCall::PreparedCall(const Case& measured, Arrays& arrays) : spec(SpecOf(m
   const Setting& setting = measured.setting;
   const bool softmax = measured.activation == Activation::kSoftmax;
   const int64_t samples = softmax ? measured.shape.rows : measured.shape.size();
-  batch.logits = absl::MakeConstSpan(arrays.logits);
+  batch.logits = arrays.Logits(setting.logits);
   batch.rows = measured.shape.rows;
   batch.classes = measured.shape.classes;
   batch.inner = measured.shape.inner;
@@ -210,7 +271,14 @@ PreparedCall::PreparedCall(const Case& measured, Arrays& arrays) : spec(SpecOf(m
   options.reduction = Reduction::kMean;
   if (setting.set != nullptr) setting.set(measured.shape.classes, spec, options);
   outputs[Output::kLosses] = absl::MakeSpan(arrays.losses.data(), static_cast<size_t>(samples));
-  outputs[Output::kGradient] = absl::MakeSpan(arrays.gradient);
+  if (setting.format == FloatFormat::kComputed) {
+    outputs[Output::kGradient] = absl::MakeSpan(arrays.gradient);
+  } else {
+    batch.logits = absl::Span<const float>();
+    reader_ = std::make_unique<HalfReader>(arrays.HalfLogits(setting.format), setting.format);
+    batch.logit_reader = reader_.get();
+    outputs.half_gradient = {arrays.HalfGradient().data(), setting.format};
+  }
   if (setting.wants_margin) outputs[Output::kMargin] = absl::MakeSpan(arrays.margin);
   if (setting.wants_hessian) outputs[Output::kHessianDiagonal] = absl::MakeSpan(arrays.Hessian());
 }

@@ -38,7 +38,14 @@ struct Setting {
   bool wants_hessian = false;
   // Of each sample 1; for kOneInFour of every fourth 0.
   enum class Weights { kNone, kOnes, kOneInFour } weights = Weights::kNone;
+  // kSubnormal: below float's normal numbers.
+  enum class Logits { kNoise, kEqual, kSubnormal } logits = Logits::kNoise;
+  // In which logits come and the gradient goes.
+  FloatFormat format = FloatFormat::kComputed;
 };
+
+Setting InFormat(const char* name, FloatFormat format);
+Setting WithLogits(const char* name, Setting::Logits logits);
 
 struct Case {
   Activation activation = Activation::kSoftmax;
@@ -66,6 +73,9 @@ struct Arrays {
   const Floats& SoftTargets(Activation activation);
   const std::vector<double>& Weights(Setting::Weights kind, int64_t samples);
   Floats& Hessian();
+  absl::Span<const float> Logits(Setting::Logits kind);
+  const std::vector<uint16_t>& HalfLogits(FloatFormat format);
+  std::vector<uint16_t>& HalfGradient();
 
   Shape shape;
   Floats logits;
@@ -81,6 +91,9 @@ struct Arrays {
   Activation soft_targets_of_ = Activation::kSoftmax;
   std::vector<double> weights_;
   Floats hessian_;
+  Floats other_logits_;
+  std::vector<uint16_t> half_logits_;
+  std::vector<uint16_t> half_gradient_;
 };
 
 // The arrays of the last shape. They are large, so that only one shape's are held at a time.
@@ -100,6 +113,9 @@ struct PreparedCall {
   LossSpec spec;
   ComputeOptions options;
   Outputs outputs;
+
+ private:
+  std::unique_ptr<LogitReader> reader_;
 };
 
 }  // namespace lossd::loss

@@ -39,7 +39,8 @@ class ClassIdLanes {
       Group group;
       ReduceTile(
           rows, source, tile, parameters, columns, [] {}, group);
-      if (rows.gradient != nullptr) WriteGradients(rows, tile, columns, group);
+      const bool wants_gradient = rows.gradient != nullptr || rows.half_gradient.numbers != nullptr;
+      if (wants_gradient) WriteGradients(rows, tile, columns, group);
     }
   }
 
@@ -171,7 +172,11 @@ class ClassIdLanes {
         gradient.At(column, own, k).store_aligned(column + k);
       }
     }
-    Matrix::Store(rows, tile.begin, tile.size, columns, rows.gradient);
+    if (rows.gradient != nullptr) {
+      Matrix::Store(rows, tile.begin, tile.size, columns, rows.gradient);
+    } else {
+      Matrix::StoreHalves(rows, tile, columns, rows.half_gradient);
+    }
   }
 
   static void WriteProbabilities(const ClassIdRows<T>& rows, int64_t begin, int64_t size,

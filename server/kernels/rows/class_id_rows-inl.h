@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "server/kernels/class_id_rows.h"
 #include "server/kernels/rows/class_id_lanes-inl.h"
+#include "server/kernels/rows/half_passes-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/row_group-inl.h"
 #include "server/kernels/rows/row_lines-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
 #include "server/kernels/rows/row_writer-inl.h"
+#include "server/kernels/simd/half_line-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/stores.h"
@@ -28,8 +31,11 @@ class ClassIdKernel {
   static void Run(const ClassIdRows<T>& rows, const FormParameters& parameters) {
     if (rows.class_count <= kMaxStridedClasses) {
       ClassIdLanes<Form, T, Arch>::Run(rows, parameters);
+    } else if (rows.half_gradient.numbers != nullptr) {
+      RunToHalves(rows, parameters);
     } else if (rows.stores == Stores::kStreaming && rows.gradient != nullptr) {
-      ClassIdKernel(rows, parameters).RunStreaming();
+      Writer writer(rows.gradient);
+      ClassIdKernel(rows, parameters).RunStreaming(writer);
     } else {
       ClassIdKernel(rows, parameters).RunCached();
     }
@@ -57,6 +63,15 @@ class ClassIdKernel {
     SetWorkspace(rows.workspace + ElementsToLine(rows.workspace));
   }
 
+  static void RunToHalves(const ClassIdRows<T>& rows, const FormParameters& parameters) {
+    if constexpr (std::is_same_v<T, float>) {
+      using Destination = HalfDestination<Arch>;
+      RowWriter<T, Arch, kMaxGroup, RowTerms::kOne, Destination> writer(
+          Destination(rows.half_gradient, rows.stores));
+      ClassIdKernel(rows, parameters).RunStreaming(writer);
+    }
+  }
+
   void RunCached() {
     NoWriter no_writer;
     for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
@@ -67,11 +82,11 @@ class ClassIdKernel {
   }
 
   // Writes the gradient of a group of rows while the next group is reduced.
-  void RunStreaming() {
+  template <typename SomeWriter>
+  void RunStreaming(SomeWriter& writer) {
     T* const first = exps_;
     T* const second = first + GroupWorkspaceSize(classes_);
     const bool in_turn = classes_ <= kMaxClassesInTurn;
-    Writer writer(rows_.gradient);
     for (int64_t begin = 0; begin < rows_.row_count; begin += group_size_) {
       Group group;
       Reduce(begin, writer, group);
@@ -106,12 +121,8 @@ class ClassIdKernel {
     for (int64_t i = 0; i < size_; ++i) {
       const int64_t t = ClassIdOf(i);
       T truth = 0;
-      const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
-        const T* const z = source_.At((begin + i) * classes_ + first, count);
-        if (t >= first && t < first + count) truth = Load<Arch>(z + (t - first));
-        return z;
-      };
-      const HeldOut<T> held = Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
+      const HeldOut<T> held =
+          source_.has_halves() ? ReduceHalves(i, writer, truth) : ReduceRow(i, writer, truth);
       const T chunk_max = MaximaOf(i)[t / kChunkClasses];
       row_max_[i] = held.max;
       group.max[i] = static_cast<double>(held.max);
@@ -124,6 +135,39 @@ class ClassIdKernel {
     for (int64_t i = 0; rows_.probabilities != nullptr && i < size_; ++i) {
       Scale(i, group.p_max[i], rows_.probabilities + (begin_ + i) * classes_);
     }
+  }
+
+  // Writes row i's exponentials, and finds the true class's logit.
+  template <typename SomeWriter>
+  LOSSD_ALWAYS_INLINE HeldOut<T> ReduceRow(int64_t i, SomeWriter& writer, T& truth) {
+    const int64_t t = ClassIdOf(i);
+    const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
+      const T* const z = source_.At((begin_ + i) * classes_ + first, count);
+      if (t >= first && t < first + count) truth = Load<Arch>(z + (t - first));
+      return z;
+    };
+    return Softmax::Reduce(logits_at, classes_, ExpsOf(i), MaximaOf(i), writer);
+  }
+
+  // Does the same from numbers of 16 bits.
+  template <typename SomeWriter>
+  HeldOut<T> ReduceHalves(int64_t i, SomeWriter& writer, T& truth) {
+    HeldOut<T> held;
+    if constexpr (std::is_same_v<T, float>) {
+      const int64_t t = ClassIdOf(i);
+      const auto reduce = [&](int64_t first, int64_t count, T* exps) {
+        const char* const z = source_.BytesAt((begin_ + i) * classes_ + first, count);
+        if (t >= first && t < first + count) {
+          HalfFloatKernel<Arch>::Widen(rows_.format, z + (t - first) * HalfLine<Arch>::kSize, 1,
+                                       &truth);
+        }
+        return rows_.format == FloatFormat::kBfloat16
+                   ? HalfPasses<FloatFormat::kBfloat16, Arch>::Reduce(z, count, exps, writer)
+                   : HalfPasses<FloatFormat::kFloat16, Arch>::Reduce(z, count, exps, writer);
+      };
+      held = Softmax::ReduceChunks(reduce, classes_, ExpsOf(i), MaximaOf(i));
+    }
+    return held;
   }
 
   // Calls f(begin, count, ratio) for each chunk of classes; `ratio` makes its exponentials the
@@ -164,7 +208,8 @@ class ClassIdKernel {
     out[ClassIdOf(i)] = group.truth_gradient[i];
   }
 
-  void Queue(const Group& group, Writer& writer) const {
+  template <typename SomeWriter>
+  void Queue(const Group& group, SomeWriter& writer) const {
     if (joined_) {
       for (int64_t i = 0; i < size_; ++i) WriteGradientTo(group, i, ExpsOf(i));
       // Factor 1: the rows are written unchanged.
@@ -175,7 +220,8 @@ class ClassIdKernel {
     for (int64_t i = 0; i < size_; ++i) QueueRow(group, i, writer);
   }
 
-  void QueueRow(const Group& group, int64_t i, Writer& writer) const {
+  template <typename SomeWriter>
+  void QueueRow(const Group& group, int64_t i, SomeWriter& writer) const {
     T* const factors = MaximaOf(i);
     PendingRow<T> row = {ExpsOf(i), classes_, factors};
     if (group.gradient_scale[i] == 0) {

@@ -9,6 +9,7 @@
 
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/simd/exponential-inl.h"
+#include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/select-inl.h"
 #include "server/kernels/workspace.h"
@@ -268,12 +269,22 @@ class RowSoftmax {
   template <typename LogitsAt, typename Writer>
   static HeldOut<T> Reduce(LogitsAt logits_at, int64_t class_count, T* exps, T* maxima,
                            Writer& writer) {
+    const auto reduce = [&](int64_t begin, int64_t count, T* of_chunk) LOSSD_ALWAYS_INLINE {
+      const T* const z = logits_at(begin, count);
+      return RowPasses<T, Arch>::Reduce(z, count, of_chunk, writer);
+    };
+    return ReduceChunks(reduce, class_count, exps, maxima);
+  }
+
+  // Does the same by reduce(begin, count, exps), which reduces a chunk and writes its exponentials.
+  template <typename ReduceChunk>
+  LOSSD_ALWAYS_INLINE static HeldOut<T> ReduceChunks(ReduceChunk reduce, int64_t class_count,
+                                                     T* exps, T* maxima) {
     HeldOut<T> row;
     row.max = -kInfinity<T>;
     for (int64_t begin = 0; begin < class_count; begin += kChunkClasses) {
       const int64_t count = std::min(kChunkClasses, class_count - begin);
-      const T* const z = logits_at(begin, count);
-      const HeldOut<T> chunk = RowPasses<T, Arch>::Reduce(z, count, exps + begin, writer);
+      const HeldOut<T> chunk = reduce(begin, count, exps + begin);
       *maxima++ = chunk.max;
       Merge(chunk, row);
     }

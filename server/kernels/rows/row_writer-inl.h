@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "server/kernels/float_format.h"
 #include "server/kernels/simd/fma-inl.h"
+#include "server/kernels/simd/half_line-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
+#include "server/kernels/stores.h"
 #include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
@@ -28,11 +32,72 @@ struct PendingRow {
 // What rows are written from: `in`, or `less` too.
 enum class RowTerms { kOne, kTwo };
 
+// Where RowWriter writes numbers of type T.
+template <typename T, typename Arch>
+class PlainDestination {
+ public:
+  using V = Lanes<T, Arch>;
+  static constexpr int64_t kWidth = static_cast<int64_t>(V::size);
+
+  explicit PlainDestination(T* out) : out_(out) {}
+
+  // Returns how many elements there are to where a line may begin.
+  int64_t BeforeLine() const { return ElementsToLine(out_); }
+  // Writes kLanes elements, a line.
+  LOSSD_ALWAYS_INLINE void WriteLine(const V* line) {
+    for (int64_t k = 0; k < kLanes / kWidth; ++k) StoreStreaming(line[k], out_ + k * kWidth);
+    out_ += kLanes;
+  }
+  // Writes fewer.
+  void Write(const T* elements, int64_t count) {
+    out_ = std::copy(elements, elements + count, out_);
+  }
+  PlainDestination From(int64_t element) const { return PlainDestination(out_ + element); }
+
+ private:
+  T* out_;
+};
+
+// The same for numbers that are narrowed to 16 bits.
+template <typename Arch>
+class HalfDestination {
+ public:
+  using V = Lanes<float, Arch>;
+
+  HalfDestination(const HalfMatrix& to, Stores stores)
+      : out_(reinterpret_cast<char*>(to.numbers)), format_(to.format), stores_(stores) {}
+
+  int64_t BeforeLine() const {
+    const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(out_) %
+                                           static_cast<uintptr_t>(HalfLine<Arch>::kBytes));
+    return (HalfLine<Arch>::kBytes - past) % HalfLine<Arch>::kBytes / HalfLine<Arch>::kSize;
+  }
+  LOSSD_ALWAYS_INLINE void WriteLine(const V* line) {
+    HalfLine<Arch>::Narrow(format_, line, stores_, out_);
+    out_ += HalfLine<Arch>::kBytes;
+  }
+  void Write(const float* elements, int64_t count) {
+    HalfFloatKernel<Arch>::Narrow(format_, elements, count, Stores::kCached, out_);
+    out_ += count * HalfLine<Arch>::kSize;
+  }
+  HalfDestination From(int64_t element) const {
+    HalfDestination from = *this;
+    from.out_ += element * HalfLine<Arch>::kSize;
+    return from;
+  }
+
+ private:
+  char* out_;
+  FloatFormat format_;
+  Stores stores_;
+};
+
 // Writes rows that follow each other in memory past the caches, a line at a time, between steps of
 // its user's other work: while memory takes the lines of one row, the CPU reduces another. A line
-// is kLanes elements, whole lines of the cache. A line that two rows share waits for the second,
-// since a part of a cache line would have to be read first.
-template <typename T, typename Arch, int64_t kMaxRows, RowTerms kTerms = RowTerms::kOne>
+// is kLanes elements, whole lines of the cache or halves of them. A line that two rows share waits
+// for the second, since a part of a cache line would have to be read first.
+template <typename T, typename Arch, int64_t kMaxRows, RowTerms kTerms = RowTerms::kOne,
+          typename Destination = PlainDestination<T, Arch>>
 class RowWriter {
  public:
   using V = Lanes<T, Arch>;
@@ -40,7 +105,8 @@ class RowWriter {
   static constexpr int64_t kRegisters = kLanes / kWidth;
 
   // `out` is where the first row goes, aligned as its type.
-  explicit RowWriter(T* out) : out_(out), before_line_(ElementsToLine(out)) {}
+  explicit RowWriter(T* out) : RowWriter(Destination(out)) {}
+  explicit RowWriter(const Destination& out) : out_(out), before_line_(out.BeforeLine()) {}
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
 
@@ -74,7 +140,7 @@ class RowWriter {
   // Lines that were ready. The user writes them in order and before it takes others.
   struct Lines {
     const T* in;
-    T* out;
+    Destination out;
     const T* own_line;  // the line of the class with a value of its own
     const T* factors;   // [2][kLanes], the second those of own_line
     const T* less;
@@ -82,19 +148,20 @@ class RowWriter {
 
     void Write() {
       const int64_t own = in == own_line ? kLanes : 0;
+      V line[static_cast<size_t>(kRegisters)];
       for (int64_t k = 0; k < kRegisters; ++k) {
         const V factor = V::load_aligned(factors + own + k * kWidth);
         const V v = V::load_unaligned(in + k * kWidth);
         if constexpr (kTerms == RowTerms::kTwo) {
           const V scale = V::load_aligned(scales + own + k * kWidth);
           const V other = V::load_unaligned(less + k * kWidth) * scale;
-          StoreStreaming(xsimd::fms(v, factor, other), out + k * kWidth);
+          line[k] = xsimd::fms(v, factor, other);
         } else {
-          StoreStreaming(v * factor, out + k * kWidth);
+          line[k] = v * factor;
         }
       }
+      out.WriteLine(line);
       in += kLanes;
-      out += kLanes;
       if constexpr (kTerms == RowTerms::kTwo) less += kLanes;
     }
   };
@@ -114,7 +181,7 @@ class RowWriter {
       if constexpr (kTerms == RowTerms::kTwo) scales_[kLanes + own % kLanes] = T(0);
     }
     position_ += lines * kLanes;
-    out_ += lines * kLanes;
+    out_ = out_.From(lines * kLanes);
     return taken;
   }
 
@@ -129,7 +196,7 @@ class RowWriter {
   // Writes everything, a last part of a line too. Nothing may follow.
   void Finish() {
     Drain();
-    std::copy(held_line_, held_line_ + held_, out_);
+    out_.Write(held_line_, held_);
   }
 
  private:
@@ -157,20 +224,19 @@ class RowWriter {
     if (own >= 0 && own < count) to[own] = row.own;
     position_ += count;
     if (before_line_ > 0) {
-      out_ = std::copy(to, to + count, out_);
+      out_.Write(to, count);
       before_line_ -= count;
       return;
     }
     held_ += count;
     if (held_ < kLanes) return;
-    for (int64_t k = 0; k < kRegisters; ++k) {
-      StoreStreaming(V::load_aligned(held_line_ + k * kWidth), out_ + k * kWidth);
-    }
-    out_ += kLanes;
+    V line[static_cast<size_t>(kRegisters)];
+    for (int64_t k = 0; k < kRegisters; ++k) line[k] = V::load_aligned(held_line_ + k * kWidth);
+    out_.WriteLine(line);
     held_ = 0;
   }
 
-  T* out_;
+  Destination out_;
   int64_t before_line_;  // elements before the first line
   PendingRow<T> rows_[static_cast<size_t>(kMaxRows)];
   int64_t size_ = 0;

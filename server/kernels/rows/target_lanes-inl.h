@@ -37,6 +37,7 @@ class TargetLanes {
     logits_.pieces = rows.pieces;
     logits_.piece_count = rows.piece_count;
     logits_.piece_offset = rows.piece_offset;
+    logits_.format = rows.format;
     targets_.logits = rows.targets;
     std::fill(largest_, largest_ + kTile, T(-1));
   }

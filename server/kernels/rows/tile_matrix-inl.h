@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "server/kernels/class_id_rows.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/tile_transpose-inl.h"
+#include "server/kernels/simd/half_line-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/select-inl.h"
@@ -88,6 +90,18 @@ class TileMatrix {
   static bool StreamsStrided(const ClassIdRows<T>& rows, const T* out) {
     return rows.stores == Stores::kStreaming && OnLine(out) &&
            static_cast<size_t>(rows.class_stride) * sizeof(T) % kLineBytes == 0;
+  }
+
+  // Writes a tile to a matrix of 16 bits, of rows that follow each other.
+  static void StoreHalves(const ClassIdRows<T>& rows, const Tile& tile, const T* columns,
+                          const HalfMatrix& out) {
+    if constexpr (std::is_same_v<T, float>) {
+      const int64_t classes = rows.class_count;
+      alignas(64) T padded[kMaxTile + Transposed::kSlack];
+      Transposed::ToRows(columns, classes, padded);
+      HalfFloatKernel<Arch>::Narrow(out.format, padded, tile.size * classes, rows.stores,
+                                    out.numbers + tile.begin * classes);
+    }
   }
 
   // Finds the largest logit of each row of a whole tile, whose classes are `stride` apart in

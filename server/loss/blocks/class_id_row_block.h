@@ -142,8 +142,13 @@ class ClassIdRowBlock {
     rows.logits = MatrixAt(window_.logits);
     rows.pieces = window_.logit_pieces.data();
     rows.piece_count = static_cast<int64_t>(window_.logit_pieces.size());
-    rows.piece_offset = begin_ * plan_.batch.classes * static_cast<int64_t>(sizeof(T));
+    rows.piece_offset = begin_ * plan_.batch.classes * kernels::BytesOf<T>(window_.format);
+    rows.format = window_.format;
     rows.gradient = MatrixAt(window_.outputs[Output::kGradient]);
+    rows.half_gradient = window_.outputs.half_gradient;
+    if (rows.half_gradient.numbers != nullptr) {
+      rows.half_gradient.numbers += begin_ * plan_.batch.classes;
+    }
     rows.hessian = MatrixAt(window_.outputs[Output::kHessianDiagonal]);
     rows.probabilities = MatrixAt(window_.outputs[Output::kProbabilities]);
   }

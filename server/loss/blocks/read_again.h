@@ -13,6 +13,7 @@ class ReadAgain final : public LogitReader {
   void Read(int64_t begin, absl::Span<float> out) const override { reader_.Read(begin, out); }
   void Read(int64_t begin, absl::Span<double> out) const override { reader_.Read(begin, out); }
   absl::Span<const Piece> pieces() const override { return reader_.pieces(); }
+  FloatFormat format() const override { return reader_.format(); }
 
  private:
   const LogitReader& reader_;

@@ -1,6 +1,7 @@
 #include "server/loss/blocks/row_blocks.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "server/kernels/stores.h"
 #include "server/kernels/workspace.h"
 #include "server/loss/blocks/row_source.h"
+#include "server/loss/blocks/softmax_rows.h"
 #include "server/loss/blocks/strided_rows.h"
 #include "server/loss/blocks/thread_scratch.h"
 #include "server/loss/cancelled_call.h"
@@ -89,6 +91,33 @@ RowWindow<T> WithGradient(const RowWindow<T>& window, int64_t begin, int64_t end
   return part;
 }
 
+// Returns true when the gradient is computed in floats, a few rows at a time, and then narrowed.
+template <typename T>
+bool NarrowsGradient(const BatchPlan& plan, const RowWindow<T>& whole) {
+  if (whole.outputs.half_gradient.numbers == nullptr) return false;
+  assert(sizeof(T) == sizeof(float) && whole.layout == MatrixLayout::kRows);
+  return plan.inner != nullptr || !WritesHalfGradient<T>(plan);
+}
+
+struct WideGradient {};
+
+// Computes rows whose gradient is narrowed.
+void ComputeNarrowed(const RowSource<float>& source, const RowWindow<float>& window, int64_t begin,
+                     int64_t end) {
+  const auto size = static_cast<size_t>((end - begin) * window.classes);
+  const ThreadScratch<float, WideGradient> memory(size);
+  RowWindow<float> part = CutRows(window, begin, end);
+  const kernels::HalfMatrix to = part.outputs.half_gradient;
+  part.outputs.half_gradient = {};
+  part.outputs[Output::kGradient] = memory.span();
+  part.stores = kernels::Stores::kCached;
+  source.Compute(part, begin, end);
+  kernels::CurrentHalfFloats().narrow(to.format, memory.span().data(), static_cast<int64_t>(size),
+                                      window.stores, to.numbers + begin * window.classes);
+}
+void ComputeNarrowed(const RowSource<double>& /*source*/, const RowWindow<double>& /*window*/,
+                     int64_t /*begin*/, int64_t /*end*/) {}
+
 struct BlockLosses {};
 
 }  // namespace
@@ -102,7 +131,8 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
   if (whole.records.outcomes_wanted() || !whole.outputs[Output::kMargin].empty()) {
     at_once = std::min(at_once, CountRowsBeforeOutcomes(plan.batch));
   }
-  if (whole.outputs.gradient_parts != nullptr) {
+  const bool narrows = NarrowsGradient(plan, whole);
+  if (whole.outputs.gradient_parts != nullptr || narrows) {
     at_once = std::min(source->most_rows(), CountRowsPerPart(plan.batch));
   }
   const int64_t per_row = plan.samples_per_row();
@@ -118,7 +148,11 @@ absl::StatusOr<std::vector<BlockSum>> ComputeRows(const BatchPlan& plan, const R
         if (losses.empty()) losses = scratch.emplace(static_cast<size_t>(samples)).span();
         for (int64_t row = begin; row < end; row += at_once) {
           const int64_t stop = std::min(end, row + at_once);
-          source->Compute(WithGradient(window, row, stop), row, stop);
+          if (narrows) {
+            ComputeNarrowed(*source, window, row, stop);
+          } else {
+            source->Compute(WithGradient(window, row, stop), row, stop);
+          }
         }
         kernels::FinishStreaming(plan.stores);
         SumBlock<T>(losses, sum);

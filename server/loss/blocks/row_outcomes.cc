@@ -37,7 +37,8 @@ void JudgeTogether(const BatchPlan& plan, const RowWindow<T>& window, int64_t be
   }
   rows.pieces = window.logit_pieces.data();
   rows.piece_count = static_cast<int64_t>(window.logit_pieces.size());
-  rows.piece_offset = begin * batch.classes * static_cast<int64_t>(sizeof(T));
+  rows.piece_offset = begin * batch.classes * kernels::BytesOf<T>(window.format);
+  rows.format = window.format;
   kernels::RowOutcomes outcomes;
   outcomes.predicted = window.records.predicted.data() + begin;
   outcomes.ranks = window.records.ranks.data() + begin;

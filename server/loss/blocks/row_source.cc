@@ -78,6 +78,7 @@ class PieceSource final : public RowSource<T> {
     const LogitReader& reader = *plan_.batch.logit_reader;
     RowWindow<T> with_pieces = window;
     with_pieces.logit_pieces = reader.pieces();
+    with_pieces.format = reader.format();
     ComputeWindow(plan_, with_pieces, begin, end);
     reader.Release(begin * window.classes, end * window.classes);
   }

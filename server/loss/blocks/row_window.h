@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/types/span.h"
+#include "server/kernels/float_format.h"
 #include "server/kernels/piece.h"
 #include "server/kernels/policy_sums.h"
 #include "server/kernels/stores.h"
@@ -32,7 +33,9 @@ T* EntryAt(absl::Span<T> values, int64_t index) {
 // Outputs in the element type of the logits, each empty where it is not wanted.
 template <typename T>
 struct TypedOutputs : PerOutput<absl::Span<T>> {
-  MatrixParts* gradient_parts = nullptr;  // replaces kGradient
+  // Each replaces kGradient.
+  MatrixParts* gradient_parts = nullptr;
+  kernels::HalfMatrix half_gradient;  // of the whole batch
 };
 
 template <typename T>
@@ -40,6 +43,7 @@ TypedOutputs<T> TypeOutputs(const Outputs& outputs) {
   TypedOutputs<T> typed;
   for (const OutputRow& row : kOutputTable) typed[row.output] = SpanOf<T>(outputs[row.output]);
   typed.gradient_parts = outputs.gradient_parts;
+  typed.half_gradient = outputs.half_gradient;
   return typed;
 }
 
@@ -69,8 +73,9 @@ struct RowWindow {
   MatrixLayout layout = MatrixLayout::kRows;
   kernels::Stores stores = kernels::Stores::kCached;  // how matrices are written
   int64_t first_row = 0;                              // where matrices begin; always 0 in kStrided
-  int64_t first_sample = 0;                    // where outputs of OutputExtent::kSamples begin
-  kernels::PolicySums* policy_sums = nullptr;  // what is added to, where statistics are wanted
+  int64_t first_sample = 0;                     // where outputs of OutputExtent::kSamples begin
+  kernels::PolicySums* policy_sums = nullptr;   // what is added to, where statistics are wanted
+  FloatFormat format = FloatFormat::kComputed;  // of the numbers in logit_pieces
 
   // These return null when the array is empty.
   T* SampleAt(Output output, int64_t sample) const {

@@ -153,6 +153,11 @@ bool ReadsPieces(const BatchPlan& plan, const RowWindow<T>& whole) {
 }
 
 template <typename T>
+bool WritesHalfGradient(const BatchPlan& plan) {
+  return sizeof(T) == sizeof(float) && FindClassIdKernels<T>(plan).plain != nullptr;
+}
+
+template <typename T>
 void ComputeSoftmaxRows(const BatchPlan& plan, const RowWindow<T>& window, int64_t begin,
                         int64_t end) {
   if (!FindClassIdKernels<T>(plan).any()) {
@@ -174,6 +179,8 @@ template bool ReadsStridedRows<float>(const BatchPlan&);
 template bool ReadsStridedRows<double>(const BatchPlan&);
 template bool ReadsPieces<float>(const BatchPlan&, const RowWindow<float>&);
 template bool ReadsPieces<double>(const BatchPlan&, const RowWindow<double>&);
+template bool WritesHalfGradient<float>(const BatchPlan&);
+template bool WritesHalfGradient<double>(const BatchPlan&);
 template void ComputeSoftmaxRows(const BatchPlan&, const RowWindow<float>&, int64_t, int64_t);
 template void ComputeSoftmaxRows(const BatchPlan&, const RowWindow<double>&, int64_t, int64_t);
 

@@ -23,6 +23,10 @@ bool ReadsStridedRows(const BatchPlan& plan);
 template <typename T>
 bool ReadsPieces(const BatchPlan& plan, const RowWindow<T>& whole);
 
+// Returns true when it writes RowWindow's half_gradient of such windows itself.
+template <typename T>
+bool WritesHalfGradient(const BatchPlan& plan);
+
 }  // namespace lossd::loss
 
 #endif  // LOSSD_SERVER_LOSS_BLOCKS_SOFTMAX_ROWS_H_

@@ -70,7 +70,8 @@ class TargetRowBlock {
     rows.logits = window_.RowAt(window_.logits, begin_);
     rows.pieces = window_.logit_pieces.data();
     rows.piece_count = static_cast<int64_t>(window_.logit_pieces.size());
-    rows.piece_offset = begin_ * plan_.batch.classes * static_cast<int64_t>(sizeof(float));
+    rows.piece_offset = begin_ * plan_.batch.classes * kernels::BytesOf<float>(window_.format);
+    rows.format = window_.format;
     rows.losses = window_.SampleAt(Output::kLosses, begin_);
     rows.gradient = window_.RowAt(window_.outputs[Output::kGradient], begin_);
     rows.probabilities = window_.RowAt(window_.outputs[Output::kProbabilities], begin_);

@@ -37,7 +37,8 @@ void ComputeInner(const BatchPlan& plan, const RowWindow<T>& window, int64_t beg
 template <typename T>
 RowWindow<T> WithoutOutputs(const RowWindow<T>& window, SampleRecords& records) {
   return {records,       window.classes, window.logits,    window.logit_pieces, {},
-          window.layout, window.stores,  window.first_row, window.first_sample};
+          window.layout, window.stores,  window.first_row, window.first_sample, nullptr,
+          window.format};
 }
 
 // Rows of unusual slopes are computed in double a few at a time: of about so many elements.

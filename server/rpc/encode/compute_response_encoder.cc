@@ -7,6 +7,7 @@
 #include "server/rpc/decode/output_fields.h"
 #include "server/rpc/encode/statistics_encoder.h"
 #include "server/rpc/tensor/data_type.h"
+#include "server/rpc/tensor/element_types.h"
 #include "server/rpc/tensor/response_size.h"
 #include "server/rpc/tensor/tensor_encoder.h"
 
@@ -133,6 +134,12 @@ void EncodeArrays(const ComputeCall& call, OutputArrays&& arrays, TensorWriter& 
       writer.WriteParts(std::move(*arrays.gradient_parts).Take(), shape, type, fields);
       return;
     }
+    if (row.output == loss::Output::kGradient && arrays.half_gradient) {
+      std::vector<Buffer> data;
+      data.push_back(std::move(arrays.half_gradient->buffer));
+      writer.WriteParts(std::move(data), shape, type, fields);
+      return;
+    }
     FloatArray& array = arrays[row.output];
     const bool is_element = row.extent == loss::OutputExtent::kSamples &&
                             call.spec.activation == loss::Activation::kSigmoid;
@@ -168,8 +175,21 @@ constexpr int64_t kSmallestInParts = int64_t{32} << 20;
 bool MakesGradientInParts(const ComputeCall& call) {
   const loss::LogitReader* const reader = call.logits.reader.get();
   return call.outputs.arrays[loss::Output::kGradient] && reader != nullptr &&
-         !reader->pieces().empty() && call.outputs.gradient_type == call.logits.type &&
+         ComputedType(call.logits.type) == call.logits.type && !reader->pieces().empty() &&
+         call.outputs.gradient_type == call.logits.type &&
          LogitCount(call.logits.layout) * ElementSize(call.logits.type) >= kSmallestInParts;
+}
+
+// Returns true when the core makes the gradient in the type of 16 bits in which it is sent beside
+// the message.
+bool MakesHalfGradient(const ComputeCall& call) {
+  const v1::DataType type = call.outputs.gradient_type;
+  const LogitsLayout& layout = call.logits.layout;
+  return call.outputs.arrays[loss::Output::kGradient] &&
+         FormatOf(type) != kernels::FloatFormat::kComputed &&
+         ComputedType(call.logits.type) == v1::DATA_TYPE_FLOAT32 && layout.inner == 1 &&
+         call.logits.style == TensorStyle::kData &&
+         LogitCount(layout) * ElementSize(type) >= kSmallestOutgoing;
 }
 
 }  // namespace
@@ -200,7 +220,8 @@ loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
   ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
     const auto elements = static_cast<double>(OutputSize(row, call));
     const v1::DataType type = AnswerType(row, call);
-    auto bytes = static_cast<double>(ElementSize(computed));
+    const bool in_half = row.output == loss::Output::kGradient && MakesHalfGradient(call);
+    auto bytes = in_half ? 0 : static_cast<double>(ElementSize(computed));
     // Sigmoid's elements are moved to where the logits have them.
     if (call.logits.layout.moves_classes()) bytes *= 2;
     if (call.logits.style == TensorStyle::kValues) bytes += kBytesOfListed;
@@ -219,15 +240,21 @@ loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch) {
 
 OutputArrays AllocateOutputs(const ComputeCall& call, BufferPool& pool) {
   const bool in_parts = MakesGradientInParts(call);
+  const bool in_half = MakesHalfGradient(call);
   OutputArrays arrays;
   ForEachWantedOutput(call, [&](const loss::OutputRow& row) {
-    if (in_parts && row.output == loss::Output::kGradient) return;
+    if ((in_parts || in_half) && row.output == loss::Output::kGradient) return;
     arrays[row.output] =
         MakeFloatArray(call.logits.type, static_cast<size_t>(OutputSize(row, call)), pool);
   });
   if (in_parts) {
     arrays.gradient_parts =
         std::make_unique<MatrixBuffers>(call.logits.layout.classes, ComputedType(call.logits.type));
+  }
+  if (in_half) {
+    const v1::DataType type = call.outputs.gradient_type;
+    const int64_t bytes = LogitCount(call.logits.layout) * ElementSize(type);
+    arrays.half_gradient = HalfGradient{pool.Take(static_cast<size_t>(bytes)), type};
   }
   return arrays;
 }
@@ -238,6 +265,10 @@ loss::Outputs ViewOf(OutputArrays& arrays) {
     outputs[row.output] = MutableViewOf(arrays[row.output]);
   }
   outputs.gradient_parts = arrays.gradient_parts.get();
+  if (arrays.half_gradient) {
+    outputs.half_gradient = {static_cast<uint16_t*>(arrays.half_gradient->buffer.data()),
+                             FormatOf(arrays.half_gradient->type)};
+  }
   return outputs;
 }
 

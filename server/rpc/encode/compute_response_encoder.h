@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "lossd/v1/compute.pb.h"
@@ -25,9 +26,17 @@ absl::Status CheckResponseFits(const ComputeCall& call, int64_t max_message_byte
 // to, and the message. `batch` is the call's.
 loss::Work EncodingWork(const ComputeCall& call, const loss::Batch& batch);
 
+// A gradient that the core writes in the type of 16 bits in which it is answered.
+struct HalfGradient {
+  Buffer buffer;
+  v1::DataType type;
+};
+
 // The memory that the core writes to: arrays of the computed type, empty where nothing is wanted.
 struct OutputArrays : loss::PerOutput<FloatArray> {
-  std::unique_ptr<MatrixBuffers> gradient_parts;  // replaces the array of kGradient when it is set
+  // Each replaces the array of kGradient when it is set.
+  std::unique_ptr<MatrixBuffers> gradient_parts;
+  std::optional<HalfGradient> half_gradient;
 };
 
 // Returns memory of `pool` for the outputs that `call` asks for.

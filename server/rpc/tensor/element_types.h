@@ -5,6 +5,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "server/kernels/float_format.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/half_float.h"
 
@@ -14,6 +15,7 @@ namespace lossd::rpc {
 template <typename T>
 struct PlainElements {
   using Stored = T;
+  static constexpr auto kFormat = kernels::FloatFormat::kComputed;
   static T Load(T stored) { return stored; }
   template <typename Number>
   static T Store(Number number) {
@@ -23,6 +25,7 @@ struct PlainElements {
 
 struct Float16Elements {
   using Stored = uint16_t;
+  static constexpr auto kFormat = kernels::FloatFormat::kFloat16;
   static float Load(uint16_t bits) { return Float16ToFloat(bits); }
   template <typename Number>
   static uint16_t Store(Number number) {
@@ -32,6 +35,7 @@ struct Float16Elements {
 
 struct Bfloat16Elements {
   using Stored = uint16_t;
+  static constexpr auto kFormat = kernels::FloatFormat::kBfloat16;
   static float Load(uint16_t bits) { return Bfloat16ToFloat(bits); }
   template <typename Number>
   static uint16_t Store(Number number) {
@@ -40,8 +44,8 @@ struct Bfloat16Elements {
 };
 
 // A row of the table below. `ComputedNumber` is the type in which elements are computed. `Elements`
-// has the type of an element in memory, Stored, and reads and writes one: Store rounds to nearest,
-// ties to even.
+// has the type of an element in memory, Stored, and what the kernels call it, and reads and writes
+// one: Store rounds to nearest, ties to even.
 template <v1::DataType kDataType, TypeFamily kTypeFamily, typename ComputedNumber,
           typename Elements>
 struct ElementType : Elements {
@@ -88,6 +92,13 @@ void VisitTypeInFamilyOf(v1::DataType type, Visit visit) {
         std::is_floating_point_v<T> ? TypeFamily::kFloat : TypeFamily::kInteger;
     if constexpr (decltype(row)::kFamily == kFamily) visit(row);
   });
+}
+
+// Returns what the kernels call elements of `type`.
+inline kernels::FloatFormat FormatOf(v1::DataType type) {
+  auto format = kernels::FloatFormat::kComputed;
+  VisitElementType(type, [&format](auto row) { format = decltype(row)::kFormat; });
+  return format;
 }
 
 // Returns true when elements of `type` lie in memory as an array of T does.

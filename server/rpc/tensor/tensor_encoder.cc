@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/kernels/dispatch.h"
 #include "server/rpc/tensor/data_type.h"
 #include "server/rpc/tensor/element_types.h"
 
@@ -29,6 +30,11 @@ void Store(absl::Span<const In> values, char* bytes) {
   using Stored = typename Type::Stored;
   if constexpr (std::is_same_v<Stored, In>) {
     std::memcpy(bytes, values.data(), values.size() * sizeof(Stored));
+  } else if constexpr (Type::kFormat != kernels::FloatFormat::kComputed &&
+                       std::is_same_v<In, float>) {
+    kernels::CurrentHalfFloats().narrow(Type::kFormat, values.data(),
+                                        static_cast<int64_t>(values.size()),
+                                        kernels::Stores::kCached, bytes);
   } else {
     for (size_t i = 0; i < values.size(); ++i) {
       const Stored stored = Type::Store(values[i]);

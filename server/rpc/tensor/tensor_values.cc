@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/kernels/dispatch.h"
 #include "server/rpc/errors/number_text.h"
 #include "server/rpc/tensor/element_types.h"
 #include "server/rpc/tensor/element_violations.h"
@@ -36,7 +37,13 @@ void Load(const wire::BytePieces& bytes, size_t first, absl::Span<Out> out) {
       const size_t count = std::min(kStagedElements, out.size() - begin);
       bytes.CopyTo((first + begin) * sizeof(Stored),
                    absl::MakeSpan(reinterpret_cast<char*>(staged), count * sizeof(Stored)));
-      for (size_t i = 0; i < count; ++i) out[begin + i] = static_cast<Out>(Type::Load(staged[i]));
+      if constexpr (Type::kFormat != kernels::FloatFormat::kComputed &&
+                    std::is_same_v<Out, float>) {
+        kernels::CurrentHalfFloats().widen(Type::kFormat, staged, static_cast<int64_t>(count),
+                                           out.data() + begin);
+      } else {
+        for (size_t i = 0; i < count; ++i) out[begin + i] = static_cast<Out>(Type::Load(staged[i]));
+      }
     }
   }
 }
@@ -108,8 +115,6 @@ class PieceReader final : public loss::LogitReader {
  public:
   PieceReader(v1::DataType type, wire::BytePieces bytes)
       : type_(type), bytes_(std::move(bytes)), owners_(bytes_.pieces()) {
-    // Elements of other types are converted, so that none can be read in place.
-    if (!IsStoredAs<float>(type) && !IsStoredAs<double>(type)) return;
     pieces_.reserve(bytes_.pieces().size());
     for (const wire::BytePieces::Piece& piece : bytes_.pieces()) {
       pieces_.push_back({piece.bytes.data(), static_cast<int64_t>(piece.begin),
@@ -124,6 +129,7 @@ class PieceReader final : public loss::LogitReader {
     LoadElements(type_, bytes_, static_cast<size_t>(begin), out);
   }
   absl::Span<const loss::Piece> pieces() const override { return pieces_; }
+  loss::FloatFormat format() const override { return FormatOf(type_); }
   void Release(int64_t begin, int64_t end) const override {
     const auto element = static_cast<size_t>(ElementSize(type_));
     owners_.Release(static_cast<size_t>(begin) * element, static_cast<size_t>(end) * element);

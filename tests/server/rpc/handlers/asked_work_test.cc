@@ -25,7 +25,8 @@ TEST_F(AskedWorkTest, ComputeAsksForItsOutputs) {
   const Case cases[] = {
       {"gradient", "outputs { gradient: true }"},
       {"float64 gradient", "outputs { gradient: true gradient_data_type: DATA_TYPE_FLOAT64 }"},
-      {"half gradient", "outputs { gradient: true gradient_data_type: DATA_TYPE_FLOAT16 }"},
+      {"half gradient",
+       "outputs { gradient: true gradient_data_type: DATA_TYPE_FLOAT16 probabilities: true }"},
       {"all", "outputs { gradient: true hessian_diagonal: true probabilities: true margin: true }"},
       {"dense", "outputs { gradient: true } loss { squared_error {} }"},
       {"mining", "outputs { gradient: true } loss { mining { hardest { keep_fraction: 0.5 } } }"},

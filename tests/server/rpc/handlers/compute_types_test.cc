@@ -105,37 +105,56 @@ TEST(ComputeHandler, AnswersDataWithData) {
   for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(gradient[k], first.gradient[k], 5e-7);
 }
 
-// 16-bit logits are computed as the float32 numbers that they are, and the gradient is rounded
-// once.
-TEST(ComputeHandler, ComputesSixteenBitLogitsInFloat32) {
-  const std::vector<double> logits = SomeLogits(12);
-  struct Format {
-    v1::DataType type;
-    uint16_t (*narrow)(double);
-    float (*widen)(uint16_t);
-  };
-  for (const Format& format : {Format{v1::DATA_TYPE_FLOAT16, ToFloat16, Float16ToFloat},
-                               Format{v1::DATA_TYPE_BFLOAT16, ToBfloat16, Bfloat16ToFloat}}) {
-    std::vector<uint16_t> bits;
-    std::vector<float> widened;
-    for (const double z : logits) {
-      bits.push_back(format.narrow(z));
-      widened.push_back(format.widen(bits.back()));
-    }
-    v1::ComputeRequest narrow_request;
-    *narrow_request.mutable_labels() = IntValues({3}, {0, 3, 1});
-    narrow_request.mutable_outputs()->set_gradient(true);
-    narrow_request.mutable_outputs()->set_gradient_scale(1024);
-    v1::ComputeRequest wide_request = narrow_request;
-    *narrow_request.mutable_logits() = DataTensor(format.type, {3, 4}, bits);
-    *wide_request.mutable_logits() = DataTensor(v1::DATA_TYPE_FLOAT32, {3, 4}, widened);
+struct HalfFormat {
+  v1::DataType type;
+  uint16_t (*narrow)(double);
+  float (*widen)(uint16_t);
+};
 
-    const v1::ComputeResponse narrow = Compute(narrow_request);
-    const v1::ComputeResponse wide = Compute(wide_request);
-    EXPECT_EQ(narrow.losses().data(), wide.losses().data());
-    std::vector<uint16_t> expected;
-    for (const double g : ValuesOf(wide.gradient())) expected.push_back(format.narrow(g));
-    EXPECT_EQ(FromBytes<uint16_t>(narrow.gradient().data()), expected);
+// Expects of 16-bit logits [rows, 4] what the float32 numbers give that they are, and their
+// gradient rounded once.
+void ExpectComputedInFloat32(const HalfFormat& format, int64_t rows, absl::string_view loss) {
+  SCOPED_TRACE(absl::StrCat(rows, " rows, ", loss));
+  std::vector<uint16_t> bits;
+  std::vector<float> widened;
+  for (const double z : SomeLogits(static_cast<size_t>(4 * rows))) {
+    bits.push_back(format.narrow(z));
+    widened.push_back(format.widen(bits.back()));
+  }
+  v1::ComputeRequest narrow_request;
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < rows; ++i) labels.push_back(i * 3 % 4);
+  *narrow_request.mutable_labels() = IntValues({rows}, labels);
+  *narrow_request.mutable_loss() = FromText<v1::LossSpec>(loss);
+  narrow_request.mutable_outputs()->set_gradient(true);
+  narrow_request.mutable_outputs()->set_gradient_scale(1024);
+  v1::ComputeRequest wide_request = narrow_request;
+  *narrow_request.mutable_logits() = DataTensor(format.type, {rows, 4}, bits);
+  *wide_request.mutable_logits() = DataTensor(v1::DATA_TYPE_FLOAT32, {rows, 4}, widened);
+
+  const v1::ComputeResponse narrow = Compute(narrow_request);
+  const v1::ComputeResponse wide = Compute(wide_request);
+  EXPECT_EQ(narrow.losses().data(), wide.losses().data());
+  std::vector<uint16_t> expected;
+  for (const double g : ValuesOf(wide.gradient())) expected.push_back(format.narrow(g));
+  EXPECT_EQ(narrow.gradient().data_type(), format.type);
+  EXPECT_EQ(FromBytes<uint16_t>(narrow.gradient().data()), expected);
+
+  wide_request.mutable_outputs()->set_gradient_data_type(format.type);
+  EXPECT_EQ(FromBytes<uint16_t>(Compute(wide_request).gradient().data()), expected);
+}
+
+// Large gradients are written where they are sent from, small ones into the message.
+TEST(ComputeHandler, ComputesSixteenBitLogitsInFloat32) {
+  for (const HalfFormat& format :
+       {HalfFormat{v1::DATA_TYPE_FLOAT16, ToFloat16, Float16ToFloat},
+        HalfFormat{v1::DATA_TYPE_BFLOAT16, ToBfloat16, Bfloat16ToFloat}}) {
+    for (const int64_t rows : {3, 3000}) {
+      for (const absl::string_view loss :
+           {"", "label_smoothing: 0.1", "activation: ACTIVATION_SIGMOID", "squared_error {}"}) {
+        ExpectComputedInFloat32(format, rows, loss);
+      }
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -80,7 +81,7 @@ TEST(TensorValues, ReadsUnalignedBytes) {
   }
 }
 
-TEST(TensorValues, OffersInPlaceWhatNeedsNoConversion) {
+TEST(TensorValues, OffersNumbersInPlaceAndSaysHowTheyLie) {
   TensorView view = View(DataTensor<float>(v1::DATA_TYPE_FLOAT32, {2}, {1, 2}));
   const std::string bytes = Bytes<float>({1, 2});
   wire::BytePieces pieces(absl::string_view(bytes).substr(0, 3));
@@ -94,11 +95,13 @@ TEST(TensorValues, OffersInPlaceWhatNeedsNoConversion) {
   EXPECT_EQ(reader->pieces()[1].data, bytes.data() + 3);
   EXPECT_EQ(reader->pieces()[1].begin, 3);
   EXPECT_EQ(reader->pieces()[1].size, 5);
-  view.type = v1::DATA_TYPE_FLOAT64;
-  EXPECT_FALSE(MakeReader(view)->pieces().empty());
-  for (const v1::DataType type : {v1::DATA_TYPE_FLOAT16, v1::DATA_TYPE_BFLOAT16}) {
+  for (const auto& [type, format] :
+       {std::pair(v1::DATA_TYPE_FLOAT64, loss::FloatFormat::kComputed),
+        std::pair(v1::DATA_TYPE_FLOAT16, loss::FloatFormat::kFloat16),
+        std::pair(v1::DATA_TYPE_BFLOAT16, loss::FloatFormat::kBfloat16)}) {
     view.type = type;
-    EXPECT_TRUE(MakeReader(view)->pieces().empty()) << v1::DataType_Name(type);
+    EXPECT_EQ(MakeReader(view)->pieces().size(), 2U) << v1::DataType_Name(type);
+    EXPECT_EQ(MakeReader(view)->format(), format) << v1::DataType_Name(type);
   }
 }
 
