@@ -19,6 +19,11 @@ struct SumKernels {
   WeightSums (*of_weights)(const double* weights, int64_t count) = nullptr;
   // Writes 1 where a weight is 0, else 0.
   void (*mark_zeros)(const double* weights, int64_t count, uint8_t* marks) = nullptr;
+  // Write (weight · first) · second.
+  void (*scale_f32)(const double* weights, int64_t count, double first, double second,
+                    float* scaled) = nullptr;
+  void (*scale_f64)(const double* weights, int64_t count, double first, double second,
+                    double* scaled) = nullptr;
 };
 
 }  // namespace lossd::kernels

@@ -81,7 +81,8 @@ SignKernels<T> MakeSigns() {
 template <typename Arch, typename... Forms>
 KernelTable MakeTable(FormList<Forms...>) {
   return {{MakeKernels<Arch, Forms>()...},
-          {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>, &SumWeights<Arch>, &MarkZeros<Arch>},
+          {&SumInLanes<Arch, float>, &SumInLanes<Arch, double>, &SumWeights<Arch>, &MarkZeros<Arch>,
+           &ScaleWeights<Arch, float>, &ScaleWeights<Arch, double>},
           {&LargestInLanes<Arch, float>, &LargestInLanes<Arch, double>},
           {&RowOutcomesKernel<float, Arch>::Run, &RowOutcomesKernel<double, Arch>::Run},
           {&HalfFloatKernel<Arch>::Widen, &HalfFloatKernel<Arch>::Narrow},

@@ -44,6 +44,11 @@ WeightSums SumWeights(const double* weights, int64_t count) {
   return sums;
 }
 
+template <typename Arch, typename T>
+void ScaleWeights(const double* weights, int64_t count, double first, double second, T* scaled) {
+  for (int64_t i = 0; i < count; ++i) scaled[i] = static_cast<T>(weights[i] * first * second);
+}
+
 template <typename Arch>
 void MarkZeros(const double* weights, int64_t count, uint8_t* marks) {
   for (int64_t i = 0; i < count; ++i) marks[i] = weights[i] == 0 ? 1 : 0;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
+#include "server/kernels/dispatch.h"
 #include "server/loss/batch.h"
 #include "server/loss/wide.h"
 
@@ -110,12 +111,18 @@ class SampleScales {
       return;
     }
     const double* const s = sample_weights_.values.data() + begin;
-    for (int64_t i = 0; i < size; ++i) {
-      loss[i] = static_cast<T>(s[i]);
-      gradient[i] = static_cast<T>(s[i] * d * g);
-    }
-    if (hessian == nullptr) return;
-    for (int64_t i = 0; i < size; ++i) hessian[i] = static_cast<T>(s[i] * d);
+    ScaleWeights(s, size, 1, 1, loss);
+    ScaleWeights(s, size, d, g, gradient);
+    if (hessian != nullptr) ScaleWeights(s, size, d, 1, hessian);
+  }
+
+  static void ScaleWeights(const double* weights, int64_t size, double first, double second,
+                           float* scaled) {
+    kernels::CurrentSums().scale_f32(weights, size, first, second, scaled);
+  }
+  static void ScaleWeights(const double* weights, int64_t size, double first, double second,
+                           double* scaled) {
+    kernels::CurrentSums().scale_f64(weights, size, first, second, scaled);
   }
 
   PerSample sample_weights_;
