@@ -53,7 +53,7 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
   const int64_t samples = plan.sample_count();
   std::vector<T> losses(static_cast<size_t>(samples));
   SampleRecords records;
-  records.Resize(samples);
+  if (!std::holds_alternative<HardestMining>(plan.spec.mining)) records.Resize(samples);
   TypedOutputs<T> outputs;
   outputs[Output::kLosses] = absl::MakeSpan(losses);
   const auto sums = ComputeRows(plan, WholeBatch(plan, logits, outputs, records), executor);
@@ -61,14 +61,15 @@ absl::StatusOr<MiningDecision> MineBatch(const BatchPlan& plan, absl::Span<const
   MinedSamples mined;
   mined.losses.assign(losses.begin(), losses.end());
   mined.true_probability = std::move(records.true_probability);
-  mined.valid.resize(static_cast<size_t>(samples));
+  mined.valid.assign(static_cast<size_t>(samples), 1);
   const int64_t per_row = plan.samples_per_row();
-  ForEachBlock(samples, 1, cancellation, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const bool ignored = plan.labels.ignored(i / per_row, i % per_row);
-      mined.valid[static_cast<size_t>(i)] = ignored ? 0 : 1;
-    }
-  });
+  ForEachBlock(plan.labels.ignores_none() ? 0 : samples, 1, cancellation,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const bool ignored = plan.labels.ignored(i / per_row, i % per_row);
+                   mined.valid[static_cast<size_t>(i)] = ignored ? 0 : 1;
+                 }
+               });
   MiningDecision decision = Mine(mined, plan.spec.mining, cancellation);
   for (size_t i = 0; i < weightless.size(); ++i) decision.dropped[i] |= weightless[i];
   if (cancellation.seen()) return CancelledCall();

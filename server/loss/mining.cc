@@ -88,7 +88,8 @@ class Miner {
     if (count >= valid_) return decision;
     Smallest kept;
     if (count > 0) {
-      kept = SelectSmallest(count, [&](auto f) { ForEachValid([&](size_t i) { f(order(i)); }); });
+      kept = SelectSmallest<Last::kAnyBetween>(
+          count, [&](auto f) { ForEachValid([&](size_t i) { f(order(i)); }); });
     }
     ForEachValid([&](size_t i) {
       const uint64_t number = order(i);

@@ -50,7 +50,7 @@ struct MiningDecision {
 // The samples that mining chooses from, one entry each.
 struct MinedSamples {
   std::vector<double> losses;            // sample weight times loss
-  std::vector<double> true_probability;  // p_t
+  std::vector<double> true_probability;  // p_t; may be empty for HardestMining
   std::vector<uint8_t> valid;
 };
 

@@ -30,10 +30,13 @@ struct Smallest {
   int64_t equal = 0;  // how many of them are `last`; the others are all that are smaller
 };
 
+// What `last` is: the largest of the smallest numbers, or any that divides them from the others.
+enum class Last { kExact, kAnyBetween };
+
 // Returns the `count` smallest of the numbers that for_each(f) calls f with, which are at least as
-// many; `count` ≥ 1. Calls for_each() eight times, each with the same numbers, and takes a constant
-// amount of memory; sorting could not stop halfway.
-template <typename ForEach>
+// many; `count` ≥ 1. Calls for_each() at most eight times, each with the same numbers, and takes a
+// constant amount of memory; sorting could not stop halfway.
+template <Last kLast = Last::kExact, typename ForEach>
 Smallest SelectSmallest(int64_t count, ForEach for_each) {
   constexpr int kBits = 8;
   constexpr uint64_t kDigits = uint64_t{1} << kBits;
@@ -51,6 +54,11 @@ Smallest SelectSmallest(int64_t count, ForEach for_each) {
     }
     smallest.last |= digit << shift;
     known |= (kDigits - 1) << shift;
+    if (kLast == Last::kAnyBetween && numbers[digit] == smallest.equal) {
+      // All of them that begin with these digits are taken.
+      smallest.last |= ~known;
+      break;
+    }
   }
   return smallest;
 }

@@ -12,11 +12,6 @@ constexpr int64_t kNumbersOfClass = 16;
 
 double Share(double part, double total) { return total == 0 ? 0 : part / total; }
 
-size_t FindBin(double true_probability) {
-  const auto bin = static_cast<size_t>(true_probability * kDifficultyBins);
-  return std::min<size_t>(bin, kDifficultyBins - 1);
-}
-
 template <typename T>
 void KeepPositive(std::vector<T>& column) {
   column.erase(column.begin());
@@ -81,10 +76,6 @@ int64_t StatisticsCollector::BytesOf(int64_t class_count, int64_t most_samples) 
                                              : class_count * static_cast<int64_t>(sizeof(Tally));
 }
 
-StatisticsCollector::Tally& StatisticsCollector::TallyOf(int64_t k) {
-  return is_sparse_ ? few_[k] : classes_[static_cast<size_t>(k)];
-}
-
 template <typename F>
 void StatisticsCollector::ForEachTally(const Cancellation& cancellation, F f) const {
   for (const auto& [k, tally] : few_) f(k, tally);
@@ -92,28 +83,6 @@ void StatisticsCollector::ForEachTally(const Cancellation& cancellation, F f) co
                [&](int64_t begin, int64_t end) {
                  for (int64_t k = begin; k < end; ++k) f(k, classes_[static_cast<size_t>(k)]);
                });
-}
-
-void StatisticsCollector::Add(const SampleOutcome& sample) {
-  const auto add = [&](Tally& tally) {
-    tally.count += sample.counted ? 1 : 0;
-    tally.correct += sample.correct ? 1 : 0;
-    tally.loss += sample.loss;
-    tally.gradient += sample.gradient_l1;
-    tally.true_probability += sample.counted ? sample.true_probability : 0;
-  };
-  add(TallyOf(sample.class_id));
-  if (sample.predicted >= 0) ++TallyOf(sample.predicted).predicted;
-
-  const auto add_by_difficulty = [&](Tally& tally) {
-    ++tally.count;
-    tally.loss += sample.loss;
-    tally.gradient += sample.gradient_l1;
-    tally.true_probability += sample.true_probability;
-  };
-  add_by_difficulty(all_);
-  if (sample.true_probability >= 0) add_by_difficulty(bins_[FindBin(sample.true_probability)]);
-  if (sample.true_probability < hard_threshold_) add_by_difficulty(hard_);
 }
 
 ClassStatistics StatisticsCollector::MakeClassStatistics(

@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_LOSS_STATISTICS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -74,7 +75,23 @@ class StatisticsCollector {
   // What this takes at most, of which MakeClassStatistics makes as much again and more.
   static int64_t BytesOf(int64_t class_count, int64_t most_samples);
 
-  void Add(const SampleOutcome& sample);
+  void Add(const SampleOutcome& sample) {
+    Tally& own = TallyOf(sample.class_id);
+    own.count += sample.counted ? 1 : 0;
+    own.correct += sample.correct ? 1 : 0;
+    own.loss += sample.loss;
+    own.gradient += sample.gradient_l1;
+    own.true_probability += sample.counted ? sample.true_probability : 0;
+    if (sample.predicted >= 0) ++TallyOf(sample.predicted).predicted;
+    AddByDifficulty(sample, all_);
+    const double p = sample.true_probability;
+    if (p >= 0) AddByDifficulty(sample, bins_[FindBin(p)]);
+    // Nobody foresees which samples are hard: those that are not add 0.
+    const bool is_hard = p < hard_threshold_;
+    hard_.count += is_hard ? 1 : 0;
+    hard_.loss += is_hard ? sample.loss : 0;
+    hard_.gradient += is_hard ? sample.gradient_l1 : 0;
+  }
 
   // Returns the columns; weight(k) is that of class k.
   ClassStatistics MakeClassStatistics(ClassColumns columns,
@@ -93,7 +110,18 @@ class StatisticsCollector {
   };
 
   static bool IsSparse(int64_t class_count, int64_t most_samples);
-  Tally& TallyOf(int64_t k);
+  static size_t FindBin(double true_probability) {
+    const auto bin = static_cast<size_t>(true_probability * kDifficultyBins);
+    return bin < kDifficultyBins ? bin : size_t{kDifficultyBins - 1};
+  }
+  static void AddByDifficulty(const SampleOutcome& sample, Tally& tally) {
+    ++tally.count;
+    tally.loss += sample.loss;
+    tally.gradient += sample.gradient_l1;
+    tally.true_probability += sample.true_probability;
+  }
+
+  Tally& TallyOf(int64_t k) { return is_sparse_ ? few_[k] : classes_[static_cast<size_t>(k)]; }
   // Returns the tally of a class, which may have none.
   Tally Find(int64_t k) const;
   // Calls f(k, tally) for each class that has a tally, in their order.

@@ -10,12 +10,12 @@ TopKCounter::TopKCounter(absl::Span<const int32_t> top_k)
     : top_k_(top_k), sorted_(top_k.begin(), top_k.end()) {
   std::sort(sorted_.begin(), sorted_.end());
   sorted_.erase(std::unique(sorted_.begin(), sorted_.end()), sorted_.end());
-  samples_.resize(sorted_.size());
+  samples_.resize(sorted_.size() + 1);
 }
 
-void TopKCounter::Add(int64_t rank) {
+void TopKCounter::AddToMany(int64_t rank) {
   const auto first = std::upper_bound(sorted_.begin(), sorted_.end(), rank);
-  if (first != sorted_.end()) ++samples_[static_cast<size_t>(first - sorted_.begin())];
+  ++samples_[static_cast<size_t>(first - sorted_.begin())];
 }
 
 std::vector<int64_t> TopKCounter::Counts() const {

@@ -1,6 +1,7 @@
 #ifndef LOSSD_SERVER_LOSS_BLOCKS_CLASS_ID_ROW_BLOCK_H_
 #define LOSSD_SERVER_LOSS_BLOCKS_CLASS_ID_ROW_BLOCK_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -166,6 +167,8 @@ class ClassIdRowBlock {
   }
 
   void Record(const kernels::ClassIdRows<T>& rows) {
+    // One weight for all of them is no part of what is recorded.
+    if (uniform_ && rows.gradient_l1 == nullptr) return RecordUniform(rows);
     for (int64_t i = 0; i < size_; ++i) {
       const auto row = static_cast<size_t>(begin_ + i);
       const double p = rows.true_probability[i];
@@ -173,6 +176,18 @@ class ClassIdRowBlock {
       window_.records.true_probability[row] = p;
       window_.records.gradient_l1[row] = GradientL1(rows, i, g);
       window_.records.vanishing[row] = Vanishes(p, g) ? 1 : 0;
+    }
+  }
+
+  void RecordUniform(const kernels::ClassIdRows<T>& rows) {
+    SampleRecords& records = window_.records;
+    double* const l1 = records.gradient_l1.data() + begin_;
+    uint8_t* const vanishing = records.vanishing.data() + begin_;
+    std::copy(rows.true_probability, rows.true_probability + size_,
+              records.true_probability.data() + begin_);
+    for (int64_t i = 0; i < size_; ++i) l1[i] = 2 * std::abs(rows.true_gradient[i]);
+    for (int64_t i = 0; i < size_; ++i) {
+      vanishing[i] = Vanishes(rows.true_probability[i], rows.true_gradient[i]) ? 1 : 0;
     }
   }
 
