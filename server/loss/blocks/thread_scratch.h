@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_LOSS_BLOCKS_THREAD_SCRATCH_H_
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -16,10 +17,14 @@ class ThreadScratch {
  public:
   explicit ThreadScratch(size_t size) {
     constexpr size_t kKept = size_t{1} << 20;
+    if (size > kKept) {
+      own_.reset(new T[size]);  // not set to 0, which would take as long as the first pass over it
+      span_ = {own_.get(), size};
+      return;
+    }
     thread_local std::vector<T> kept;
-    std::vector<T>& memory = size <= kKept ? kept : own_;
-    if (memory.size() < size) memory.resize(size);
-    span_ = {memory.data(), size};
+    if (kept.size() < size) kept.resize(size);
+    span_ = {kept.data(), size};
   }
   ThreadScratch(const ThreadScratch&) = delete;
   ThreadScratch& operator=(const ThreadScratch&) = delete;
@@ -27,7 +32,7 @@ class ThreadScratch {
   absl::Span<T> span() const { return span_; }
 
  private:
-  std::vector<T> own_;
+  std::unique_ptr<T[]> own_;
   absl::Span<T> span_;
 };
 
