@@ -35,6 +35,10 @@ struct RowShape {
   double class_weight_sum = 0;
   double z_loss = 0;
 
+  // Returns true when logits are capped and no more than multiplied.
+  bool CapsAlone() const {
+    return softcap != 0 && addends == nullptr && margins == nullptr && seesaw.log_counts == nullptr;
+  }
   bool HasAddends() const {
     return addends != nullptr || margins != nullptr || softcap != 0 || seesaw.log_counts != nullptr;
   }

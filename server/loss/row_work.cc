@@ -5,7 +5,6 @@
 
 #include "server/kernels/form_kernels.h"
 #include "server/kernels/workspace.h"
-#include "server/loss/blocks/row_shaping.h"
 
 namespace lossd::loss {
 namespace {
@@ -20,15 +19,8 @@ constexpr double kClassConstant = 30;
 // A block of dense rows: one row each of so many arrays.
 constexpr double kDenseArrays = 12;
 constexpr double kTeacherArrays = 3;
-// A few rows of floats that are computed in double: so many logits, or one row.
-constexpr double kWidenedLogits = 8192;
 // The outputs of a row of floats with a rollout that is computed in double, and its logits.
 constexpr double kPolicyArrays = 7;
-
-// Returns true when float does not do for rows of softmax that are floats.
-bool Widens(const LossSpec& spec, const WorkShape& shape) {
-  return shape.element == sizeof(float) && NeedsDouble(spec);
-}
 
 // Returns true when nothing lies around the form.
 bool IsPlain(const Batch& batch, const LossSpec& spec) {
@@ -41,36 +33,15 @@ bool IsPlain(const Batch& batch, const LossSpec& spec) {
 // Returns true when a kernel of hard labels may compute the batch.
 bool IsFast(const Batch& batch, const LossSpec& spec) {
   if (spec.activation == Activation::kSigmoid) return IsPlain(batch, spec);
-  const bool is_float = std::holds_alternative<absl::Span<const float>>(batch.logits);
-  if (is_float && NeedsDouble(spec)) return false;
   const bool smooths = spec.label_smoothing == 0 || KernelsOf(*spec.form).smooths_hard_labels;
   return smooths && std::holds_alternative<ClassIds>(batch.labels);
 }
 
-// Returns the bytes of the doubles that a few rows of floats, and what is wanted of them, are
-// copied to.
-double BytesOfWidened(const Batch& batch, const LossSpec& spec, const WorkShape& shape,
-                      const PerOutput<bool>& wanted) {
-  double matrices = 1;
-  for (const OutputRow& row : kOutputTable) {
-    const bool is_matrix = row.extent == OutputExtent::kLogits;
-    if (wanted[row.output] && is_matrix && row.source == OutputSource::kKernels) matrices += 1;
-  }
-  const auto workspace =
-      static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
-  return kBytesOfNumber * (workspace + matrices * std::max(shape.classes, kWidenedLogits));
-}
-
 // Returns what a thread works in for rows of softmax that are not plain.
-double BytesOfOtherRows(const Batch& batch, const LossSpec& spec, const WorkShape& shape,
-                        const PerOutput<bool>& wanted) {
+double BytesOfOtherRows(const Batch& batch, const WorkShape& shape) {
   const double arrays = kDenseArrays + (HasTeacher(batch) ? kTeacherArrays : 0);
   const double dense = arrays * kBytesOfNumber * shape.classes;
-  if (!std::holds_alternative<Targets>(batch.labels)) {
-    if (!Widens(spec, shape)) return dense;
-    const double widened = BytesOfWidened(batch, spec, shape, wanted);
-    return IsPlain(batch, spec) ? widened : std::max(dense, widened);
-  }
+  if (!std::holds_alternative<Targets>(batch.labels)) return dense;
   if (shape.element != sizeof(float) || HasTeacher(batch)) return dense;
   // The kernel's, and a row of logits that is left to the dense one.
   return dense + shape.element * (shape.classes +
@@ -117,13 +88,13 @@ Work WorkOfClasses(const Batch& batch, const LossSpec& spec, const WorkShape& sh
 }
 
 double BytesOfScratch(const Batch& batch, const LossSpec& spec, const WorkShape& shape,
-                      const PerOutput<bool>& wanted, int thread_count) {
+                      int thread_count) {
   if (batch.rows == 0) return 0;
   const double threads = std::min<double>(thread_count, shape.rows);
   double of_one = shape.element *
                   static_cast<double>(kernels::ShapedWorkspaceSize(batch.classes, spec.softcap));
-  if (spec.activation == Activation::kSoftmax && (!IsPlain(batch, spec) || Widens(spec, shape))) {
-    of_one = std::max(of_one, BytesOfOtherRows(batch, spec, shape, wanted));
+  if (spec.activation == Activation::kSoftmax && !IsPlain(batch, spec)) {
+    of_one = std::max(of_one, BytesOfOtherRows(batch, shape));
   }
   // Rows that do not lie in the kernels' order, and their results, are copied.
   if (batch.inner > 1) of_one += 4 * shape.element * std::max(shape.classes, 65536.0);

@@ -8,7 +8,6 @@
 #include "server/loss/class_counts.h"
 #include "server/loss/loss_spec.h"
 #include "server/loss/options.h"
-#include "server/loss/outputs.h"
 #include "server/loss/work.h"
 
 // The parts of Work that rows take, whatever else is made of them.
@@ -48,7 +47,7 @@ Work WorkOfClasses(const Batch& batch, const LossSpec& spec, const WorkShape& sh
 
 // Returns what each thread works in, for as many as there are.
 double BytesOfScratch(const Batch& batch, const LossSpec& spec, const WorkShape& shape,
-                      const PerOutput<bool>& wanted, int thread_count);
+                      int thread_count);
 
 // Returns what computing every row once takes.
 Work WorkOfRows(const Batch& batch, const LossSpec& spec, const ComputeOptions& options,

@@ -126,7 +126,7 @@ Work WorkOfCompute(const Batch& batch, const LossSpec& spec, const ComputeOption
   for (const OutputRow& row : kOutputTable) {
     if (wanted[row.output]) work.operations += kReadLogit * shape.logits();
   }
-  work.bytes += BytesOfScratch(batch, spec, shape, wanted, thread_count);
+  work.bytes += BytesOfScratch(batch, spec, shape, thread_count);
   if (!batch.sample_weights.empty()) work.bytes += kBytesOfWeightless * shape.samples;
   const bool looks_again = (HasRecords(options) && spec.activation == Activation::kSigmoid) ||
                            IsMined(spec) || spec.policy.ratio.level == RatioLevel::kSequence;

@@ -33,10 +33,17 @@ class PlainLogits {
 
   PlainLogits(const T* z, T max) : z_(z), max_(max) {}
 
-  // Finds the difference to the largest, and its exponential, of logits j, j + 1, ...
-  LOSSD_ALWAYS_INLINE void Find(int64_t j, V& x, V& e) const {
+  // Finds the difference to the largest, and its exponential, of logits j, j + 1, ... Returns what
+  // is kept of them.
+  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
+    V minus_one;
+    FindParts(j, x, e, minus_one);
+    return e;
+  }
+  // Finds e^x − 1 too, where the size of x is below ln 2 / 2.
+  LOSSD_ALWAYS_INLINE void FindParts(int64_t j, V& x, V& e, V& minus_one) const {
     x = V::load_unaligned(z_ + j) - max_;
-    e = ExpNonPositive(x);
+    e = ExpNonPositive(x, minus_one);
   }
   LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { Prefetch(z_ + j + kChunkClasses); }
 
@@ -79,17 +86,42 @@ class RowPasses {
     return held;
   }
 
-  // Writes the exponentials of `logits` and returns the sum of all but one of the largest; where
-  // there is none, `any` is false, of all.
+  // Writes what `logits` keep of theirs, and returns the sum of all exponentials but one of the
+  // largest; where there is none, `any` is false, of all.
   template <typename Logits, typename Writer>
   static double ReduceExps(const Logits& logits, int64_t count, bool any, T* exps, Writer& writer) {
-    const int64_t whole = count / kLanes * kLanes;
     ExpSums sums;
-    SumWhole(logits, 0, whole, exps, sums, writer);
-    if (whole < count) SumTail(logits, count, exps, sums);
+    ReduceInto(logits, count, exps, sums, writer);
     // One of the largest is class m; the others belong to the rest. A NaN is in the sum, and so is
     // an infinite largest logit, as inf - inf.
     return sums.others.Total() + (sums.Largest() - (any ? 1 : 0));
+  }
+
+  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart: adding them and
+  // taking one away again costs the others no digits. Looking for the first of them to leave it out
+  // would cost branches that no CPU foresees.
+  struct ExpSums {
+    // Adds `e`, which is exp(x), or 0 where it does not count. The last is what is kept of it.
+    LOSSD_ALWAYS_INLINE void Add(int64_t register_index, const V& x, const V& e, const V&) {
+      const V other = ZeroWhere(x == V(T(0)), e);
+      others.Add(register_index, other);
+      largest += e - other;
+    }
+
+    // Returns how many of the largest there are, or NaN.
+    double Largest() const { return static_cast<double>(xsimd::hadd(largest)); }
+
+    LaneSum<T, Arch> others;
+    V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
+  };
+
+  // Writes what `logits` keep of their exponentials, and meanwhile the lines that wait in `writer`,
+  // and adds to `sums`, which are ExpSums or more.
+  template <typename Logits, typename Sums, typename Writer>
+  static void ReduceInto(const Logits& logits, int64_t count, T* exps, Sums& sums, Writer& writer) {
+    const int64_t whole = count / kLanes * kLanes;
+    SumWhole(logits, 0, whole, exps, sums, writer);
+    if (whole < count) SumTail(logits, count, exps, sums);
   }
 
   // Returns the largest; NaN never is.
@@ -154,24 +186,6 @@ class RowPasses {
   }
 
  private:
-  // Sums of exponentials. Those of the largest logit, exactly 1, are summed apart: adding them and
-  // taking one away again costs the others no digits. Looking for the first of them to leave it out
-  // would cost branches that no CPU foresees.
-  struct ExpSums {
-    // Adds `e`, which is exp(x), or 0 where it does not count.
-    void Add(int64_t register_index, const V& x, const V& e) {
-      const V other = ZeroWhere(x == V(T(0)), e);
-      others.Add(register_index, other);
-      largest += e - other;
-    }
-
-    // Returns how many of the largest there are, or NaN.
-    double Largest() const { return static_cast<double>(xsimd::hadd(largest)); }
-
-    LaneSum<T, Arch> others;
-    V largest = V(T(0));  // whole numbers, whose order of addition makes no difference
-  };
-
   static T MaxShort(const T* z, int64_t count) {
     T best = -kInfinity<T>;
     for (int64_t j = 0; j < count; ++j) best = std::max(best, Load<Arch>(z + j));
@@ -179,8 +193,8 @@ class RowPasses {
   }
 
   // Sums elements [begin, end), a multiple of kLanes of them.
-  template <typename Logits, typename Writer>
-  static void SumWhole(const Logits& logits, int64_t begin, int64_t end, T* exps, ExpSums& total,
+  template <typename Logits, typename Sums, typename Writer>
+  static void SumWhole(const Logits& logits, int64_t begin, int64_t end, T* exps, Sums& total,
                        Writer& writer) {
     while (begin < end) {
       const int64_t lines = std::min(writer.Ready(), (end - begin) / kLanes);
@@ -194,19 +208,19 @@ class RowPasses {
   }
 
   // Sums elements [begin, end) and calls `meanwhile` after each kLanes of them.
-  template <typename Logits, typename F>
-  static void SumPart(const Logits& logits, int64_t begin, int64_t end, T* exps, ExpSums& total,
+  template <typename Logits, typename Sums, typename F>
+  static void SumPart(const Logits& logits, int64_t begin, int64_t end, T* exps, Sums& total,
                       F meanwhile) {
-    ExpSums sums = total;
+    Sums sums = total;
     const Logits local = logits;  // in registers
     for (int64_t j = begin; j < end; j += kLanes) {
       local.PrefetchNext(j);
       for (int64_t k = 0; k < kRegisters; ++k) {
         V x;
         V e;
-        local.Find(j + k * kWidth, x, e);
-        e.store_unaligned(exps + j + k * kWidth);
-        sums.Add(k, x, e);
+        const V kept = local.Find(j + k * kWidth, x, e);
+        kept.store_unaligned(exps + j + k * kWidth);
+        sums.Add(k, x, e, kept);
       }
       meanwhile();
     }
@@ -225,8 +239,8 @@ class RowPasses {
 
   // Sums kLanes elements from `begin` on but those before `first`. It writes these all the same:
   // they were written before, with the same bits.
-  template <typename Logits>
-  static void SumFrom(int64_t first, const Logits& logits, int64_t begin, T* out, ExpSums& sums) {
+  template <typename Logits, typename Sums>
+  static void SumFrom(int64_t first, const Logits& logits, int64_t begin, T* out, Sums& sums) {
     static_assert(kLanes == 16);
     alignas(64) static constexpr T kSummed[2 * kLanes] = {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
@@ -236,16 +250,17 @@ class RowPasses {
     for (int64_t k = 0; k < kRegisters; ++k) {
       V x;
       V e;
-      logits.Find(begin + k * kWidth, x, e);
-      e.store_unaligned(out + k * kWidth);
-      sums.Add(k, x, ZeroWhere(V::load_unaligned(summed + k * kWidth) == V(T(0)), e));
+      const V kept = logits.Find(begin + k * kWidth, x, e);
+      kept.store_unaligned(out + k * kWidth);
+      const auto is_left = V::load_unaligned(summed + k * kWidth) == V(T(0));
+      sums.Add(k, x, ZeroWhere(is_left, e), kept);
     }
   }
 
   // Sums the elements past the last whole kLanes: by the last kLanes of the chunk, or, where the
   // chunk is shorter, by a copy.
-  template <typename Logits>
-  static void SumTail(const Logits& logits, int64_t count, T* exps, ExpSums& sums) {
+  template <typename Logits, typename Sums>
+  static void SumTail(const Logits& logits, int64_t count, T* exps, Sums& sums) {
     if (count >= kLanes) {
       const int64_t start = count - kLanes;
       SumFrom(kLanes - count % kLanes, logits, start, exps + start, sums);

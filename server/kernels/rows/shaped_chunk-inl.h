@@ -2,6 +2,7 @@
 #define LOSSD_SERVER_KERNELS_ROWS_SHAPED_CHUNK_INL_H_
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/scaled_exponential-inl.h"
 #include "server/kernels/simd/select-inl.h"
+#include "server/kernels/simd/signed_unit-inl.h"
 #include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
@@ -57,13 +59,21 @@ class ShapedLogits {
     return V::load_unaligned(addends_ + j) - addend_of_largest_;
   }
 
-  LOSSD_ALWAYS_INLINE void Find(int64_t j, V& x, V& e) const {
+  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
+    V minus_one;
+    FindParts(j, x, e, minus_one);
+    return e;
+  }
+  LOSSD_ALWAYS_INLINE void FindParts(int64_t j, V& x, V& e, V& minus_one) const {
     const V d = Difference(j);
     const V c = AddendDifference(j);
     x = xsimd::fma(d, scale_.high, c);
-    e = ExpOfScaled(d, scale_, c, x);
+    e = ExpOfScaled(d, scale_, c, x, minus_one);
+    if constexpr (!kHasAddends) return;
     // Parts that cancel leave a rounding, which would be added in another order by each width.
-    if constexpr (kHasAddends) e = xsimd::select(x == V(T(0)), V(T(1)), e);
+    const auto is_largest = x == V(T(0));
+    e = xsimd::select(is_largest, V(T(1)), e);
+    minus_one = ZeroWhere(is_largest, minus_one);
   }
   LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { Prefetch(bases_ + j + kChunkClasses); }
 
@@ -97,6 +107,31 @@ class ShapedLogits {
   Factor<V> scale_;
 };
 
+// Logits whose exponentials are kept as SignedUnit.
+template <typename Logits>
+class SignedLogits {
+ public:
+  using V = typename Logits::V;
+
+  explicit SignedLogits(const Logits& logits) : logits_(logits) {}
+
+  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
+    V minus_one;
+    logits_.FindParts(j, x, e, minus_one);
+    return SignedUnit(x, e, minus_one);
+  }
+  LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { logits_.PrefetchNext(j); }
+  SignedLogits From(int64_t begin) const { return SignedLogits(logits_.From(begin)); }
+  template <typename T>
+  SignedLogits Padded(int64_t count, T* memory) const {
+    return SignedLogits(logits_.Padded(count, memory));
+  }
+  static constexpr int64_t kPaddedMemory = Logits::kPaddedMemory;
+
+ private:
+  Logits logits_;
+};
+
 // A scale as a T, and what is left of one that is beyond T's range: a product of T's with the first
 // and then with the second stays in the range where its result does.
 template <typename T>
@@ -112,10 +147,15 @@ struct SplitScale {
   T second;  // 1 for ordinary scales
 };
 
-// What makes the exponentials of a chunk its gradient, g = (e (a e + b) + c w) slope · scale. The
-// scale comes last: it may be so large that its product with a term leaves T's range.
+// How exponentials are kept: as they are, or as SignedUnit.
+enum class KeptExps { kPlain, kSigned };
+
+// What makes the exponentials of a chunk its gradient, g = (e (a (e + shift) + b) + c w) slope ·
+// scale. The scale comes last: it may be so large that its product with a term leaves T's range.
 template <typename T>
 struct GradientTerms {
+  KeptExps kept = KeptExps::kPlain;
+  T shift = 0;  // 0 or −1; where they are kept as SignedUnit
   T scale = 1;
   T a = 0;
   T b = 0;
@@ -200,6 +240,36 @@ class ShapedPasses {
     return Passes::ReduceExps(logits, count, any, exps, writer);
   }
 
+  // Sums of exponentials but one of the largest, which is 1.
+  struct UnitTotals {
+    double rest = 0;
+    double squares = 0;  // Σ e²
+    double gaps = 0;     // Σ e (1 − e)
+  };
+
+  // Does the same with exponentials that are kept as SignedUnit.
+  template <typename Writer>
+  static UnitTotals ReduceUnits(const T* bases, const T* addends, int64_t count,
+                                ShapedLogit<T> largest, const Factor<V>& scale, T* exps,
+                                Writer& writer) {
+    const bool any = largest.base != -kInfinity<T>;
+    if (!any) largest = {T(0), T(0)};
+    const auto reduce = [&](const auto& logits) {
+      UnitSums sums;
+      Passes::ReduceInto(SignedLogits(logits), count, exps, sums, writer);
+      const double equals = sums.Largest() - (any ? 1 : 0);
+      return UnitTotals{sums.others.Total() + equals, sums.squares.Total() + equals,
+                        -sums.gaps.Total()};
+    };
+    if (addends != nullptr) {
+      return reduce(ShapedLogits<T, Arch, true>(bases, addends, largest, scale));
+    }
+    if (First(scale.high) == T(1) && First(scale.low) == T(0)) {
+      return reduce(PlainLogits<T, Arch>(bases, largest.base));
+    }
+    return reduce(ShapedLogits<T, Arch, false>(bases, addends, largest, scale));
+  }
+
   // Returns Σ w_j (x_j − x_m), with w_j = 1 where `weights` is null. What weighs 0 is not read.
   LOSSD_NOINLINE static double SumLogits(const T* bases, const T* addends, const T* weights,
                                          int64_t count, ShapedLogit<T> largest,
@@ -216,17 +286,34 @@ class ShapedPasses {
     return sum.Total();
   }
 
-  // Returns Σ e² over all exponentials but one of the largest, which are 1.
-  LOSSD_NOINLINE static double SumSquares(const T* exps, int64_t count, bool any) {
-    LaneSum<T, Arch> others;
-    V largest(T(0));
+  // Returns the largest |z|; NaN never is.
+  LOSSD_NOINLINE static T LargestSize(const T* z, int64_t count) {
+    V largest[static_cast<size_t>(kRegisters)];
+    for (V& v : largest) v = V(T(0));
     ForEachRegister(count, [&](int64_t j, int64_t k, int64_t left) LOSSD_ALWAYS_INLINE {
-      const V e = LoadFirst(exps + j, left);
-      const V other = ZeroWhere(e == V(T(1)), e);
-      others.Add(k, other * other);
-      largest += e - other;
+      largest[k] = MaxOf(V(xsimd::abs(LoadFirst(z + j, left))), largest[k]);
     });
-    return others.Total() + (static_cast<double>(xsimd::hadd(largest)) - (any ? 1 : 0));
+    for (int64_t k = 1; k < kRegisters; ++k) largest[0] = MaxOf(largest[k], largest[0]);
+    return LargestOf(largest[0]);
+  }
+
+  // Returns the first of the exponentials kept as SignedUnit that is 1 to the last digit of 1 − e,
+  // 0 where there is none.
+  LOSSD_NOINLINE static int64_t FirstOne(const T* units, int64_t count) {
+    int64_t first = count;
+    ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
+      const V unit = LoadFirst(units + j, left);
+      const auto is_one = (unit == V(T(0))) & (UnitOf(unit) == V(T(1)));
+      if (first < count || !xsimd::any(is_one)) return;
+      first = j;
+      while (units[first] != T(0) || !std::signbit(units[first])) ++first;
+    });
+    return first < count ? first : 0;
+  }
+
+  // Writes e_j · factor of exponentials kept as SignedUnit.
+  static void ScaleUnits(const T* units, int64_t count, T factor, T* out) {
+    Passes::Map(units, count, out, [f = V(factor)](const V& v) { return UnitOf(v) * f; });
   }
 
   // Returns Σ |g| of what WriteGradient writes.
@@ -234,7 +321,7 @@ class ShapedPasses {
                                            const GradientTerms<T>& terms) {
     LaneSum<T, Arch> sum;
     ForEachRegister(count, [&](int64_t j, int64_t k, int64_t left) LOSSD_ALWAYS_INLINE {
-      V g = xsimd::abs(GradientAt(LoadFirst(exps + j, left), terms, j, left));
+      V g = xsimd::abs(GradientAt(TermsAt(exps, terms, j, left), terms, j, left));
       if (left < kWidth) g = KeepFirst(g, left);
       sum.Add(k, g);
     });
@@ -244,6 +331,15 @@ class ShapedPasses {
   // Writes the gradient; `out` may be `exps`.
   LOSSD_NOINLINE static void WriteGradient(const T* exps, int64_t count,
                                            const GradientTerms<T>& terms, T* out) {
+    if (terms.kept == KeptExps::kSigned && terms.slopes == nullptr) {
+      const V shift(terms.shift);
+      ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
+        const V unit = LoadFirst(exps + j, left);
+        const V g = UnitOf(unit) * xsimd::fma(V(terms.a), ShiftedUnit(unit, shift), V(terms.b));
+        StoreFirst(g * V(terms.scale), left, out + j);
+      });
+      return;
+    }
     if (terms.weights == nullptr && terms.slopes == nullptr) {
       const V c(terms.c);
       ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
@@ -254,7 +350,14 @@ class ShapedPasses {
       return;
     }
     ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
-      StoreFirst(GradientAt(LoadFirst(exps + j, left), terms, j, left), left, out + j);
+      StoreFirst(GradientAt(TermsAt(exps, terms, j, left), terms, j, left), left, out + j);
+    });
+  }
+
+  // Multiplies the exponentials by the slopes.
+  LOSSD_NOINLINE static void Multiply(const T* slopes, int64_t count, T* exps) {
+    ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
+      StoreFirst(LoadFirst(exps + j, left) * LoadFirst(slopes + j, left), left, exps + j);
     });
   }
 
@@ -264,18 +367,33 @@ class ShapedPasses {
                                           const GradientTerms<T>& gradient,
                                           const HessianTerms<T>& terms, T* out) {
     ForEachRegister(count, [&](int64_t j, int64_t, int64_t left) LOSSD_ALWAYS_INLINE {
-      const V e = LoadFirst(exps + j, left);
+      const ExpTerms at = TermsAt(exps, gradient, j, left);
+      const V& e = at.e;
       V h = e * xsimd::fma(e, V(xsimd::fma(V(terms.h2), e, V(terms.h1))), V(terms.h0));
       if (gradient.slopes != nullptr) {
         const V slope = LoadFirst(gradient.slopes + j, left);
         const V second = V(terms.second) * LoadFirst(terms.tanhs + j, left);
-        h = h * slope * slope + GradientAt(e, gradient, j, left) * second;
+        h = h * slope * slope + GradientAt(at, gradient, j, left) * second;
       }
       StoreFirst(terms.template Finish<V>(h), left, out + j);
     });
   }
 
  private:
+  // Sums of exponentials that are kept as SignedUnit.
+  struct UnitSums : Passes::ExpSums {
+    LOSSD_ALWAYS_INLINE void Add(int64_t k, const V& x, const V& e, const V& unit) {
+      const V other = ZeroWhere(x == V(T(0)), e);
+      this->others.Add(k, other);
+      this->largest += e - other;
+      squares.Add(k, other * other);
+      gaps.Add(k, e * ShiftedUnit(unit, V(T(-1))));
+    }
+
+    LaneSum<T, Arch> squares;
+    LaneSum<T, Arch> gaps;  // Σ e (e − 1)
+  };
+
   // Calls f(j, register, elements left from j on) for each register of elements.
   template <typename F>
   LOSSD_ALWAYS_INLINE static void ForEachRegister(int64_t count, F f) {
@@ -301,11 +419,24 @@ class ShapedPasses {
     std::copy(lanes, lanes + count, to);
   }
 
-  LOSSD_ALWAYS_INLINE static V GradientAt(const V& e, const GradientTerms<T>& terms, int64_t j,
-                                          int64_t left) {
+  // An exponential, and what a is multiplied by.
+  struct ExpTerms {
+    V e;
+    V shifted;
+  };
+
+  LOSSD_ALWAYS_INLINE static ExpTerms TermsAt(const T* exps, const GradientTerms<T>& terms,
+                                              int64_t j, int64_t left) {
+    const V kept = LoadFirst(exps + j, left);
+    if (terms.kept == KeptExps::kPlain) return {kept, kept};
+    return {UnitOf(kept), ShiftedUnit(kept, V(terms.shift))};
+  }
+
+  LOSSD_ALWAYS_INLINE static V GradientAt(const ExpTerms& at, const GradientTerms<T>& terms,
+                                          int64_t j, int64_t left) {
     V c(terms.c);
     if (terms.weights != nullptr) c = c * LoadFirst(terms.weights + j, left);
-    V g = xsimd::fma(e, V(xsimd::fma(V(terms.a), e, V(terms.b))), c);
+    V g = xsimd::fma(at.e, V(xsimd::fma(V(terms.a), at.shifted, V(terms.b))), c);
     if (terms.slopes != nullptr) g = g * LoadFirst(terms.slopes + j, left);
     return g * V(terms.scale);
   }

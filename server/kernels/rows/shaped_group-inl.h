@@ -20,16 +20,19 @@ namespace lossd::kernels {
 
 // The few numbers that a shaped row has beside those of its classes, for up to kRows rows, in
 // double, a register of rows at a time. With e_j = exp(x_j − x_m) the derivatives by x are
-//   g_j = e_j (a e_j + b) + c w_j         h_j = e_j (h₀ + e_j (h₁ + h₂ e_j))
+//   g_j = e_j (a (e_j + s) + b) + c w_j         h_j = e_j (h₀ + e_j (h₁ + h₂ e_j))
 // but for the true class t and the largest, m: theirs are written so that nothing cancels.
 //
 // A kTruth form, with kv = (1 − smoothing) w_t, q = smoothing / C, W = Σ w, G = kv φ′ − q W:
 //   g_j = p_j (2λ logsumexp − G) − q w_j
 //   g_t = (kv φ′ − q w_t)(1 − p_t) + p_t (q (W − w_t) + 2λ logsumexp)
 //   g_m = −q w_m (1 − p_m) − p_m (kv φ′ − q (W − w_m) − 2λ logsumexp)
-// The squared error of weight w, with R = Σ_{k≠t} p_k² and S = Σ_{k≠m} p_k²:
+// The squared error of weight w, with R = Σ_{k≠t} p_k² and D = Σ_k p_k (1 − e_k):
 //   ℓ = (1 − p_t)² + R
-//   g_j = 2 p_j (p_j + p_t (1 − p_t) − R),  g_t = −2 p_t ℓ,  g_m = 2 p_m (p_m (1 − p_m) + p_t − S)
+//   g_j = 2 p_j (p_t + p_j − Σ_k p_k²) = 2 p_j (p_t + p_m (D − (1 − e_j))),  g_t = −2 p_t ℓ
+// Where many classes are almost as probable as m, p_j and Σ p² are almost equal, but 1 − e_j, which
+// the exponentials are kept with, and D have digits of their own. Then s is −1. Where t is m,
+// p_t = p_m and g_j = 2 p_j p_m (D + e_j), which is the same with s = 0.
 template <typename T, typename Arch, size_t kRows>
 class ShapedGroup {
  public:
@@ -41,6 +44,7 @@ class ShapedGroup {
   alignas(64) Column below_max;       // x_t − x_m
   alignas(64) Column logit_sum;       // Σ_j w_j (x_j − x_m); where there is smoothing
   alignas(64) Column square_sum;      // Σ_{j≠m} e_j²; for the squared error
+  alignas(64) Column gap_sum;         // Σ_j e_j (1 − e_j); for the squared error
   alignas(64) Column largest_weight;  // w_m; where there is smoothing
 
   // Columns that Evaluate fills, without the scales.
@@ -49,6 +53,7 @@ class ShapedGroup {
   alignas(64) Column one_minus_p;
   alignas(64) Column a;
   alignas(64) Column b;
+  alignas(64) Column shift;  // s; of the squared error
   alignas(64) Column truth_gradient;
   alignas(64) Column largest_gradient;
   // The Hessian, where it is wanted.
@@ -68,7 +73,8 @@ class ShapedGroup {
                               int64_t begin, int64_t size) {
     Truth truth;
     for (double* const column : {max, rest, below_max}) FillPast(size, column);
-    for (double* const column : {logit_sum, square_sum, largest_weight}) FillPast(size, column);
+    for (double* const column : {logit_sum, square_sum, gap_sum}) FillPast(size, column);
+    FillPast(size, largest_weight);
     LoadFactors(rows, shape, begin, size);
     for (int64_t i = 0; i < size; i += kWidth) FindPoint(i, truth);
     const bool wants_curvature = rows.hessian != nullptr;
@@ -207,11 +213,14 @@ class ShapedGroup {
     const D offset = pt * ct - others;
     value.store_aligned(truth.value + i);
     (Weighted(weight, value) + SquareOfSum(shape, lse)).store_aligned(truth.loss + i);
+    const D mean_gap = pm * D::load_aligned(gap_sum + i);
+    const D of_largest_slope = pm * mean_gap + pt;
+    const D of_others = xsimd::select(is_largest, pm * mean_gap, of_largest_slope);
     (two * weight * pm * pm).store_aligned(a + i);
-    (pm * (two * weight * offset + of_sum)).store_aligned(b + i);
+    (pm * (two * weight * of_others + of_sum)).store_aligned(b + i);
+    xsimd::select(is_largest, D(0.0), D(-1.0)).store_aligned(shift + i);
     (pt * (of_sum - two * weight * value)).store_aligned(truth_gradient + i);
-    (pm * (two * weight * (pm * cm + pt - without_largest) + of_sum))
-        .store_aligned(largest_gradient + i);
+    (pm * (two * weight * of_largest_slope + of_sum)).store_aligned(largest_gradient + i);
     if (!wants_hessian) return;
     const D four(4.0);
     const D of_square(2 * shape.z_loss);

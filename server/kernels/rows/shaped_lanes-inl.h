@@ -9,6 +9,7 @@
 #include "server/kernels/class_id_rows.h"
 #include "server/kernels/hessian.h"
 #include "server/kernels/row_shape.h"
+#include "server/kernels/rows/capped_logits-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/shaped_group-inl.h"
 #include "server/kernels/rows/shaped_row-inl.h"
@@ -18,6 +19,7 @@
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/scaled_exponential-inl.h"
 #include "server/kernels/simd/select-inl.h"
+#include "server/kernels/simd/signed_unit-inl.h"
 #include "server/kernels/simd/softcap-inl.h"
 
 namespace lossd::kernels {
@@ -30,7 +32,8 @@ class ShapedLanes {
   ShapedLanes(const ClassIdRows<T>& rows, const RowShape<T>& shape, const TruthForm& form,
               const FormParameters& parameters)
       : scale_(shape.scale),
-        softcap_(shape.softcap == 0 ? 1 : shape.softcap),
+        capped_(Softcap<V>(shape.softcap == 0 ? 1 : shape.softcap), scale_),
+        caps_alone_(ShapedSoftmax<T, Arch>::CapsAlone(shape, SumsOf(shape, form))),
         source_(rows),
         rows_(rows),
         shape_(shape),
@@ -61,10 +64,19 @@ class ShapedLanes {
   using Columns = T[static_cast<size_t>(Matrix::kMaxTile)];
   using Column = T[static_cast<size_t>(kTile)];
 
-  bool HoldsLargestOut() const { return form_.is_squared_error() || shape_.smoothing != 0; }
+  static RowSums SumsOf(const RowShape<T>& shape, const TruthForm& form) {
+    if (form.is_squared_error()) return RowSums::kSquares;
+    return shape.smoothing != 0 ? RowSums::kLogits : RowSums::kNone;
+  }
+
+  bool HoldsLargestOut() const { return shape_.smoothing != 0; }
 
   void Reduce() {
     Matrix::Load(rows_, source_, tile_, columns_);
+    if (caps_alone_) {
+      ReduceCapped();
+      return;
+    }
     if (shape_.HasAddends()) MakeAddends();
     FindMaxima();
     if (shape_.seesaw.log_counts != nullptr) AddSeesaw();
@@ -74,6 +86,50 @@ class ShapedLanes {
       SumExps<RowSums::kLogits>();
     } else {
       SumExps<RowSums::kNone>();
+    }
+  }
+
+  // Returns true when slopes of logits that are capped alone are wanted by themselves.
+  bool WantsSlopes() const {
+    return rows_.hessian != nullptr || rows_.probabilities != nullptr ||
+           rows_.gradient_l1 != nullptr;
+  }
+
+  // Does so where logits are capped alone.
+  void ReduceCapped() {
+    Matrix::FindMaxima(columns_, kTile, rows_.class_count, columns_, base_of_largest_);
+    const bool is_near = ShapedPasses<T, Arch>::LargestSize(columns_, rows_.class_count * kTile) <=
+                         capped_.softcap().most_near();
+    alignas(64) Column truth_base = {};
+    alignas(64) Column truth_addend;
+    const int64_t* const ids = rows_.class_ids + tile_.begin;
+    for (int64_t i = 0; i < tile_.size; ++i) truth_base[i] = columns_[ids[i] * kTile + i];
+    CapColumn(base_of_largest_, addend_of_largest_, nullptr);
+    CapColumn(truth_base, truth_addend, truth_slope_);
+    for (int64_t i = 0; i < kTile; ++i) {
+      const ShapedLogit<T> largest = {base_of_largest_[i], addend_of_largest_[i]};
+      const ShapedLogit<T> truth = {truth_base[i], truth_addend[i]};
+      group_.max[i] = largest.Value(shape_.scale);
+      group_.below_max[i] = truth.Minus(largest, shape_.scale);
+    }
+    if (WantsSlopes()) {
+      SumCapped<CapSlopes::kApart, CapRange::kAny>();
+    } else if (is_near) {
+      SumCapped<CapSlopes::kMultiply, CapRange::kNear>();
+    } else {
+      SumCapped<CapSlopes::kMultiply, CapRange::kAny>();
+    }
+  }
+
+  // Caps the logits of a column, which become the bases.
+  LOSSD_NOINLINE void CapColumn(T* logits, T* addends, T* slopes) const {
+    const CappedDifferences<V> differences = capped_;  // in registers
+    for (int64_t k = 0; k < kTile; k += kWidth) {
+      const CappedLogit<V> capped = differences.softcap().Of(V::load_aligned(logits + k));
+      const auto parts = differences.PartsOf(capped);
+      parts.base.store_aligned(logits + k);
+      parts.addend.store_aligned(addends + k);
+      if (slopes != nullptr) capped.slope.store_aligned(slopes + k);
     }
   }
 
@@ -120,7 +176,7 @@ class ShapedLanes {
   // Makes the addends of all classes, and caps the logits.
   LOSSD_NOINLINE void MakeAddends() {
     const V scale(static_cast<T>(shape_.scale));
-    const Softcap<V> softcap = softcap_;  // in registers
+    const Softcap<V> softcap = capped_.softcap();  // in registers
     for (int64_t j = 0; j < rows_.class_count; ++j) {
       const V addend(shape_.addends == nullptr ? T(0) : shape_.addends[j]);
       for (int64_t at = j * kTile; at < (j + 1) * kTile; at += kWidth) {
@@ -172,6 +228,7 @@ class ShapedLanes {
       const ShapedLogit<T> truth = {columns_[at], has_addends ? addends_[at] : T(0)};
       group_.max[i] = largest.Value(shape_.scale);
       group_.below_max[i] = truth.Minus(largest, shape_.scale);
+      truth_slope_[i] = shape_.softcap == 0 ? T(1) : slopes_[at];
     }
   }
 
@@ -196,6 +253,7 @@ class ShapedLanes {
     V equals = V(T(-1));
     V logits = V(T(0));
     V squares = V(T(0));
+    V gaps = V(T(0));     // Σ e (e − 1)
     V largest = V(T(0));  // the class, and its weight
     V largest_weight = V(T(1));
   };
@@ -216,21 +274,63 @@ class ShapedLanes {
         AddExp<kSums, kHasAddends>(j, j * kTile + k + r * kWidth, scale, weight, sums[r]);
       }
     }
-    for (int64_t r = 0; r < kRegisters; ++r) {
-      const int64_t i = k + r * kWidth;
-      const Sums& of = sums[r];
-      // An infinite maximum, or none, makes the row NaN.
-      // NOLINTNEXTLINE(misc-redundant-expression)
-      const V poison = of.base - of.base;
-      Widen((of.rest + of.equals) + poison, group_.rest + i);
-      of.largest.store_aligned(largest_ + i);
-      if constexpr (kSums == RowSums::kLogits) {
-        Widen(of.logits, group_.logit_sum + i);
-        Widen(of.largest_weight, group_.largest_weight + i);
-      }
-      if constexpr (kSums == RowSums::kSquares)
-        Widen(of.squares + of.equals, group_.square_sum + i);
+    for (int64_t r = 0; r < kRegisters; ++r) Finish<kSums>(sums[r], k + r * kWidth);
+  }
+
+  template <RowSums kSums>
+  LOSSD_ALWAYS_INLINE void Finish(const Sums& of, int64_t i) {
+    // An infinite maximum, or none, makes the row NaN.
+    // NOLINTNEXTLINE(misc-redundant-expression)
+    const V poison = of.base - of.base;
+    Widen((of.rest + of.equals) + poison, group_.rest + i);
+    of.largest.store_aligned(largest_ + i);
+    if constexpr (kSums == RowSums::kLogits) {
+      Widen(of.logits, group_.logit_sum + i);
+      Widen(of.largest_weight, group_.largest_weight + i);
     }
+    if constexpr (kSums == RowSums::kSquares) {
+      Widen(of.squares + of.equals, group_.square_sum + i);
+      Widen(-of.gaps, group_.gap_sum + i);
+    }
+  }
+
+  // Does so with logits that are capped alone, whose slopes go where kSlopes says.
+  template <CapSlopes kSlopes, CapRange kRange>
+  LOSSD_NOINLINE void SumCapped() {
+    const CappedDifferences<V> differences = capped_;  // in registers
+    for (int64_t k = 0; k < tile_.size; k += kStep) {
+      Sums sums[static_cast<size_t>(kRegisters)];
+      for (int64_t r = 0; r < kRegisters; ++r) {
+        sums[r].base = V::load_aligned(base_of_largest_ + k + r * kWidth);
+        sums[r].addend = V::load_aligned(addend_of_largest_ + k + r * kWidth);
+      }
+      for (int64_t j = 0; j < rows_.class_count; ++j) {
+        for (int64_t r = 0; r < kRegisters; ++r) {
+          AddCapped<kSlopes, kRange>(j, j * kTile + k + r * kWidth, differences, sums[r]);
+        }
+      }
+      for (int64_t r = 0; r < kRegisters; ++r) Finish<RowSums::kNone>(sums[r], k + r * kWidth);
+    }
+  }
+
+  template <CapSlopes kSlopes, CapRange kRange>
+  LOSSD_ALWAYS_INLINE void AddCapped(int64_t j, int64_t at, const CappedDifferences<V>& differences,
+                                     Sums& sums) {
+    V x;
+    V e;
+    const CappedLogit<V> capped = differences.template Find<kRange>(V::load_aligned(columns_ + at),
+                                                                    {sums.base, sums.addend}, x, e);
+    const auto equal = x == V(T(0));
+    sums.rest += ZeroWhere(equal, e);
+    sums.equals += OneWhere(equal);
+    if constexpr (kSlopes == CapSlopes::kMultiply) {
+      V(e * capped.slope).store_aligned(columns_ + at);
+      return;
+    }
+    e.store_aligned(columns_ + at);
+    capped.slope.store_aligned(slopes_ + at);
+    capped.tanh.store_aligned(tanhs_ + at);
+    sums.largest = xsimd::select(equal, V(static_cast<T>(j)), sums.largest);
   }
 
   template <RowSums kSums, bool kHasAddends>
@@ -241,10 +341,18 @@ class ShapedLanes {
     V c = zero;
     if constexpr (kHasAddends) c = V::load_aligned(addends_ + at) - sums.addend;
     const V x = xsimd::fma(d, scale.high, c);
-    const V e = ExpOfScaled(d, scale, c, x);
-    e.store_aligned(columns_ + at);
+    V minus_one;
+    const V e = ExpOfScaled(d, scale, c, x, minus_one);
     const auto equal = x == zero;
     const V other = ZeroWhere(equal, e);
+    if constexpr (kSums == RowSums::kSquares) {
+      const V unit = SignedUnit(x, e, kHasAddends ? ZeroWhere(equal, minus_one) : minus_one);
+      unit.store_aligned(columns_ + at);
+      sums.squares += other * other;
+      sums.gaps += e * ShiftedUnit(unit, V(T(-1)));
+    } else {
+      e.store_aligned(columns_ + at);
+    }
     sums.rest += other;
     sums.equals += OneWhere(equal);
     sums.largest = xsimd::select(equal, V(static_cast<T>(j)), sums.largest);
@@ -252,7 +360,6 @@ class ShapedLanes {
       sums.logits += Weighted(weight, x);
       sums.largest_weight = xsimd::select(equal, weight, sums.largest_weight);
     }
-    if constexpr (kSums == RowSums::kSquares) sums.squares += other * other;
   }
 
   static void Widen(const V& v, double* to) {
@@ -266,6 +373,7 @@ class ShapedLanes {
     alignas(64) Column a;
     alignas(64) Column b;
     alignas(64) Column c;
+    alignas(64) Column shift;  // of the squared error
     alignas(64) Column truth;
     alignas(64) Column largest;
     alignas(64) Column id;
@@ -285,8 +393,9 @@ class ShapedLanes {
       columns.any_beyond |= split.second != T(1);
       columns.a[i] = static_cast<T>(group_.a[i]);
       // Where it is all that there is to the gradient, it takes the scale along.
-      columns.b[i] = static_cast<T>(HoldsLargestOut() ? group_.b[i] : group_.b[i] * scale);
+      columns.b[i] = static_cast<T>(IsLinear() ? group_.b[i] * scale : group_.b[i]);
       columns.c[i] = static_cast<T>(-q);
+      columns.shift[i] = form_.is_squared_error() ? static_cast<T>(group_.shift[i]) : T(0);
       columns.truth[i] = static_cast<T>(group_.truth_gradient[i] * scale);
       columns.largest[i] = static_cast<T>(group_.largest_gradient[i] * scale);
       columns.scale[i] = split.first;
@@ -304,7 +413,13 @@ class ShapedLanes {
     const V own(static_cast<T>(j));
     const V e = V::load_aligned(columns_ + j * kTile + k);
     V g = e * V::load_aligned(columns.b + k);
-    if (HoldsLargestOut()) {
+    if (form_.is_squared_error()) {
+      const V shifted = ShiftedUnit(e, V::load_aligned(columns.shift + k));
+      g = UnitOf(e) *
+          xsimd::fma(V::load_aligned(columns.a + k), shifted, V::load_aligned(columns.b + k));
+      g = g * V::load_aligned(columns.scale + k);
+      if (columns.any_beyond) g = g * V::load_aligned(columns.beyond + k);
+    } else if (HoldsLargestOut()) {
       const V weight(shape_.class_weights == nullptr ? T(1) : shape_.class_weights[j]);
       const V c = V::load_aligned(columns.c + k) * weight;
       g = xsimd::fma(
@@ -318,6 +433,15 @@ class ShapedLanes {
                          g);
   }
 
+  // Returns true when exponentials times a factor are the gradient of all classes but the true one.
+  bool IsLinear() const { return !HoldsLargestOut() && !form_.is_squared_error(); }
+
+  // Returns the exponentials that are kept at `at`.
+  LOSSD_ALWAYS_INLINE V ExpAt(int64_t at) const {
+    const V kept = V::load_aligned(columns_ + at);
+    return form_.is_squared_error() ? UnitOf(kept) : kept;
+  }
+
   // Calls f(j, k, at) for each register of rows of each class.
   template <typename F>
   LOSSD_ALWAYS_INLINE void ForEachRegister(F f) const {
@@ -329,7 +453,8 @@ class ShapedLanes {
   LOSSD_NOINLINE void WriteGradients() {
     GradientColumns columns;
     FillGradient(group_.gradient_scale, columns);
-    const bool has_slopes = shape_.softcap != 0;
+    const bool has_slopes = shape_.softcap != 0 && !caps_alone_;
+    if (caps_alone_) ChainGradients(columns);
     ForEachRegister([&](int64_t j, int64_t k, int64_t at) LOSSD_ALWAYS_INLINE {
       V g = GradientAt(columns, j, k);
       if (has_slopes) g = g * V::load_aligned(slopes_ + at);
@@ -339,10 +464,19 @@ class ShapedLanes {
     Matrix::Store(rows_, tile_.begin, tile_.size, columns_, rows_.gradient);
   }
 
+  // Multiplies by the slopes what the gradients are made of.
+  void ChainGradients(GradientColumns& columns) {
+    for (int64_t i = 0; i < kTile; ++i) columns.truth[i] *= truth_slope_[i];
+    if (!WantsSlopes()) return;
+    ForEachRegister([&](int64_t, int64_t, int64_t at) LOSSD_ALWAYS_INLINE {
+      V(V::load_aligned(columns_ + at) * V::load_aligned(slopes_ + at))
+          .store_aligned(columns_ + at);
+    });
+  }
+
   LOSSD_NOINLINE void ChainTrueGradients() {
-    const int64_t* const ids = rows_.class_ids + tile_.begin;
-    for (int64_t i = 0; shape_.softcap != 0 && i < tile_.size; ++i) {
-      rows_.true_gradient[tile_.begin + i] *= static_cast<double>(slopes_[ids[i] * kTile + i]);
+    for (int64_t i = 0; i < tile_.size; ++i) {
+      rows_.true_gradient[tile_.begin + i] *= static_cast<double>(truth_slope_[i]);
     }
   }
 
@@ -365,7 +499,7 @@ class ShapedLanes {
     alignas(64) Column factor;
     for (int64_t i = 0; i < kTile; ++i) factor[i] = static_cast<T>(group_.p_max[i]);
     ForEachRegister([&](int64_t, int64_t k, int64_t at) LOSSD_ALWAYS_INLINE {
-      V(V::load_aligned(columns_ + at) * V::load_aligned(factor + k)).store_aligned(out + at);
+      V(ExpAt(at) * V::load_aligned(factor + k)).store_aligned(out + at);
     });
     Matrix::Store(rows_, tile_.begin, tile_.size, out, rows_.probabilities);
   }
@@ -410,7 +544,7 @@ class ShapedLanes {
   LOSSD_ALWAYS_INLINE V HessianAt(const GradientColumns& gradient, const HessianColumns& columns,
                                   int64_t j, int64_t k) const {
     const V own(static_cast<T>(j));
-    const V e = V::load_aligned(columns_ + j * kTile + k);
+    const V e = ExpAt(j * kTile + k);
     const V inner = xsimd::fma(V::load_aligned(columns.h2 + k), e, V::load_aligned(columns.h1 + k));
     V h = e * xsimd::fma(e, inner, V::load_aligned(columns.h0 + k));
     h = xsimd::select(V::load_aligned(largest_ + k) == own, V::load_aligned(columns.largest + k),
@@ -427,9 +561,11 @@ class ShapedLanes {
   }
 
   const Factor<V> scale_;
-  const Softcap<V> softcap_;
+  const CappedDifferences<V> capped_;
+  const bool caps_alone_;
   alignas(64) Column base_of_largest_;
   alignas(64) Column addend_of_largest_;
+  alignas(64) Column truth_slope_;
   alignas(64) Column largest_;   // the class
   alignas(64) Columns columns_;  // bases, then exponentials, then gradients
   alignas(64) Columns addends_;

@@ -53,6 +53,7 @@ class ShapedRowsKernel {
         form_(form),
         parameters_(parameters),
         classes_(rows.class_count),
+        caps_alone_(ShapedSoftmax<T, Arch>::CapsAlone(shape, SumsOf(shape, form))),
         joined_(classes_ < kFewestClassesAlone),
         stride_(joined_ ? classes_ : PaddedSize(classes_)),
         group_size_(std::clamp<int64_t>(kGroupElements / stride_, 1, kMaxGroup)) {
@@ -66,7 +67,7 @@ class ShapedRowsKernel {
     first_ = take(GroupWorkspaceSize(classes_));
     if (classes_ <= kMaxClassesInTurn) second_ = take(GroupWorkspaceSize(classes_));
     maxima_ = {take(numbers), take(numbers)};
-    if (shape.softcap != 0) caps_.slopes = take(CapWorkspaceSize(classes_));
+    if (WantsSlopes()) caps_.slopes = take(CapWorkspaceSize(classes_));
     if (shape.softcap != 0 && rows.hessian != nullptr) {
       caps_.tanhs = take(CapWorkspaceSize(classes_));
     }
@@ -79,6 +80,13 @@ class ShapedRowsKernel {
     T* const weights = rows.workspace + ElementsToLine(rows.workspace);
     ShapedSoftmax<T, Arch>::SumWeights(shape.class_weights, rows.class_count, weights);
     return weights;
+  }
+
+  // Returns true when the slopes of capped logits are wanted by themselves.
+  bool WantsSlopes() const {
+    const bool asks_for_more =
+        rows_.hessian != nullptr || rows_.probabilities != nullptr || rows_.gradient_l1 != nullptr;
+    return shape_.softcap != 0 && (!caps_alone_ || asks_for_more);
   }
 
   static RowSums SumsOf(const RowShape<T>& shape, const TruthForm& form) {
@@ -132,11 +140,12 @@ class ShapedRowsKernel {
     return caps;
   }
   double SlopeOf(int64_t i, int64_t j) const {
+    if (j == ClassIdOf(i)) return static_cast<double>(truth_slope_[i]);
     return caps_.slopes == nullptr ? 1 : static_cast<double>(CapsOf(i).slopes[j]);
   }
 
   // Returns true when the gradient of class m needs a value of its own.
-  bool HoldsLargestOut() const { return form_.is_squared_error() || shape_.smoothing != 0; }
+  bool HoldsLargestOut() const { return shape_.smoothing != 0; }
 
   // Computes all but the gradient of the group of rows that begins at `begin`.
   template <typename SomeWriter>
@@ -152,13 +161,16 @@ class ShapedRowsKernel {
       if (rows_.gradient_l1 != nullptr) rows_.gradient_l1[begin + i] = SumGradient(group, i);
       if (rows_.hessian != nullptr) WriteHessian(group, i);
       if (rows_.probabilities != nullptr) WriteProbabilities(group, i);
+      if (caps_alone_ && caps_.slopes != nullptr) {
+        Passes::Multiply(CapsOf(i).slopes, classes_, ExpsOf(i));
+      }
     }
   }
 
   template <typename SomeWriter>
   void ReduceRow(int64_t i, SomeWriter& writer, Group& group) {
     const int64_t t = ClassIdOf(i);
-    ShapedLogit<T> truth;
+    ShapedTruth<T> truth;
     const auto logits_at = [&](int64_t first, int64_t count) LOSSD_ALWAYS_INLINE {
       const int64_t at = (begin_ + i) * classes_ + first;
       if (first == 0) source_.GoBack(at);
@@ -170,9 +182,11 @@ class ShapedRowsKernel {
     largest_[i] = HoldsLargestOut() || rows_.hessian != nullptr ? ArgMax(i) : -1;
     group.max[i] = held.max.Value(shape_.scale);
     group.rest[i] = held.rest;
-    group.below_max[i] = truth.Minus(held.max, shape_.scale);
+    group.below_max[i] = truth.logit.Minus(held.max, shape_.scale);
+    truth_slope_[i] = truth.slope;
     group.logit_sum[i] = held.logit_sum;
     group.square_sum[i] = held.square_sum;
+    group.gap_sum[i] = held.gap_sum;
     group.largest_weight[i] = WeightOf(std::max<int64_t>(largest_[i], 0));
   }
 
@@ -199,13 +213,19 @@ class ShapedRowsKernel {
     int64_t arg_max = -1;
     ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
       if (arg_max >= 0 || ratio != 1) return;
-      arg_max = begin + RowPasses<T, Arch>::FirstEqual(ExpsOf(i) + begin, count, T(1));
+      const T* const exps = ExpsOf(i) + begin;
+      arg_max =
+          begin + (form_.is_squared_error() ? Passes::FirstOne(exps, count)
+                                            : RowPasses<T, Arch>::FirstEqual(exps, count, T(1)));
     });
     return std::max<int64_t>(arg_max, 0);
   }
 
-  // Returns true when exponentials times a factor are the gradient of all classes but the true one.
-  bool IsLinear() const { return !HoldsLargestOut() && caps_.slopes == nullptr; }
+  // Returns true when exponentials, in the end, times a factor are the gradient of all classes but
+  // the true one.
+  bool IsLinear() const {
+    return !HoldsLargestOut() && !form_.is_squared_error() && (shape_.softcap == 0 || caps_alone_);
+  }
   static T LinearFactor(const Group& group, int64_t i, double ratio) {
     return static_cast<T>(group.b[i] * ratio * group.gradient_scale[i]);
   }
@@ -215,12 +235,24 @@ class ShapedRowsKernel {
     GradientTerms<T> terms;
     terms.a = static_cast<T>(group.a[i] * ratio * ratio);
     terms.b = static_cast<T>(group.b[i] * ratio);
+    if (form_.is_squared_error()) SetSquared(group, i, begin, ratio, terms);
     if (shape_.smoothing != 0) {
       terms.c = static_cast<T>(-shape_.smoothing / static_cast<double>(classes_));
       if (shape_.class_weights != nullptr) terms.weights = shape_.class_weights + begin;
     }
     if (caps_.slopes != nullptr) terms.slopes = CapsOf(i).slopes + begin;
     return terms;
+  }
+
+  // Sets what the terms of the squared error have of their own.
+  void SetSquared(const Group& group, int64_t i, int64_t begin, double ratio,
+                  GradientTerms<T>& terms) const {
+    terms.kept = KeptExps::kSigned;
+    terms.shift = static_cast<T>(group.shift[i]);
+    if (classes_ <= kChunkClasses || group.shift[i] == 0) return;
+    // r e − 1 = r (e − 1) − (1 − r)
+    const double gap = softmax_.Gap(MaximaOf(i)[begin / kChunkClasses], row_max_[i]);
+    terms.b = static_cast<T>((group.b[i] - group.a[i] * gap) * ratio);
   }
 
   // `out` may be the row's exponentials.
@@ -256,7 +288,7 @@ class ShapedRowsKernel {
   // Returns Σ_j |g_j| by z, without the row's scales.
   double SumGradient(const Group& group, int64_t i) const {
     const int64_t t = ClassIdOf(i);
-    const bool simple = IsLinear() && shape_.z_loss == 0;
+    const bool simple = IsLinear() && shape_.softcap == 0 && shape_.z_loss == 0;
     const double of_truth = std::abs(group.truth_gradient[i]) * SlopeOf(i, t);
     if (simple) return 2 * of_truth * shape_.scale;  // those of the others add up to it
     const int64_t m = HoldsLargestOut() ? largest_[i] : t;
@@ -303,7 +335,7 @@ class ShapedRowsKernel {
         factors[begin / kChunkClasses] = LinearFactor(group, i, ratio);
       });
       row.own_class = ClassIdOf(i);
-      row.own = static_cast<T>(group.truth_gradient[i] * scale);
+      row.own = static_cast<T>(group.truth_gradient[i] * scale * SlopeOf(i, row.own_class));
       ExpsOf(i)[row.own_class] = T(1);  // as PendingRow demands
     } else {
       WriteGradientTo(group, i, ExpsOf(i));
@@ -315,8 +347,13 @@ class ShapedRowsKernel {
   void WriteProbabilities(const Group& group, int64_t i) const {
     T* const out = rows_.probabilities + (begin_ + i) * classes_;
     ForEachChunk(i, [&](int64_t begin, int64_t count, double ratio) {
-      RowPasses<T, Arch>::Scale(ExpsOf(i) + begin, count, static_cast<T>(group.p_max[i] * ratio),
-                                out + begin);
+      const T factor = static_cast<T>(group.p_max[i] * ratio);
+      const T* const exps = ExpsOf(i) + begin;
+      if (form_.is_squared_error()) {
+        Passes::ScaleUnits(exps, count, factor, out + begin);
+      } else {
+        RowPasses<T, Arch>::Scale(exps, count, factor, out + begin);
+      }
     });
   }
 
@@ -361,6 +398,7 @@ class ShapedRowsKernel {
   const TruthForm& form_;
   const FormParameters& parameters_;
   const int64_t classes_;
+  const bool caps_alone_;
   const bool joined_;
   const int64_t stride_;  // of exponentials, from row to row of a group
   const int64_t group_size_;
@@ -374,6 +412,7 @@ class ShapedRowsKernel {
   int64_t begin_ = 0;  // the group's rows
   int64_t size_ = 0;
   ShapedLogit<T> row_max_[kMaxGroup];
+  T truth_slope_[kMaxGroup];
   int64_t largest_[kMaxGroup];  // -1: not looked for
 };
 

@@ -113,12 +113,19 @@ struct ReducedExp {
 
 // Returns eˣ for x ≤ 0, to about an ulp (1.03 measured); e⁰ is 1, e^−∞ is 0, NaN stays NaN. Results
 // below the normal numbers are 0 or, within a factor of √½ of them, subnormal.
+// `minus_one` gets eʳ − 1 of the reduced x, which is x itself where its size is below ln 2 / 2.
 template <typename V>
-inline V ExpNonPositive(const V& x) {
+inline V ExpNonPositive(const V& x, V& minus_one) {
   // This order of arguments keeps NaN, too.
   const ReducedExp<V> e(MaxOf(V(ExpConstants<typename V::value_type>::kLowest), x));
+  minus_one = e.minus_one;
   // (1 + minus_one) power, with one rounding because `power` is a power of two.
   return xsimd::fma(e.minus_one, e.power, e.power);
+}
+template <typename V>
+inline V ExpNonPositive(const V& x) {
+  V minus_one;
+  return ExpNonPositive(x, minus_one);
 }
 
 // Returns eˣ for x ≤ 0 in float, with the digits that numbers below the normal ones have room for.

@@ -45,9 +45,11 @@ LOSSD_ALWAYS_INLINE inline V ProductMinus(const V& a, const V& b, const V& c) {
 
 // Returns e^(d s + c) for exponents that are not above 0, or hardly. `x` is the exponent rounded:
 // the result's error is that of d and of c, and the product adds none, so that an exponent far from
-// 0 costs no more digits than without a factor. e⁰ is 1 where d and c are 0.
+// 0 costs no more digits than without a factor. e⁰ is 1 where d and c are 0. `minus_one` gets eʳ −
+// 1 of the reduced exponent r, which is the exponent itself where its size is below ln 2 / 2.
 template <typename V>
-LOSSD_ALWAYS_INLINE inline V ExpOfScaled(const V& d, const Factor<V>& s, const V& c, const V& x) {
+LOSSD_ALWAYS_INLINE inline V ExpOfScaled(const V& d, const Factor<V>& s, const V& c, const V& x,
+                                         V& minus_one) {
   using T = typename V::value_type;
   using Constants = ExpConstants<T>;
   using Integers = xsimd::batch<typename Constants::Bits, typename V::arch_type>;
@@ -57,9 +59,14 @@ LOSSD_ALWAYS_INLINE inline V ExpOfScaled(const V& d, const Factor<V>& s, const V
   const V r = xsimd::fma(d, s.low, V(xsimd::fnma(k, V(Constants::kLn2Low), high)));
   const V power =
       xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Integers>(shifted) << Constants::kMantissaBits);
-  const V minus_one = Constants::MinusOne(r);
+  minus_one = Constants::MinusOne(r);
   // A comparison that NaN fails keeps it.
   return ZeroWhere(x < V(Constants::kLowest), V(xsimd::fma(minus_one, power, power)));
+}
+template <typename V>
+LOSSD_ALWAYS_INLINE inline V ExpOfScaled(const V& d, const Factor<V>& s, const V& c, const V& x) {
+  V minus_one;
+  return ExpOfScaled(d, s, c, x, minus_one);
 }
 
 }  // namespace lossd::kernels

@@ -33,11 +33,6 @@ bool HasFloatTargets(const Batch& batch, const LossSpec& spec) {
 
 }  // namespace
 
-bool NeedsDouble(const LossSpec& spec) {
-  static const FormInfo* const squared_error = FindForm("squared_error");
-  return spec.softcap != 0 || spec.form == squared_error;
-}
-
 RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerms& terms,
                        const LogitTransform& transform, size_t element_size,
                        const Cancellation& cancellation)
@@ -52,8 +47,7 @@ RowShaping::RowShaping(const Batch& batch, const LossSpec& spec, const ClassTerm
       is_float ? kernels.class_id_rows_f32 != nullptr : kernels.class_id_rows_f64 != nullptr;
   if (is_plain_ && has_plain) return;
   const bool smooths = spec.label_smoothing != 0;
-  is_widened_ = is_float && NeedsDouble(spec);
-  const OrdinaryRange range = OrdinaryRangeOf(is_widened_ ? sizeof(double) : element_size);
+  const OrdinaryRange range = OrdinaryRangeOf(element_size);
   fits_ = spec.activation == Activation::kSoftmax &&
           std::holds_alternative<ClassIds>(batch.labels) && kernels.shaped_rows_f32 != nullptr &&
           (!smooths || kernels.smooths_hard_labels) && transform.IsShape() && terms.AreIn(range) &&

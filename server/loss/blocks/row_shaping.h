@@ -16,11 +16,6 @@
 
 namespace lossd::loss {
 
-// Returns true when floats do not suffice for the bounds that plain rows of a softmax keep. A
-// capped logit near the cap has a rounding of its own, up to 1.7 times as large as they allow; the
-// squared error's gradient has p_j − Σ p², which cancels where two classes have nearly all of p.
-bool NeedsDouble(const LossSpec& spec);
-
 // The options of softmax rows with one true class that kernels::RowShape has, resolved for a batch.
 class RowShaping {
  public:
@@ -33,9 +28,7 @@ class RowShaping {
   bool is_plain() const { return is_plain_; }
   // Returns true when the kernel of shaped rows does what the loss asks for, and that of plain rows
   // does not.
-  bool fits() const { return fits_ && !is_widened_; }
-  // Returns true when it does so in double alone, where logits are floats.
-  bool fits_widened() const { return fits_ && is_widened_; }
+  bool fits() const { return fits_; }
 
   // Returns the weights of classes over their unit as floats, where labels are targets that are
   // floats too, and classes have weights; else null.
@@ -83,7 +76,6 @@ class RowShaping {
   const ClassTerms* terms_;
   const LogitTransform* transform_;
   bool is_plain_;
-  bool is_widened_ = false;
   bool fits_ = false;
   bool adds_target_entropy_ = false;
   double class_weight_sum_ = 0;

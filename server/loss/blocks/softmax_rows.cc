@@ -8,7 +8,6 @@
 #include "server/loss/blocks/dense_row_block.h"
 #include "server/loss/blocks/target_row_block.h"
 #include "server/loss/blocks/thread_scratch.h"
-#include "server/loss/blocks/widened_row_block.h"
 
 namespace lossd::loss {
 namespace {
@@ -122,9 +121,7 @@ void ComputeTargetRows(const BatchPlan& plan, const RowWindow<float>& window, in
 // Computes rows that have no kernel of one true class in their own type, by the best there is.
 void ComputeOtherRows(const BatchPlan& plan, const RowWindow<float>& window, int64_t begin,
                       int64_t end) {
-  if (plan.shaping.fits_widened()) {
-    WidenedRowBlock(plan, window).Compute(begin, end);
-  } else if (HasTargetKernel<float>(plan)) {
+  if (HasTargetKernel<float>(plan)) {
     ComputeTargetRows(plan, window, begin, end);
   } else {
     ComputeDenseRows(plan, window, begin, end);

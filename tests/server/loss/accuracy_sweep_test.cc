@@ -214,6 +214,45 @@ TEST_F(AccuracySweepTest, OptionsAtEveryScaleOfLogits) {
   }
 }
 
+TEST_F(AccuracySweepTest, EverySoftcap) {
+  for (const double cap : {0.5, 3.0, 15.0, 50.0, 1000.0}) {
+    for (const FormChoice& choice : FormChoices()) {
+      if (!choice.has_softmax) continue;
+      for (const size_t classes : std::vector<size_t>{2, 10, 32, 33, 100, 2100}) {
+        // Some of cap / 3, cap / 2 and ∛(3 cap² / 2), where kernels change their ways, are within.
+        for (const double scale : {0.1 * cap, 0.4 * cap, 10 * cap}) {
+          Problem problem = Draw(Activation::kSoftmax, LabelKind::kClassIds,
+                                 {classes < 1000 ? 2 + 100 / classes : 2, classes}, scale, random_);
+          LabelTheLargest(&problem);
+          problem.softcap = cap;
+          CheckFloat(choice, problem);
+        }
+      }
+    }
+  }
+}
+
+// The gradient of the squared error has p_j − Σ p², which is 0 where all but the true class are
+// alike.
+TEST_F(AccuracySweepTest, ClassesThatAreNearlyAlike) {
+  for (const FormChoice& choice : FormChoices()) {
+    if (!choice.has_softmax) continue;
+    for (const size_t classes : std::vector<size_t>{3, 10, 33, 1000, 4099}) {
+      for (const double scale : {1e-5, 1e-3, 0.3}) {
+        for (const double below : {8.0, 30.0}) {
+          Problem problem =
+              Draw(Activation::kSoftmax, LabelKind::kClassIds, {4, classes}, scale, random_);
+          for (size_t i = 0; i < problem.rows(); ++i) {
+            problem.logits(i, static_cast<size_t>((*problem.class_ids)[i])) -= below;
+          }
+          RoundToFloat(&problem);
+          Check(choice, problem);
+        }
+      }
+    }
+  }
+}
+
 // Makes of each row's class id targets that a teacher of that class would have: all but `rest` is
 // its own, and the others have the rest, all alike or by chance.
 void TeachByTargets(double rest, bool alike, Random& random, Problem* problem) {
