@@ -162,8 +162,9 @@ std::unique_ptr<RowSource<T>> ChooseRowSource(const BatchPlan& plan, const RowWi
   }
   if (!whole.logits.empty() || reader == nullptr) return std::make_unique<InPlaceSource<T>>(plan);
   const BatchPlan& of_logits = plan.inner == nullptr ? plan : plan.inner->log_p();
-  // Margins of a softmax are computed from pieces, too.
-  const bool wants_array = ReadsLogitsAgain(whole.outputs) && !plan.is_softmax();
+  // Margins of a softmax are computed from pieces of the logits' own type, too.
+  const bool reads_again = plan.is_softmax() && reader->format() == kernels::FloatFormat::kComputed;
+  const bool wants_array = ReadsLogitsAgain(whole.outputs) && !reads_again;
   if (ReadsPieces<T>(of_logits, whole) && !wants_array && !reader->pieces().empty()) {
     return std::make_unique<PieceSource<T>>(plan);
   }
