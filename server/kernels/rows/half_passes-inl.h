@@ -24,9 +24,10 @@ class HalfLogits {
 
   HalfLogits(const char* z, float max) : z_(z), max_(max) {}
 
-  LOSSD_ALWAYS_INLINE void Find(int64_t j, V& x, V& e) const {
+  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
     x = Load(j) - max_;
     e = ExpNonPositive(x);
+    return e;
   }
   LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const {
     Prefetch(z_ + (j + kChunkClasses) * Line::kSize);
