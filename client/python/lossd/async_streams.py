@@ -17,8 +17,8 @@ from lossd.results import Result
 # since 1.60 and to 1.85 at least (its issue 36066).
 _STATUS_LOST = "Internal error from Core"
 
-# Who hears in this time why a stream is refused does not send; then there is nothing to lose the status by.
-_SILENCE = (0.02, 0.04, 0.08, 0.16, 0.32)
+# A server that refuses a stream does so at once; on one on which nothing is sent there is nothing to lose the status by.
+_SILENCE = 0.3
 
 
 class AsyncResultStream(StreamState, AsyncIterator[Result]):
@@ -77,13 +77,12 @@ class AsyncResultStream(StreamState, AsyncIterator[Result]):
                 return
             self._send(batch)
 
-    def _open(self, silence: float = 0.0) -> None:
-        """Opens a stream on which nothing is sent for some seconds."""
+    def _open(self) -> None:
         self._begin(asyncio.Queue())
-        self._call = self._method(_taken(self._requests, silence), metadata=self._route.metadata())
+        self._call = self._method(_taken(self._requests), metadata=self._route.metadata())
 
     async def _receive(self) -> bytes:
-        end, silences = self._end(), iter(_SILENCE)
+        end = self._end()
         while True:
             if self._call is None:
                 self._open()
@@ -94,18 +93,28 @@ class AsyncResultStream(StreamState, AsyncIterator[Result]):
             except grpc.RpcError as failed:
                 error = self._route.error(failed)
                 if _lost_its_status(failed):
-                    silence = next(silences, None)
-                    if silence is not None:  # a new stream tells why this one ended; that is no retry
-                        self._hang_up()
-                        self._open(silence)
-                        continue
-                    error = self._route.lost(errors.Unavailable, ENDED)
+                    error = await self._why_refused()
             else:
                 if isinstance(found, bytes):
                     self._tries = 0
                     return found
                 error = self._route.lost(errors.Unavailable, ENDED)
             await asyncio.sleep(self._pause_after(error, end))
+
+    async def _why_refused(self) -> errors.LossdError:
+        """Returns the error with which the server ends a stream on which it hears nothing; that it ended one, where it
+        does not."""
+        requests: asyncio.Queue[Any] = asyncio.Queue()
+        call = self._method(_taken(requests), metadata=self._route.metadata())
+        reading = asyncio.ensure_future(call.read())
+        await asyncio.wait({reading}, timeout=_SILENCE)
+        refused = reading.exception() if reading.done() else None
+        requests.put_nowait(None)
+        call.cancel()
+        await asyncio.wait({reading})
+        if isinstance(refused, grpc.RpcError):
+            return self._route.error(refused)
+        return self._route.lost(errors.Unavailable, ENDED)
 
     async def _finish(self) -> None:
         """Waits for the end of a stream that has been told that no more comes."""
@@ -126,9 +135,7 @@ async def _awaited(batches: Iterable[Any]) -> AsyncIterator[Any]:
         yield batch
 
 
-async def _taken(requests: Any, silence: float) -> AsyncIterator[bytes]:
-    if silence:
-        await asyncio.sleep(silence)
+async def _taken(requests: Any) -> AsyncIterator[bytes]:
     while True:
         payload = await requests.get()
         if payload is None:

@@ -21,6 +21,11 @@ def unavailable(retry_after=None):
 END = object()  # as an answer on a stream: it ends
 
 
+class Refused(tuple):
+    """(code, words, details), as an answer on a stream before anything is read of it."""
+
+
+
 def closed_port():
     """Returns an address at which nobody listens."""
     with socket.socket() as unused:
@@ -66,6 +71,8 @@ class FakeServer(grpc.GenericRpcHandler):
         return answer if isinstance(answer, bytes) else _fail(context, *answer)
 
     def _stream(self, requests, context):
+        if isinstance(self._answers["ComputeStream"][0], Refused):
+            _fail(context, *self._next("ComputeStream"))
         for request in requests:
             self.requests.append(("ComputeStream", request, dict(context.invocation_metadata())))
             answer = self._next("ComputeStream")

@@ -1,6 +1,7 @@
 """Batches that are too large for one message, beside the same batches in one."""
 
 import itertools
+import math
 import unittest
 
 import numpy as np
@@ -88,6 +89,20 @@ class PartsTest(unittest.TestCase):
                     self.assertEqual(one.valid_count, cut.valid_count)
                     np.testing.assert_allclose((cut.loss, cut.loss_sum, cut.weight_sum),
                                                (one.loss, one.loss_sum, one.weight_sum), rtol=1e-13)
+
+    def test_small_losses_beside_a_large_one_are_not_lost(self):
+        # Each is less than half of what 512 rounds to, and a message of its own.
+        logits, labels = np.full((401, 400), np.log(5e-14 / 399)), np.zeros(401, int)
+        logits[:, 0] = 0
+        logits[0, :2] = -512, 0
+        one, cut = self.both(logits, {"labels": labels, "reduction": "sum"}, {})
+        self.assertGreater(len(cut.messages), 400)
+        losses = self.whole.compute(logits, labels, reduction="none").losses
+        expected = math.fsum(losses)
+        self.assertGreater(expected - losses[0], 1.5e-11)
+        for result in (one, cut):
+            for found in (result.loss, result.loss_sum):
+                self.assertLessEqual(abs(found - expected), 1e-14 * expected)
 
     def test_statistics_are_the_whole_batch_s(self):
         random = np.random.default_rng(7)

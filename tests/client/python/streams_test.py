@@ -8,7 +8,7 @@ import grpc
 import numpy as np
 
 import lossd
-from fake_server import END, FakeServer, closed_port, loss, unavailable
+from fake_server import END, FakeServer, Refused, closed_port, loss, unavailable
 from lossd_server import Server, shared
 
 Y = [0, 1]
@@ -167,14 +167,15 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
     async def test_a_status_that_grpc_lost_is_asked_for_again(self):
         # grpcio 1.85.3 says so where a stream ends while a message is sent, and forgets what the server said.
         lost = (grpc.StatusCode.INTERNAL, "Internal error from Core", [])
-        refused = (grpc.StatusCode.UNAUTHENTICATED, "no", [])
-        for script, kind in (([lost, lost, refused], lossd.Unauthenticated), ([lost], lossd.Unavailable)):
+        refused = Refused((grpc.StatusCode.UNAUTHENTICATED, "no", []))
+        for script, kind in (([lost, refused], lossd.Unauthenticated), ([lost], lossd.Unavailable)):
             with FakeServer(ComputeStream=script) as fake:
                 async with lossd.AsyncClient(fake.address, retries=0) as client:
                     with self.assertRaises(kind):
                         await client.compute_stream(batches(1)).__anext__()
+                self.assertEqual(len(fake.requests), 1, "what broke a stream is not sent again without retries")
         with FakeServer(ComputeStream=[lost, loss(1.0), lost, loss(2.0)]) as fake:
-            async with lossd.AsyncClient(fake.address, retries=0) as client:
+            async with lossd.AsyncClient(fake.address, retries=1) as client:
                 self.assertEqual([r.loss async for r in client.compute_stream(batches(2), ahead=1)], [1, 2])
 
     async def check_target_is_named(self, target, kind, words):

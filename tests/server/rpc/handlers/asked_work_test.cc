@@ -127,7 +127,7 @@ TEST_F(AskedWorkTest, ComputeAsksForTheMarksOfSamplesWithoutWeight) {
 TEST_F(AskedWorkTest, ComputeAsksForTheSecondPassOfExtremeWeights) {
   auto request = FromText<v1::ComputeRequest>(
       "logits { data_type: DATA_TYPE_FLOAT32 shape: [1000, 5] } labels {} sample_weights {} "
-      "loss { squared_error {} }");
+      "loss { squared_error {} label_smoothing: 0.1 }");
   request.mutable_logits()->mutable_float_values()->Resize(5000, 1);
   request.mutable_labels()->mutable_int_values()->Resize(1000, 3);
   request.mutable_sample_weights()->mutable_float_values()->Resize(1000, 1);
