@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import types
 import unittest
 
 import numpy as np
 
 import lossd
+from lossd._parts import merge
 from lossd_server import Server, shared
 
 SMALL = 6000  # bytes of a message: the batches below need 4 to 80
@@ -90,19 +92,12 @@ class PartsTest(unittest.TestCase):
                     np.testing.assert_allclose((cut.loss, cut.loss_sum, cut.weight_sum),
                                                (one.loss, one.loss_sum, one.weight_sum), rtol=1e-13)
 
-    def test_small_losses_beside_a_large_one_are_not_lost(self):
-        # Each is less than half of what 512 rounds to, and a message of its own.
-        logits, labels = np.full((401, 400), np.log(5e-14 / 399)), np.zeros(401, int)
-        logits[:, 0] = 0
-        logits[0, :2] = -512, 0
-        one, cut = self.both(logits, {"labels": labels, "reduction": "sum"}, {})
-        self.assertGreater(len(cut.messages), 400)
-        losses = self.whole.compute(logits, labels, reduction="none").losses
-        expected = math.fsum(losses)
-        self.assertGreater(expected - losses[0], 1.5e-11)
-        for result in (one, cut):
-            for found in (result.loss, result.loss_sum):
-                self.assertLessEqual(abs(found - expected), 1e-14 * expected)
+    def test_small_sums_beside_a_large_one_are_not_lost(self):
+        # Each is less than half of what 512 rounds to.
+        for sums, expected in (([512.0] + [5e-14] * 400, 512 + 2e-11), ([5e-14] * 400 + [512.0], 512 + 2e-11),
+                               ([1e16, 1.0, -1e16], 1.0), ([math.inf, 1.0], math.inf), ([1e308, 1e308], math.inf)):
+            found = merge._sum([types.SimpleNamespace(loss_sum=each) for each in sums], "loss_sum")
+            self.assertTrue(found == expected or abs(found - expected) <= 1e-14 * expected, (sums[:2], found))
 
     def test_statistics_are_the_whole_batch_s(self):
         random = np.random.default_rng(7)
