@@ -11,6 +11,8 @@
 #include "server/kernels/rows/row_writer-inl.h"
 #include "server/kernels/rows/shaped_group-inl.h"
 #include "server/kernels/rows/shaped_lanes-inl.h"
+#include "server/kernels/rows/shaped_lanes_outputs-inl.h"
+#include "server/kernels/rows/shaped_lanes_sums-inl.h"
 #include "server/kernels/rows/shaped_row-inl.h"
 #include "server/kernels/rows/truth_form-inl.h"
 #include "server/kernels/simd/inlining.h"

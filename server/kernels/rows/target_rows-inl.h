@@ -11,6 +11,7 @@
 #include "server/kernels/rows/target_form-inl.h"
 #include "server/kernels/rows/target_group-inl.h"
 #include "server/kernels/rows/target_lanes-inl.h"
+#include "server/kernels/rows/target_lanes_terms-inl.h"
 #include "server/kernels/rows/target_passes-inl.h"
 #include "server/kernels/simd/exponential-inl.h"
 #include "server/kernels/simd/lanes-inl.h"
