@@ -12,6 +12,7 @@
 #include "server/kernels/rows/row_group-inl.h"
 #include "server/kernels/rows/row_lines-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
+#include "server/kernels/rows/row_softmax-inl.h"
 #include "server/kernels/rows/row_writer-inl.h"
 #include "server/kernels/simd/half_line-inl.h"
 #include "server/kernels/simd/inlining.h"

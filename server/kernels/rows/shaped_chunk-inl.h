@@ -2,13 +2,14 @@
 #define LOSSD_SERVER_KERNELS_ROWS_SHAPED_CHUNK_INL_H_
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/row_passes-inl.h"
+#include "server/kernels/rows/shaped_logits-inl.h"
+#include "server/kernels/rows/shaped_terms-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/scaled_exponential-inl.h"
@@ -17,172 +18,6 @@
 #include "server/kernels/workspace.h"
 
 namespace lossd::kernels {
-
-// A shaped logit, scale · base + addend, in its parts: their differences to those of the largest
-// are taken before anything is rounded.
-template <typename T>
-struct ShapedLogit {
-  // Returns this less the other.
-  double Minus(const ShapedLogit& other, double scale) const {
-    // The same infinity twice has no difference, and is not the largest of a row that has one.
-    return (static_cast<double>(base) - static_cast<double>(other.base)) * scale +
-           (static_cast<double>(addend) - static_cast<double>(other.addend));
-  }
-  double Value(double scale) const {
-    return static_cast<double>(base) * scale + static_cast<double>(addend);
-  }
-
-  T base = -kInfinity<T>;
-  T addend = 0;
-};
-
-// Shaped logits of a chunk as their exponentials need them: less the largest. `addends` is null
-// where there are none.
-template <typename T, typename Arch, bool kHasAddends>
-class ShapedLogits {
- public:
-  using V = Lanes<T, Arch>;
-
-  ShapedLogits(const T* bases, const T* addends, const ShapedLogit<T>& largest,
-               const Factor<V>& scale)
-      : bases_(bases),
-        addends_(addends),
-        base_of_largest_(largest.base),
-        addend_of_largest_(largest.addend),
-        scale_(scale) {}
-
-  LOSSD_ALWAYS_INLINE V Difference(int64_t j) const {
-    return V::load_unaligned(bases_ + j) - base_of_largest_;
-  }
-  LOSSD_ALWAYS_INLINE V AddendDifference(int64_t j) const {
-    if constexpr (!kHasAddends) return V(T(0));
-    return V::load_unaligned(addends_ + j) - addend_of_largest_;
-  }
-
-  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
-    V minus_one;
-    FindParts(j, x, e, minus_one);
-    return e;
-  }
-  LOSSD_ALWAYS_INLINE void FindParts(int64_t j, V& x, V& e, V& minus_one) const {
-    const V d = Difference(j);
-    const V c = AddendDifference(j);
-    x = xsimd::fma(d, scale_.high, c);
-    e = ExpOfScaled(d, scale_, c, x, minus_one);
-    if constexpr (!kHasAddends) return;
-    // Parts that cancel leave a rounding, which would be added in another order by each width.
-    const auto is_largest = x == V(T(0));
-    e = xsimd::select(is_largest, V(T(1)), e);
-    minus_one = ZeroWhere(is_largest, minus_one);
-  }
-  LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { Prefetch(bases_ + j + kChunkClasses); }
-
-  // Returns the same from logit `begin` on.
-  ShapedLogits From(int64_t begin) const {
-    ShapedLogits rest = *this;
-    rest.bases_ += begin;
-    if constexpr (kHasAddends) rest.addends_ += begin;
-    return rest;
-  }
-
-  // Returns the same of fewer than kLanes logits, which `memory` holds, followed by −∞.
-  ShapedLogits Padded(int64_t count, T* memory) const {
-    const auto bytes = static_cast<size_t>(count) * sizeof(T);
-    std::fill(memory, memory + kLanes, -kInfinity<T>);
-    std::fill(memory + kLanes, memory + 2 * kLanes, T(0));
-    std::memcpy(memory, static_cast<const void*>(bases_), bytes);
-    if constexpr (kHasAddends) std::memcpy(memory + kLanes, addends_, bytes);
-    ShapedLogits padded = *this;
-    padded.bases_ = memory;
-    padded.addends_ = memory + kLanes;
-    return padded;
-  }
-  static constexpr int64_t kPaddedMemory = 2 * kLanes;
-
- private:
-  const T* bases_;
-  const T* addends_;
-  V base_of_largest_;
-  V addend_of_largest_;
-  Factor<V> scale_;
-};
-
-// Logits whose exponentials are kept as SignedUnit.
-template <typename Logits>
-class SignedLogits {
- public:
-  using V = typename Logits::V;
-
-  explicit SignedLogits(const Logits& logits) : logits_(logits) {}
-
-  LOSSD_ALWAYS_INLINE V Find(int64_t j, V& x, V& e) const {
-    V minus_one;
-    logits_.FindParts(j, x, e, minus_one);
-    return SignedUnit(x, e, minus_one);
-  }
-  LOSSD_ALWAYS_INLINE void PrefetchNext(int64_t j) const { logits_.PrefetchNext(j); }
-  SignedLogits From(int64_t begin) const { return SignedLogits(logits_.From(begin)); }
-  template <typename T>
-  SignedLogits Padded(int64_t count, T* memory) const {
-    return SignedLogits(logits_.Padded(count, memory));
-  }
-  static constexpr int64_t kPaddedMemory = Logits::kPaddedMemory;
-
- private:
-  Logits logits_;
-};
-
-// A scale as a T, and what is left of one that is beyond T's range: a product of T's with the first
-// and then with the second stays in the range where its result does.
-template <typename T>
-struct SplitScale {
-  explicit SplitScale(double scale) {
-    constexpr double kMost = sizeof(T) == sizeof(float) ? 0x1p120 : 0x1p1023;
-    const double within = std::clamp(scale, -kMost, kMost);
-    first = static_cast<T>(within);
-    second = static_cast<T>(within == 0 ? 1 : scale / within);
-  }
-
-  T first;
-  T second;  // 1 for ordinary scales
-};
-
-// How exponentials are kept: as they are, or as SignedUnit.
-enum class KeptExps { kPlain, kSigned };
-
-// What makes the exponentials of a chunk its gradient, g = (e (a (e + shift) + b) + c w) slope ·
-// scale. The scale comes last: it may be so large that its product with a term leaves T's range.
-template <typename T>
-struct GradientTerms {
-  KeptExps kept = KeptExps::kPlain;
-  T shift = 0;  // 0 or −1; where they are kept as SignedUnit
-  T scale = 1;
-  T a = 0;
-  T b = 0;
-  T c = 0;
-  const T* weights = nullptr;  // w, or null: all are 1
-  const T* slopes = nullptr;   // or null: all are 1
-};
-
-// What makes them its Hessian.
-template <typename T>
-struct HessianTerms {
-  // Returns the entry whose unscaled value is h.
-  template <typename V>
-  LOSSD_ALWAYS_INLINE V Finish(const V& h) const {
-    if (floor == -kInfinity<T>) return V(scale) * h;
-    const V scaled = V(scale) * xsimd::abs(h);
-    return xsimd::select(scaled < V(floor), V(floor), scaled);
-  }
-
-  T h0 = 0;
-  T h1 = 0;
-  T h2 = 0;
-  T scale = 1;
-  T floor = -kInfinity<T>;   // −∞: none
-  T second = 0;              // the slope's own slope, by tanh · slope
-  const T* tanhs = nullptr;  // where there are slopes
-};
 
 // Passes over at most kChunkClasses shaped logits of a row.
 template <typename T, typename Arch>
@@ -196,34 +31,7 @@ class ShapedPasses {
   // Returns the largest; its base is −∞ where all are NaN or −∞. Of those whose rounded values are
   // equally large it is the first.
   static ShapedLogit<T> FindLargest(const T* bases, const T* addends, int64_t count,
-                                    const Factor<V>& scale) {
-    ShapedLogit<T> largest;
-    const T base = Passes::Max(bases, count);
-    if (addends == nullptr || base == -kInfinity<T> || base == kInfinity<T>) {
-      largest.base = base;
-      return largest;
-    }
-    // Less the largest base, they do not overflow, and are rounded the less the larger they are.
-    const auto value = [&, top = V(base)](const V& b, const V& a)
-                           LOSSD_ALWAYS_INLINE { return xsimd::fma(V(b - top), scale.high, a); };
-    alignas(64) T values[kChunkClasses];
-    V tops[static_cast<size_t>(kRegisters)];
-    for (V& v : tops) v = V(-kInfinity<T>);
-    ForEachRegister(count, [&](int64_t j, int64_t k, int64_t left) LOSSD_ALWAYS_INLINE {
-      V v = value(LoadFirst(bases + j, left), LoadFirst(addends + j, left));
-      StoreFirst(v, left, values + j);
-      if (left < kWidth) {
-        v = V(-kInfinity<T>);
-        for (int64_t i = 0; i < left; ++i) v = MaxOf(V(values[j + i]), v);
-      }
-      tops[k] = MaxOf(v, tops[k]);
-    });
-    for (int64_t k = 1; k < kRegisters; ++k) tops[0] = MaxOf(tops[k], tops[0]);
-    const T top = LargestOf(tops[0]);
-    if (top == -kInfinity<T>) return largest;
-    const int64_t m = Passes::FirstEqual(values, count, top);
-    return {Load<Arch>(bases + m), addends[m]};
-  }
+                                    const Factor<V>& scale);
 
   // Writes the exponentials of the chunk relative to its `largest`, and meanwhile the lines that
   // wait in `writer`. Returns the sum of all but one of the largest.

@@ -11,6 +11,7 @@
 #include "server/kernels/rows/capped_logits-inl.h"
 #include "server/kernels/rows/logit_source-inl.h"
 #include "server/kernels/rows/shaped_group-inl.h"
+#include "server/kernels/rows/shaped_group_factors-inl.h"
 #include "server/kernels/rows/shaped_row-inl.h"
 #include "server/kernels/rows/tile_matrix-inl.h"
 #include "server/kernels/rows/truth_form-inl.h"

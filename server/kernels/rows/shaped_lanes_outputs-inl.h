@@ -6,6 +6,7 @@
 #include "server/kernels/hessian.h"
 #include "server/kernels/rows/shaped_chunk-inl.h"
 #include "server/kernels/rows/shaped_lanes-inl.h"
+#include "server/kernels/rows/shaped_largest-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
 #include "server/kernels/simd/select-inl.h"

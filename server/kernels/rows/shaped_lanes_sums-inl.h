@@ -7,6 +7,7 @@
 #include "server/kernels/rows/capped_logits-inl.h"
 #include "server/kernels/rows/shaped_chunk-inl.h"
 #include "server/kernels/rows/shaped_lanes-inl.h"
+#include "server/kernels/rows/shaped_largest-inl.h"
 #include "server/kernels/rows/shaped_row-inl.h"
 #include "server/kernels/simd/inlining.h"
 #include "server/kernels/simd/lanes-inl.h"
