@@ -90,7 +90,7 @@ class TensorWriter {
     answer_.tensors.push_back(std::move(outgoing));
   }
 
-  void WriteClassVector(absl::Span<const double> values, v1::Tensor& tensor) {
+  void WriteClassVector(absl::Span<const double> values, v1::Tensor& tensor) const {
     EncodeTensor(values, {static_cast<int64_t>(values.size())}, v1::DATA_TYPE_FLOAT64,
                  logits_.style, tensor);
   }
